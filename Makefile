@@ -1,0 +1,57 @@
+PYTHON ?= python3
+BIN := .venv/bin
+WITH_SERVERS := $(BIN)/python -m scripts.with_servers
+# What Django wants to know before it will do anything; nothing here is served to anyone.
+TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt openapi bench audit rehearse ci clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/.stamp ## run everything on this machine: servers, sample data, web, worker, beat
+	@$(BIN)/python -m scripts.demo
+
+test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.stamp-dev ## style, types, import rules, migrations, deployment checks, API drift
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(TOOL_ENV) $(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(WITH_SERVERS) scripts/check_django.sh
+
+fmt: .venv/.stamp-dev ## format the code and fix what can be fixed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+openapi: .venv/.stamp-dev ## write docs/openapi.yaml anew
+	$(TOOL_ENV) $(WITH_SERVERS) $(BIN)/python manage.py spectacular \
+		--validate --fail-on-warn --file docs/openapi.yaml
+
+bench: .venv/.stamp-dev ## measure under load, on servers as durable as in production
+	@$(WITH_SERVERS) --durable $(BIN)/python -m benchmarks $(ARGS)
+
+rehearse: .venv/.stamp-dev ## play an on-sale against the running demo
+	@$(BIN)/python -m benchmarks.rehearse $(ARGS)
+
+audit: .venv/.stamp-dev ## look for known holes in what we depend on
+	$(BIN)/pip-audit --no-deps --disable-pip -r requirements.txt
+
+ci: lint test ## what must pass before a merge
+
+clean: ## remove everything made here, the demo's data too
+	rm -rf .venv var staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "concertbook needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.stamp-dev: requirements-dev.txt .venv/.stamp
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

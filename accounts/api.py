@@ -1,0 +1,208 @@
+"""Sign-up, log-in and my money, for mobile apps."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.core import ratelimit
+from allauth.headless.account.inputs import SignupInput
+from django.core.exceptions import ValidationError as FormError
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import app_tokens, services
+from accounts.errors import InvalidAmount, InvalidCredentials
+from accounts.models import Balance, BalanceHistory, User
+from concertbook.errors import TooManyRequests
+from concertbook.pagination import NewestFirst
+
+
+class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class SignUp(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    class SignUpInput(serializers.Serializer[Any]):
+        email = serializers.EmailField(max_length=254)
+        password = serializers.CharField(max_length=128, trim_whitespace=False)
+        name = serializers.CharField(max_length=100)
+
+    @extend_schema(request=SignUpInput, responses={201: TokenPairSerializer}, auth=[])
+    def post(self, request: Request) -> Response:
+        data = valid_input(self.SignUpInput, request)
+        if not ratelimit.consume(request._request, action="signup"):
+            raise TooManyRequests(retry_after=60)
+        form = SignupInput(data)
+        if not form.is_valid():
+            raise serializers.ValidationError(
+                {field: list(errors) for field, errors in form.errors.as_data().items()}
+            )
+        user, _response = form.try_save(request._request)
+        return _tokens(user, status.HTTP_201_CREATED)
+
+
+class LogIn(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    class LogInInput(serializers.Serializer[Any]):
+        email = serializers.EmailField(max_length=254)
+        password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+    @extend_schema(request=LogInInput, responses=TokenPairSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        data = valid_input(self.LogInInput, request)
+        if not ratelimit.consume(request._request, action="login"):
+            raise TooManyRequests(retry_after=60)
+        try:
+            user = get_adapter().authenticate(request._request, **data)
+        except FormError as too_many:
+            raise TooManyRequests(retry_after=300) from too_many
+        if user is None or not user.is_active:
+            raise InvalidCredentials
+        return _tokens(user, status.HTTP_200_OK)
+
+
+class Refresh(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    class RefreshInput(serializers.Serializer[Any]):
+        refresh = serializers.CharField(max_length=4096)
+
+    @extend_schema(request=RefreshInput, responses=TokenPairSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        pair = app_tokens.refresh_tokens(valid_input(self.RefreshInput, request)["refresh"])
+        return Response(TokenPairSerializer(pair).data)
+
+
+class LogOut(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        if request.auth is None:
+            get_adapter().logout(request._request)
+        else:
+            app_tokens.revoke_tokens(request.headers["Authorization"].split()[1])
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Me(APIView):
+    class MeOutput(serializers.ModelSerializer[User]):
+        class Meta:
+            model = User
+            fields = ("id", "email", "name", "created_at")
+            ref_name = "Me"
+
+    @extend_schema(responses=MeOutput)
+    def get(self, request: Request) -> Response:
+        return Response(self.MeOutput(request.user).data)
+
+
+class MyBalance(APIView):
+    class MyBalanceOutput(serializers.Serializer[Any]):
+        amount = serializers.IntegerField(help_text="won")
+
+    @extend_schema(responses=MyBalanceOutput)
+    def get(self, request: Request) -> Response:
+        balance = Balance.objects.filter(user=request.user.pk).first()
+        return Response({"amount": balance.amount if balance else 0})
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer, and nothing that merely looks like one: not "1", 1.0 or true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data
+
+
+class ChargeAmountField(serializers.IntegerField):
+    """An amount that the charge service takes; all else is its refusal, not a mere bad field."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not services.is_valid_charge(data):
+            raise serializers.ValidationError(InvalidAmount.message, code=InvalidAmount.code)
+        return int(data)
+
+
+class Charges(APIView):
+    class ChargesInput(serializers.Serializer[Any]):
+        amount = ChargeAmountField(help_text="won")
+
+    class ChargesOutput(serializers.Serializer[BalanceHistory]):
+        id = serializers.UUIDField(source="source")
+        status = serializers.ChoiceField(choices=BalanceHistory.Status.choices)
+        amount = serializers.IntegerField(help_text="won")
+        balance = serializers.IntegerField(source="balance_after", help_text="won")
+        created_at = serializers.DateTimeField()
+
+    @extend_schema(request=ChargesInput, responses={201: ChargesOutput})
+    def post(self, request: Request) -> Response:
+        data = valid_input(self.ChargesInput, request)
+        line = services.charge(user=current_user(request), amount=data["amount"])
+        return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
+
+
+class BalanceHistorySerializer(serializers.ModelSerializer[BalanceHistory]):
+    class Meta:
+        model = BalanceHistory
+        fields = (
+            "id",
+            "seq",
+            "type",
+            "status",
+            "amount",
+            "balance_after",
+            "reason",
+            "source",
+            "created_at",
+        )
+
+
+class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
+    serializer_class = BalanceHistorySerializer
+
+    class pagination_class(NewestFirst):  # noqa: N801
+        ordering = "-id"
+
+    class BalanceHistoryListFilter(serializers.Serializer[Any]):
+        type = serializers.ChoiceField(choices=BalanceHistory.Type.choices, required=False)
+
+    @extend_schema(parameters=[OpenApiParameter("type", enum=list(BalanceHistory.Type.values))])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[BalanceHistory]:
+        if getattr(self, "swagger_fake_view", False):
+            return BalanceHistory.objects.none()
+        wanted = self.BalanceHistoryListFilter(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return BalanceHistory.objects.filter(
+            balance__user=self.request.user.pk, **wanted.validated_data
+        )
+
+
+def valid_input(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The request's body as the serializer understands it; other fields are never looked at."""
+    checked = serializer(data=request.data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def _tokens(user: User, code: int) -> Response:
+    return Response(TokenPairSerializer(app_tokens.issue_tokens(user)).data, status=code)
+
+
+def current_user(request: Request) -> User:
+    """The user behind an authenticated request."""
+    assert isinstance(request.user, User)
+    return request.user

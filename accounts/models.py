@@ -1,0 +1,231 @@
+"""Who you are and what you own: user, balance, and the ledger behind the balance."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=str(username).lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by an e-mail address whose case does not matter."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(_("e-mail address"))
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("staff"), default=False)
+    created_at = models.DateTimeField(_("joined"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_unique",
+                violation_error_message=_("This e-mail address is taken."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
+
+
+class Balance(models.Model):
+    """What a user has to spend, in won. Equals the last line of its history, always."""
+
+    user = models.OneToOneField(
+        User, models.PROTECT, related_name="balance", verbose_name=_("user")
+    )
+    amount = models.BigIntegerField(_("amount"), default=0, help_text=_("won"))
+    last_seq = models.BigIntegerField(_("lines in the history"), default=0)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("balance")
+        verbose_name_plural = _("balances")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gte=0), name="accounts_balance_never_below_zero"
+            ),
+            # Together with the foreign key to the last line (migration 0002).
+            models.CheckConstraint(
+                condition=Q(last_seq__gt=0) | Q(last_seq=0, amount=0),
+                name="accounts_balance_starts_empty",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.amount:,}"
+
+    def add_line(
+        self,
+        *,
+        type: "BalanceHistory.Type",
+        amount: int,
+        source: uuid.UUID,
+        status: "BalanceHistory.Status | None" = None,
+        reason: str = "",
+    ) -> "BalanceHistory":
+        """The next line of the history, applied to this balance; neither is saved.
+
+        The caller holds the balance's row lock and has checked that the amount is there.
+        """
+        line = BalanceHistory(
+            balance=self,
+            seq=self.last_seq + 1,
+            type=type,
+            status=status or BalanceHistory.Status.SUCCESS,
+            amount=amount,
+            source=source,
+            reason=reason,
+        )
+        self.last_seq = line.seq
+        self.amount = line.balance_after = self.amount + line.signed_amount
+        return line
+
+
+class BalanceHistory(models.Model):
+    """One line of the append-only ledger. FAILED lines are part of the chain and move nothing."""
+
+    class Type(models.TextChoices):
+        CHARGE = "CHARGE", _("Charge")
+        RESERVATION = "RESERVATION", _("Reservation")
+        CANCELLATION = "CANCELLATION", _("Cancellation")
+        OTHER = "OTHER", _("Other")
+
+    class Status(models.TextChoices):
+        SUCCESS = "SUCCESS", _("Success")
+        FAILED = "FAILED", _("Failed")
+
+    id = models.BigAutoField(primary_key=True)
+    balance = models.ForeignKey(
+        Balance, models.PROTECT, related_name="history", db_index=False, verbose_name=_("balance")
+    )
+    seq = models.BigIntegerField(_("line"))
+    type = models.CharField(_("type"), max_length=12, choices=Type)
+    status = models.CharField(_("status"), max_length=7, choices=Status)
+    amount = models.BigIntegerField(_("amount"), help_text=_("won"))
+    # What the line does to the balance, told apart by type: a reservation spends, all else adds.
+    delta = models.GeneratedField(
+        expression=Case(
+            When(status="FAILED", then=Value(0)),
+            When(type="RESERVATION", then=-F("amount")),
+            default=F("amount"),
+            output_field=models.BigIntegerField(),
+        ),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        verbose_name=_("change"),
+    )
+    balance_after = models.BigIntegerField(_("balance after"), help_text=_("won"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    source = models.UUIDField(_("source"), help_text=_("the charge, payment or refund"))
+    created_at = models.DateTimeField(_("at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("balance history")
+        verbose_name_plural = _("balance history")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["balance", "seq"], name="accounts_balancehistory_one_line_per_seq"
+            ),
+            models.UniqueConstraint(
+                fields=["source"],
+                name="accounts_balancehistory_one_effect_per_source",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) | Q(type="OTHER") & ~Q(amount=0),
+                name="accounts_balancehistory_amount_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(seq__gt=0, balance_after__gte=0),
+                name="accounts_balancehistory_line_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.amount:,} {self.status}"
+
+    @property
+    def signed_amount(self) -> int:
+        """What the line does to the balance, in won, before the database has computed it."""
+        if self.status == self.Status.FAILED:
+            return 0
+        return -self.amount if self.type == self.Type.RESERVATION else self.amount
+
+
+class Charge(models.Model):
+    """A top-up on its way through the gateway.
+
+    The row is committed before the gateway is called and settled after, so that money taken by
+    a gateway is never forgotten when the process between dies: a sweep asks again.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING", _("Pending")
+        SUCCESS = "SUCCESS", _("Success")
+        FAILED = "FAILED", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="charges", verbose_name=_("user"))
+    amount = models.BigIntegerField(_("amount"), help_text=_("won"))
+    status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.PENDING)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+    charged_at = models.DateTimeField(_("settled"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="accounts_charge_positive"),
+            models.CheckConstraint(
+                condition=Q(status="PENDING", charged_at=None)
+                | ~Q(status="PENDING") & Q(charged_at__isnull=False),
+                name="accounts_charge_settled_when_ended",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status="PENDING"),
+                name="accounts_charge_pending",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.status}"

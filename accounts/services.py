@@ -1,0 +1,126 @@
+"""Balance and ledger: every won that moves, moves here."""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.errors import ChargeDeclined, InvalidAmount
+from accounts.gateway import GatewayAnswer, get_gateway
+from accounts.models import Balance, BalanceHistory, Charge, User
+from concertbook.clock import database_now
+
+logger = logging.getLogger(__name__)
+
+# A charge still pending after this long belonged to a process that died: ask the gateway again.
+SETTLE_AFTER = dt.timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund."""
+
+    type: BalanceHistory.Type
+    amount: int
+    source: uuid.UUID
+    status: BalanceHistory.Status = BalanceHistory.Status.SUCCESS
+    reason: str = ""
+
+
+def charge(*, user: User, amount: int) -> BalanceHistory:
+    """Top up the user's balance through the gateway, by ``amount`` won.
+
+    Raises InvalidAmount; ChargeDeclined after the refusal was recorded. When the gateway cannot
+    be reached its OSError passes through and the charge stays pending for the sweep.
+    """
+    if not is_valid_charge(amount):
+        raise InvalidAmount
+    pending = Charge.objects.create(user=user, amount=amount)
+    # Outside any transaction: a gateway may take seconds, and a lock must not.
+    answer = get_gateway().charge(charge_id=pending.pk, amount=amount)
+    line = settle_charge(charge_id=pending.pk, answer=answer)
+    if not answer.approved:
+        raise ChargeDeclined(reason=answer.reason)
+    return line
+
+
+def is_valid_charge(amount: object) -> bool:
+    # bool is an int in Python; true is not an amount.
+    return type(amount) is int and 0 < amount <= settings.CHARGE_MAX_WON
+
+
+def settle_charge(*, charge_id: uuid.UUID, answer: GatewayAnswer) -> BalanceHistory:
+    """Write the gateway's answer down, once: a second call changes nothing and returns the line."""
+    with transaction.atomic(durable=True):
+        pending = Charge.objects.select_for_update(no_key=True).get(pk=charge_id)
+        if pending.status != Charge.Status.PENDING:
+            return BalanceHistory.objects.get(source=charge_id)
+        balance = lock_balance(user_id=pending.user_id)
+        pending.status = Charge.Status.SUCCESS if answer.approved else Charge.Status.FAILED
+        pending.reason = answer.reason
+        pending.charged_at = database_now()
+        pending.save(update_fields=["status", "reason", "charged_at"])
+        movement = Movement(
+            type=BalanceHistory.Type.CHARGE,
+            amount=pending.amount,
+            source=pending.pk,
+            status=BalanceHistory.Status(pending.status),
+            reason=pending.reason,
+        )
+        (line,) = write_lines(balance=balance, movements=[movement])
+        return line
+
+
+def settle_pending_charges() -> int:
+    """Finish charges whose process died between the gateway and us; returns how many."""
+    overdue = Charge.objects.filter(
+        status=Charge.Status.PENDING, created_at__lt=database_now() - SETTLE_AFTER
+    )
+    settled = 0
+    for pending in overdue.order_by("created_at")[:1000]:
+        try:
+            answer = get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
+        except OSError:
+            logger.warning("The gateway is out of reach; %s stays pending", pending.pk)
+            break
+        settle_charge(charge_id=pending.pk, answer=answer)
+        settled += 1
+    return settled
+
+
+def lock_balance(*, user_id: uuid.UUID) -> Balance:
+    """The user's balance under its row lock, made on first use.
+
+    Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
+    """
+    balances = Balance.objects.select_for_update(no_key=True)
+    balance = balances.filter(user_id=user_id).first()
+    if balance is None:
+        Balance.objects.bulk_create([Balance(user_id=user_id)], ignore_conflicts=True)
+        balance = balances.get(user_id=user_id)
+    return balance
+
+
+def write_lines(*, balance: Balance, movements: Sequence[Movement]) -> list[BalanceHistory]:
+    """Append lines to the ledger and move the balance with them, all or none.
+
+    The caller holds the balance's lock (lock_balance) and has checked that the money is there;
+    the database refuses a balance below 0 and a second line for one source.
+    """
+    lines = [
+        balance.add_line(
+            type=movement.type,
+            amount=movement.amount,
+            source=movement.source,
+            status=movement.status,
+            reason=movement.reason,
+        )
+        for movement in movements
+    ]
+    BalanceHistory.objects.bulk_create(lines)
+    balance.save(update_fields=["amount", "last_seq", "updated_at"])
+    return lines

@@ -1,0 +1,80 @@
+"""What stands between the server and every view: the API's limits, the pages' refusals."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+from concertbook.errors import DomainError, Unavailable
+from concertbook.problems import DATABASE_AWAY, RETRY_AFTER_SECONDS, problem_response
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class TooLarge(DomainError):
+    code: ClassVar[str] = "too_large"
+    status = 413
+    message = _("The body is larger than 64 KiB.")
+
+
+class ApiMiddleware:
+    """API requests are small, and API times are UTC whatever the pages show."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        if _body_bytes(request) > settings.API_MAX_BODY_BYTES:
+            return problem_response(TooLarge())
+        with timezone.override(dt.UTC):
+            return self.get_response(request)
+
+
+def _body_bytes(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0
+
+
+class RefusalMiddleware:
+    """A refused form goes back to where it was, with the reason; a refused page says why."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        if isinstance(exc, DATABASE_AWAY):
+            exc = Unavailable(retry_after=RETRY_AFTER_SECONDS)
+        if not isinstance(exc, DomainError):
+            return None
+        if request.path_info.startswith("/api/"):
+            return problem_response(exc)
+        if request.method == "POST" and exc.status < 500:
+            return _back_with_message(request, exc)
+        return _refusal_page(request, exc)
+
+
+def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
+    messages.error(request, exc.message)
+    back = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
+        back = "/"
+    return HttpResponseRedirect(back)
+
+
+def _refusal_page(request: HttpRequest, exc: DomainError) -> HttpResponse:
+    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
+    if exc.retry_after is not None:
+        response["Retry-After"] = str(exc.retry_after)
+    return response

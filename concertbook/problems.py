@@ -1,0 +1,179 @@
+"""The API's manners: strict JSON in, RFC 9457 problems out, one place for both."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
+
+from concertbook.errors import DomainError, InternalError, NotFound, Unavailable
+
+CONTENT_TYPE = "application/problem+json"
+DATABASE_AWAY = (OperationalError, InterfaceError)
+RETRY_AFTER_SECONDS = 2
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log."""
+    if isinstance(exc, DATABASE_AWAY):
+        exc = Unavailable(retry_after=RETRY_AFTER_SECONDS)
+    if isinstance(exc, Http404):
+        exc = NotFound()
+    if isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, DomainError):
+        body, status, headers = domain_problem(exc)
+    elif isinstance(exc, exceptions.APIException):
+        body, status, headers = _framework_problem(exc)
+    else:
+        return None
+    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_response(exc: DomainError) -> JsonResponse:
+    """A problem for a request that never reached an API view."""
+    body, status, headers = domain_problem(exc)
+    return JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str]]:
+    headers = {} if exc.retry_after is None else {"Retry-After": str(exc.retry_after)}
+    return _problem(exc.status, exc.code, str(exc.message), **exc.extra), exc.status, headers
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """What a form without a valid CSRF token gets."""
+    if request.path.startswith("/api/"):
+        body = _problem(403, "csrf_failed", _("The CSRF token is missing or wrong."))
+        return JsonResponse(body, status=403, content_type=CONTENT_TYPE)
+    return render(request, "403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What an address that leads nowhere gets."""
+    if request.path_info.startswith("/api/"):
+        return problem_response(NotFound())
+    return render(request, "refusal.html", {"error": NotFound()}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort, for what went wrong outside a view, where Django calls no handler of ours.
+
+    The database being away is known there too: a session that could not be read or saved.
+    """
+    if isinstance(sys.exc_info()[1], DATABASE_AWAY):
+        return problem_response(Unavailable(retry_after=RETRY_AFTER_SECONDS))
+    return problem_response(InternalError())
+
+
+def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], int, dict[str, str]]:
+    status = exc.status_code
+    headers: dict[str, str] = {}
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(_field_errors(exc.get_full_details()))
+        code = next((e["code"] for e in errors if e["code"] in PROMOTED), "malformed")
+        return _problem(status, code, _("The request is not valid."), errors=errors), status, {}
+    if isinstance(exc, exceptions.Throttled):
+        headers["Retry-After"] = str(int(exc.wait or 1))
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        headers["WWW-Authenticate"] = "Bearer"
+    code = FRAMEWORK_CODES.get(status, "malformed")
+    if getattr(exc, "csrf", False):
+        code = "csrf_failed"
+    return _problem(status, code, str(exc.detail)), status, headers
+
+
+# Field errors that are documented refusals of their own.
+PROMOTED = {"invalid_amount", "duplicate_seats"}
+FRAMEWORK_CODES = {
+    400: "malformed",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+
+def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    if isinstance(details, dict) and isinstance(details.get("message"), str):
+        yield {"field": path, "code": details["code"], "detail": details["message"]}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            own = "" if name == "non_field_errors" else str(name)
+            yield from _field_errors(inner, f"{path}.{own}".strip("."))
+    elif isinstance(details, list):
+        for inner in details:
+            yield from _field_errors(inner, path)
+
+
+def _problem(status: int, code: str, detail: str, **extra: object) -> dict[str, Any]:
+    title = detail
+    problem_type = f"/api/v1/docs/#{code}"
+    return {
+        "type": problem_type,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    } | extra
+
+
+class BrowserSessionAuthentication(SessionAuthentication):
+    """A browser's session works on the API too, with CSRF; anonymous is 401, not 403."""
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Bearer"
+
+    def enforce_csrf(self, request: Any) -> None:
+        try:
+            super().enforce_csrf(request)
+        except exceptions.PermissionDenied as exc:
+            exc.csrf = True
+            raise
+
+
+class StrictJSONParser(BaseParser):
+    """JSON that means the same to everyone: no NaN, no duplicate keys, no endless nesting."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        body = stream.read(settings.API_MAX_BODY_BYTES + 1)
+        try:
+            return json.loads(
+                body.decode("utf-8"),
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_unique_keys,
+            )
+        except (ValueError, RecursionError) as exc:
+            raise exceptions.ParseError(_("The body is not valid JSON.")) from exc
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        raise ValueError("duplicate key")
+    return keys

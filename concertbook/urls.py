@@ -1,0 +1,27 @@
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from concertbook import health, schema  # noqa: F401  (schema registers itself)
+
+api_v1 = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),
+    path("", include("accounts.api_urls")),
+    path("", include("queueing.api_urls")),
+    path("", include("concerts.api_urls")),
+    path("", include("payments.api_urls")),
+]
+
+urlpatterns = [
+    path("api/v1/", include(api_v1)),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("concertbook.page_urls")),
+]
+
+handler404 = "concertbook.problems.not_found"
+handler500 = "concertbook.problems.server_error"

@@ -1,0 +1,172 @@
+"""What is on and which seats are free, for mobile apps."""
+
+import hashlib
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api import current_user
+from concertbook.pagination import NewestFirst
+from concerts import services
+from concerts.models import Concert, ConcertSchedule, Seat
+from queueing.api import QUEUE_TOKEN_HEADER, queue_token
+
+
+class ConcertSerializer(serializers.ModelSerializer[Concert]):
+    waiting_room = serializers.SlugField(source="waiting_room.slug")
+
+    class Meta:
+        model = Concert
+        fields = (
+            "id",
+            "title",
+            "description",
+            "venue",
+            "start_time",
+            "end_time",
+            "waiting_room",
+            "created_at",
+            "updated_at",
+        )
+
+
+class ConcertList(generics.ListAPIView[Concert]):
+    permission_classes = (AllowAny,)
+    serializer_class = ConcertSerializer
+
+    class pagination_class(NewestFirst):  # noqa: N801
+        ordering = ("start_time", "pk")
+
+    class ConcertListFilter(serializers.Serializer[Any]):
+        search = serializers.CharField(required=False, default="", max_length=100, allow_blank=True)
+        on_sale = serializers.BooleanField(required=False, default=False)
+
+    @extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("on_sale", bool)])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Concert]:
+        if getattr(self, "swagger_fake_view", False):
+            return Concert.objects.none()
+        wanted = self.ConcertListFilter(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return services.find_concerts(**wanted.validated_data)
+
+
+class ConcertDetail(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=ConcertSerializer)
+    def get(self, request: Request, concert_id: uuid.UUID) -> Response:
+        return Response(ConcertSerializer(services.get_concert(concert_id)).data)
+
+
+class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
+    concert = serializers.UUIDField(source="concert_id")
+    concert_date = serializers.DateField(help_text="in the venue's time zone")
+    seats_available = serializers.IntegerField()
+
+    class Meta:
+        model = ConcertSchedule
+        fields = (
+            "id",
+            "concert",
+            "concert_date",
+            "start_at",
+            "end_at",
+            "price",
+            "seat_quantity",
+            "seats_available",
+            "purchase_limit",
+            "reserve_from",
+            "reserve_until",
+            "created_at",
+        )
+
+
+class ScheduleList(generics.ListAPIView[ConcertSchedule]):
+    permission_classes = (AllowAny,)
+    serializer_class = ScheduleSerializer
+
+    class pagination_class(NewestFirst):  # noqa: N801
+        ordering = ("start_at", "pk")
+
+    def get_queryset(self) -> QuerySet[ConcertSchedule]:
+        if getattr(self, "swagger_fake_view", False):
+            return ConcertSchedule.objects.none()
+        return services.find_schedules(services.get_concert(self.kwargs["concert_id"]))
+
+
+class ScheduleDetail(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=ScheduleSerializer)
+    def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
+        schedule = services.get_schedule(schedule_id, with_seats_available=True)
+        return Response(ScheduleSerializer(schedule).data)
+
+
+class SeatSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    label = serializers.CharField()
+    section = serializers.CharField()
+    row = serializers.CharField()
+    grade = serializers.CharField()
+    price = serializers.IntegerField(help_text="won")
+    status = serializers.ChoiceField(choices=Seat.Status.choices)
+
+
+class Seats(APIView):
+    class SeatsOutput(serializers.Serializer[Any]):
+        seats = SeatSerializer(many=True)
+
+    @extend_schema(
+        responses={200: SeatsOutput, 304: None},
+        parameters=[QUEUE_TOKEN_HEADER, OpenApiParameter("If-None-Match", str, "header")],
+    )
+    def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
+        seat_map = services.seat_map(
+            user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
+        )
+        body = JSONRenderer().render({"seats": seat_map.seats})
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if etag in request.headers.get("If-None-Match", ""):
+            return HttpResponse(status=304, headers=headers)
+        return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+class SeatChanges(APIView):
+    class SeatChangesInput(serializers.Serializer[Any]):
+        since = serializers.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
+
+    class SeatChangesOutput(serializers.Serializer[Any]):
+        cursor = serializers.IntegerField()
+        seats = SeatSerializer(many=True)
+
+    @extend_schema(
+        responses=SeatChangesOutput,
+        parameters=[
+            QUEUE_TOKEN_HEADER,
+            OpenApiParameter("since", int, description="a cursor; without it, every seat"),
+        ],
+    )
+    def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
+        wanted = self.SeatChangesInput(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        seat_map = services.seat_map(
+            user=current_user(request),
+            schedule_id=schedule_id,
+            token=queue_token(request),
+            since=wanted.validated_data.get("since"),
+        )
+        return Response({"cursor": seat_map.cursor, "seats": seat_map.seats})

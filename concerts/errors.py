@@ -1,0 +1,29 @@
+"""What concerts and their seats refuse."""
+
+from django.utils.translation import gettext_lazy as _
+
+from concertbook.errors import DomainError
+
+
+class SeatNotFound(DomainError):
+    code = "seat_not_found"
+    status = 404
+    message = _("There is no such seat in this schedule.")
+
+
+class SeatTaken(DomainError):
+    code = "seat_taken"
+    status = 409
+    message = _("Somebody else was first: this seat is already taken.")
+
+
+class SaleNotOpen(DomainError):
+    code = "sale_not_open"
+    status = 403
+    message = _("The sale has not opened yet.")
+
+
+class SaleClosed(DomainError):
+    code = "sale_closed"
+    status = 403
+    message = _("The sale is over.")

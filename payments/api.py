@@ -1,0 +1,227 @@
+"""Hold, pay, tickets, cancel, the door: for mobile apps."""
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api import StrictIntegerField, current_user, valid_input
+from concertbook.pagination import NewestFirst
+from payments.errors import DuplicateSeats
+from payments.models import Payment, Refund, Reservation, Ticket
+from payments.services import cancellations, checkout, door, holds, tickets
+from queueing.api import QUEUE_TOKEN_HEADER, queue_token
+from queueing.errors import QueueNotAdmitted
+
+IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", str, "header")
+
+
+class ReservationSerializer(serializers.ModelSerializer[Reservation]):
+    concert = serializers.UUIDField(source="schedule.concert_id")
+    seat = serializers.IntegerField(source="seat.number", help_text="the seat's number")
+    label = serializers.CharField(source="seat.label")
+
+    class Meta:
+        model = Reservation
+        fields = (
+            "id",
+            "concert",
+            "schedule",
+            "seat",
+            "label",
+            "price",
+            "status",
+            "created_at",
+            "expires_at",
+            "confirmed_at",
+        )
+
+
+class Holds(APIView):
+    class HoldsInput(serializers.Serializer[Any]):
+        seats = serializers.ListField(
+            child=StrictIntegerField(min_value=1, max_value=2**31 - 1), min_length=1, max_length=50
+        )
+
+        def validate_seats(self, seats: list[int]) -> list[int]:
+            if len(set(seats)) != len(seats):
+                raise serializers.ValidationError(DuplicateSeats.message, DuplicateSeats.code)
+            return seats
+
+    class HoldsOutput(serializers.Serializer[Any]):
+        reservations = ReservationSerializer(many=True)
+        total = serializers.IntegerField(help_text="won")
+        expires_at = serializers.DateTimeField()
+
+    @extend_schema(
+        request=HoldsInput, responses={201: HoldsOutput}, parameters=[QUEUE_TOKEN_HEADER]
+    )
+    def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
+        token = queue_token(request)
+        if token is None:
+            raise QueueNotAdmitted
+        reservations = holds.hold_seats(
+            user=current_user(request),
+            schedule_id=schedule_id,
+            numbers=valid_input(self.HoldsInput, request)["seats"],
+            token=token,
+        )
+        body = {
+            "reservations": reservations,
+            "total": sum(reservation.price for reservation in reservations),
+            "expires_at": reservations[0].expires_at,
+        }
+        return Response(self.HoldsOutput(body).data, status=status.HTTP_201_CREATED)
+
+
+class ReservationList(generics.ListAPIView[Reservation]):
+    serializer_class = ReservationSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Reservation]:
+        if getattr(self, "swagger_fake_view", False):
+            return Reservation.objects.none()
+        return holds.my_reservations(user=current_user(self.request))
+
+
+class ReservationDetail(APIView):
+    @extend_schema(responses=ReservationSerializer)
+    def get(self, request: Request, reservation_id: uuid.UUID) -> Response:
+        reservation = holds.get_reservation(
+            user=current_user(request), reservation_id=reservation_id
+        )
+        return Response(ReservationSerializer(reservation).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, reservation_id: uuid.UUID) -> Response:
+        holds.release_reservation(user=current_user(request), reservation_id=reservation_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    concert = serializers.UUIDField(source="reservation.schedule.concert_id")
+    concert_title = serializers.CharField(source="reservation.schedule.concert.title")
+    schedule = serializers.UUIDField(source="reservation.schedule_id")
+    label = serializers.CharField(source="seat.label")
+
+    class Meta:
+        model = Ticket
+        fields = (
+            "id",
+            "reservation",
+            "concert",
+            "concert_title",
+            "schedule",
+            "seat_number",
+            "label",
+            "price",
+            "status",
+            "start_at",
+            "end_at",
+            "code",
+            "used_at",
+            "created_at",
+            "updated_at",
+        )
+
+
+class PaymentSerializer(serializers.ModelSerializer[Payment]):
+    class Meta:
+        model = Payment
+        fields = ("id", "reservation", "amount", "status", "reason", "paid_at")
+
+
+class Payments(APIView):
+    class PaymentsInput(serializers.Serializer[Any]):
+        reservations = serializers.ListField(
+            child=serializers.UUIDField(), min_length=1, max_length=50
+        )
+
+    class PaymentsOutput(serializers.Serializer[checkout.Receipt]):
+        payments = PaymentSerializer(many=True)
+        tickets = TicketSerializer(many=True)
+        balance = serializers.IntegerField(help_text="won left")
+
+    @extend_schema(
+        request=PaymentsInput, responses={201: PaymentsOutput}, parameters=[IDEMPOTENCY_KEY_HEADER]
+    )
+    def post(self, request: Request) -> Response:
+        receipt = checkout.pay(
+            user=current_user(request),
+            reservation_ids=valid_input(self.PaymentsInput, request)["reservations"],
+        )
+        return Response(self.PaymentsOutput(receipt).data, status=status.HTTP_201_CREATED)
+
+
+class TicketList(generics.ListAPIView[Ticket]):
+    serializer_class = TicketSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        if getattr(self, "swagger_fake_view", False):
+            return Ticket.objects.none()
+        return tickets.my_tickets(user=current_user(self.request))
+
+
+class TicketDetail(APIView):
+    @extend_schema(responses=TicketSerializer)
+    def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
+        return Response(TicketSerializer(ticket).data)
+
+
+class TicketQr(APIView):
+    @extend_schema(responses={(200, "image/svg+xml"): OpenApiTypes.STR})
+    def get(self, request: Request, ticket_id: uuid.UUID) -> HttpResponse:
+        ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
+        return HttpResponse(
+            tickets.qr_svg(ticket),
+            content_type="image/svg+xml",
+            headers={"Cache-Control": "private, no-store"},
+        )
+
+
+class RefundQuote(APIView):
+    class RefundQuoteOutput(serializers.Serializer[cancellations.Quote]):
+        amount = serializers.IntegerField(help_text="won back to the balance")
+        fee = serializers.IntegerField(help_text="won kept")
+
+    @extend_schema(responses=RefundQuoteOutput)
+    def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        quote = cancellations.quote_refund(user=current_user(request), ticket_id=ticket_id)
+        return Response(self.RefundQuoteOutput(quote).data)
+
+
+class RefundSerializer(serializers.ModelSerializer[Refund]):
+    class Meta:
+        model = Refund
+        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
+
+
+class Cancel(APIView):
+    @extend_schema(request=None, responses=RefundSerializer, parameters=[IDEMPOTENCY_KEY_HEADER])
+    def post(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        refund = cancellations.cancel_ticket(user=current_user(request), ticket_id=ticket_id)
+        return Response(RefundSerializer(refund).data)
+
+
+class CheckIns(APIView):
+    permission_classes = (IsAdminUser,)
+
+    class CheckInsInput(serializers.Serializer[Any]):
+        code = serializers.CharField(max_length=40)
+        gate = serializers.CharField(max_length=50, required=False, default="")
+
+    @extend_schema(request=CheckInsInput, responses=TicketSerializer)
+    def post(self, request: Request) -> Response:
+        data = valid_input(self.CheckInsInput, request)
+        ticket = door.check_in(by=current_user(request), **data)
+        return Response(TicketSerializer(ticket).data)

@@ -1,0 +1,288 @@
+"""What you do with what is on sale: reservation, payment, ticket, refund."""
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from concerts.models import ConcertSchedule, Seat
+from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
+
+
+class ReservationQuerySet(models.QuerySet["Reservation"]):
+    def live(self) -> "ReservationQuerySet":
+        return self.filter(status__in=["HOLD", "CONFIRMED"])
+
+    def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
+        return self.filter(status="HOLD", expires_at__lte=now)
+
+
+class Reservation(models.Model):
+    """One seat for one user: held for a few minutes, then confirmed by a payment or gone.
+
+    ``slot`` is which of the user's allowed seats in the schedule this is, from 1 to the limit;
+    two live reservations cannot share one, which is how the database keeps the limit.
+    """
+
+    class Status(models.TextChoices):
+        HOLD = "HOLD", _("Held")
+        CONFIRMED = "CONFIRMED", _("Confirmed")
+        EXPIRED = "EXPIRED", _("Expired")
+        CANCELLED = "CANCELLED", _("Cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="reservations",
+        db_index=False,
+        verbose_name=_("user"),
+    )
+    seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="reservations", verbose_name=_("seat")
+    )
+    # The seat's schedule, kept here for the limit; a foreign key on both keeps it true.
+    schedule = models.ForeignKey(
+        ConcertSchedule,
+        models.PROTECT,
+        related_name="reservations",
+        db_index=False,
+        verbose_name=_("schedule"),
+    )
+    slot = models.PositiveSmallIntegerField(_("slot"))
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.HOLD)
+    price = models.BigIntegerField(_("price"), help_text=_("won"))
+    created_at = models.DateTimeField(_("held at"))
+    expires_at = models.DateTimeField(_("hold expires"))
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+
+    objects = ReservationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seat"],
+                condition=Q(status__in=["HOLD", "CONFIRMED"]),
+                name="payments_reservation_one_live_per_seat",
+            ),
+            models.UniqueConstraint(
+                fields=["schedule", "user", "slot"],
+                condition=Q(status__in=["HOLD", "CONFIRMED"]),
+                name="payments_reservation_one_live_per_slot",
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gt=0, slot__gt=0, created_at__lt=F("expires_at")),
+                name="payments_reservation_figures_sane",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["HOLD", "EXPIRED"], confirmed_at=None)
+                | Q(status="CONFIRMED", confirmed_at__isnull=False)
+                | Q(status="CANCELLED"),
+                name="payments_reservation_confirmed_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at=None) | Q(confirmed_at__lt=F("expires_at")),
+                name="payments_reservation_confirmed_in_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="payments_reservation_mine"),
+            models.Index(
+                fields=["expires_at"], condition=Q(status="HOLD"), name="payments_reservation_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seat} {self.status}"
+
+    def is_overdue(self, now: dt.datetime) -> bool:
+        """Whether this is a hold whose time is over at ``now``, the database's clock."""
+        return self.status == self.Status.HOLD and self.expires_at <= now
+
+    def require_payable(self, now: dt.datetime) -> None:
+        """Raises AlreadyPaid, AlreadyCancelled or HoldExpired at ``now``, the database's clock."""
+        if self.status == self.Status.CONFIRMED:
+            raise AlreadyPaid(reservation=str(self.pk))
+        if self.status == self.Status.CANCELLED:
+            raise AlreadyCancelled(reservation=str(self.pk))
+        if self.status == self.Status.EXPIRED or self.is_overdue(now):
+            raise HoldExpired(reservation=str(self.pk))
+
+
+class Payment(models.Model):
+    """One attempt to pay one reservation from the balance, successful or not."""
+
+    class Status(models.TextChoices):
+        SUCCESS = "SUCCESS", _("Success")
+        FAILED = "FAILED", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="payments", verbose_name=_("user")
+    )
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, related_name="payments", verbose_name=_("reservation")
+    )
+    amount = models.BigIntegerField(_("amount"), help_text=_("won"))
+    status = models.CharField(_("status"), max_length=7, choices=Status)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    paid_at = models.DateTimeField(_("paid at"))
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-paid_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reservation"],
+                condition=Q(status="SUCCESS"),
+                name="payments_payment_one_success_per_reservation",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
+            models.CheckConstraint(
+                condition=Q(status="SUCCESS", reason="") | Q(status="FAILED") & ~Q(reason=""),
+                name="payments_payment_failed_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.status}"
+
+
+def new_ticket_code() -> str:
+    """What the QR code says: 160 bits nobody can guess."""
+    return secrets.token_urlsafe(20)
+
+
+class Ticket(models.Model):
+    """The right to one seat, as it was when it was bought."""
+
+    class Status(models.TextChoices):
+        ISSUED = "ISSUED", _("Issued")
+        USED = "USED", _("Used")
+        CANCELLED = "CANCELLED", _("Cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reservation = models.OneToOneField(
+        Reservation, models.PROTECT, related_name="ticket", verbose_name=_("reservation")
+    )
+    seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="tickets", db_index=False, verbose_name=_("seat")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="tickets",
+        db_index=False,
+        verbose_name=_("user"),
+    )
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.ISSUED)
+    price = models.BigIntegerField(_("price"), help_text=_("won"))
+    seat_number = models.PositiveIntegerField(_("seat number"))
+    start_at = models.DateTimeField(_("starts"))
+    end_at = models.DateTimeField(_("ends"))
+    code = models.CharField(
+        _("code at the door"), max_length=40, unique=True, default=new_ticket_code, editable=False
+    )
+    used_at = models.DateTimeField(_("used at"), null=True, blank=True)
+    gate = models.CharField(_("gate"), max_length=50, blank=True)
+    used_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("checked in by"),
+    )
+    # Counts changes; who writes names the version read, so that of two writers one wins.
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    created_at = models.DateTimeField(_("issued at"))
+    updated_at = models.DateTimeField(_("updated"))
+
+    class Meta:
+        verbose_name = _("ticket")
+        verbose_name_plural = _("tickets")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seat"],
+                condition=Q(status__in=["ISSUED", "USED"]),
+                name="payments_ticket_one_live_per_seat",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="USED", used_at__isnull=False)
+                | ~Q(status="USED") & Q(used_at=None),
+                name="payments_ticket_used_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="payments_ticket_mine"),
+            models.Index(fields=["seat"], name="payments_ticket_seat"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seat_number} {self.status}"
+
+    def require_issued(self) -> None:
+        """Neither used nor cancelled. Raises TicketUsed (with when and where) or
+        AlreadyCancelled."""
+        if self.status == self.Status.CANCELLED:
+            raise AlreadyCancelled(ticket=str(self.pk))
+        if self.status == self.Status.USED and self.used_at:
+            used_at = self.used_at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+            raise TicketUsed(ticket=str(self.pk), used_at=used_at, gate=self.gate)
+
+
+def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> None:
+    """Save ``fields`` of a ticket unless somebody else changed it since it was read.
+
+    Raises StaleTicket then, and nothing is written.
+    """
+    read = ticket.version
+    ticket.version += 1
+    ticket.updated_at = now
+    values = {name: getattr(ticket, name) for name in (*fields, "version", "updated_at")}
+    if not Ticket.objects.filter(pk=ticket.pk, version=read).update(**values):
+        raise StaleTicket
+
+
+class Refund(models.Model):
+    """What came back of a payment: ``amount`` to the balance, ``fee`` kept; together all of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.OneToOneField(
+        Payment, models.PROTECT, related_name="refund", verbose_name=_("payment")
+    )
+    amount = models.BigIntegerField(_("amount"), help_text=_("won"))
+    fee = models.BigIntegerField(_("fee"), default=0, help_text=_("won"))
+    refunded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("refunded by"),
+    )
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("refunded at"))
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gte=0, fee__gte=0), name="payments_refund_never_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} (+{self.fee:,})"

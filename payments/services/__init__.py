@@ -1,0 +1,1 @@
+"""The use cases of buying, a module each: holds, checkout, cancellations, door."""

@@ -1,0 +1,196 @@
+"""Pay for held seats from the balance: all of them or none."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from accounts.errors import InsufficientBalance
+from accounts.models import Balance, BalanceHistory, User
+from accounts.services import Movement, lock_balance, write_lines
+from concertbook.clock import database_now
+from concertbook.errors import DomainError, NotFound
+from concerts.models import Seat, save_status
+from payments.errors import HoldExpired
+from payments.models import Payment, Reservation, Ticket
+from payments.services.holds import expire_overdue
+from queueing.errors import QueueNotAdmitted
+from queueing.models import QueueToken
+from queueing.services import finish, lock_admission, require_still_inside
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a payment bought; ``balance`` is what is left, in won."""
+
+    payments: list[Payment]
+    tickets: list[Ticket]
+    balance: int
+
+
+@dataclass(frozen=True)
+class Basket:
+    """What is about to be paid, every row locked; ``now`` was read after the last lock."""
+
+    user: User
+    # None: the user is not let in, or no longer.
+    admissions: list[QueueToken] | None
+    seats: list[Seat]
+    reservations: list[Reservation]
+    balance: Balance
+    now: dt.datetime
+
+    @property
+    def total(self) -> int:
+        return sum(reservation.price for reservation in self.reservations)
+
+
+def pay(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> Receipt:
+    """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
+
+    Raises NotFound (also for anybody else's), AlreadyPaid, AlreadyCancelled, QueueNotAdmitted;
+    HoldExpired and InsufficientBalance after the failed attempt was recorded.
+    """
+    rooms = _rooms_of(user, set(reservation_ids))
+    refusal: DomainError
+    with transaction.atomic(durable=True):
+        basket = _lock_basket(user, rooms, reservation_ids)
+        try:
+            # Every check comes before the first write: a refusal leaves nothing half done, and
+            # its record can go into this same transaction.
+            _require_payable(basket)
+            return _buy(basket)
+        except (HoldExpired, InsufficientBalance) as exc:
+            expire_overdue(basket.seats, now=basket.now)
+            _record_failure(basket, reason=exc.code)
+            refusal = exc
+    raise refusal
+
+
+def _rooms_of(user: User, wanted: set[uuid.UUID]) -> list[uuid.UUID]:
+    mine = Reservation.objects.filter(user=user, pk__in=wanted)
+    rooms = list(mine.values_list("schedule__concert__waiting_room", flat=True))
+    if not wanted or len(rooms) != len(wanted):
+        raise NotFound
+    return sorted(set(rooms))
+
+
+def _lock_basket(
+    user: User, rooms: Sequence[uuid.UUID], reservation_ids: Sequence[uuid.UUID]
+) -> Basket:
+    """Lock in the one order of the house: tokens, seats, reservations, balance."""
+    try:
+        admissions = [lock_admission(user=user, room_id=room) for room in rooms]
+    except QueueNotAdmitted:
+        # Not raised yet: that it is already paid, or expired, is the better answer.
+        admissions = None
+    seats = list(
+        Seat.objects.select_for_update(of=("self",), no_key=True)
+        .filter(reservations__in=reservation_ids)
+        .order_by("pk")
+    )
+    reservations = list(
+        Reservation.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("schedule", "seat")
+        .filter(pk__in=reservation_ids)
+        .order_by("pk")
+    )
+    balance = lock_balance(user_id=user.pk)
+    return Basket(user, admissions, seats, reservations, balance, database_now())
+
+
+def _require_payable(basket: Basket) -> None:
+    for reservation in basket.reservations:
+        reservation.require_payable(basket.now)
+    if basket.admissions is None:
+        raise QueueNotAdmitted
+    for admission in basket.admissions:
+        require_still_inside(admission, basket.now)
+    if basket.balance.amount < basket.total:
+        raise InsufficientBalance(balance=basket.balance.amount, total=basket.total)
+
+
+def _buy(basket: Basket) -> Receipt:
+    payments = _write_payments(basket, status=Payment.Status.SUCCESS)
+    _confirm(basket)
+    tickets = Ticket.objects.bulk_create(
+        _new_ticket(basket, reservation) for reservation in basket.reservations
+    )
+    _leave_room(basket)
+    return Receipt(payments=payments, tickets=tickets, balance=basket.balance.amount)
+
+
+def _write_payments(basket: Basket, *, status: Payment.Status, reason: str = "") -> list[Payment]:
+    payments = Payment.objects.bulk_create(
+        Payment(
+            user=basket.user,
+            reservation=reservation,
+            amount=reservation.price,
+            status=status,
+            reason=reason,
+            paid_at=basket.now,
+        )
+        for reservation in basket.reservations
+    )
+    movements = [
+        Movement(
+            type=BalanceHistory.Type.RESERVATION,
+            amount=payment.amount,
+            source=payment.pk,
+            status=BalanceHistory.Status(status),
+            reason=reason,
+        )
+        for payment in payments
+    ]
+    write_lines(balance=basket.balance, movements=movements)
+    return payments
+
+
+def _confirm(basket: Basket) -> None:
+    Reservation.objects.filter(pk__in=[each.pk for each in basket.reservations]).update(
+        status=Reservation.Status.CONFIRMED, confirmed_at=basket.now
+    )
+    for reservation in basket.reservations:
+        reservation.status = Reservation.Status.CONFIRMED
+        reservation.confirmed_at = basket.now
+    for seat in basket.seats:
+        seat.reserve()
+    save_status(
+        basket.seats,
+        from_status=Seat.Status.HELD,
+        changed_by=basket.user,
+        reason="paid",
+        now=basket.now,
+    )
+
+
+def _new_ticket(basket: Basket, reservation: Reservation) -> Ticket:
+    return Ticket(
+        reservation=reservation,
+        seat=reservation.seat,
+        user=basket.user,
+        price=reservation.price,
+        seat_number=reservation.seat.number,
+        start_at=reservation.schedule.start_at,
+        end_at=reservation.schedule.end_at,
+        created_at=basket.now,
+        updated_at=basket.now,
+    )
+
+
+def _leave_room(basket: Basket) -> None:
+    """Give the place inside to the next in line, unless the buyer still holds seats there."""
+    for admission in basket.admissions or ():
+        held = Reservation.objects.filter(
+            user=basket.user,
+            status=Reservation.Status.HOLD,
+            schedule__concert__waiting_room=admission.room_id,
+        )
+        if not held.exists():
+            finish(admission, now=basket.now)
+
+
+def _record_failure(basket: Basket, *, reason: str) -> None:
+    _write_payments(basket, status=Payment.Status.FAILED, reason=reason)

@@ -1,0 +1,8 @@
+from celery import shared_task
+
+from payments.services import holds
+
+
+@shared_task
+def release_expired_holds() -> int:
+    return holds.release_expired_holds()

@@ -1,0 +1,71 @@
+"""Join the line, poll my place, leave: for mobile apps."""
+
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api import current_user
+from queueing import services
+from queueing.errors import QueueNotAdmitted
+from queueing.models import QueueToken, WaitingRoom
+
+QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
+
+
+class PlaceSerializer(serializers.Serializer[services.Place]):
+    token = serializers.UUIDField(source="token.pk")
+    room = serializers.SlugField(source="token.room.slug")
+    room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
+    status = serializers.ChoiceField(choices=QueueToken.Status.choices)
+    is_admitted = serializers.BooleanField(source="token.is_admitted")
+    position = serializers.IntegerField(source="token.position", help_text="my number in this room")
+    ahead = serializers.IntegerField(help_text="people still waiting before me")
+    estimated_wait_seconds = serializers.IntegerField()
+    poll_after_seconds = serializers.IntegerField()
+    issued_at = serializers.DateTimeField(source="token.issued_at")
+    available_at = serializers.DateTimeField(source="token.available_at", allow_null=True)
+    expires_at = serializers.DateTimeField(
+        source="token.expires_at", allow_null=True, help_text="when my time inside ends"
+    )
+
+
+class Tokens(APIView):
+    @extend_schema(
+        request=None, responses={201: PlaceSerializer, 200: PlaceSerializer}, operation_id="join"
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        place, joined = services.join(user=current_user(request), slug=slug)
+        return _answer(place, status.HTTP_201_CREATED if joined else status.HTTP_200_OK)
+
+
+class Token(APIView):
+    @extend_schema(responses=PlaceSerializer, operation_id="poll")
+    def get(self, request: Request, token: uuid.UUID) -> Response:
+        place = services.get_position(user=current_user(request), token=token)
+        return _answer(place, status.HTTP_200_OK)
+
+    @extend_schema(responses={204: None}, operation_id="leave")
+    def delete(self, request: Request, token: uuid.UUID) -> Response:
+        services.leave(user=current_user(request), token=token)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _answer(place: services.Place, code: int) -> Response:
+    headers: dict[str, Any] = {"Retry-After": str(place.poll_after_seconds)}
+    return Response(PlaceSerializer(place).data, status=code, headers=headers)
+
+
+def queue_token(request: Request) -> uuid.UUID | None:
+    """The Queue-Token header, None without one. Raises QueueNotAdmitted for a forged one."""
+    value = request.headers.get("Queue-Token")
+    if value is None:
+        return None
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        raise QueueNotAdmitted from None

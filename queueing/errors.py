@@ -1,0 +1,19 @@
+"""What the line refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from concertbook.errors import DomainError
+
+
+class QueueNotAdmitted(DomainError):
+    """No token, or one that is waiting, expired, of another room or another person's."""
+
+    code = "queue_not_admitted"
+    status = 403
+    message = _("It is not your turn yet, or your turn is over. Please join the line.")
+
+
+class WaitingRoomClosed(DomainError):
+    code = "waiting_room_closed"
+    status = 409
+    message = _("This waiting room is closed.")

