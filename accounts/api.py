@@ -1,5 +1,6 @@
 """Sign-up, log-in and my money, for mobile apps."""
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -7,15 +8,18 @@ from allauth.core import ratelimit
 from allauth.headless.account.inputs import SignupInput
 from django.core.exceptions import ValidationError as FormError
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import app_tokens, services
 from accounts.errors import InvalidAmount, InvalidCredentials
+from accounts.idempotency import AnsweredBefore, Once
 from accounts.models import Balance, BalanceHistory, User
 from concertbook.errors import TooManyRequests
 from concertbook.pagination import NewestFirst
@@ -103,7 +107,7 @@ class Me(APIView):
 
     @extend_schema(responses=MeOutput)
     def get(self, request: Request) -> Response:
-        return Response(self.MeOutput(request.user).data)
+        return Response(self.MeOutput(current_user(request)).data)
 
 
 class MyBalance(APIView):
@@ -145,11 +149,23 @@ class Charges(APIView):
         balance = serializers.IntegerField(source="balance_after", help_text="won")
         created_at = serializers.DateTimeField()
 
-    @extend_schema(request=ChargesInput, responses={201: ChargesOutput})
-    def post(self, request: Request) -> Response:
-        data = valid_input(self.ChargesInput, request)
-        line = services.charge(user=current_user(request), amount=data["amount"])
-        return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
+    @extend_schema(
+        request=ChargesInput,
+        responses={201: ChargesOutput},
+        parameters=[OpenApiParameter("Idempotency-Key", str, "header")],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        amount = valid_input(self.ChargesInput, request)["amount"]
+        user = current_user(request)
+        if "Idempotency-Key" not in request.headers:
+            line = services.charge(user=user, amount=amount)
+            return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
+        return answer_once(
+            request,
+            self.ChargesOutput,
+            lambda once: services.charge(user=user, amount=amount, once=once),
+            status.HTTP_201_CREATED,
+        )
 
 
 class BalanceHistorySerializer(serializers.ModelSerializer[BalanceHistory]):
@@ -172,7 +188,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
     serializer_class = BalanceHistorySerializer
 
     class pagination_class(NewestFirst):  # noqa: N801
-        ordering = "-id"
+        ordering = ("-created_at", "-id")
 
     class BalanceHistoryListFilter(serializers.Serializer[Any]):
         type = serializers.ChoiceField(choices=BalanceHistory.Type.choices, required=False)
@@ -196,6 +212,31 @@ def valid_input(serializer: type[serializers.Serializer[Any]], request: Request)
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)
+
+
+def answer_once(
+    request: Request,
+    output: type[serializers.Serializer[Any]],
+    act: Callable[[Once], Any],
+    code: int,
+) -> HttpResponse:
+    """Act under the request's Idempotency-Key, or answer as before, byte for byte.
+
+    ``act`` calls the service with the Once it is given; ``output`` renders the result. Raises
+    IdempotencyKeyMissing and whatever the service raises.
+    """
+    once = Once(
+        user=current_user(request),
+        key=request.headers.get("Idempotency-Key"),
+        request=[request.method, request.path, request.data],
+        render=lambda result: JSONRenderer().render(output(result).data),
+    )
+    try:
+        act(once)
+        answer = once.answer
+    except AnsweredBefore as before:
+        answer = before.answer
+    return HttpResponse(answer, status=code, content_type="application/json")
 
 
 def _tokens(user: User, code: int) -> Response:

@@ -27,6 +27,14 @@ class ChargeDeclined(DomainError):
     message = _("The charge was declined.")
 
 
+class GatewayUnavailable(DomainError):
+    """Nobody knows whether money was taken; the pending charge will tell."""
+
+    code = "unavailable"
+    status = 503
+    message = _("The card company does not answer. Nothing is charged twice; please try again.")
+
+
 class InvalidCredentials(DomainError):
     """Wrong e-mail or wrong password: the words and the time taken do not tell which."""
 
@@ -39,3 +47,21 @@ class InvalidRefreshToken(DomainError):
     code = "not_authenticated"
     status = 401
     message = _("Please log in again.")
+
+
+class IdempotencyKeyMissing(DomainError):
+    code = "idempotency_key_missing"
+    status = 400
+    message = _("This request needs an Idempotency-Key header.")
+
+
+class IdempotencyKeyReused(DomainError):
+    code = "idempotency_key_reused"
+    status = 422
+    message = _("This Idempotency-Key belongs to another request.")
+
+
+class IdempotencyInFlight(DomainError):
+    code = "idempotency_in_flight"
+    status = 409
+    message = _("This very request is still being worked on. Please ask again in a moment.")

@@ -203,6 +203,8 @@ class Charge(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="charges", verbose_name=_("user"))
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.PENDING)
+    # The client's key, so that a retry finds this very charge, wherever it got stuck.
+    key = models.CharField(_("idempotency key"), max_length=255, null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
     charged_at = models.DateTimeField(_("settled"), null=True, blank=True)
@@ -213,6 +215,7 @@ class Charge(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="accounts_charge_positive"),
+            models.UniqueConstraint(fields=["user", "key"], name="accounts_charge_one_per_key"),
             models.CheckConstraint(
                 condition=Q(status="PENDING", charged_at=None)
                 | ~Q(status="PENDING") & Q(charged_at__isnull=False),
@@ -229,3 +232,32 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:,} {self.status}"
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that must have one effect however often it is sent.
+
+    Written in the transaction of the effect; see accounts/idempotency.py.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="idempotency_keys", verbose_name=_("user")
+    )
+    key = models.CharField(_("idempotency key"), max_length=255)
+    request_hash = models.CharField(_("hash of the request"), max_length=64)
+    answer = models.BinaryField(_("answer"))
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key"], name="accounts_idempotencykey_one_answer_per_key"
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="accounts_idempotency_age")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
-from accounts.errors import ChargeDeclined, InvalidAmount
+from accounts.errors import (
+    ChargeDeclined,
+    GatewayUnavailable,
+    IdempotencyKeyReused,
+    InvalidAmount,
+)
 from accounts.gateway import GatewayAnswer, get_gateway
+from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.clock import database_now
 
@@ -31,21 +38,43 @@ class Movement:
     reason: str = ""
 
 
-def charge(*, user: User, amount: int) -> BalanceHistory:
+def charge(*, user: User, amount: int, once: Once | None = None) -> BalanceHistory:
     """Top up the user's balance through the gateway, by ``amount`` won.
 
-    Raises InvalidAmount; ChargeDeclined after the refusal was recorded. When the gateway cannot
-    be reached its OSError passes through and the charge stays pending for the sweep.
+    Raises InvalidAmount; ChargeDeclined after the refusal was recorded; GatewayUnavailable when
+    nothing is known yet, and the charge stays pending for a retry or the sweep; with ``once``
+    also what its claim raises.
     """
     if not is_valid_charge(amount):
         raise InvalidAmount
-    pending = Charge.objects.create(user=user, amount=amount)
+    if once:
+        once.find_answer()
+    pending = _begin_charge(user, amount, once)
     # Outside any transaction: a gateway may take seconds, and a lock must not.
-    answer = get_gateway().charge(charge_id=pending.pk, amount=amount)
-    line = settle_charge(charge_id=pending.pk, answer=answer)
-    if not answer.approved:
-        raise ChargeDeclined(reason=answer.reason)
+    try:
+        answer = get_gateway().charge(charge_id=pending.pk, amount=amount)
+    except OSError as exc:
+        raise GatewayUnavailable(retry_after=30) from exc
+    line = settle_charge(charge_id=pending.pk, answer=answer, once=once)
+    if line.status == BalanceHistory.Status.FAILED:
+        raise ChargeDeclined(reason=line.reason)
     return line
+
+
+def _begin_charge(user: User, amount: int, once: Once | None) -> Charge:
+    """A new pending charge, or the one that this key began before.
+
+    The gateway takes nothing twice for one charge, so a retry may follow the first attempt at
+    its heels: whichever settles first, the other finds it settled.
+    """
+    if once is None:
+        return Charge.objects.create(user=user, amount=amount)
+    pending, _created = Charge.objects.get_or_create(
+        user=user, key=once.key, defaults={"amount": amount}
+    )
+    if pending.amount != amount:
+        raise IdempotencyKeyReused
+    return pending
 
 
 def is_valid_charge(amount: object) -> bool:
@@ -53,12 +82,16 @@ def is_valid_charge(amount: object) -> bool:
     return type(amount) is int and 0 < amount <= settings.CHARGE_MAX_WON
 
 
-def settle_charge(*, charge_id: uuid.UUID, answer: GatewayAnswer) -> BalanceHistory:
-    """Write the gateway's answer down, once: a second call changes nothing and returns the line."""
+def settle_charge(
+    *, charge_id: uuid.UUID, answer: GatewayAnswer, once: Once | None = None
+) -> BalanceHistory:
+    """Write the gateway's answer down: a second call changes nothing and returns the line."""
     with transaction.atomic(durable=True):
         pending = Charge.objects.select_for_update(no_key=True).get(pk=charge_id)
+        if once:
+            once.find_answer()
         if pending.status != Charge.Status.PENDING:
-            return BalanceHistory.objects.get(source=charge_id)
+            return _answer_for(BalanceHistory.objects.get(source=charge_id), once)
         balance = lock_balance(user_id=pending.user_id)
         pending.status = Charge.Status.SUCCESS if answer.approved else Charge.Status.FAILED
         pending.reason = answer.reason
@@ -72,7 +105,14 @@ def settle_charge(*, charge_id: uuid.UUID, answer: GatewayAnswer) -> BalanceHist
             reason=pending.reason,
         )
         (line,) = write_lines(balance=balance, movements=[movement])
-        return line
+        return _answer_for(line, once)
+
+
+def _answer_for(line: BalanceHistory, once: Once | None) -> BalanceHistory:
+    # A decline is a refusal: the charge itself remembers it for whoever asks again.
+    if once and line.status == BalanceHistory.Status.SUCCESS:
+        once.save(line)
+    return line
 
 
 def settle_pending_charges() -> int:
@@ -90,6 +130,17 @@ def settle_pending_charges() -> int:
         settle_charge(charge_id=pending.pk, answer=answer)
         settled += 1
     return settled
+
+
+def balance_amount(*, user: User) -> int:
+    """What the user has to spend, in won; 0 for somebody who never charged."""
+    return Balance.objects.filter(user=user).values_list("amount", flat=True).first() or 0
+
+
+def balance_history(*, user: User, type: str = "") -> QuerySet[BalanceHistory]:
+    """The user's ledger, newest line first; ``type`` keeps one of BalanceHistory.Type."""
+    lines = BalanceHistory.objects.filter(balance__user=user).order_by("-seq")
+    return lines.filter(type=type) if type else lines
 
 
 def lock_balance(*, user_id: uuid.UUID) -> Balance:

@@ -1,8 +1,13 @@
 from celery import shared_task
 
-from accounts import services
+from accounts import idempotency, services
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def settle_pending_charges() -> int:
     return services.settle_pending_charges()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_old_answers() -> int:
+    return idempotency.forget_old_answers()

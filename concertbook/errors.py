@@ -35,6 +35,12 @@ class NotFound(DomainError):
     message = _("There is nothing here, or it is not yours.")
 
 
+class CsrfFailed(DomainError):
+    code = "csrf_failed"
+    status = 403
+    message = _("The CSRF token is missing or wrong.")
+
+
 class TooManyRequests(DomainError):
     code = "too_many_requests"
     status = 429

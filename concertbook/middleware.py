@@ -66,7 +66,7 @@ class RefusalMiddleware:
 
 
 def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
-    messages.error(request, exc.message)
+    messages.error(request, str(exc.message))
     back = request.META.get("HTTP_REFERER", "")
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
         back = "/"

@@ -16,7 +16,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from concertbook.errors import DomainError, InternalError, NotFound, Unavailable
+from concertbook.errors import CsrfFailed, DomainError, InternalError, NotFound, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -54,8 +54,7 @@ def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without a valid CSRF token gets."""
     if request.path.startswith("/api/"):
-        body = _problem(403, "csrf_failed", _("The CSRF token is missing or wrong."))
-        return JsonResponse(body, status=403, content_type=CONTENT_TYPE)
+        return problem_response(CsrfFailed())
     return render(request, "403_csrf.html", status=403)
 
 
@@ -84,12 +83,10 @@ def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], in
         code = next((e["code"] for e in errors if e["code"] in PROMOTED), "malformed")
         return _problem(status, code, _("The request is not valid."), errors=errors), status, {}
     if isinstance(exc, exceptions.Throttled):
-        headers["Retry-After"] = str(int(exc.wait or 1))
+        headers["Retry-After"] = str(int(getattr(exc, "wait", None) or 1))
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         headers["WWW-Authenticate"] = "Bearer"
     code = FRAMEWORK_CODES.get(status, "malformed")
-    if getattr(exc, "csrf", False):
-        code = "csrf_failed"
     return _problem(status, code, str(exc.detail)), status, headers
 
 
@@ -142,8 +139,7 @@ class BrowserSessionAuthentication(SessionAuthentication):
         try:
             super().enforce_csrf(request)
         except exceptions.PermissionDenied as exc:
-            exc.csrf = True
-            raise
+            raise CsrfFailed from exc
 
 
 class StrictJSONParser(BaseParser):

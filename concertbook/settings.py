@@ -154,6 +154,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30.0},
     },
+    "forget old answers": {
+        "task": "accounts.tasks.forget_old_answers",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
 }
 
 # --- People ------------------------------------------------------------------------------------

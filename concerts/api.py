@@ -117,7 +117,7 @@ class ScheduleDetail(APIView):
 
 class SeatSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     section = serializers.CharField()
     row = serializers.CharField()
     grade = serializers.CharField()

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 
 from accounts.models import User
 from concertbook.clock import database_now
@@ -34,6 +46,23 @@ def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concer
     return concerts
 
 
+def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
+    """find_concerts with what a poster says of each.
+
+    ``from_price`` (won; None without seats), ``is_on_sale``, and ``next_sale``: when the next
+    sale opens, None when none will.
+    """
+    now = database_now()
+    mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
+    seats = Seat.objects.filter(schedule__concert=OuterRef("pk")).order_by("price")
+    upcoming = mine.filter(reserve_from__gt=now).order_by("reserve_from")
+    return find_concerts(search=search, on_sale=on_sale).annotate(
+        from_price=Subquery(seats.values("price")[:1]),
+        is_on_sale=Exists(mine.filter(reserve_from__lte=now, reserve_until__gt=now)),
+        next_sale=Subquery(upcoming.values("reserve_from")[:1]),
+    )
+
+
 def get_concert(concert_id: uuid.UUID) -> Concert:
     """Raises NotFound."""
     concert = Concert.objects.select_related("waiting_room").filter(pk=concert_id).first()
@@ -44,6 +73,24 @@ def get_concert(concert_id: uuid.UUID) -> Concert:
 
 def find_schedules(concert: Concert) -> ConcertScheduleQuerySet:
     return concert.schedules.with_seats_available()
+
+
+def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
+    """find_schedules with what a buyer asks first.
+
+    ``lowest`` and ``highest`` seat price (won; None without seats), and ``sale``: upcoming, open
+    or over by the database's clock.
+    """
+    now = database_now()
+    return find_schedules(concert).annotate(
+        lowest=Min("seats__price"),
+        highest=Max("seats__price"),
+        sale=Case(
+            When(reserve_from__gt=now, then=Value("upcoming")),
+            When(reserve_until__lte=now, then=Value("over")),
+            default=Value("open"),
+        ),
+    )
 
 
 def get_schedule(schedule_id: uuid.UUID, *, with_seats_available: bool = False) -> ConcertSchedule:

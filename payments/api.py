@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import StrictIntegerField, current_user, valid_input
+from accounts.api import StrictIntegerField, answer_once, current_user, valid_input
 from concertbook.pagination import NewestFirst
 from payments.errors import DuplicateSeats
 from payments.models import Payment, Refund, Reservation, Ticket
@@ -21,13 +21,13 @@ from payments.services import cancellations, checkout, door, holds, tickets
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 from queueing.errors import QueueNotAdmitted
 
-IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", str, "header")
+IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", str, "header", required=True)
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     concert = serializers.UUIDField(source="schedule.concert_id")
     seat = serializers.IntegerField(source="seat.number", help_text="the seat's number")
-    label = serializers.CharField(source="seat.label")
+    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
 
     class Meta:
         model = Reservation
@@ -110,7 +110,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     concert = serializers.UUIDField(source="reservation.schedule.concert_id")
     concert_title = serializers.CharField(source="reservation.schedule.concert.title")
     schedule = serializers.UUIDField(source="reservation.schedule_id")
-    label = serializers.CharField(source="seat.label")
+    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
 
     class Meta:
         model = Ticket
@@ -153,12 +153,15 @@ class Payments(APIView):
     @extend_schema(
         request=PaymentsInput, responses={201: PaymentsOutput}, parameters=[IDEMPOTENCY_KEY_HEADER]
     )
-    def post(self, request: Request) -> Response:
-        receipt = checkout.pay(
-            user=current_user(request),
-            reservation_ids=valid_input(self.PaymentsInput, request)["reservations"],
+    def post(self, request: Request) -> HttpResponse:
+        user = current_user(request)
+        reservations = valid_input(self.PaymentsInput, request)["reservations"]
+        return answer_once(
+            request,
+            self.PaymentsOutput,
+            lambda once: checkout.pay(user=user, reservation_ids=reservations, once=once),
+            status.HTTP_201_CREATED,
         )
-        return Response(self.PaymentsOutput(receipt).data, status=status.HTTP_201_CREATED)
 
 
 class TicketList(generics.ListAPIView[Ticket]):
@@ -208,9 +211,14 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
 
 class Cancel(APIView):
     @extend_schema(request=None, responses=RefundSerializer, parameters=[IDEMPOTENCY_KEY_HEADER])
-    def post(self, request: Request, ticket_id: uuid.UUID) -> Response:
-        refund = cancellations.cancel_ticket(user=current_user(request), ticket_id=ticket_id)
-        return Response(RefundSerializer(refund).data)
+    def post(self, request: Request, ticket_id: uuid.UUID) -> HttpResponse:
+        user = current_user(request)
+        return answer_once(
+            request,
+            RefundSerializer,
+            lambda once: cancellations.cancel_ticket(user=user, ticket_id=ticket_id, once=once),
+            status.HTTP_200_OK,
+        )
 
 
 class CheckIns(APIView):

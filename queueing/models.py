@@ -207,7 +207,9 @@ class QueueEntryHistory(models.Model):
     admitted_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
     exited_at = models.DateTimeField(_("exited"))
     was_admitted = models.GeneratedField(
-        expression=Q(admitted_at__isnull=False),
+        expression=models.ExpressionWrapper(
+            Q(admitted_at__isnull=False), output_field=models.BooleanField()
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
         verbose_name=_("was admitted"),

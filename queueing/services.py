@@ -91,7 +91,7 @@ def _take_number(*, user: User, room: WaitingRoom) -> bool:
                 "sequence": position_sequence(room.pk),
             },
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def position_sequence(room_id: uuid.UUID) -> str:
@@ -118,6 +118,21 @@ def get_position(*, user: User, token: uuid.UUID) -> Place:
         poll_after_seconds=poll_after_seconds(ahead),
         room_state=found.room.state,
     )
+
+
+def get_room(slug: str) -> WaitingRoom:
+    """Raises NotFound."""
+    room = WaitingRoom.objects.filter(slug=slug).first()
+    if room is None:
+        raise NotFound
+    return room
+
+
+def find_place(*, user: User, room: WaitingRoom) -> Place | None:
+    """The user's place in the room's line and a sign of life; None when they are not in it."""
+    tokens = QueueToken.objects.live().filter(user=user, room=room)
+    token = tokens.values_list("pk", flat=True).first()
+    return None if token is None else get_position(user=user, token=token)
 
 
 def _note_request(token: QueueToken, now: dt.datetime) -> None:

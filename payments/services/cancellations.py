@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from accounts.idempotency import Once
 from accounts.models import BalanceHistory, User
 from accounts.services import Movement, lock_balance, write_lines
 from concertbook.clock import database_now
@@ -38,16 +39,19 @@ def _quote(ticket: Ticket, now: dt.datetime) -> Quote:
     return Quote(amount=ticket.price, fee=0)
 
 
-def cancel_ticket(*, user: User, ticket_id: uuid.UUID) -> Refund:
+def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None) -> Refund:
     """Cancel the user's ticket and refund it to the balance.
 
-    Raises NotFound (also for anybody else's), AlreadyCancelled, TicketUsed, CancellationClosed.
+    Raises NotFound (also for anybody else's), AlreadyCancelled, TicketUsed, CancellationClosed;
+    with ``once`` also what its claim raises.
     """
     mine = Ticket.objects.filter(user=user, pk=ticket_id)
     seat_id = mine.values_list("seat", flat=True).first()
     if seat_id is None:
         raise NotFound
     with transaction.atomic(durable=True):
+        if once:
+            once.claim()
         seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
         reservation = Reservation.objects.select_for_update(no_key=True).get(ticket=ticket_id)
         ticket = mine.select_for_update(no_key=True).get()
@@ -75,4 +79,6 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID) -> Refund:
             type=BalanceHistory.Type.CANCELLATION, amount=refund.amount, source=refund.pk
         )
         write_lines(balance=balance, movements=[movement])
+        if once:
+            once.save(refund)
     return refund

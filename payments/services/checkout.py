@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.errors import InsufficientBalance
+from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, lock_balance, write_lines
 from concertbook.clock import database_now
@@ -47,21 +48,27 @@ class Basket:
         return sum(reservation.price for reservation in self.reservations)
 
 
-def pay(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> Receipt:
+def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None = None) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
     Raises NotFound (also for anybody else's), AlreadyPaid, AlreadyCancelled, QueueNotAdmitted;
-    HoldExpired and InsufficientBalance after the failed attempt was recorded.
+    HoldExpired and InsufficientBalance after the failed attempt was recorded; with ``once`` also
+    what its claim raises.
     """
     rooms = _rooms_of(user, set(reservation_ids))
     refusal: DomainError
     with transaction.atomic(durable=True):
+        if once:
+            once.claim()
         basket = _lock_basket(user, rooms, reservation_ids)
         try:
             # Every check comes before the first write: a refusal leaves nothing half done, and
             # its record can go into this same transaction.
             _require_payable(basket)
-            return _buy(basket)
+            receipt = _buy(basket)
+            if once:
+                once.save(receipt)
+            return receipt
         except (HoldExpired, InsufficientBalance) as exc:
             expire_overdue(basket.seats, now=basket.now)
             _record_failure(basket, reason=exc.code)

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('entered_at', models.DateTimeField(verbose_name='entered')),
                 ('admitted_at', models.DateTimeField(blank=True, null=True, verbose_name='admitted at')),
                 ('exited_at', models.DateTimeField(verbose_name='exited')),
-                ('was_admitted', models.GeneratedField(db_persist=True, expression=models.Q(('admitted_at__isnull', False)), output_field=models.BooleanField(), verbose_name='was admitted')),
+                ('was_admitted', models.GeneratedField(db_persist=True, expression=models.ExpressionWrapper(models.Q(('admitted_at__isnull', False)), output_field=models.BooleanField()), output_field=models.BooleanField(), verbose_name='was admitted')),
                 ('duration_seconds', models.GeneratedField(db_persist=True, expression=models.Func(models.F('exited_at'), models.F('entered_at'), arg_joiner=' - ', template='extract(epoch FROM %(expressions)s)::int'), output_field=models.IntegerField(), verbose_name='seconds from joining to the end')),
                 ('outcome', models.CharField(choices=[('PAID', 'Paid'), ('LEFT', 'Left'), ('TIMED_OUT', 'Time inside was over'), ('IDLE', 'Went away while waiting'), ('CLOSED', 'The room was closed')], max_length=9, verbose_name='how it ended')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='queue_history', to=settings.AUTH_USER_MODEL, verbose_name='user')),

@@ -1,0 +1,96 @@
+"""One effect per key: a request that is sent again gets the first answer, byte for byte.
+
+    once = Once(user=user, key=key, request=[...], render=bytes_of)
+    pay(..., once=once)     # may raise AnsweredBefore, with the answer
+    once.answer             # what was saved with the effect
+
+A refusal that changed nothing is not saved: the same key may try again.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
+from accounts.models import IdempotencyKey, User
+from concertbook.clock import database_now
+
+KEPT = dt.timedelta(hours=24)
+LONGEST_KEY = 255
+
+
+class AnsweredBefore(Exception):
+    """Not a refusal: the request was done earlier, and ``answer`` is what it was told."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__("answered before")
+        self.answer = answer
+
+
+class Once:
+    """One request of one user under one key.
+
+    ``request`` is what makes it this request and no other (JSON-serialisable: the path and the
+    body); ``render`` turns the service's result into the answer's bytes. Raises
+    IdempotencyKeyMissing for an empty or overlong key.
+    """
+
+    def __init__(
+        self, *, user: User, key: str | None, request: Any, render: Callable[[Any], bytes]
+    ) -> None:
+        if not key or len(key) > LONGEST_KEY:
+            raise IdempotencyKeyMissing
+        self.user = user
+        self.key = key
+        self.request_hash = _hash(request)
+        self.render = render
+        self.answer = b""
+
+    def claim(self) -> None:
+        """Before the first write of the transaction that has the effect.
+
+        The lock ends with the transaction, also when the process is killed. Raises
+        AnsweredBefore, IdempotencyKeyReused, IdempotencyInFlight.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))",
+                [f"{self.user.pk} {self.key}"],
+            )
+            (alone,) = cursor.fetchone()
+        if not alone:
+            raise IdempotencyInFlight(retry_after=1)
+        self.find_answer()
+
+    def find_answer(self) -> None:
+        """Raises AnsweredBefore when there is one, IdempotencyKeyReused for another request's."""
+        saved = IdempotencyKey.objects.filter(user=self.user, key=self.key).first()
+        if saved is None:
+            return
+        if saved.request_hash != self.request_hash:
+            raise IdempotencyKeyReused
+        raise AnsweredBefore(bytes(saved.answer))
+
+    def save(self, result: Any) -> None:
+        """Keep the answer, in the same transaction as the effect."""
+        self.answer = self.render(result)
+        IdempotencyKey.objects.create(
+            user=self.user, key=self.key, request_hash=self.request_hash, answer=self.answer
+        )
+
+
+def _hash(request: Any) -> str:
+    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
+
+
+def forget_old_answers() -> int:
+    """Delete what is older than 24 hours; returns how many."""
+    deleted, _by_model = IdempotencyKey.objects.filter(
+        created_at__lt=database_now() - KEPT
+    ).delete()
+    return deleted

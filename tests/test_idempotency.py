@@ -1,0 +1,175 @@
+"""The same key gets the same answer and one effect; see docs of accounts/idempotency.py."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from accounts.gateway import GatewayAnswer
+from accounts.idempotency import forget_old_answers
+from accounts.models import BalanceHistory, Charge, IdempotencyKey
+from accounts.services import settle_pending_charges
+from payments.models import Payment
+from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
+
+pytestmark = pytest.mark.django_db
+
+
+def pay(client, reservations, key):
+    headers = {"Idempotency-Key": key} if key else {}
+    body = {"reservations": [str(reservation.pk) for reservation in reservations]}
+    return client.post("/api/v1/payments/", body, format="json", headers=headers)
+
+
+def charge(client, amount, key):
+    return client.post(
+        "/api/v1/me/balance/charges/",
+        {"amount": amount},
+        format="json",
+        headers={"Idempotency-Key": key},
+    )
+
+
+def test_a_payment_sent_again_gets_the_same_bytes_and_takes_no_more_money(app):
+    user = UserFactory(won=50_000)
+    reservations = held(user, ScheduleFactory(price=10_000), 1, 2)
+    client = app(user)
+
+    first = pay(client, reservations, "k")
+    again = pay(client, reservations, "k")
+
+    assert first.status_code == again.status_code == 201
+    assert again.content == first.content
+    assert balance_of(user) == 30_000
+    assert Payment.objects.count() == 2
+
+
+def test_a_new_key_for_what_is_paid_says_so(app):
+    user = UserFactory(won=50_000)
+    reservations = held(user, ScheduleFactory(price=10_000))
+    client = app(user)
+    pay(client, reservations, "k")
+
+    refused = pay(client, reservations, "another")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_paid")
+
+
+def test_a_key_cannot_be_used_for_another_body(app):
+    user = UserFactory(won=50_000)
+    schedule = ScheduleFactory(price=10_000)
+    one, two = held(user, schedule, 1, 2)
+    client = app(user)
+    pay(client, [one], "k")
+
+    refused = pay(client, [two], "k")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert balance_of(user) == 40_000
+
+
+def test_a_key_is_needed_to_pay_and_to_cancel(app):
+    user = UserFactory(won=50_000)
+    schedule = ScheduleFactory(price=10_000)
+    ticket = bought(user, schedule, 1).tickets[0]
+    client = app(user)
+
+    for refused in (
+        pay(client, held(user, schedule, 2), None),
+        client.post(f"/api/v1/tickets/{ticket.pk}/cancel/", format="json"),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_missing")
+
+
+def test_a_refusal_is_not_kept_so_the_same_key_may_succeed_later(app):
+    user = UserFactory()
+    reservations = held(user, ScheduleFactory(price=10_000))
+    client = app(user)
+    assert pay(client, reservations, "k").json()["code"] == "insufficient_balance"
+    charge(client, 10_000, "c")
+
+    assert pay(client, reservations, "k").status_code == 201
+
+
+def test_keys_of_two_people_do_not_meet(app):
+    schedule = ScheduleFactory(price=10_000)
+    for number in (1, 2):
+        user = UserFactory(won=10_000)
+        assert pay(app(user), held(user, schedule, number), "the same key").status_code == 201
+
+
+def test_a_cancellation_sent_again_refunds_once(app):
+    user = UserFactory(won=10_000)
+    ticket = bought(user, ScheduleFactory(price=10_000)).tickets[0]
+    client = app(user)
+    cancel = f"/api/v1/tickets/{ticket.pk}/cancel/"
+
+    first = client.post(cancel, format="json", headers={"Idempotency-Key": "k"})
+    again = client.post(cancel, format="json", headers={"Idempotency-Key": "k"})
+
+    assert first.status_code == again.status_code == 200
+    assert first.content == again.content
+    assert balance_of(user) == 10_000
+
+
+def test_a_charge_sent_again_charges_once(app):
+    user = UserFactory()
+    client = app(user)
+
+    first = charge(client, 10_000, "k")
+    again = charge(client, 10_000, "k")
+
+    assert first.status_code == again.status_code == 201
+    assert first.content == again.content
+    assert balance_of(user) == 10_000
+    assert charge(client, 20_000, "k").status_code == 422
+
+
+def test_a_declined_charge_stays_declined_under_its_key(app):
+    user = UserFactory()
+    client = app(user)
+
+    answers = [charge(client, 40_001, "k") for _ in range(2)]
+
+    assert [answer.json()["code"] for answer in answers] == ["charge_declined"] * 2
+    assert BalanceHistory.objects.get().status == "FAILED"
+
+
+class DeadGateway:
+    """The process died, or the line did, before the answer came."""
+
+    def charge(self, **request):
+        raise ConnectionError
+
+
+class ApprovingGateway:
+    def charge(self, **request):
+        return GatewayAnswer(approved=True)
+
+
+@pytest.mark.parametrize("finisher", ["retry", "sweep then retry"])
+def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
+    user = UserFactory()
+    client = app(user)
+    settings.PAYMENT_GATEWAY = f"{__name__}.DeadGateway"
+    lost = charge(client, 10_000, "k")
+    assert (lost.status_code, lost.json()["code"]) == (503, "unavailable")
+    settings.PAYMENT_GATEWAY = f"{__name__}.ApprovingGateway"
+
+    if finisher != "retry":
+        Charge.objects.update(created_at=timezone.now() - dt.timedelta(minutes=1))
+        assert settle_pending_charges() == 1
+    retried = charge(client, 10_000, "k")
+
+    assert retried.status_code == 201
+    assert charge(client, 10_000, "k").content == retried.content
+    assert balance_of(user) == 10_000
+
+
+def test_answers_are_forgotten_after_a_day(app):
+    charge(app(UserFactory()), 10_000, "k")
+    assert forget_old_answers() == 0
+
+    IdempotencyKey.objects.update(created_at=timezone.now() - dt.timedelta(hours=25))
+
+    assert forget_old_answers() == 1
