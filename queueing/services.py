@@ -14,7 +14,13 @@ from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from queueing.errors import QueueNotAdmitted, WaitingRoomClosed
-from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.models import (
+    QueueEntryHistory,
+    QueueToken,
+    QueueTokenQuerySet,
+    WaitingRoom,
+    new_token,
+)
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
@@ -85,7 +91,7 @@ def _take_number(*, user: User, room: WaitingRoom) -> bool:
             ON CONFLICT (user_id, room_id) WHERE NOT (status = 'EXPIRED') DO NOTHING
             """,
             {
-                "token": uuid.uuid4(),
+                "token": new_token(room.pk),
                 "user": user.pk,
                 "room": room.pk,
                 "sequence": position_sequence(room.pk),
@@ -94,9 +100,9 @@ def _take_number(*, user: User, room: WaitingRoom) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def position_sequence(room_id: uuid.UUID) -> str:
+def position_sequence(room_id: int) -> str:
     """The name of the room's sequence, which a trigger makes together with the room."""
-    return f"queueing_position_{room_id.hex}"
+    return f"queueing_position_{room_id}"
 
 
 def get_position(*, user: User, token: uuid.UUID) -> Place:
@@ -181,7 +187,7 @@ def admit_waiting() -> int:
     return sum(admit(room_id=room_id) for room_id in rooms.values_list("pk", flat=True))
 
 
-def admit(*, room_id: uuid.UUID) -> int:
+def admit(*, room_id: int) -> int:
     """Free what is over, then let in the next in line, up to capacity and pace.
 
     Safe to run twice at once: the second finds the room locked and leaves it to the first.
@@ -201,7 +207,7 @@ def admit(*, room_id: uuid.UUID) -> int:
         return _let_in(room, _free_places(room, now), settled, now)
 
 
-def _settled_position(room_id: uuid.UUID) -> int:
+def _settled_position(room_id: int) -> int:
     """The last number drawn of which we know that all before it are committed or gone.
 
     Numbers are drawn in another order than they commit; whoever let in a visible later number
@@ -266,9 +272,7 @@ def _let_in(room: WaitingRoom, places: int, settled: int, now: dt.datetime) -> i
     )
 
 
-def require_admission(
-    *, user: User, room_id: uuid.UUID, token: uuid.UUID | None = None
-) -> QueueToken:
+def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """The gate for looking: the user's token, if it lets them into this room now.
 
     Without ``token`` the user's own live one in the room counts. Raises QueueNotAdmitted.
@@ -278,7 +282,7 @@ def require_admission(
     return found
 
 
-def lock_admission(*, user: User, room_id: uuid.UUID, token: uuid.UUID | None = None) -> QueueToken:
+def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """The gate for buying: the same token, locked, first in the lock order.
 
     All of a user's attempts in a room queue up behind this lock. It says that the token was
@@ -296,7 +300,7 @@ def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
 
 
 def _find_token(
-    tokens: QueueTokenQuerySet, *, user: User, room_id: uuid.UUID, token: uuid.UUID | None
+    tokens: QueueTokenQuerySet, *, user: User, room_id: int, token: uuid.UUID | None
 ) -> QueueToken:
     mine = tokens.filter(user=user, room=room_id, status=Status.ACTIVE)
     found = (mine if token is None else mine.filter(pk=token)).first()

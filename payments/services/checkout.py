@@ -76,7 +76,7 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     raise refusal
 
 
-def _rooms_of(user: User, wanted: set[uuid.UUID]) -> list[uuid.UUID]:
+def _rooms_of(user: User, wanted: set[uuid.UUID]) -> list[int]:
     mine = Reservation.objects.filter(user=user, pk__in=wanted)
     rooms = list(mine.values_list("schedule__concert__waiting_room", flat=True))
     if not wanted or len(rooms) != len(wanted):
@@ -84,9 +84,7 @@ def _rooms_of(user: User, wanted: set[uuid.UUID]) -> list[uuid.UUID]:
     return sorted(set(rooms))
 
 
-def _lock_basket(
-    user: User, rooms: Sequence[uuid.UUID], reservation_ids: Sequence[uuid.UUID]
-) -> Basket:
+def _lock_basket(user: User, rooms: Sequence[int], reservation_ids: Sequence[uuid.UUID]) -> Basket:
     """Lock in the one order of the house: tokens, seats, reservations, balance."""
     try:
         admissions = [lock_admission(user=user, room_id=room) for room in rooms]

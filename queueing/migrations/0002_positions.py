@@ -6,11 +6,9 @@ FORWARD = """
 CREATE FUNCTION queueing_room_has_positions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I',
-                       'queueing_position_' || replace(NEW.id::text, '-', ''));
+        EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I', 'queueing_position_' || NEW.id);
     ELSE
-        EXECUTE format('DROP SEQUENCE IF EXISTS %I',
-                       'queueing_position_' || replace(OLD.id::text, '-', ''));
+        EXECUTE format('DROP SEQUENCE IF EXISTS %I', 'queueing_position_' || OLD.id);
     END IF;
     RETURN NULL;
 END $$;

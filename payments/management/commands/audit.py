@@ -42,7 +42,9 @@ def as_table(findings: list[Finding]) -> str:
     lines = [f"{'check':<{width}}  violations  examples"]
     for finding in findings:
         examples = ", ".join(finding.examples)
-        lines.append(f"{finding.check.name:<{width}}  {finding.violations:>10,}  {examples}".rstrip())
+        lines.append(
+            f"{finding.check.name:<{width}}  {finding.violations:>10,}  {examples}".rstrip()
+        )
         if finding.violations:
             lines.append(f"  {finding.check.meaning}")
     return "\n".join(lines)

@@ -1,0 +1,191 @@
+"""The pages of buying: seat map, checkout, tickets, reservations."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.services import balance_amount
+from accounts.views import MemberRequest
+from concertbook.clock import database_now
+from concertbook.errors import NotFound
+from concerts.errors import SeatNotFound
+from concerts.models import ConcertSchedule
+from concerts.services import get_schedule, seat_map
+from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
+from payments.services import cancellations, checkout, holds, tickets
+from queueing.errors import QueueNotAdmitted
+from queueing.services import require_admission
+
+ROWS_PER_PAGE = 20
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def seats(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
+    schedule = get_schedule(schedule_id)
+    try:
+        return _hold(request, schedule) if request.method == "POST" else _show(request, schedule)
+    except QueueNotAdmitted:
+        room = reverse("waiting_room", args=[schedule.concert.waiting_room.slug])
+        return redirect(f"{room}?{urlencode({'next': request.path})}")
+
+
+def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
+    numbers = _seat_numbers(request)
+    if not numbers:
+        messages.error(request, _("Please choose at least one seat."))
+        return redirect(request.path)
+    holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+    return redirect("checkout")
+
+
+def _seat_numbers(request: MemberRequest) -> list[int]:
+    try:
+        return [int(number) for number in request.POST.getlist("seats")]
+    except ValueError:
+        raise SeatNotFound from None
+
+
+def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
+    user = request.user
+    found = seat_map(user=user, schedule_id=schedule.pk)
+    stay = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
+    my_holds = holds.my_holds(user=user)
+    context = {
+        "schedule": schedule,
+        "cursor": found.cursor,
+        "blocks": _blocks(found.seats),
+        "inside_until": stay.expires_at,
+        "seconds_inside": _seconds_until(stay.expires_at),
+        "my_holds": my_holds,
+        "my_numbers": {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk},
+        "allowance": holds.allowance(user=user, schedule=schedule),
+    }
+    return render(request, "payments/seats.html", context)
+
+
+def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Seats as they stand in the hall: blocks of one section, grade and price, row by row."""
+    alike = itemgetter("section", "grade", "price")
+    return [
+        {
+            "section": section,
+            "grade": grade,
+            "price": price,
+            "rows": [(row, list(line)) for row, line in groupby(block, itemgetter("row"))],
+        }
+        for (section, grade, price), block in groupby(seats, alike)
+    ]
+
+
+def _seconds_until(moment: dt.datetime | None) -> int:
+    """Counted by the database's clock: a browser's, or ours, may be wrong."""
+    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def check_out(request: MemberRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _pay(request)
+    my_holds = holds.my_holds(user=request.user)
+    total = sum(hold.price for hold in my_holds)
+    balance = balance_amount(user=request.user)
+    context = {
+        "my_holds": my_holds,
+        "total": total,
+        "balance": balance,
+        "short": max(0, total - balance),
+        "seconds_left": _seconds_until(my_holds[0].expires_at if my_holds else None),
+    }
+    return render(request, "payments/checkout.html", context)
+
+
+def _pay(request: MemberRequest) -> HttpResponse:
+    try:
+        wanted = [uuid.UUID(each) for each in request.POST.getlist("reservations")]
+    except ValueError:
+        raise NotFound from None
+    checkout.pay(user=request.user, reservation_ids=wanted)
+    messages.success(request, _("Paid. Here are your tickets."))
+    return redirect("ticket_list")
+
+
+@login_required
+@require_safe
+def reservation_list(request: MemberRequest) -> HttpResponse:
+    mine = holds.my_reservations(user=request.user)
+    page = Paginator(mine, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "payments/reservations.html", {"page": page})
+
+
+@login_required
+@require_POST
+def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> HttpResponse:
+    holds.release_reservation(user=request.user, reservation_id=reservation_id)
+    messages.success(request, _("You have let go of the seat."))
+    return redirect("checkout")
+
+
+@login_required
+@require_safe
+def ticket_list(request: MemberRequest) -> HttpResponse:
+    mine = tickets.my_tickets(user=request.user)
+    page = Paginator(mine, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "payments/tickets.html", {"page": page})
+
+
+@login_required
+@require_safe
+def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
+    context = {"ticket": found, "quote": _quote(request, ticket_id)}
+    return render(request, "payments/ticket.html", context)
+
+
+def _quote(request: MemberRequest, ticket_id: uuid.UUID) -> cancellations.Quote | None:
+    try:
+        return cancellations.quote_refund(user=request.user, ticket_id=ticket_id)
+    except (AlreadyCancelled, TicketUsed, CancellationClosed):
+        return None
+
+
+@login_required
+@require_safe
+def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
+    return HttpResponse(
+        tickets.qr_svg(found),
+        content_type="image/svg+xml",
+        headers={"Cache-Control": "private, no-store"},
+    )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    if request.method == "POST":
+        cancellations.cancel_ticket(user=request.user, ticket_id=ticket_id)
+        messages.success(request, _("Cancelled. The refund is in your balance."))
+        return redirect("ticket", ticket_id)
+    context = {
+        "quote": cancellations.quote_refund(user=request.user, ticket_id=ticket_id),
+        "ticket": tickets.get_ticket(user=request.user, ticket_id=ticket_id),
+    }
+    return render(request, "payments/cancel.html", context)

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from queueing import views
+
+urlpatterns = [
+    path("rooms/<slug:slug>/", views.waiting_room, name="waiting_room"),
+    path("places/<uuid:token>/", views.place, name="place"),
+    path("places/<uuid:token>/leave/", views.leave, name="leave_line"),
+]

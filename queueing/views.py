@@ -1,0 +1,51 @@
+"""The waiting room: my number, how long, and the door."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.views import MemberRequest, next_page
+from queueing import services
+from queueing.models import QueueToken
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
+    if request.method == "POST":
+        return _join(request, slug)
+    room = services.get_room(slug)
+    place = services.find_place(user=request.user, room=room)
+    context = {"room": room, "place": place, "next": next_page(request)}
+    return render(request, "queueing/room.html", context)
+
+
+def _join(request: MemberRequest, slug: str) -> HttpResponse:
+    place, _joined = services.join(user=request.user, slug=slug)
+    inside = place.status == QueueToken.Status.ACTIVE
+    return redirect((inside and next_page(request)) or request.get_full_path())
+
+
+@never_cache
+@login_required
+@require_safe
+def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
+    """The part of the waiting room that asks for itself again and again."""
+    found = services.get_position(user=request.user, token=token)
+    context = {"room": found.token.room, "place": found, "next": next_page(request)}
+    return render(request, "queueing/place.html", context)
+
+
+@login_required
+@require_POST
+def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
+    services.leave(user=request.user, token=token)
+    messages.success(request, _("You have left the line."))
+    return redirect("concert_list")
