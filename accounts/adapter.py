@@ -3,13 +3,28 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.db import IntegrityError
 from django.http import HttpRequest
 
 from accounts.models import User
+from concertbook.errors import DomainError
+
+
+class EmailTaken(DomainError):
+    """Two sign-ups for one address at once; in the words of allauth's own check, which saw none."""
+
+    code = "malformed"
+    status = 400
+    message = DefaultAccountAdapter.error_messages["email_taken"]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """Raises EmailTaken."""
         user.name = form.cleaned_data.get("name", "")
-        saved: User = super().save_user(request, user, form, commit=commit)
+        try:
+            saved: User = super().save_user(request, user, form, commit=commit)
+        except IntegrityError as exc:
+            error = {"field": "email", "code": "email_taken", "detail": str(EmailTaken.message)}
+            raise EmailTaken(errors=[error]) from exc
         return saved

@@ -1,4 +1,7 @@
+import uuid
+
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -12,3 +15,15 @@ class SignupForm(forms.Form):
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """Called by allauth; the adapter has the name already."""
+
+
+class ChargeForm(forms.Form):
+    """``key`` is made with the form: however often it is sent, it charges once."""
+
+    amount = forms.IntegerField(
+        label=_("Amount in won"),
+        min_value=1,
+        max_value=settings.CHARGE_MAX_WON,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import ClassVar
 
+from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +17,9 @@ from concertbook.errors import DomainError, Unavailable
 from concertbook.problems import DATABASE_AWAY, RETRY_AFTER_SECONDS, problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
+ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 
 
 class TooLarge(DomainError):
@@ -45,13 +49,19 @@ def _body_bytes(request: HttpRequest) -> int:
 
 
 class RefusalMiddleware:
-    """A refused form goes back to where it was, with the reason; a refused page says why."""
+    """A refused form goes back to where it was, with the reason; a refused page says why.
+
+    The admin's pages get the content security policy that they need, and nobody else's.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.path_info.startswith("/admin/"):
+            response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]
+        return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         if isinstance(exc, DATABASE_AWAY):

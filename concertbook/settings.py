@@ -233,6 +233,10 @@ SPECTACULAR_SETTINGS = {
 # --- Business figures --------------------------------------------------------------------------
 
 HOLD_SECONDS = 300
+# How much longer a hold may last once its payment has begun.
+PAYMENT_SECONDS = 120
+# Holds that one person may let go or let run out within an hour.
+GIVEN_UP_PER_HOUR = 30
 CHARGE_MAX_WON = 10_000_000
 PAYMENT_GATEWAY = "accounts.gateway.SandboxGateway"
 
@@ -295,4 +299,5 @@ UNFOLD = {
     "SITE_HEADER": "concertbook",
     "SITE_SYMBOL": "confirmation_number",
     "SHOW_LANGUAGES": True,
+    "SIDEBAR": {"navigation": "payments.admin.sidebar"},
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.permissions import AllowAny
@@ -146,27 +147,30 @@ class Seats(APIView):
 
 
 class SeatChanges(APIView):
-    class SeatChangesInput(serializers.Serializer[Any]):
-        since = serializers.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-
     class SeatChangesOutput(serializers.Serializer[Any]):
-        cursor = serializers.IntegerField()
+        cursor = serializers.CharField()
         seats = SeatSerializer(many=True)
 
     @extend_schema(
         responses=SeatChangesOutput,
         parameters=[
             QUEUE_TOKEN_HEADER,
-            OpenApiParameter("since", int, description="a cursor; without it, every seat"),
+            OpenApiParameter("since", str, description="a cursor; without it, every seat"),
         ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        wanted = self.SeatChangesInput(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
         seat_map = services.seat_map(
             user=current_user(request),
             schedule_id=schedule_id,
             token=queue_token(request),
-            since=wanted.validated_data.get("since"),
+            since=_cursor(request),
         )
-        return Response({"cursor": seat_map.cursor, "seats": seat_map.seats})
+        return Response({"cursor": str(seat_map.cursor), "seats": seat_map.seats})
+
+
+def _cursor(request: Request) -> services.Cursor | None:
+    text = request.query_params.get("since")
+    try:
+        return services.Cursor.parse(text) if text else None
+    except ValueError:
+        raise serializers.ValidationError({"since": _("This is not a cursor of ours.")}) from None

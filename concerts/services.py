@@ -1,15 +1,22 @@
 """What is on sale, and which seats of it are free."""
 
+import datetime as dt
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import (
     Case,
+    Count,
     Exists,
     F,
+    Func,
+    IntegerField,
     Max,
     Min,
     OuterRef,
@@ -19,15 +26,22 @@ from django.db.models import (
     Value,
     When,
 )
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
-from concerts.errors import SeatNotFound
-from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet, Seat
+from concerts.errors import SeatNotFound, SeatTaken
+from concerts.models import (
+    Concert,
+    ConcertSchedule,
+    ConcertScheduleQuerySet,
+    Seat,
+    SeatStatusHistory,
+)
 from queueing.services import require_admission
 
-SEAT_FIELDS = ("number", "label", "section", "row", "grade", "price", "status")
+SEAT_FIELDS = ("number", "label", "section", "row", "grade", "price")
 
 
 def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
@@ -104,37 +118,80 @@ def get_schedule(schedule_id: uuid.UUID, *, with_seats_available: bool = False) 
     return schedule
 
 
+# Eighteen digits of transactions and a dozen of milliseconds outlive us all.
+CURSOR = re.compile(r"(\d{1,18})\.(\d{1,13})")
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A moment of a seat map: the oldest transaction then running, and the time (ms since 1970)."""
+
+    transaction: int
+    at: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises ValueError."""
+        match = CURSOR.fullmatch(text)
+        if match is None:
+            raise ValueError(text)
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.transaction}.{self.at}"
+
+
 @dataclass(frozen=True)
 class SeatMap:
-    """``cursor`` names the moment of the map: ask for what changed since it."""
+    """Ask for what changed since ``cursor`` to keep the map up to date."""
 
-    cursor: int
+    cursor: Cursor
     seats: list[dict[str, Any]]
 
 
 def seat_map(
-    *, user: User, schedule_id: uuid.UUID, token: uuid.UUID | None = None, since: int | None = None
+    *,
+    user: User,
+    schedule_id: uuid.UUID,
+    token: uuid.UUID | None = None,
+    since: Cursor | None = None,
 ) -> SeatMap:
     """All seats, or those that changed since a cursor, for somebody who was let in.
 
     A seat that changed right at the cursor may come twice, none is ever left out: the cursor is
-    the oldest transaction still running, and it is read before the seats. A cursor of the future
-    (a database restored from a dump) gets all seats. Raises NotFound, QueueNotAdmitted.
+    read before the seats. A cursor of the future (a database restored from a dump) gets all
+    seats. Raises NotFound, QueueNotAdmitted.
     """
     schedule = get_schedule(schedule_id)
     require_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
-    cursor = _oldest_running_transaction()
-    seats = schedule.seats.order_by("number")
-    if since is not None and since <= cursor:
-        seats = seats.filter(history__xid__gte=since).distinct()
-    return SeatMap(cursor=cursor, seats=list(seats.values(*SEAT_FIELDS)))
+    now = _current_cursor()
+    seats = schedule.seats.with_offer().order_by("number")
+    if since is not None and since.transaction <= now.transaction:
+        seats = seats.filter(pk__in=_changed_since(schedule, since).values("pk"))
+    return SeatMap(
+        cursor=now,
+        seats=[_as_offered(seat) for seat in seats.values(*SEAT_FIELDS, "offer")],
+    )
 
 
-def _oldest_running_transaction() -> int:
+def _as_offered(seat: dict[str, Any]) -> dict[str, Any]:
+    seat["status"] = seat.pop("offer")
+    return seat
+
+
+def _current_cursor() -> Cursor:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        (xmin,) = cursor.fetchone()
-    return int(xmin)
+        cursor.execute(
+            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
+            " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        )
+        return Cursor(*cursor.fetchone())
+
+
+def _changed_since(schedule: ConcertSchedule, since: Cursor) -> QuerySet[Seat]:
+    """Seats with a change that was not committed yet then, or whose rest has ended since."""
+    rested = Q(available_from__gte=dt.datetime.fromtimestamp(since.at / 1000, dt.UTC))
+    return schedule.seats.filter(rested | Q(history__xid__gte=since.transaction))
 
 
 def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
@@ -209,3 +266,91 @@ def row_letters(index: int) -> str:
         index, letter = divmod(index - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
+
+
+@dataclass(frozen=True)
+class SeatDetails:
+    """What an operator may say of a seat. ``price`` in won."""
+
+    label: str
+    section: str
+    grade: str
+    price: int
+
+
+def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
+    """Change a seat that nobody has. Raises NotFound; SeatTaken once it is held or reserved."""
+    with transaction.atomic():
+        seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()
+        if seat is None:
+            raise NotFound
+        if seat.status != Seat.Status.AVAILABLE:
+            raise SeatTaken(seat=seat.number)
+        seat.label = details.label
+        seat.section = details.section
+        seat.grade = details.grade
+        seat.price = details.price
+        seat.save(update_fields=["label", "section", "grade", "price"])
+    return seat
+
+
+def require_sale_kept(
+    *,
+    schedule_id: uuid.UUID,
+    reserve_from: dt.datetime,
+    reserve_until: dt.datetime,
+    purchase_limit: int,
+) -> None:
+    """Refuse to change a sale so that what was held so far would have been against its rules.
+
+    Raises ValidationError, by field.
+    """
+    holds = SeatStatusHistory.objects.filter(
+        seat__schedule=schedule_id, to_status=Seat.Status.HELD
+    ).aggregate(first=Min("changed_at"), last=Max("changed_at"))
+    if holds["first"] is None:
+        return
+    errors = {}
+    if reserve_from > holds["first"]:
+        errors["reserve_from"] = _("The first seat was held before this.")
+    if reserve_until <= holds["last"]:
+        errors["reserve_until"] = _("The last seat was held after this.")
+    if ConcertSchedule.objects.filter(pk=schedule_id, purchase_limit__gt=purchase_limit).exists():
+        errors["purchase_limit"] = _("Seats were held under the old limit: it can only be raised.")
+    if errors:
+        raise ValidationError(errors)
+
+
+def ever_held(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
+    """Those of which a seat was held at any time: they have a history and stay."""
+    return schedules.filter(Exists(Seat.objects.filter(schedule=OuterRef("pk"), version__gt=0)))
+
+
+def delete_schedules(schedules: QuerySet[ConcertSchedule]) -> None:
+    """Delete schedules with their seats, all or none. Raises SeatTaken if any was ever held."""
+    with transaction.atomic():
+        keys = list(schedules.values_list("pk", flat=True))
+        seats = Seat.objects.filter(schedule__in=keys)
+        locked = seats.select_for_update(of=("self",)).order_by("pk")
+        if any(version for version in locked.values_list("version", flat=True)):
+            raise SeatTaken
+        seats.delete()
+        ConcertSchedule.objects.filter(pk__in=keys).delete()
+
+
+def delete_concerts(concerts: QuerySet[Concert]) -> None:
+    """Delete concerts with their schedules and seats. Raises SeatTaken if any was ever held."""
+    with transaction.atomic():
+        keys = list(concerts.values_list("pk", flat=True))
+        delete_schedules(ConcertSchedule.objects.filter(concert__in=keys))
+        Concert.objects.filter(pk__in=keys).delete()
+
+
+def with_seat_counts(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
+    """Schedules with ``seat_counts``: [available, held, reserved], None without seats."""
+    counted = [Count("pk", filter=Q(status=status)) for status in Seat.Status]
+    counts = Func(
+        *counted, template="ARRAY[%(expressions)s]", output_field=ArrayField(IntegerField())
+    )
+    of_schedule = Seat.objects.filter(schedule=OuterRef("pk")).order_by().values("schedule")
+    return schedules.annotate(seat_counts=Subquery(of_schedule.annotate(n=counts).values("n")))

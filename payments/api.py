@@ -106,6 +106,26 @@ class ReservationDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class PaymentBeginnings(APIView):
+    """Tell that paying has begun: the holds last a little longer, once."""
+
+    class PaymentBeginningsInput(serializers.Serializer[Any]):
+        reservations = serializers.ListField(
+            child=serializers.UUIDField(), min_length=1, max_length=50
+        )
+
+    class PaymentBeginningsOutput(serializers.Serializer[Any]):
+        expires_at = serializers.DateTimeField()
+
+    @extend_schema(request=PaymentBeginningsInput, responses=PaymentBeginningsOutput)
+    def post(self, request: Request) -> Response:
+        expires_at = checkout.begin_payment(
+            user=current_user(request),
+            reservation_ids=valid_input(self.PaymentBeginningsInput, request)["reservations"],
+        )
+        return Response(self.PaymentBeginningsOutput({"expires_at": expires_at}).data)
+
+
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
     concert = serializers.UUIDField(source="reservation.schedule.concert_id")
     concert_title = serializers.CharField(source="reservation.schedule.concert.title")

@@ -6,6 +6,7 @@ urlpatterns = [
     path("schedules/<uuid:schedule_id>/reservations/", api.Holds.as_view()),
     path("reservations/", api.ReservationList.as_view()),
     path("reservations/<uuid:reservation_id>/", api.ReservationDetail.as_view()),
+    path("payments/beginnings/", api.PaymentBeginnings.as_view()),
     path("payments/", api.Payments.as_view()),
     path("tickets/", api.TicketList.as_view()),
     path("tickets/<uuid:ticket_id>/", api.TicketDetail.as_view()),

@@ -60,6 +60,7 @@ class Reservation(models.Model):
     created_at = models.DateTimeField(_("held at"))
     expires_at = models.DateTimeField(_("hold expires"))
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+    extended_at = models.DateTimeField(_("extended"), null=True, blank=True)
 
     objects = ReservationQuerySet.as_manager()
 
@@ -189,6 +190,7 @@ class Ticket(models.Model):
     seat_number = models.PositiveIntegerField(_("seat number"))
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
+    refund_policy = models.CharField(_("refund policy"), max_length=100)
     code = models.CharField(
         _("code at the door"), max_length=40, unique=True, default=new_ticket_code, editable=False
     )

@@ -40,7 +40,8 @@ def seats(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
     schedule = get_schedule(schedule_id)
     try:
         return _hold(request, schedule) if request.method == "POST" else _show(request, schedule)
-    except QueueNotAdmitted:
+    except QueueNotAdmitted as exc:
+        messages.info(request, str(exc.message))
         room = reverse("waiting_room", args=[schedule.concert.waiting_room.slug])
         return redirect(f"{room}?{urlencode({'next': request.path})}")
 

@@ -81,6 +81,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
     concert = factory.SubFactory(ConcertFactory)
     price = 10_000
     purchase_limit = 4
+    rest_seconds = 0
     reserve_from = ago(hours=1)
     reserve_until = ahead(days=29)
     start_at = ahead(days=30)
@@ -128,6 +129,10 @@ def overdue(*reservations: Reservation) -> None:
                 created_at=held_at, expires_at=over_at
             )
             Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=over_at)
+            # And they were inside by then, as whoever holds a seat is.
+            QueueToken.objects.filter(
+                user=reservation.user, status=QueueToken.Status.ACTIVE, available_at__gt=held_at
+            ).update(available_at=held_at)
     for reservation in reservations:
         reservation.refresh_from_db()
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.idempotency import Once
-from accounts.models import BalanceHistory, User
+from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, lock_balance, write_lines
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import Seat, save_status
+from concerts.refund_policy import RefundPolicy
 from payments.errors import CancellationClosed
 from payments.models import Payment, Refund, Reservation, Ticket, save_change
 
@@ -36,7 +37,10 @@ def _quote(ticket: Ticket, now: dt.datetime) -> Quote:
     ticket.require_issued()
     if now >= ticket.start_at:
         raise CancellationClosed
-    return Quote(amount=ticket.price, fee=0)
+    fee = RefundPolicy.parse(ticket.refund_policy).fee(
+        price=ticket.price, bought_at=ticket.created_at, start_at=ticket.start_at, now=now
+    )
+    return Quote(amount=ticket.price - fee, fee=fee)
 
 
 def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None) -> Refund:
@@ -52,7 +56,8 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
     with transaction.atomic(durable=True):
         if once:
             once.claim()
-        seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
+        seats = Seat.objects.select_for_update(of=("self",), no_key=True)
+        seat = seats.select_related("schedule").get(pk=seat_id)
         reservation = Reservation.objects.select_for_update(no_key=True).get(ticket=ticket_id)
         ticket = mine.select_for_update(no_key=True).get()
         payment = reservation.payments.get(status=Payment.Status.SUCCESS)
@@ -63,7 +68,7 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
         save_change(ticket, now=now, fields=["status"])
         reservation.status = Reservation.Status.CANCELLED
         reservation.save(update_fields=["status"])
-        seat.release()
+        seat.release(available_from=seat.schedule.after_rest(now))
         save_status(
             [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason="cancelled", now=now
         )
@@ -75,10 +80,16 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
             reason="cancelled",
             created_at=now,
         )
+        _give_back(refund, balance)
+        if once:
+            once.save(refund)
+    return refund
+
+
+def _give_back(refund: Refund, balance: Balance) -> None:
+    # A fee of 100 % moves no money, and the ledger has no empty lines.
+    if refund.amount:
         movement = Movement(
             type=BalanceHistory.Type.CANCELLATION, amount=refund.amount, source=refund.pk
         )
         write_lines(balance=balance, movements=[movement])
-        if once:
-            once.save(refund)
-    return refund

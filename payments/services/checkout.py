@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.errors import InsufficientBalance
@@ -19,7 +20,7 @@ from payments.models import Payment, Reservation, Ticket
 from payments.services.holds import expire_overdue
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
-from queueing.services import finish, lock_admission, require_still_inside
+from queueing.services import extend_stay, finish, lock_admission, require_still_inside
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,35 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     raise refusal
 
 
+def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.datetime:
+    """Give holds a little longer, once each, because their payment has begun.
+
+    Returns when the first of them ends. A hold that was extended before keeps its time: neither
+    asking again nor adding seats buys more. Raises what ``pay`` raises, and records nothing.
+    """
+    rooms = _rooms_of(user, set(reservation_ids))
+    longer = dt.timedelta(seconds=settings.PAYMENT_SECONDS)
+    with transaction.atomic(durable=True):
+        basket = _lock_basket(user, rooms, reservation_ids)
+        for reservation in basket.reservations:
+            reservation.require_payable(basket.now)
+        admissions = _require_inside(basket)
+        for reservation in basket.reservations:
+            if reservation.extended_at is None:
+                _extend(reservation, by=longer, now=basket.now)
+        ends = min(reservation.expires_at for reservation in basket.reservations)
+        for admission in admissions:
+            extend_stay(admission, until=ends)
+    return ends
+
+
+def _extend(reservation: Reservation, *, by: dt.timedelta, now: dt.datetime) -> None:
+    reservation.expires_at += by
+    reservation.extended_at = now
+    reservation.save(update_fields=["expires_at", "extended_at"])
+    Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=reservation.expires_at)
+
+
 def _rooms_of(user: User, wanted: set[uuid.UUID]) -> list[int]:
     mine = Reservation.objects.filter(user=user, pk__in=wanted)
     rooms = list(mine.values_list("schedule__concert__waiting_room", flat=True))
@@ -98,7 +128,7 @@ def _lock_basket(user: User, rooms: Sequence[int], reservation_ids: Sequence[uui
     )
     reservations = list(
         Reservation.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("schedule", "seat")
+        .select_related("schedule__concert", "seat")
         .filter(pk__in=reservation_ids)
         .order_by("pk")
     )
@@ -109,12 +139,17 @@ def _lock_basket(user: User, rooms: Sequence[int], reservation_ids: Sequence[uui
 def _require_payable(basket: Basket) -> None:
     for reservation in basket.reservations:
         reservation.require_payable(basket.now)
+    _require_inside(basket)
+    if basket.balance.amount < basket.total:
+        raise InsufficientBalance(balance=basket.balance.amount, total=basket.total)
+
+
+def _require_inside(basket: Basket) -> list[QueueToken]:
     if basket.admissions is None:
         raise QueueNotAdmitted
     for admission in basket.admissions:
         require_still_inside(admission, basket.now)
-    if basket.balance.amount < basket.total:
-        raise InsufficientBalance(balance=basket.balance.amount, total=basket.total)
+    return basket.admissions
 
 
 def _buy(basket: Basket) -> Receipt:
@@ -180,6 +215,7 @@ def _new_ticket(basket: Basket, reservation: Reservation) -> Ticket:
         seat_number=reservation.seat.number,
         start_at=reservation.schedule.start_at,
         end_at=reservation.schedule.end_at,
+        refund_policy=reservation.schedule.concert.refund_policy,
         created_at=basket.now,
         updated_at=basket.now,
     )

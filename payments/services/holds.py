@@ -1,6 +1,7 @@
 """Hold seats for five minutes, let go of them, and free those whose time is over."""
 
 import datetime as dt
+import math
 import uuid
 from collections.abc import Sequence
 
@@ -10,14 +11,17 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from concertbook.clock import database_now
-from concertbook.errors import NotFound
+from concertbook.errors import NotFound, TooManyRequests
+from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat, save_status
+from concerts.nearest_seats import suggest_seats
 from concerts.services import get_schedule, lock_seats
 from payments.errors import AlreadyPaid, DuplicateSeats, PurchaseLimitExceeded
 from payments.models import Reservation
 from queueing.services import extend_stay, lock_admission, require_still_inside
 
 SWEEP_BATCH = 500
+HOARDING_WINDOW = dt.timedelta(hours=1)
 
 
 def hold_seats(
@@ -27,26 +31,41 @@ def hold_seats(
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
     Raises NotFound, DuplicateSeats, SeatNotFound, QueueNotAdmitted, SaleNotOpen, SaleClosed,
-    PurchaseLimitExceeded, SeatTaken.
+    PurchaseLimitExceeded, TooManyRequests for hoarding; SeatTaken with ``nearest``, the seats
+    to try instead.
     """
     schedule = get_schedule(schedule_id)
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
     if len(numbers) > schedule.purchase_limit:
         raise PurchaseLimitExceeded(limit=schedule.purchase_limit)
+    try:
+        return _hold(user, schedule, numbers, token)
+    except SeatTaken as taken:
+        # After the transaction: whoever looks for other seats should hold no locks.
+        taken.extra["nearest"] = suggest_seats(schedule_id=schedule.pk, numbers=numbers)
+        raise
+
+
+def _hold(
+    user: User, schedule: ConcertSchedule, numbers: Sequence[int], token: uuid.UUID | None
+) -> list[Reservation]:
     with transaction.atomic(durable=True):
         admission = lock_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
         seats = lock_seats(schedule_id=schedule.pk, numbers=numbers)
         now = database_now()
         require_still_inside(admission, now)
         schedule.require_on_sale(now)
+        for seat in seats:
+            seat.schedule = schedule
         expire_overdue(seats, now=now)
+        require_no_hoarding(user, now)
         slots = _free_slots(user, schedule, now)[: len(seats)]
         if len(slots) < len(seats):
             raise PurchaseLimitExceeded(limit=schedule.purchase_limit)
         until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
         for seat in seats:
-            seat.hold(user=user, until=until)
+            seat.hold(user=user, until=until, now=now)
         save_status(
             seats, from_status=Seat.Status.AVAILABLE, changed_by=user, reason="held", now=now
         )
@@ -65,6 +84,20 @@ def hold_seats(
         )
         extend_stay(admission, until=until)
     return reservations
+
+
+def require_no_hoarding(user: User, now: dt.datetime) -> None:
+    """Raises TooManyRequests for somebody who keeps taking seats and letting them go."""
+    given_up = Reservation.objects.filter(
+        user=user,
+        created_at__gt=now - HOARDING_WINDOW,
+        confirmed_at=None,
+        status__in=[Reservation.Status.EXPIRED, Reservation.Status.CANCELLED],
+    )
+    moments = list(given_up.values_list("created_at", flat=True)[: settings.GIVEN_UP_PER_HOUR])
+    if len(moments) >= settings.GIVEN_UP_PER_HOUR:
+        again = moments[-1] + HOARDING_WINDOW - now
+        raise TooManyRequests(retry_after=math.ceil(again.total_seconds()))
 
 
 def _free_slots(user: User, schedule: ConcertSchedule, now: dt.datetime) -> list[int]:
@@ -131,7 +164,8 @@ def _release_batch(user: User | None) -> int:
 
 def _lock_overdue_seats(overdue: QuerySet[Reservation], now: dt.datetime) -> list[Seat]:
     # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
-    seats = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
+    locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    seats = locked.select_related("schedule").filter(
         pk__in=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH]),
         status=Seat.Status.HELD,
         hold_expires_at__lte=now,
@@ -151,7 +185,7 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
         seat__in=[seat.pk for seat in overdue], status=Reservation.Status.HOLD
     ).update(status=Reservation.Status.EXPIRED)
     for seat in overdue:
-        seat.release()
+        seat.release(available_from=seat.schedule.after_rest(now))
     save_status(
         overdue, from_status=Seat.Status.HELD, changed_by=None, reason="hold_expired", now=now
     )

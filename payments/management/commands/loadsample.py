@@ -134,9 +134,7 @@ class Command(BaseCommand):
             load_show(show)
         width = max(len(account.email) for account in ACCOUNTS)
         for account in ACCOUNTS:
-            self.stdout.write(
-                f"{account.email:<{width}}  {account.password:<18}  {account.role}".rstrip()
-            )
+            self.stdout.write(f"{account.email:<{width}}  {account.password:<18}  {account.role}")
 
 
 def load_account(account: Account) -> None:

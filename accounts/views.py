@@ -1,0 +1,74 @@
+"""The pages of my money."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts import services
+from accounts.forms import ChargeForm
+from accounts.gateway import SandboxGateway, get_gateway
+from accounts.idempotency import AnsweredBefore, Once
+from accounts.models import BalanceHistory, User
+
+LINES_PER_PAGE = 20
+# What the buttons beside the amount add to it, in won.
+STEPS = (10_000, 50_000, 100_000)
+
+
+class MemberRequest(HttpRequest):
+    """A request that passed login_required."""
+
+    user: User
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def balance(request: MemberRequest) -> HttpResponse:
+    if request.method == "POST":
+        form = ChargeForm(request.POST)
+    else:
+        form = ChargeForm(initial={"amount": request.GET.get("amount")})
+    if form.is_valid():
+        _charge(request, **form.cleaned_data)
+        return redirect(next_page(request) or "balance")
+    wanted = request.GET.get("type", "")
+    shown = wanted if wanted in BalanceHistory.Type.values else ""
+    lines = services.balance_history(user=request.user, type=shown)
+    context = {
+        "form": form,
+        "steps": STEPS,
+        "declined": _declined_test_amounts(),
+        "amount": services.balance_amount(user=request.user),
+        "types": BalanceHistory.Type.choices,
+        "shown": shown,
+        "page": Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "accounts/balance.html", context)
+
+
+def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
+    once = Once(
+        user=request.user, key=f"page-{key}", request=["charge", amount], render=lambda line: b""
+    )
+    try:
+        services.charge(user=request.user, amount=amount, once=once)
+        messages.success(request, _("Your balance has been charged."))
+    except AnsweredBefore:
+        messages.info(request, _("This charge was already made; it was not made again."))
+
+
+def _declined_test_amounts() -> dict[int, str]:
+    return SandboxGateway.DECLINED_AMOUNTS if isinstance(get_gateway(), SandboxGateway) else {}
+
+
+def next_page(request: HttpRequest) -> str:
+    """Where the person wants to go after this page; empty unless it is on this site."""
+    wanted = request.GET.get("next", "")
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else ""

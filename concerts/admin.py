@@ -1,0 +1,384 @@
+"""The programme: concerts with their schedules, seats by the block, and who has which seat."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin import Admin, ReadOnlyAdmin, colored, won
+from concerts import services
+from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+
+SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
+
+
+class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        rules = {
+            name: cleaned[name]
+            for name in ("reserve_from", "reserve_until", "purchase_limit")
+            if name in cleaned
+        }
+        if self.instance.pk and len(rules) == 3:
+            services.require_sale_kept(schedule_id=self.instance.pk, **rules)
+        return cleaned
+
+
+SCHEDULE_ROWS = (
+    ("start_at", "end_at"),
+    ("reserve_from", "reserve_until"),
+    ("price", "purchase_limit"),
+)
+
+
+class ScheduleInline(StackedInline):  # type: ignore[misc]
+    model = ConcertSchedule
+    form = ScheduleForm
+    fields = SCHEDULE_ROWS
+    show_change_link = True
+    # A schedule is deleted on its own page, together with its seats.
+    can_delete = False
+
+    def get_extra(self, request: HttpRequest, obj: Concert | None = None, **kwargs: Any) -> int:
+        return 1 if obj is None else 0
+
+
+class DeletableUnsold(Admin):
+    """Concerts and schedules: they may go as long as no seat was ever held."""
+
+    def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
+        raise NotImplementedError
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        """What would go: thousands of seats are counted, not listed."""
+        schedules = self.schedules_of(objs)
+        counts = {
+            capfirst(ConcertSchedule._meta.verbose_name_plural): schedules.count(),
+            capfirst(Seat._meta.verbose_name_plural): Seat.objects.filter(
+                schedule__in=schedules
+            ).count(),
+        }
+        sold = services.ever_held(schedules).select_related("concert")
+        protected = [gettext("%s: seats were held or sold") % schedule for schedule in sold]
+        may = self.has_delete_permission(request)
+        return list(map(str, objs)), counts, set() if may else {self.opts.verbose_name}, protected
+
+
+@admin.register(Concert)
+class ConcertAdmin(DeletableUnsold):
+    fields = (
+        "title",
+        "description",
+        "venue",
+        ("start_time", "end_time"),
+        "refund_policy",
+        "waiting_room",
+    )
+    list_display = ("title", "venue", "start_time", "end_time", "waiting_room", "updated_at")
+    list_select_related = ("waiting_room",)
+    search_fields = ("title", "venue", "description")
+    date_hierarchy = "start_time"
+    autocomplete_fields = ("waiting_room",)
+    inlines = (ScheduleInline,)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Concert | None = None
+    ) -> Sequence[str]:
+        # Whoever holds a seat was let in by this room.
+        sold = obj is not None and services.ever_held(obj.schedules.all()).exists()
+        return ("waiting_room",) if sold else ()
+
+    def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
+        return ConcertSchedule.objects.filter(concert__in=things)
+
+    def delete_model(self, request: HttpRequest, obj: Concert) -> None:
+        self.delete_queryset(request, Concert.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Concert]) -> None:
+        services.delete_concerts(queryset)
+
+
+class BlockForm(forms.Form):
+    """One block of the generator. The limits keep every label within its column."""
+
+    section = forms.CharField(
+        label=_("Section"), max_length=12, required=False, widget=UnfoldAdminTextInputWidget
+    )
+    rows = forms.IntegerField(
+        label=_("Rows"), min_value=1, max_value=500, widget=UnfoldAdminIntegerFieldWidget
+    )
+    seats_per_row = forms.IntegerField(
+        label=_("Seats per row"), min_value=1, max_value=500, widget=UnfoldAdminIntegerFieldWidget
+    )
+    grade = forms.CharField(
+        label=_("Grade"), max_length=20, required=False, widget=UnfoldAdminTextInputWidget
+    )
+    price = forms.IntegerField(
+        label=_("Price (won)"),
+        min_value=1,
+        max_value=1_000_000_000,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    def block(self) -> services.Block:
+        return services.Block(**self.cleaned_data)
+
+
+SEATS_AT_ONCE = 50_000
+
+
+class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
+    """Blocks for one schedule, ``sections`` of which have seats already."""
+
+    def __init__(self, *args: Any, sections: set[str], **kwargs: Any) -> None:
+        self.sections = sections
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        blocks = self.blocks()
+        # Rows begin at A in every block: the same section twice would have two seats A-1.
+        names = [block.section for block in blocks]
+        if len(set(names)) < len(names) or self.sections & set(names):
+            raise ValidationError(_("Each block needs a section of its own, not used so far."))
+        if sum(block.rows * block.seats_per_row for block in blocks) > SEATS_AT_ONCE:
+            raise ValidationError(
+                _("At most %(seats)s seats at once."), params={"seats": f"{SEATS_AT_ONCE:,}"}
+            )
+
+    def blocks(self) -> list[services.Block]:
+        return [form.block() for form in self.forms if form.cleaned_data]
+
+
+BlockFormSet: Any = forms.formset_factory(
+    BlockForm, formset=BaseBlockFormSet, extra=4, min_num=1, validate_min=True, max_num=20
+)
+
+
+@admin.register(ConcertSchedule)
+class ConcertScheduleAdmin(DeletableUnsold):
+    form = ScheduleForm
+    list_display = (
+        "concert",
+        "start_at",
+        "reserve_from",
+        "reserve_until",
+        won("price", _("price")),
+        "available",
+        "held",
+        "reserved",
+        "purchase_limit",
+    )
+    list_display_links = ("concert", "start_at")
+    list_filter = (("concert", AutocompleteSelectFilter),)
+    list_select_related = ("concert",)
+    search_fields = ("concert__title", "concert__venue")
+    date_hierarchy = "start_at"
+    ordering = ("-start_at",)
+    autocomplete_fields = ("concert",)
+    readonly_fields = ("available", "held", "reserved", "all_seats")
+    actions_detail = ("generate",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
+        schedules = super().get_queryset(request).select_related("concert__waiting_room")
+        return services.with_seat_counts(schedules)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
+        figures = (None, {"fields": ("concert", *SCHEDULE_ROWS)})
+        seats = (_("Seats"), {"fields": (("available", "held", "reserved"), "all_seats")})
+        return (figures,) if obj is None else (figures, seats)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ConcertSchedule | None = None
+    ) -> Sequence[str]:
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "concert")
+
+    @admin.display(description=_("available"))
+    def available(self, schedule: Any) -> str:
+        return _count(schedule, 0)
+
+    @admin.display(description=_("held"))
+    def held(self, schedule: Any) -> str:
+        return _count(schedule, 1)
+
+    @admin.display(description=_("sold"))
+    def reserved(self, schedule: Any) -> str:
+        return _count(schedule, 2)
+
+    @admin.display(description=_("all seats"))
+    def all_seats(self, schedule: ConcertSchedule) -> str:
+        seats = reverse("admin:concerts_seat_changelist")
+        return format_html(
+            '<a class="text-link" href="{}?schedule__id__exact={}">{}</a>',
+            seats,
+            schedule.pk,
+            ngettext("%s seat", "%s seats", schedule.seat_quantity) % f"{schedule.seat_quantity:,}",
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description=_("Generate seats"),
+        permissions=["change"],
+        icon="event_seat",
+        variant=ActionVariant.PRIMARY,
+    )
+    def generate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        schedule = self.get_object(request, object_id)
+        if schedule is None:
+            raise Http404
+        formset = BlockFormSet(
+            request.POST or None,
+            prefix="blocks",
+            sections=set(schedule.seats.values_list("section", flat=True)),
+        )
+        if request.method == "POST" and formset.is_valid():
+            return self._generated(request, schedule, formset.blocks())
+        return self._generator(request, schedule, formset)
+
+    def _generated(
+        self, request: HttpRequest, schedule: ConcertSchedule, blocks: list[services.Block]
+    ) -> HttpResponse:
+        seats = services.generate_seats(schedule_id=schedule.pk, blocks=blocks)
+        done = ngettext("%s seat was added.", "%s seats were added.", seats) % f"{seats:,}"
+        self.log_change(request, schedule, done)
+        messages.success(request, done)
+        return HttpResponseRedirect(
+            reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
+        )
+
+    def _generator(
+        self, request: HttpRequest, schedule: ConcertSchedule, formset: Any
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Generate seats"),
+            "subtitle": str(schedule),
+            "schedule": schedule,
+            "formset": formset,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(
+            request, "admin/concerts/concertschedule/generate_seats.html", context
+        )
+
+    def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
+        return ConcertSchedule.objects.filter(pk__in=[schedule.pk for schedule in things])
+
+    def delete_model(self, request: HttpRequest, obj: ConcertSchedule) -> None:
+        self.delete_queryset(request, ConcertSchedule.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ConcertSchedule]) -> None:
+        services.delete_schedules(queryset)
+
+
+def _count(schedule: Any, status: int) -> str:
+    counts = schedule.seat_counts
+    return f"{counts[status] if counts else 0:,}"
+
+
+@admin.register(Seat)
+class SeatAdmin(Admin):
+    """Seats are made by the generator and change hands in the sale; here they get their words."""
+
+    EDITABLE = ("label", "section", "grade", "price")
+
+    actions = None
+    fields = (
+        "schedule",
+        ("number", "row"),
+        ("label", "section"),
+        ("grade", "price"),
+        "status",
+        ("held_by", "hold_expires_at"),
+    )
+    list_display = (
+        "number",
+        "label",
+        "section",
+        "row",
+        "grade",
+        won("price", _("price")),
+        colored("status", _("status"), SEAT_COLORS),
+        "held_by",
+        "hold_expires_at",
+        "schedule",
+    )
+    list_display_links = ("number", "label")
+    list_filter = ("status", ("schedule", AutocompleteSelectFilter))
+    list_select_related = ("schedule__concert", "held_by")
+    search_fields = (
+        "label",
+        "^number",
+        "grade",
+        "schedule__concert__title",
+        "held_by__email",
+        "held_by__name",
+    )
+    readonly_fields = (
+        "schedule",
+        "number",
+        "row",
+        "status",
+        "held_by",
+        "hold_expires_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
+        free = obj is None or obj.status == Seat.Status.AVAILABLE
+        return free and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Seat, form: Any, change: bool) -> None:
+        details = services.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
+        services.edit_seat(seat_id=obj.pk, details=details)
+
+
+@admin.register(SeatStatusHistory)
+class SeatStatusHistoryAdmin(ReadOnlyAdmin):
+    fields = ("seat", "seq", "from_status", "to_status", "changed_by", "reason", "changed_at")
+    list_display = (
+        "changed_at",
+        "schedule",
+        "seat",
+        "seq",
+        colored("from_status", _("from"), SEAT_COLORS),
+        colored("to_status", _("to"), SEAT_COLORS),
+        "changed_by",
+        "reason",
+    )
+    list_filter = ("to_status", ("seat__schedule", AutocompleteSelectFilter))
+    list_select_related = ("seat__schedule__concert", "changed_by")
+    search_fields = (
+        "seat__label",
+        "seat__schedule__concert__title",
+        "changed_by__email",
+        "changed_by__name",
+        "reason",
+    )
+    date_hierarchy = "changed_at"
+
+    @admin.display(description=_("schedule"), ordering="seat__schedule")
+    def schedule(self, change: SeatStatusHistory) -> ConcertSchedule:
+        return change.seat.schedule

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from concerts import views
+
+urlpatterns = [
+    path("", views.concert_list, name="concert_list"),
+    path("concerts/<uuid:concert_id>/", views.concert_detail, name="concert_detail"),
+]

@@ -1,0 +1,279 @@
+"""The till's records: reservations, payments, refunds, tickets. And the admin's navigation."""
+
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from accounts.admin import (
+    OUTCOME_COLORS,
+    ExportAdmin,
+    ReadOnlyAdmin,
+    SafeResource,
+    colored,
+    why,
+    won,
+)
+from concerts.models import ConcertSchedule
+from payments.models import Payment, Refund, Reservation, Ticket
+
+RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin):
+    fields = (
+        "id",
+        "user",
+        "schedule",
+        "seat",
+        "slot",
+        "status",
+        won("price", _("price")),
+        "created_at",
+        "expires_at",
+        "confirmed_at",
+    )
+    list_display = (
+        "created_at",
+        "user",
+        "schedule",
+        "seat",
+        won("price", _("price")),
+        colored("status", _("status"), RESERVATION_COLORS),
+        "expires_at",
+        "confirmed_at",
+    )
+    list_filter = ("status", ("schedule", AutocompleteSelectFilter))
+    list_select_related = ("user", "seat", "schedule__concert")
+    search_fields = (
+        "user__email",
+        "user__name",
+        "schedule__concert__title",
+        "seat__label",
+        "^id",
+    )
+    date_hierarchy = "created_at"
+
+
+class PaymentResource(SafeResource):
+    class Meta:
+        model = Payment
+        fields = export_order = (
+            "id",
+            "paid_at",
+            "user__email",
+            "user__name",
+            "reservation",
+            "reservation__schedule__concert__title",
+            "reservation__schedule__start_at",
+            "reservation__seat__label",
+            "amount",
+            "status",
+            "reason",
+        )
+
+
+@admin.register(Payment)
+class PaymentAdmin(ExportAdmin):
+    resource_classes: ClassVar = [PaymentResource]
+    fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
+    list_display = (
+        "paid_at",
+        "user",
+        "schedule",
+        "seat",
+        won("amount", _("amount")),
+        colored("status", _("status"), OUTCOME_COLORS),
+        why,
+    )
+    list_filter = ("status", ("reservation__schedule", AutocompleteSelectFilter))
+    list_select_related = ("user", "reservation__seat", "reservation__schedule__concert")
+    search_fields = (
+        "user__email",
+        "user__name",
+        "reservation__schedule__concert__title",
+        "reservation__seat__label",
+        "^id",
+        "^reservation__id",
+    )
+    date_hierarchy = "paid_at"
+
+    @admin.display(description=_("schedule"), ordering="reservation__schedule")
+    def schedule(self, payment: Payment) -> ConcertSchedule:
+        return payment.reservation.schedule
+
+    @admin.display(description=_("seat"), ordering="reservation__seat__number")
+    def seat(self, payment: Payment) -> str:
+        return payment.reservation.seat.label
+
+
+TICKET_COLORS = {"ISSUED": "success", "USED": "info", "CANCELLED": "danger"}
+
+
+@admin.register(Ticket)
+class TicketAdmin(ReadOnlyAdmin):
+    # The code at the door is left out: whoever can read it can go in with it.
+    fields = (
+        "id",
+        "reservation",
+        "user",
+        "seat",
+        "seat_number",
+        won("price", _("price")),
+        "status",
+        "start_at",
+        "end_at",
+        "refund_policy",
+        "used_at",
+        "gate",
+        "used_by",
+        "version",
+        "created_at",
+        "updated_at",
+    )
+    list_display = (
+        "created_at",
+        "user",
+        "schedule",
+        "seat",
+        won("price", _("price")),
+        colored("status", _("status"), TICKET_COLORS),
+        "used_at",
+        "gate",
+    )
+    list_filter = ("status", ("seat__schedule", AutocompleteSelectFilter))
+    list_select_related = ("user", "seat__schedule__concert")
+    search_fields = (
+        "user__email",
+        "user__name",
+        "seat__schedule__concert__title",
+        "seat__label",
+        "^id",
+        "^reservation__id",
+    )
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("schedule"), ordering="seat__schedule")
+    def schedule(self, ticket: Ticket) -> ConcertSchedule:
+        return ticket.seat.schedule
+
+
+class RefundResource(SafeResource):
+    class Meta:
+        model = Refund
+        fields = export_order = (
+            "id",
+            "created_at",
+            "payment",
+            "payment__user__email",
+            "payment__user__name",
+            "amount",
+            "fee",
+            "refunded_by__email",
+            "reason",
+        )
+
+
+@admin.register(Refund)
+class RefundAdmin(ExportAdmin):
+    resource_classes: ClassVar = [RefundResource]
+    fields = (
+        "id",
+        "payment",
+        won("amount", _("amount")),
+        won("fee", _("fee")),
+        "refunded_by",
+        why,
+        "created_at",
+    )
+    list_display = (
+        "created_at",
+        "user",
+        won("amount", _("amount")),
+        won("fee", _("fee")),
+        "refunded_by",
+        why,
+    )
+    list_select_related = ("payment__user", "refunded_by")
+    search_fields = ("payment__user__email", "payment__user__name", "^id", "^payment__id")
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("user"), ordering="payment__user__email")
+    def user(self, refund: Refund) -> Any:
+        return refund.payment.user
+
+
+SIDEBAR = [
+    (
+        _("Programme"),
+        [
+            ("concerts.Concert", "music_note"),
+            ("concerts.ConcertSchedule", "calendar_month"),
+            ("concerts.Seat", "event_seat"),
+            ("concerts.SeatStatusHistory", "history"),
+        ],
+    ),
+    (
+        _("Waiting rooms"),
+        [
+            ("queueing.WaitingRoom", "meeting_room"),
+            ("queueing.QueueToken", "groups"),
+            ("queueing.QueueEntryHistory", "history"),
+        ],
+    ),
+    (
+        _("Sales"),
+        [
+            ("payments.Reservation", "bookmark"),
+            ("payments.Payment", "payments"),
+            ("payments.Ticket", "confirmation_number"),
+            ("payments.Refund", "undo"),
+        ],
+    ),
+    (
+        _("People and money"),
+        [
+            ("accounts.User", "person"),
+            ("accounts.Balance", "account_balance_wallet"),
+            ("accounts.BalanceHistory", "receipt_long"),
+            ("accounts.Charge", "add_card"),
+        ],
+    ),
+    (
+        _("Administration"),
+        [
+            ("auth.Group", "group"),
+            ("admin.LogEntry", "manage_search"),
+            ("accounts.IdempotencyKey", "key"),
+        ],
+    ),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The admin's navigation, in the order of an operator's day: what this operator may see."""
+    groups = []
+    for title, models in SIDEBAR:
+        links = [_link(label, icon) for label, icon in models if _sees(request, label)]
+        if links:
+            groups.append({"title": title, "items": links})
+    return groups
+
+
+def _sees(request: HttpRequest, label: str) -> bool:
+    return admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
+
+
+def _link(label: str, icon: str) -> dict[str, Any]:
+    opts = apps.get_model(label)._meta
+    return {
+        "title": capfirst(opts.verbose_name_plural),
+        "icon": icon,
+        "link": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
+    }

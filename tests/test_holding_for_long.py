@@ -1,0 +1,85 @@
+"""What keeps a seat from being kept from others: one bounded extension, a cap on letting go."""
+
+import datetime as dt
+
+import pytest
+
+from concertbook.errors import TooManyRequests
+from concerts.models import Seat
+from payments.errors import HoldExpired
+from payments.models import Reservation
+from payments.services.checkout import begin_payment, pay
+from payments.services.holds import hold_seats, release_reservation
+from queueing.models import QueueToken
+from tests.factories import ScheduleFactory, UserFactory, admitted, held, overdue
+
+pytestmark = pytest.mark.django_db
+
+
+def test_beginning_to_pay_extends_a_hold_by_two_minutes_once():
+    user = UserFactory()
+    (reservation,) = held(user, ScheduleFactory())
+
+    ends = begin_payment(user=user, reservation_ids=[reservation.pk])
+    again = begin_payment(user=user, reservation_ids=[reservation.pk])
+
+    assert ends == again == reservation.expires_at + dt.timedelta(seconds=120)
+    assert Seat.objects.get(pk=reservation.seat_id).hold_expires_at == ends
+    assert QueueToken.objects.get(user=user).expires_at >= ends
+
+
+def test_a_seat_added_later_does_not_extend_the_earlier_one():
+    user = UserFactory()
+    schedule = ScheduleFactory()
+    (first,) = held(user, schedule, 1)
+    ends = begin_payment(user=user, reservation_ids=[first.pk])
+    (second,) = held(user, schedule, 2)
+
+    begin_payment(user=user, reservation_ids=[first.pk, second.pk])
+
+    assert Reservation.objects.get(pk=first.pk).expires_at == ends
+
+
+def test_a_hold_that_is_over_cannot_be_extended():
+    user = UserFactory()
+    (reservation,) = held(user, ScheduleFactory())
+    overdue(reservation)
+
+    with pytest.raises(HoldExpired):
+        begin_payment(user=user, reservation_ids=[reservation.pk])
+
+
+def test_holding_and_letting_go_is_capped_per_hour(settings):
+    settings.GIVEN_UP_PER_HOUR = 3
+    user = UserFactory(won=10_000)
+    schedule = ScheduleFactory()
+    for number in (1, 2, 3):
+        (reservation,) = held(user, schedule, number)
+        release_reservation(user=user, reservation_id=reservation.pk)
+
+    with pytest.raises(TooManyRequests) as refused:
+        hold_seats(user=user, schedule_id=schedule.pk, numbers=[4])
+
+    assert 3500 < refused.value.retry_after <= 3600
+    assert not Reservation.objects.live().exists()
+
+
+def test_what_was_paid_does_not_count_as_letting_go(settings):
+    settings.GIVEN_UP_PER_HOUR = 1
+    user = UserFactory(won=20_000)
+    schedule = ScheduleFactory(price=10_000)
+    for number in (1, 2):
+        (reservation,) = held(user, schedule, number)
+        pay(user=user, reservation_ids=[reservation.pk])
+
+
+def test_an_hour_later_holding_is_possible_again(settings):
+    settings.GIVEN_UP_PER_HOUR = 1
+    user = UserFactory()
+    schedule = ScheduleFactory()
+    (reservation,) = held(user, schedule, 1)
+    release_reservation(user=user, reservation_id=reservation.pk)
+    Reservation.objects.update(created_at=reservation.created_at - dt.timedelta(hours=1))
+
+    admitted(user, schedule)
+    assert hold_seats(user=user, schedule_id=schedule.pk, numbers=[2])

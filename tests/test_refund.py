@@ -1,0 +1,106 @@
+"""What cancelling costs, and that a sold ticket keeps its terms."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy, validate_refund_policy
+from payments.models import Ticket
+from tests.factories import ScheduleFactory, UserFactory, balance_of, bought
+
+SEOUL = timezone.get_default_timezone()
+SHOW = dt.datetime(2027, 5, 20, 19, 0, tzinfo=SEOUL)
+BOUGHT = dt.datetime(2027, 4, 1, 20, 0, tzinfo=SEOUL)
+
+
+def fee(now, bought_at=BOUGHT):
+    policy = RefundPolicy.parse(KOREAN_STANDARD)
+    return policy.fee(price=99_999, bought_at=bought_at, start_at=SHOW, now=now)
+
+
+@pytest.mark.parametrize(
+    ("days_before", "percent"),
+    [(40, 0), (10, 0), (9, 10), (7, 10), (6, 20), (3, 20), (2, 30), (1, 30), (0, 90)],
+)
+def test_the_fee_follows_the_ladder_of_days(days_before, percent):
+    now = SHOW - dt.timedelta(days=days_before, hours=1)
+    assert fee(now) == 99_999 * percent // 100
+
+
+def test_days_are_counted_between_dates_in_seoul_not_in_hours():
+    late_the_evening_before = dt.datetime(2027, 5, 19, 23, 59, tzinfo=SEOUL)
+    assert fee(late_the_evening_before) == 99_999 * 30 // 100
+    assert fee(late_the_evening_before + dt.timedelta(minutes=2)) == 99_999 * 90 // 100
+
+
+def test_cancelling_within_a_day_of_buying_is_free_until_three_days_before():
+    three_days_before = SHOW - dt.timedelta(days=3)
+    assert fee(three_days_before, bought_at=three_days_before - dt.timedelta(hours=23)) == 0
+    assert fee(three_days_before, bought_at=three_days_before - dt.timedelta(hours=25)) > 0
+    two_days_before = SHOW - dt.timedelta(days=2)
+    assert fee(two_days_before, bought_at=two_days_before - dt.timedelta(hours=1)) > 0
+
+
+@pytest.mark.parametrize("text", ["", "10", "7:10 10:0 0:90", "10:0 7:10", "10:0 0:101", "a:b 0:1"])
+def test_a_policy_that_is_no_ladder_is_refused(text):
+    with pytest.raises(ValidationError):
+        validate_refund_policy(text)
+
+
+def bought_a_week_ago(user, schedule):
+    ticket = bought(user, schedule).tickets[0]
+    Ticket.objects.filter(pk=ticket.pk).update(created_at=timezone.now() - dt.timedelta(days=7))
+    return ticket
+
+
+@pytest.mark.django_db
+def test_the_quote_is_what_is_refunded_and_the_fee_is_kept(app):
+    user = UserFactory(won=100_000)
+    soon = timezone.now() + dt.timedelta(days=5)
+    schedule = ScheduleFactory(
+        price=100_000, start_at=soon, end_at=soon + dt.timedelta(hours=2), reserve_until=soon
+    )
+    ticket = bought_a_week_ago(user, schedule)
+    client = app(user)
+
+    quote = client.get(f"/api/v1/tickets/{ticket.pk}/refund-quote/").json()
+    refund = client.post(
+        f"/api/v1/tickets/{ticket.pk}/cancel/", headers={"Idempotency-Key": "k"}
+    ).json()
+
+    assert quote == {"amount": 80_000, "fee": 20_000}
+    assert (refund["amount"], refund["fee"]) == (80_000, 20_000)
+    assert balance_of(user) == 80_000
+
+
+@pytest.mark.django_db
+def test_a_sold_ticket_keeps_the_policy_it_was_sold_under(app):
+    user = UserFactory(won=10_000)
+    schedule = ScheduleFactory(price=10_000)
+    ticket = bought_a_week_ago(user, schedule)
+    schedule.concert.refund_policy = "365:50 0:100"
+    schedule.concert.save()
+
+    quote = app(user).get(f"/api/v1/tickets/{ticket.pk}/refund-quote/").json()
+
+    assert quote == {"amount": 10_000, "fee": 0}
+
+
+@pytest.mark.django_db
+def test_a_fee_of_everything_moves_no_money(app):
+    user = UserFactory(won=10_000)
+    schedule = ScheduleFactory(price=10_000)
+    schedule.concert.refund_policy = "0:100"
+    schedule.concert.save()
+    ticket = bought_a_week_ago(user, schedule)
+
+    refund = (
+        app(user)
+        .post(f"/api/v1/tickets/{ticket.pk}/cancel/", headers={"Idempotency-Key": "k"})
+        .json()
+    )
+
+    assert (refund["amount"], refund["fee"]) == (0, 10_000)
+    assert balance_of(user) == 0

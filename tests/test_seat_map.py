@@ -1,0 +1,122 @@
+"""The seat map: what is free, what changed since, and seats that come back without a fixed hour."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from concerts.models import Seat, SeatStatusHistory
+from payments.services.cancellations import cancel_ticket
+from payments.services.holds import release_expired_holds
+from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def look(app):
+    def look_as(user, schedule):
+        client = app(user)
+        admitted(user, schedule)
+        path = f"/api/v1/schedules/{schedule.pk}/seats/"
+        return lambda rest="", **headers: client.get(path + rest, headers=headers)
+
+    return look_as
+
+
+def test_only_what_changed_since_the_cursor_is_told(look):
+    schedule = ScheduleFactory(seats=5)
+    seats = look(UserFactory(), schedule)
+    before = seats("changes/").json()
+    assert len(before["seats"]) == 5
+
+    held(UserFactory(), schedule, 3)
+    after = seats(f"changes/?since={before['cursor']}").json()
+
+    assert {seat["number"]: seat["status"] for seat in after["seats"]}[3] == "HELD"
+
+
+@pytest.mark.parametrize("cursor", ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400])
+def test_a_cursor_that_is_none_of_ours_is_a_bad_request(look, cursor):
+    refused = look(UserFactory(), ScheduleFactory())(f"changes/?since={cursor}")
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
+
+
+def test_a_cursor_of_the_future_gets_every_seat(look):
+    schedule = ScheduleFactory(seats=5)
+    seats = look(UserFactory(), schedule)
+    assert len(seats("changes/?since=999999999999.1").json()["seats"]) == 5
+
+
+def test_the_map_has_a_strong_etag_that_changes_with_a_seat(look):
+    schedule = ScheduleFactory(seats=5)
+    seats = look(UserFactory(), schedule)
+    first = seats()
+    assert seats(**{"If-None-Match": first["ETag"]}).status_code == 304
+
+    held(UserFactory(), schedule, 1)
+
+    again = seats(**{"If-None-Match": first["ETag"]})
+    assert again.status_code == 200
+    assert again["ETag"] != first["ETag"]
+
+
+def come_back(schedule, how):
+    user = UserFactory(won=100_000)
+    if how == "expiry":
+        overdue(*held(user, schedule, 1))
+        assert release_expired_holds() == 1
+    else:
+        cancel_ticket(user=user, ticket_id=bought(user, schedule, 1).tickets[0].pk)
+
+
+@pytest.mark.parametrize("how", ["expiry", "cancellation"])
+def test_a_seat_that_comes_back_rests_for_a_random_time_nobody_can_wait_for(look, app, how):
+    schedule = ScheduleFactory(seats=2, rest_seconds=3600)
+    buyer = UserFactory()
+    seats = look(buyer, schedule)
+    come_back(schedule, how)
+
+    seat = Seat.objects.get(schedule=schedule, number=1)
+    line = SeatStatusHistory.objects.filter(seat=seat).latest("seq")
+    assert line.to_status == "AVAILABLE"
+    assert line.changed_at < line.available_from == seat.available_from
+    assert seat.available_from < line.changed_at + dt.timedelta(hours=1)
+    assert seats().json()["seats"][0]["status"] == "HELD"
+    assert app().get(f"/api/v1/schedules/{schedule.pk}/").json()["seats_available"] == 1
+    refused = hold(app(buyer), schedule)
+    assert refused.json()["code"] == "seat_taken"
+    assert refused.json()["nearest"] == [2]
+
+
+def test_a_seat_is_offered_again_when_its_rest_is_over(look, app):
+    schedule = ScheduleFactory(seats=2, rest_seconds=3600)
+    buyer = UserFactory()
+    seats = look(buyer, schedule)
+    come_back(schedule, "expiry")
+    cursor = seats("changes/").json()["cursor"]
+    just_now = timezone.now()
+    Seat.objects.filter(number=1).update(available_from=just_now)
+
+    changed = seats(f"changes/?since={cursor}").json()["seats"]
+
+    assert {seat["number"]: seat["status"] for seat in changed}[1] == "AVAILABLE"
+    assert hold(app(buyer), schedule).status_code == 201
+
+
+def test_without_a_rest_a_seat_is_free_at_once(look, app):
+    schedule = ScheduleFactory(seats=2, rest_seconds=0)
+    buyer = UserFactory()
+    look(buyer, schedule)
+    come_back(schedule, "expiry")
+    assert hold(app(buyer), schedule).status_code == 201
+
+
+def hold(client, schedule):
+    token = client.post(f"/api/v1/waiting-rooms/{schedule.concert.waiting_room.slug}/tokens/")
+    return client.post(
+        f"/api/v1/schedules/{schedule.pk}/reservations/",
+        {"seats": [1]},
+        format="json",
+        headers={"Queue-Token": token.json()["token"]},
+    )
