@@ -1,16 +1,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_SERVERS := $(BIN)/python -m scripts.with_servers
+IN_DEMO := $(BIN)/python -m scripts.in_demo
 # What Django wants to know before it will do anything; nothing here is served to anyone.
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt openapi bench audit rehearse ci clean
+.PHONY: help demo test lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-demo: .venv/.stamp ## run everything on this machine: servers, sample data, web, worker, beat
+demo: .venv/.stamp ## run everything on this machine: servers, sample data, web, worker, beat; DEBUG=1 to develop
 	@$(BIN)/python -m scripts.demo
 
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
@@ -34,16 +35,30 @@ openapi: .venv/.stamp-dev ## write docs/openapi.yaml anew
 bench: .venv/.stamp-dev ## measure under load, on servers as durable as in production
 	@$(WITH_SERVERS) --durable $(BIN)/python -m benchmarks $(ARGS)
 
-rehearse: .venv/.stamp-dev ## play an on-sale against the running demo
-	@$(BIN)/python -m benchmarks.rehearse $(ARGS)
+rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buyers 300"
+	@$(IN_DEMO) sh -c 'exec $(BIN)/python manage.py rehearse --url "http://127.0.0.1:$$PORT" "$$@"' \
+		rehearse $(ARGS)
 
-audit: .venv/.stamp-dev ## look for known holes in what we depend on
-	$(BIN)/pip-audit --no-deps --disable-pip -r requirements.txt
+audit: .venv/.stamp ## see whether the running demo's money, seats and lines add up
+	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
+
+audit-dependencies: .venv/.stamp-dev ## look for known holes in what we depend on
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r requirements.txt
+
+COMPILE := uv pip compile --universal --python-version 3.11 -q --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make requirements"
+
+requirements: ## pin what requirements*.in ask for; ARGS=--upgrade for newer versions
+	@set -e; venv=$$(mktemp -d); trap 'rm -rf "$$venv"' EXIT; \
+	$(PYTHON) -m venv "$$venv"; "$$venv/bin/pip" install -q --disable-pip-version-check uv; \
+	"$$venv/bin/"$(COMPILE) requirements.in -o requirements.txt $(ARGS); \
+	"$$venv/bin/"$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt $(ARGS)
 
 ci: lint test ## what must pass before a merge
 
 clean: ## remove everything made here, the demo's data too
-	rm -rf .venv var staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@$(PYTHON) -m scripts.reach --forget var/demo
+	rm -rf .venv var staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: requirements.txt

@@ -220,7 +220,11 @@ def _settled_position(room_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [str(room_id)])
         try:
-            cursor.execute(f"SELECT last_value FROM {position_sequence(room_id)}")
+            # 0 before the first number, and for a room that was deleted a moment ago.
+            cursor.execute(
+                "SELECT coalesce(pg_sequence_last_value(to_regclass(%s)), 0)",
+                [position_sequence(room_id)],
+            )
             (last_value,) = cursor.fetchone()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [str(room_id)])

@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -35,6 +36,16 @@ FIRST_PORT = 8000
 CRASHES, WITHIN_SECONDS = 5, 60.0
 SECONDS_UNTIL_COMPLAINT = 60.0
 PRINTING = threading.Lock()
+# What the demo decides for its children; the rest of their environment is the shell's own.
+WRITTEN_DOWN = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "DEBUG",
+    "HTTPS",
+    "ALLOWED_HOSTS",
+    "PORT",
+]
 COLOURS = {"setup": 33, "web": 32, "worker": 36, "beat": 35, "postgres": 34, "valkey": 31}
 
 
@@ -50,13 +61,17 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_demo)
     try:
-        return run(Path(os.environ.get("CONCERTBOOK_VAR") or ROOT / "var" / "demo"))
+        return run(demo_folder())
     except Stopped:
         say("stopped")
         return 0
     except (DemoError, ServerError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def demo_folder() -> Path:
+    return Path(os.environ.get("CONCERTBOOK_VAR") or ROOT / "var" / "demo")
 
 
 def stop_demo(number: int, _: FrameType | None) -> None:
@@ -75,6 +90,7 @@ def run(var: Path) -> int:
         with missing_servers(var, os.environ, durable=True, patience=20) as servers:
             environ = child_environ(var) | addresses(servers)
             accounts = prepare(environ)
+            write_environment(var / "environment", environ | {"PORT": str(port)})
             programs = [Program(name, line, environ) for name, line in commands(var, port).items()]
             with contextlib.ExitStack() as stack:
                 for program in programs:
@@ -95,6 +111,7 @@ def only_demo(var: Path) -> Iterator[IO[str]]:
             note.seek(0)
             raise DemoError(already_running(note.read())) from None
         note_down(note, "")
+        (var / "environment").unlink(missing_ok=True)  # of a demo that has ended
         yield note
         note.truncate(0)
 
@@ -148,7 +165,7 @@ def is_taken(port: int) -> bool:
 
 def child_environ(var: Path) -> dict[str, str]:
     defaults = {
-        "DEBUG": "1",
+        "DEBUG": "0",  # with 1, Django keeps every query: no way to see how fast it is
         "HTTPS": "0",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "SECRET_KEY": os.environ.get("SECRET_KEY") or kept_secret(var / "secret_key"),
@@ -160,19 +177,31 @@ def child_environ(var: Path) -> dict[str, str]:
 def kept_secret(path: Path) -> str:
     """The secret in that file, made the first time and readable by its owner only."""
     if not path.exists():
-        aside = path.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        aside.touch(mode=0o600)
-        aside.write_text(secrets.token_urlsafe(64))
-        aside.rename(path)
+        write_private(path, secrets.token_urlsafe(64))
     return path.read_text()
+
+
+def write_environment(path: Path, environ: dict[str, str]) -> None:
+    """Write down, for `scripts.in_demo` or a shell to read, what makes a command join this demo."""
+    lines = [f"{name}={shlex.quote(environ[name])}\n" for name in WRITTEN_DOWN if name in environ]
+    write_private(path, "".join(lines))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write the file whole or not at all, for its owner only."""
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    aside.touch(mode=0o600)
+    aside.write_text(text)
+    aside.rename(path)
 
 
 def prepare(environ: dict[str, str]) -> list[str]:
     """Bring database, static files and sample data up to date; return the sample accounts."""
     manage(environ, "migrate", "--noinput")
     collect_static(environ)
-    return manage(environ, "loadsample")
+    # Sample data wants to be asked twice where DEBUG is off; here nobody's data is at stake.
+    return manage(environ, "loadsample", "--force")
 
 
 def collect_static(environ: dict[str, str]) -> None:

