@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError, Unavailable
-from concertbook.problems import DATABASE_AWAY, RETRY_AFTER_SECONDS, problem_response
+from concertbook.errors import DomainError
+from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -45,7 +45,8 @@ class ApiMiddleware:
 
 def _body_bytes(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdecimal() else 0
+    # Python refuses to read a number of thousands of digits; twenty are too many already.
+    return int(length[:20]) if length.isdecimal() else 0
 
 
 class RefusalMiddleware:
@@ -65,7 +66,7 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         if isinstance(exc, DATABASE_AWAY):
-            exc = Unavailable(retry_after=RETRY_AFTER_SECONDS)
+            exc = unavailable(exc)
         if not isinstance(exc, DomainError):
             return None
         if request.path_info.startswith("/api/"):

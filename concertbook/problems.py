@@ -1,13 +1,14 @@
 """The API's manners: strict JSON in, RFC 9457 problems out, one place for both."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -18,19 +19,25 @@ from rest_framework.response import Response
 
 from concertbook.errors import CsrfFailed, DomainError, InternalError, NotFound, Unavailable
 
+logger = logging.getLogger(__name__)
+
 CONTENT_TYPE = "application/problem+json"
 DATABASE_AWAY = (OperationalError, InterfaceError)
+# What a column cannot take, and no serializer saw: a made-up page cursor, a NUL in a cookie.
+NO_SUCH_VALUE = (ValidationError, DataError)
 RETRY_AFTER_SECONDS = 2
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log."""
     if isinstance(exc, DATABASE_AWAY):
-        exc = Unavailable(retry_after=RETRY_AFTER_SECONDS)
+        exc = unavailable(exc)
     if isinstance(exc, Http404):
         exc = NotFound()
     if isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
+    if isinstance(exc, NO_SUCH_VALUE):
+        exc = exceptions.ParseError(_("The request is not valid."))
     if isinstance(exc, DomainError):
         body, status, headers = domain_problem(exc)
     elif isinstance(exc, exceptions.APIException):
@@ -38,6 +45,12 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     else:
         return None
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def unavailable(cause: Exception) -> Unavailable:
+    """What the client is told when the database does not answer; the log has the cause."""
+    logger.warning("The database does not answer: %s", str(cause).strip() or type(cause).__name__)
+    return Unavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
 def problem_response(exc: DomainError) -> JsonResponse:
@@ -70,8 +83,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
     The database being away is known there too: a session that could not be read or saved.
     """
-    if isinstance(sys.exc_info()[1], DATABASE_AWAY):
-        return problem_response(Unavailable(retry_after=RETRY_AFTER_SECONDS))
+    cause = sys.exc_info()[1]
+    if isinstance(cause, DATABASE_AWAY):
+        return problem_response(unavailable(cause))
     return problem_response(InternalError())
 
 

@@ -18,7 +18,7 @@ env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", INSECURE_SECRET_KEY)
-if not DEBUG and SECRET_KEY == INSECURE_SECRET_KEY:
+if not DEBUG and SECRET_KEY in ("", INSECURE_SECRET_KEY):
     raise ImproperlyConfigured("Set SECRET_KEY to a long random string (or DEBUG=1 to develop).")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
@@ -299,5 +299,6 @@ UNFOLD = {
     "SITE_HEADER": "concertbook",
     "SITE_SYMBOL": "confirmation_number",
     "SHOW_LANGUAGES": True,
+    "SITE_FAVICONS": [{"rel": "icon", "href": "/static/icon.svg"}],
     "SIDEBAR": {"navigation": "payments.admin.sidebar"},
 }

@@ -41,9 +41,12 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 SCHEDULE_ROWS = (
-    ("start_at", "end_at"),
-    ("reserve_from", "reserve_until"),
+    "start_at",
+    "end_at",
+    "reserve_from",
+    "reserve_until",
     ("price", "purchase_limit"),
+    "rest_seconds",
 )
 
 
@@ -86,7 +89,8 @@ class ConcertAdmin(DeletableUnsold):
         "title",
         "description",
         "venue",
-        ("start_time", "end_time"),
+        "start_time",
+        "end_time",
         "refund_policy",
         "waiting_room",
     )
@@ -140,7 +144,7 @@ class BlockForm(forms.Form):
         return services.Block(**self.cleaned_data)
 
 
-SEATS_AT_ONCE = 50_000
+SEATS_AT_ONCE = 20_000
 
 
 class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
@@ -193,7 +197,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
     date_hierarchy = "start_at"
     ordering = ("-start_at",)
     autocomplete_fields = ("concert",)
-    readonly_fields = ("available", "held", "reserved", "all_seats")
+    readonly_fields = ("available", "held", "reserved", "all_seats", "room")
     actions_detail = ("generate",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
@@ -202,7 +206,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
     def get_fieldsets(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
         figures = (None, {"fields": ("concert", *SCHEDULE_ROWS)})
-        seats = (_("Seats"), {"fields": (("available", "held", "reserved"), "all_seats")})
+        seats = (_("Seats"), {"fields": (("available", "held", "reserved"), "all_seats", "room")})
         return (figures,) if obj is None else (figures, seats)
 
     def get_readonly_fields(
@@ -230,6 +234,16 @@ class ConcertScheduleAdmin(DeletableUnsold):
             seats,
             schedule.pk,
             ngettext("%s seat", "%s seats", schedule.seat_quantity) % f"{schedule.seat_quantity:,}",
+        )
+
+    @admin.display(description=_("waiting room"))
+    def room(self, schedule: ConcertSchedule) -> str:
+        room = schedule.concert.waiting_room
+        return format_html(
+            '<a class="text-link" href="{}">{} · {}</a>',
+            reverse("admin:queueing_waitingroom_change", args=[room.pk]),
+            room,
+            room.get_state_display(),
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -307,6 +321,7 @@ class SeatAdmin(Admin):
         ("grade", "price"),
         "status",
         ("held_by", "hold_expires_at"),
+        "available_from",
     )
     list_display = (
         "number",
@@ -338,6 +353,7 @@ class SeatAdmin(Admin):
         "status",
         "held_by",
         "hold_expires_at",
+        "available_from",
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

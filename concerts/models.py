@@ -198,7 +198,8 @@ class Seat(models.Model):
     class Meta:
         verbose_name = _("seat")
         verbose_name_plural = _("seats")
-        ordering = ["schedule", "number"]
+        # By the column, not the schedule: following the key would join, and a lock lock it too.
+        ordering = ["schedule_id", "number"]
         constraints = [
             models.UniqueConstraint(
                 fields=["schedule", "number"], name="concerts_seat_number_unique_in_schedule"

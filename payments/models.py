@@ -46,7 +46,7 @@ class Reservation(models.Model):
     seat = models.ForeignKey(
         Seat, models.PROTECT, related_name="reservations", verbose_name=_("seat")
     )
-    # The seat's schedule, kept here for the limit; a foreign key on both keeps it true.
+    # The seat's own schedule, kept here for the limit; a trigger keeps it true.
     schedule = models.ForeignKey(
         ConcertSchedule,
         models.PROTECT,

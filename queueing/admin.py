@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import Form, ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -79,9 +79,7 @@ class WaitingRoomAdmin(Admin):
         # The slug is an address that clients keep.
         return () if obj is None else ("state", "slug", "waiting", "active")
 
-    def get_prepopulated_fields(
-        self, request: HttpRequest, obj: WaitingRoom | None = None
-    ) -> Any:
+    def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}
 
     @action(  # type: ignore[untyped-decorator]
@@ -135,7 +133,9 @@ class WaitingRoomAdmin(Admin):
     def _turn(
         self, request: HttpRequest, room_id: str, service: Callable[..., Any], done: str
     ) -> HttpResponse:
-        room = service(room_id=room_id)
+        if self.get_object(request, room_id) is None:
+            raise Http404
+        room = service(room_id=int(room_id))
         self.log_change(request, room, done)
         messages.success(request, done)
         here = reverse("admin:queueing_waitingroom_change", args=[room_id])

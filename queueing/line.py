@@ -27,11 +27,11 @@ BUILDER_SECONDS = 60
 CLOSEST_POLLS_MS = 200
 
 
-class LineUnavailable(Exception):  # noqa: N818
+class LineUnavailable(Exception):
     """Redis is out of reach, or has no index of this room: ask PostgreSQL."""
 
 
-class AskedTooOften(Exception):  # noqa: N818
+class AskedTooOften(Exception):
     """The same person asked again within a fraction of a second."""
 
 
@@ -217,9 +217,7 @@ def rebuild(
     return True
 
 
-def _build(
-    room_id: int, entries: Iterable[Entry], room: Mapping[str, str | int | float]
-) -> None:
+def _build(room_id: int, entries: Iterable[Entry], room: Mapping[str, str | int | float]) -> None:
     live, fresh = _keys(room_id), _keys(room_id, prefix="building")
     client().unlink(*fresh)
     now, _micro = client().time()

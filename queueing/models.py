@@ -146,7 +146,8 @@ class QueueToken(models.Model):
     class Meta:
         verbose_name = _("queue token")
         verbose_name_plural = _("queue tokens")
-        ordering = ["room", "position"]
+        # By the column, not the room: following the key would join the room, and a lock lock it.
+        ordering = ["room_id", "position"]
         constraints = [
             models.UniqueConstraint(
                 fields=["room", "position"], name="queueing_queuetoken_position_unique"

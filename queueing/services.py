@@ -195,40 +195,30 @@ def admit(*, room_id: int) -> int:
     Safe to run twice at once: the second finds the room locked and leaves it to the first.
     Returns how many were let in.
     """
-    settled = _settled_position(room_id)
     with transaction.atomic(durable=True):
         rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
         room = rooms.filter(pk=room_id).first()
         if room is None:
             return 0
+        settled = _settled_position(room)
         now = database_now()
         _open_if_due(room, now)
         _end_overdue(room, now)
         if room.state != WaitingRoom.State.OPEN:
             return 0
-        return _let_in(room, _free_places(room, now), settled, now)
+        return _let_in(room, _free_places(room, now), settled)
 
 
-def _settled_position(room_id: int) -> int:
+def _settled_position(room: WaitingRoom) -> int:
     """The last number drawn of which we know that all before it are committed or gone.
 
-    Numbers are drawn in another order than they commit; whoever let in a visible later number
-    would overtake an earlier one still on its way. Every join holds the lock shared, so for the
-    moment that we hold it alone nobody is on the way. Outside a transaction: a lock of the
-    session must be released even when the statement between fails.
+    Whoever let in a visible later number would overtake an earlier one still on its way. The
+    caller holds the room's lock, so that the room stays.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [str(room_id)])
-        try:
-            # 0 before the first number, and for a room that was deleted a moment ago.
-            cursor.execute(
-                "SELECT coalesce(pg_sequence_last_value(to_regclass(%s)), 0)",
-                [position_sequence(room_id)],
-            )
-            (last_value,) = cursor.fetchone()
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [str(room_id)])
-    return int(last_value)
+        cursor.execute("SELECT queueing_settled_position(%s)", [room.pk])
+        (settled,) = cursor.fetchone()
+    return int(settled)
 
 
 def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
@@ -266,10 +256,12 @@ def _admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
     return QueueToken.objects.filter(room=room, available_at__gt=since).count()
 
 
-def _let_in(room: WaitingRoom, places: int, settled: int, now: dt.datetime) -> int:
+def _let_in(room: WaitingRoom, places: int, settled: int) -> int:
     line = QueueToken.objects.waiting().filter(room=room, position__lte=settled)
     # Waits for whoever is just leaving rather than skip a locked row: skipping is overtaking.
-    first = line.select_for_update(no_key=True).order_by("position")[:places]
+    first = list(line.select_for_update(no_key=True).order_by("position")[:places])
+    # After the count of places: whoever left one of them left it before this moment.
+    now = database_now()
     return QueueToken.objects.filter(pk__in=[token.pk for token in first]).update(
         status=Status.ACTIVE,
         available_at=now,

@@ -1,5 +1,5 @@
-"""The ledger's promises that need more than one row: each line continues the one before, and
-the balance equals the last line. Checked by the database for every writer, at commit."""
+"""The ledger's promises that need a trigger: lines are never changed or deleted, each continues
+the one before, and the balance equals the last. Checked by the database for every writer, at commit."""
 
 from django.db import migrations
 
@@ -23,6 +23,16 @@ END $$;
 CREATE TRIGGER accounts_line_continues_the_one_before
     AFTER INSERT ON accounts_balancehistory
     FOR EACH ROW EXECUTE FUNCTION accounts_line_continues_the_one_before();
+
+CREATE FUNCTION accounts_ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a ledger line is never changed or deleted'
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'accounts_ledger_is_append_only';
+END $$;
+
+CREATE TRIGGER accounts_ledger_is_append_only
+    BEFORE UPDATE OR DELETE ON accounts_balancehistory
+    FOR EACH ROW EXECUTE FUNCTION accounts_ledger_is_append_only();
 
 CREATE FUNCTION accounts_balance_equals_last_line() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -65,6 +75,8 @@ BACKWARD = """
 DROP TRIGGER accounts_balance_equals_last_line ON accounts_balancehistory;
 DROP TRIGGER accounts_balance_equals_last_line ON accounts_balance;
 DROP FUNCTION accounts_balance_equals_last_line();
+DROP TRIGGER accounts_ledger_is_append_only ON accounts_balancehistory;
+DROP FUNCTION accounts_ledger_is_append_only();
 DROP TRIGGER accounts_line_continues_the_one_before ON accounts_balancehistory;
 DROP FUNCTION accounts_line_continues_the_one_before();
 """

@@ -12,12 +12,18 @@ register = template.Library()
 
 @register.filter
 def when(moment: dt.datetime) -> str:
-    return formatted(localtime(moment), pgettext("date and time", "D j M Y, H:i"))
+    return f"{day(moment)} {formatted(localtime(moment), 'H:i')}"
 
 
 @register.filter
 def day(moment: dt.datetime) -> str:
-    return formatted(localtime(moment), pgettext("date", "D j M Y"))
+    """Tue 22 Dec 2026, or 2026.12.22(화): Django's own Korean weekdays are too long for a card."""
+    local = localtime(moment)
+    weekdays = pgettext("weekdays, from Monday on", "Mon Tue Wed Thu Fri Sat Sun").split()
+    return pgettext("a day", "{weekday} {date}").format(
+        weekday=weekdays[local.weekday()],
+        date=formatted(local, pgettext("Django's date format", "j M Y")),
+    )
 
 
 @register.filter

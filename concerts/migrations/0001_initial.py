@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'seat',
                 'verbose_name_plural': 'seats',
-                'ordering': ['schedule', 'number'],
+                'ordering': ['schedule_id', 'number'],
             },
         ),
         migrations.CreateModel(

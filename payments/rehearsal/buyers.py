@@ -186,7 +186,7 @@ class Buyer:
         answer = self.client.ask("look", "GET", path, headers=headers)
         if answer.status == 200:
             self.seats = answer.json["seats"]
-            self.etag = answer.headers["ETag"]
+            self.etag = answer.headers["etag"]
         if answer.ok and all(seat["status"] == "RESERVED" for seat in self.seats):
             self.crowd.over.set()
         return answer.ok

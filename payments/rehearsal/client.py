@@ -17,7 +17,8 @@ MAX_PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Answer:
-    """``code`` is the problem's, empty for a success. ``seconds`` from sending to the last byte."""
+    """``code`` is the problem's, empty for a success; ``seconds`` from sending to the last byte;
+    ``headers`` have lower-case names."""
 
     step: str
     status: int
@@ -99,7 +100,7 @@ class Client:
                 continue
             if answer.status not in (429, 503):
                 return answer
-            self._have_patience(float(answer.headers.get("Retry-After") or 1))
+            self._have_patience(float(answer.headers.get("retry-after") or 1))
         return answer
 
     def _send(
@@ -120,7 +121,7 @@ class Client:
             code=_code(response.status, content),
             seconds=time.perf_counter() - started,
             body=content,
-            headers=dict(response.headers),
+            headers={name.lower(): value for name, value in response.getheaders()},
         )
         self.log.answers.append(answer)
         return answer

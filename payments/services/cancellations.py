@@ -58,7 +58,9 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
             once.claim()
         seats = Seat.objects.select_for_update(of=("self",), no_key=True)
         seat = seats.select_related("schedule").get(pk=seat_id)
-        reservation = Reservation.objects.select_for_update(no_key=True).get(ticket=ticket_id)
+        reservation = Reservation.objects.select_for_update(of=("self",), no_key=True).get(
+            ticket=ticket_id
+        )
         ticket = mine.select_for_update(no_key=True).get()
         payment = reservation.payments.get(status=Payment.Status.SUCCESS)
         balance = lock_balance(user_id=user.pk)

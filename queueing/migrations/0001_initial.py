@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'queue token',
                 'verbose_name_plural': 'queue tokens',
-                'ordering': ['room', 'position'],
+                'ordering': ['room_id', 'position'],
             },
         ),
         migrations.CreateModel(

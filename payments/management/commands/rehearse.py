@@ -13,7 +13,7 @@ from django.db.models import ProtectedError
 from payments.management.commands.audit import as_table
 from payments.rehearsal.buyers import Crowd
 from payments.rehearsal.report import Report, write_report
-from payments.rehearsal.stage import Stage, clear_stage, end_sessions, set_stage
+from payments.rehearsal.stage import PREFIX, Stage, clear_stage, end_sessions, set_stage
 from payments.services.audit import run_audit
 
 PLAIN_PROGRESS_SECONDS = 5.0
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["remove"]:
-            self.stdout.write(f"{self._clear('rehearsal-')} rehearsals removed")
+            self.stdout.write(f"{self._clear(PREFIX)} rehearsals removed")
             return
         require_server(options["url"])
         self.stdout.write("setting the stage ...")
