@@ -148,20 +148,12 @@ SEATS_AT_ONCE = 20_000
 
 
 class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
-    """Blocks for one schedule, ``sections`` of which have seats already."""
-
-    def __init__(self, *args: Any, sections: set[str], **kwargs: Any) -> None:
-        self.sections = sections
-        super().__init__(*args, **kwargs)
+    """Blocks for one schedule; those of one section follow each other."""
 
     def clean(self) -> None:
         if any(self.errors):
             return
         blocks = self.blocks()
-        # Rows begin at A in every block: the same section twice would have two seats A-1.
-        names = [block.section for block in blocks]
-        if len(set(names)) < len(names) or self.sections & set(names):
-            raise ValidationError(_("Each block needs a section of its own, not used so far."))
         if sum(block.rows * block.seats_per_row for block in blocks) > SEATS_AT_ONCE:
             raise ValidationError(
                 _("At most %(seats)s seats at once."), params={"seats": f"{SEATS_AT_ONCE:,}"}
@@ -259,7 +251,6 @@ class ConcertScheduleAdmin(DeletableUnsold):
         formset = BlockFormSet(
             request.POST or None,
             prefix="blocks",
-            sections=set(schedule.seats.values_list("section", flat=True)),
         )
         if request.method == "POST" and formset.is_valid():
             return self._generated(request, schedule, formset.blocks())

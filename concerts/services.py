@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -225,25 +226,34 @@ class Block:
 def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
     """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
 
-    Rows are lettered A, B, ... Z, AA, ... within each block. Raises NotFound.
+    Rows are lettered A, B, ... Z, AA, ... within each section, on from its last row: so a section
+    may have several blocks, for its grades. Raises NotFound.
     """
     with transaction.atomic():
         schedules = ConcertSchedule.objects.select_for_update(no_key=True)
         schedule = schedules.filter(pk=schedule_id).first()
         if schedule is None:
             raise NotFound
-        number = schedule.seats.count()
+        number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
+        rows = _rows_by_section(schedule)
         seats = []
         for block in blocks:
-            for row in range(block.rows):
+            for _row in range(block.rows):
+                row = row_letters(rows[block.section])
+                rows[block.section] += 1
                 for place in range(1, block.seats_per_row + 1):
                     number += 1
-                    seats.append(_seat(schedule, block, number, row_letters(row), place))
+                    seats.append(_seat(schedule, block, number, row, place))
         Seat.objects.bulk_create(seats, batch_size=2000)
         ConcertSchedule.objects.filter(pk=schedule.pk).update(
             seat_quantity=F("seat_quantity") + len(seats)
         )
         return len(seats)
+
+
+def _rows_by_section(schedule: ConcertSchedule) -> Counter[str]:
+    rows = schedule.seats.order_by().values_list("section").annotate(Count("row", distinct=True))
+    return Counter(dict(rows))
 
 
 def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place: int) -> Seat:

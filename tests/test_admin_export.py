@@ -1,0 +1,95 @@
+"""Records leave the admin as a spreadsheet that runs nothing and is only for who may see them."""
+
+import csv
+import io
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from accounts.admin import quoted
+from accounts.models import BalanceHistory, Charge
+from payments.models import Payment, Refund
+from payments.services.cancellations import cancel_ticket
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(client):
+    client.force_login(StaffFactory(is_superuser=True))
+    return client
+
+
+def address(model):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_export")
+
+
+def export(client, model, query=""):
+    where = address(model) + query
+    form = client.get(where).context["form"]
+    boxes = {name: "on" for name, field in form.fields.items() if not field.widget.is_hidden}
+    response = client.post(where, {**boxes, "format": "0", "resource": "0"})
+    assert response["Content-Type"] == "text/csv"
+    text = response.content.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_payments_leave_with_buyer_seat_and_amount(operator):
+    user = UserFactory(won=50_000, name="홍길동")
+    bought(user, ScheduleFactory(), 1, 2)
+    rows = export(operator, Payment)
+    assert [row["user__name"] for row in rows] == ["홍길동", "홍길동"]
+    assert {row["amount"] for row in rows} == {"10000"}
+    assert {row["status"] for row in rows} == {"SUCCESS"}
+
+
+def test_what_is_searched_for_is_what_leaves(operator):
+    schedule = ScheduleFactory()
+    for number in (1, 2):
+        bought(UserFactory(won=50_000, email=f"b{number}@example.com"), schedule, number)
+    assert [row["user__email"] for row in export(operator, Payment, "?q=b2@")] == ["b2@example.com"]
+
+
+@pytest.mark.parametrize("model", [BalanceHistory, Charge, Payment, Refund])
+def test_nothing_that_was_typed_runs_as_a_formula(operator, model):
+    user = UserFactory(won=50_000, name="=1+1", email="+attack@example.com")
+    receipt = bought(user, ScheduleFactory(concert__title="@SUM(A1:A9)"), 1)
+    cancel_ticket(user=user, ticket_id=receipt.tickets[0].pk)
+    rows = export(operator, model)
+    assert rows
+    for row in rows:
+        for cell in row.values():
+            assert cell == quoted(cell)
+    assert any("'+attack@example.com" in row.values() for row in rows)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_begins_like_a_formula_is_quoted(start):
+    assert quoted(f"{start}cmd") == f"'{start}cmd"
+
+
+def test_words_and_numbers_stay_as_they_are():
+    for cell in ("", "홍길동", "a=b", "10000", "-10000"):
+        assert quoted(cell) == cell
+    assert quoted("-1+1") == "'-1+1"
+
+
+def test_the_ledger_leaves_with_its_signs(operator):
+    bought(UserFactory(won=50_000), ScheduleFactory(), 1)
+    assert [row["delta"] for row in export(operator, BalanceHistory)] == ["-10000", "50000"]
+
+
+@pytest.mark.parametrize("model", [BalanceHistory, Charge, Payment, Refund])
+def test_who_may_not_see_records_may_not_export_them(client, model):
+    staff = StaffFactory()
+    staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
+    client.force_login(staff)
+    assert client.get(address(model)).status_code == 403
+    assert client.post(address(model), {"format": "0", "resource": "0"}).status_code == 403
+
+
+def test_nothing_can_be_imported(operator):
+    lists = reverse("admin:payments_payment_changelist")
+    assert operator.get(f"{lists}import/").status_code in (302, 404)

@@ -1,0 +1,227 @@
+"""The admin as a whole: every page answers, who may come in, and what nobody may change."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from payments.models import Payment, Refund, Reservation, Ticket
+from payments.services.cancellations import cancel_ticket
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held
+
+pytestmark = pytest.mark.django_db
+
+READ_ONLY = [
+    Balance,
+    BalanceHistory,
+    Charge,
+    IdempotencyKey,
+    QueueEntryHistory,
+    QueueToken,
+    SeatStatusHistory,
+    Reservation,
+    Payment,
+    Refund,
+    Ticket,
+]
+EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
+OURS = [*READ_ONLY, *EDITED]
+
+
+def name_of(model):
+    return model.__name__
+
+
+@pytest.fixture
+def operator(client):
+    client.force_login(StaffFactory(is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def _a_sale():
+    play_a_sale()
+
+
+def play_a_sale():
+    """At least one row of every model: bought, cancelled, held, and an answer kept."""
+    buyer, holder = UserFactory(won=100_000), UserFactory()
+    schedule = ScheduleFactory()
+    receipt = bought(buyer, schedule, 1, 2)
+    cancel_ticket(user=buyer, ticket_id=receipt.tickets[0].pk)
+    held(holder, schedule, 3)
+    IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
+
+
+def page(model, action, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{action}", args=args)
+
+
+def test_every_model_of_ours_has_pages():
+    mine = {
+        model
+        for label in ("accounts", "queueing", "concerts", "payments")
+        for model in apps.get_app_config(label).get_models()
+    }
+    assert mine == set(OURS)
+    assert mine <= set(admin.site._registry)
+
+
+@pytest.mark.usefixtures("_a_sale")
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("model", OURS, ids=name_of)
+def test_list_search_and_page_of_a_row_answer(operator, model, language):
+    row = model.objects.first()
+    assert row is not None
+    addresses = [
+        page(model, "changelist"),
+        page(model, "changelist") + "?q=fan",
+        page(model, "changelist") + "?q=" + str(row.pk)[:8],
+        page(model, "change", row.pk),
+        page(model, "history", row.pk),
+    ]
+    for address in addresses:
+        response = operator.get(address, headers={"accept-language": language})
+        assert response.status_code == 200, address
+
+
+@pytest.mark.parametrize("model", [User, WaitingRoom, Concert, ConcertSchedule], ids=name_of)
+def test_pages_to_add_answer(operator, model):
+    assert operator.get(page(model, "add")).status_code == 200
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_the_front_page_leads_to_every_model(operator):
+    body = operator.get(reverse("admin:index")).content.decode()
+    for model in OURS:
+        assert page(model, "changelist") in body
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_somebody_is_found_by_address_and_by_name(operator):
+    buyer = Payment.objects.first().user
+    buyer.name = "홍길동"
+    buyer.save()
+    for word in (buyer.email, "홍길동"):
+        found = operator.get(page(Payment, "changelist"), {"q": word})
+        assert found.context["cl"].result_count == 2
+    nobody = operator.get(page(Payment, "changelist"), {"q": "nobody@example.com"})
+    assert nobody.context["cl"].result_count == 0
+
+
+def test_no_list_takes_more_queries_for_more_rows(operator):
+    play_a_sale()
+    few = queries_by_list(operator)
+    for _ in range(3):
+        play_a_sale()
+    assert queries_by_list(operator) == few
+
+
+def queries_by_list(operator):
+    counted = {}
+    for model in OURS:
+        operator.get(page(model, "changelist"))
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            operator.get(page(model, "changelist"))
+        counted[model.__name__] = len(queries)
+    return counted
+
+
+@pytest.mark.usefixtures("_a_sale")
+@pytest.mark.parametrize("model", READ_ONLY, ids=name_of)
+def test_the_sales_own_records_cannot_be_written_even_by_a_superuser(operator, model):
+    row = model.objects.first()
+    before = list(model.objects.order_by("pk").values())
+    forged = {field.name: "1" for field in model._meta.concrete_fields if field.name != "id"} | {
+        "_save": "1"
+    }
+    assert operator.get(page(model, "add")).status_code == 403
+    assert operator.post(page(model, "add"), forged).status_code == 403
+    assert operator.post(page(model, "change", row.pk), forged).status_code == 403
+    assert operator.get(page(model, "delete", row.pk)).status_code == 403
+    assert operator.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    operator.post(
+        page(model, "changelist"),
+        {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"},
+    )
+    assert list(model.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_the_code_at_the_door_is_on_no_page(operator):
+    ticket = Ticket.objects.first()
+    for address in (page(Ticket, "changelist"), page(Ticket, "change", ticket.pk)):
+        assert ticket.code not in operator.get(address).content.decode()
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_amounts_are_written_the_way_people_write_them(operator):
+    for language, words in (("ko", "10,000원"), ("en", "₩10,000")):
+        body = operator.get(
+            page(Payment, "changelist"), headers={"accept-language": language}
+        ).content.decode()
+        assert words in body
+
+
+def test_the_anonymous_are_sent_to_the_sites_log_in(client):
+    response = client.get(reverse("admin:index"), follow=True)
+    assert response.redirect_chain[-1][0].startswith(reverse("account_login"))
+    assert response.status_code == 200
+
+
+def test_the_admin_has_no_log_in_of_its_own_to_try_passwords_on(client):
+    user = StaffFactory()
+    response = client.post(
+        reverse("admin:login"), {"username": user.email, "password": "correct horse battery staple"}
+    )
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("account_login"))
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_is_not_staff_does_not_come_in(client):
+    client.force_login(UserFactory())
+    for address in (reverse("admin:index"), page(Payment, "changelist")):
+        assert client.get(address).status_code == 302
+        assert client.get(address, follow=True).status_code == 403
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_staff_see_what_they_were_given_and_no_more(client):
+    staff = StaffFactory()
+    staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
+    client.force_login(staff)
+    assert client.get(page(Seat, "changelist")).status_code == 200
+    body = client.get(reverse("admin:index")).content.decode()
+    assert page(Seat, "changelist") in body
+    for model in set(OURS) - {Seat}:
+        assert client.get(page(model, "changelist")).status_code == 403, model
+        assert page(model, "changelist") not in body
+
+
+def test_only_the_admin_may_evaluate_scripts(operator):
+    policy = operator.get(reverse("admin:index"))["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval'" in policy
+    assert "script-src 'self' 'unsafe-eval' 'unsafe-inline'" not in policy
+    elsewhere = operator.get(reverse("account_login"))["Content-Security-Policy"]
+    assert "unsafe" not in elsewhere
+
+
+@pytest.mark.usefixtures("_a_sale")
+def test_script_in_a_name_is_shown_not_run(operator):
+    User.objects.update(name="<script>alert(1)</script>")
+    Concert.objects.update(title="<img src=x onerror=alert(1)>")
+    for model in OURS:
+        body = operator.get(page(model, "changelist")).content.decode()
+        row = operator.get(page(model, "change", model.objects.first().pk)).content.decode()
+        for html in (body, row):
+            assert "<script>alert" not in html
+            assert "<img src=x" not in html

@@ -1,0 +1,275 @@
+"""Concerts, schedules and seats as an operator makes, changes and deletes them."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from django.utils import timezone
+
+from concerts import services
+from concerts.errors import SeatTaken
+from concerts.models import Concert, ConcertSchedule, Seat
+from payments.services.holds import release_reservation
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, WaitingRoomFactory, held
+
+pytestmark = pytest.mark.django_db
+
+NOON = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def operator(client):
+    client.force_login(StaffFactory(is_superuser=True))
+    return client
+
+
+def split(name, moment):
+    local = timezone.localtime(moment)
+    return {f"{name}_0": f"{local:%Y-%m-%d}", f"{name}_1": f"{local:%H:%M:%S}"}
+
+
+def schedule_fields(prefix="", **changes):
+    moments = {
+        "start_at": NOON + dt.timedelta(days=30),
+        "end_at": NOON + dt.timedelta(days=30, hours=2),
+        "reserve_from": NOON - dt.timedelta(days=1),
+        "reserve_until": NOON + dt.timedelta(days=29),
+    }
+    fields = {
+        f"{prefix}price": 50_000,
+        f"{prefix}purchase_limit": 4,
+        f"{prefix}rest_seconds": 30,
+    }
+    for name, moment in moments.items():
+        fields |= split(f"{prefix}{name}", changes.pop(name, moment))
+    return fields | {f"{prefix}{name}": value for name, value in changes.items()}
+
+
+def form_of(schedule, **changes):
+    names = ("start_at", "end_at", "reserve_from", "reserve_until", "price", "purchase_limit")
+    now = {name: getattr(schedule, name) for name in names}
+    return schedule_fields(**(now | changes))
+
+
+def page(action, thing, model="concertschedule"):
+    return reverse(f"admin:concerts_{model}_{action}", args=[thing.pk])
+
+
+def blocks(*given):
+    fields = {"blocks-TOTAL_FORMS": len(given) + 1, "blocks-INITIAL_FORMS": 0}
+    for index, block in enumerate(given):
+        fields |= {f"blocks-{index}-{name}": value for name, value in block.items()}
+    return fields
+
+
+VIP = {"section": "1층", "rows": 2, "seats_per_row": 3, "grade": "VIP", "price": 150_000}
+REST = {"section": "2층", "rows": 1, "seats_per_row": 4, "grade": "S", "price": 90_000}
+
+
+def test_a_concert_is_made_together_with_its_schedule(operator):
+    room = WaitingRoomFactory()
+    concert = {
+        "title": "봄 콘서트",
+        "description": "",
+        "venue": "올림픽홀",
+        "refund_policy": Concert._meta.get_field("refund_policy").default,
+        "waiting_room": room.pk,
+        **split("start_time", NOON + dt.timedelta(days=30)),
+        **split("end_time", NOON + dt.timedelta(days=31)),
+        "schedules-TOTAL_FORMS": 1,
+        "schedules-INITIAL_FORMS": 0,
+        **schedule_fields("schedules-0-"),
+    }
+    response = operator.post(reverse("admin:concerts_concert_add"), concert)
+    assert response.status_code == 302
+    schedule = Concert.objects.get(title="봄 콘서트").schedules.get()
+    assert schedule.start_at == NOON + dt.timedelta(days=30)
+    assert schedule.price == 50_000
+
+
+def test_times_out_of_order_are_refused_with_words(operator):
+    schedule = ScheduleFactory()
+    late = schedule.end_at + dt.timedelta(days=1)
+    response = operator.post(page("change", schedule), form_of(schedule, reserve_until=late))
+    assert response.status_code == 200
+    assert response.context["adminform"].form.non_field_errors()
+
+
+def test_the_generator_makes_numbered_seats_by_the_block(operator):
+    schedule = ScheduleFactory(seats=0)
+    assert operator.get(page("generate", schedule)).status_code == 200
+    response = operator.post(page("generate", schedule), blocks(VIP, REST))
+    assert response["Location"] == page("change", schedule)
+    seats = list(schedule.seats.order_by("number"))
+    assert [seat.number for seat in seats] == list(range(1, 11))
+    assert [seat.label for seat in seats][:4] == ["1층 A-1", "1층 A-2", "1층 A-3", "1층 B-1"]
+    assert (seats[-1].section, seats[-1].grade, seats[-1].price) == ("2층", "S", 90_000)
+    schedule.refresh_from_db()
+    assert schedule.seat_quantity == 10
+    assert LogEntry.objects.get(object_id=str(schedule.pk)).user.is_superuser
+
+
+def test_more_seats_are_numbered_on_from_the_last(operator):
+    schedule = ScheduleFactory(seats=0)
+    operator.post(page("generate", schedule), blocks(VIP))
+    operator.post(page("generate", schedule), blocks(REST))
+    assert list(schedule.seats.order_by("number").values_list("number", flat=True)) == list(
+        range(1, 11)
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        [VIP | {"rows": 0}],
+        [VIP | {"seats_per_row": -1}],
+        [VIP | {"price": 0}],
+        [VIP | {"price": "1.5"}],
+        [VIP | {"rows": 10**9}],
+        [VIP | {"rows": 500, "seats_per_row": 500}],
+        [VIP | {"section": "가" * 13}],
+        [VIP, REST | {"price": ""}],
+    ],
+    ids=str,
+)
+def test_a_wrong_block_makes_no_seat_at_all(operator, wrong):
+    schedule = ScheduleFactory(seats=0)
+    assert operator.post(page("generate", schedule), blocks(*wrong)).status_code == 200
+    assert not schedule.seats.exists()
+
+
+def test_a_section_goes_on_with_the_row_after_its_last_so_that_no_label_comes_twice(operator):
+    schedule = ScheduleFactory(seats=0)
+    for _ in range(2):
+        operator.post(page("generate", schedule), blocks(VIP, REST | {"section": "1층"}))
+
+    seats = list(schedule.seats.order_by("number"))
+    assert [seat.number for seat in seats] == list(range(1, 21))
+    assert list(dict.fromkeys(seat.row for seat in seats)) == ["A", "B", "C", "D", "E", "F"]
+    assert len({seat.label for seat in seats}) == 20
+
+
+def test_the_longest_label_fits(operator):
+    schedule = ScheduleFactory(seats=0)
+    long = VIP | {"section": "가" * 12, "rows": 27, "seats_per_row": 100}
+    assert operator.post(page("generate", schedule), blocks(long)).status_code == 302
+    assert max(len(label) for label in schedule.seats.values_list("label", flat=True)) == 19
+
+
+def test_who_may_only_look_generates_nothing(client):
+    staff, schedule = StaffFactory(), ScheduleFactory(seats=0)
+    staff.user_permissions.add(Permission.objects.get(codename="view_concertschedule"))
+    client.force_login(staff)
+    assert client.get(page("change", schedule)).status_code == 200
+    assert client.post(page("generate", schedule), blocks(VIP)).status_code == 403
+    assert not schedule.seats.exists()
+
+
+def test_a_schedule_shows_how_many_seats_are_free_held_and_sold(operator):
+    schedule = ScheduleFactory(seats=5)
+    held(UserFactory(), schedule, 1, 2)
+    row = operator.get(reverse("admin:concerts_concertschedule_changelist")).context["cl"]
+    assert row.result_list[0].seat_counts == [3, 2, 0]
+
+
+SEAT_FORM = {"label": "새 이름", "section": "1층", "grade": "S", "price": 70_000}
+
+
+def test_a_free_seat_gets_a_new_label_and_price(operator):
+    seat = ScheduleFactory().seats.first()
+    forged = {"status": "RESERVED", "number": 999, "hold_expires_at_0": "2030-01-01"}
+    assert operator.post(page("change", seat, "seat"), SEAT_FORM | forged).status_code == 302
+    changed = Seat.objects.get(pk=seat.pk)
+    assert (changed.label, changed.section, changed.grade, changed.price) == (
+        "새 이름",
+        "1층",
+        "S",
+        70_000,
+    )
+    assert (changed.status, changed.number) == ("AVAILABLE", seat.number)
+
+
+def test_a_held_seat_is_read_only(operator):
+    schedule = ScheduleFactory()
+    seat = held(UserFactory(), schedule, 1)[0].seat
+    assert operator.get(page("change", seat, "seat")).status_code == 200
+    assert operator.post(page("change", seat, "seat"), SEAT_FORM).status_code == 403
+    assert Seat.objects.get(pk=seat.pk).price == schedule.price
+
+
+def test_a_seat_held_while_the_form_was_sent_keeps_its_holder_and_price():
+    seat = held(UserFactory(), ScheduleFactory(), 1)[0].seat
+    with pytest.raises(SeatTaken):
+        services.edit_seat(seat_id=seat.pk, details=services.SeatDetails("x", "", "", 1))
+    assert Seat.objects.get(pk=seat.pk).price == seat.price
+
+
+def test_seats_are_neither_added_nor_deleted_one_by_one(operator):
+    seat = ScheduleFactory().seats.first()
+    assert operator.post(reverse("admin:concerts_seat_add"), SEAT_FORM).status_code == 403
+    assert operator.post(page("delete", seat, "seat"), {"post": "yes"}).status_code == 403
+    assert Seat.objects.filter(pk=seat.pk).exists()
+
+
+def test_a_sale_that_began_keeps_the_rules_it_was_held_under(operator):
+    schedule = ScheduleFactory()
+    reservation = held(UserFactory(), schedule, 1)[0]
+    before, after = (reservation.created_at + dt.timedelta(minutes=n) for n in (-5, 5))
+    for wrong in ({"reserve_from": after}, {"reserve_until": before}, {"purchase_limit": 3}):
+        response = operator.post(page("change", schedule), form_of(schedule, **wrong))
+        assert response.status_code == 200
+        assert list(response.context["adminform"].form.errors) == list(wrong)
+
+
+def test_a_sale_that_began_can_be_closed_early_and_its_limit_raised(operator):
+    schedule = ScheduleFactory()
+    reservation = held(UserFactory(), schedule, 1)[0]
+    soon = (reservation.created_at + dt.timedelta(minutes=5)).replace(microsecond=0)
+    right = form_of(schedule, reserve_until=soon, purchase_limit=6)
+    assert operator.post(page("change", schedule), right).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.reserve_until, schedule.purchase_limit) == (soon, 6)
+
+
+def test_a_concert_that_sold_keeps_its_waiting_room(operator):
+    schedule = ScheduleFactory()
+    held(UserFactory(), schedule, 1)
+    response = operator.get(page("change", schedule.concert, "concert"))
+    assert "waiting_room" not in response.context["adminform"].form.fields
+
+
+def test_what_never_sold_is_deleted_with_its_seats(operator):
+    schedule = ScheduleFactory()
+    confirm = operator.get(page("delete", schedule.concert, "concert"))
+    assert confirm.context["protected"] == []
+    operator.post(page("delete", schedule.concert, "concert"), {"post": "yes"})
+    assert not Concert.objects.exists()
+    assert not Seat.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["concert", "concertschedule"])
+def test_what_sold_is_kept_even_after_the_hold_is_gone(operator, model):
+    schedule, user = ScheduleFactory(), UserFactory()
+    reservation = held(user, schedule, 1)[0]
+    release_reservation(user=user, reservation_id=reservation.pk)
+    thing = schedule if model == "concertschedule" else schedule.concert
+    address = page("delete", thing, model)
+    assert operator.get(address).context["protected"]
+    assert operator.post(address, {"post": "yes"}).status_code == 200
+    operator.post(
+        reverse(f"admin:concerts_{model}_changelist"),
+        {"action": "delete_selected", "_selected_action": [str(thing.pk)], "post": "yes"},
+    )
+    assert ConcertSchedule.objects.filter(pk=schedule.pk).exists()
+    assert schedule.seats.count() == 10
+
+
+def test_a_seat_held_while_the_deletion_was_confirmed_stops_it():
+    schedule = ScheduleFactory()
+    held(UserFactory(), schedule, 1)
+    with pytest.raises(SeatTaken):
+        services.delete_concerts(Concert.objects.all())
+    assert schedule.seats.count() == 10
