@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import User
@@ -184,8 +184,9 @@ def leave(*, user: User, token: uuid.UUID) -> None:
 
 
 def admit_waiting() -> int:
-    """One tick of every room that is not closed; returns how many were let in."""
-    rooms = WaitingRoom.objects.exclude(state=WaitingRoom.State.CLOSED)
+    """One tick of every room that is open or has people; returns how many were let in."""
+    people = QueueToken.objects.live().filter(room=OuterRef("pk"))
+    rooms = WaitingRoom.objects.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(people))
     return sum(admit(room_id=room_id) for room_id in rooms.values_list("pk", flat=True))
 
 
@@ -242,6 +243,9 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
             outcome=Outcome.IDLE,
             now=now,
         )
+    if room.state == WaitingRoom.State.CLOSED:
+        # Somebody who joined while the room was being closed.
+        _end(list(tokens.waiting()[:HOME_BATCH]), outcome=Outcome.CLOSED, now=now)
 
 
 def _free_places(room: WaitingRoom, now: dt.datetime) -> int:

@@ -39,7 +39,7 @@ class UserFactory(DjangoModelFactory[User]):
     name = factory.Faker("name", locale="ko_KR")
     password = factory.django.Password(PASSWORD)
 
-    @factory.post_generation
+    @factory.post_generation  # type: ignore[untyped-decorator]
     def won(user: User, create: bool, amount: int | None, **kwargs: Any) -> None:  # noqa: N805
         """UserFactory(won=50_000): a user who has charged that much."""
         if amount:
@@ -87,7 +87,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
     start_at = ahead(days=30)
     end_at = ahead(days=30, hours=2)
 
-    @factory.post_generation
+    @factory.post_generation  # type: ignore[untyped-decorator]
     def seats(schedule: ConcertSchedule, create: bool, n: int | None, **kwargs: Any) -> None:  # noqa: N805
         n = 10 if n is None else n
         block = Block(section="", rows=1, seats_per_row=n, grade="R", price=schedule.price)

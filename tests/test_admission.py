@@ -1,0 +1,174 @@
+"""The line as one person or one tick sees it; crowds are in tests/concurrency."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from queueing import services as queueing
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought
+
+pytestmark = pytest.mark.django_db
+
+
+def join(room, user=None):
+    place, _joined = queueing.join(user=user or UserFactory(), slug=room.slug)
+    return QueueToken.objects.get(pk=place.token.pk)
+
+
+def statuses(room):
+    return list(QueueToken.objects.filter(room=room).values_list("status", flat=True))
+
+
+def test_a_room_with_places_lets_in_at_once():
+    assert join(WaitingRoomFactory()).status == "ACTIVE"
+
+
+def test_a_full_room_lets_wait_and_the_next_is_let_in_when_a_place_is_left(app):
+    room = WaitingRoomFactory(capacity=1)
+    first = join(room)
+    second, third = join(room), join(room)
+    assert statuses(room) == ["ACTIVE", "WAITING", "WAITING"]
+    place = queueing.get_position(user=third.user, token=third.pk)
+    assert (place.ahead, place.status) == (1, "WAITING")
+
+    queueing.leave(user=first.user, token=first.pk)
+
+    assert statuses(room) == ["EXPIRED", "ACTIVE", "WAITING"]
+    assert queueing.get_position(user=second.user, token=second.pk).status == "ACTIVE"
+
+
+def test_no_more_than_so_many_are_let_in_within_a_minute():
+    room = WaitingRoomFactory(capacity=100, admit_per_minute=2)
+    for _ in range(4):
+        join(room)
+    assert statuses(room) == ["ACTIVE", "ACTIVE", "WAITING", "WAITING"]
+
+    two_minutes_ago = timezone.now() - dt.timedelta(minutes=2)
+    QueueToken.objects.active().update(available_at=two_minutes_ago)
+    queueing.admit_waiting()
+
+    assert statuses(room) == ["ACTIVE"] * 4
+
+
+def test_whose_time_is_over_makes_place_for_the_next():
+    room = WaitingRoomFactory(capacity=1)
+    first, second = join(room), join(room)
+    QueueToken.objects.filter(pk=first.pk).update(expires_at=timezone.now())
+
+    queueing.admit_waiting()
+
+    assert statuses(room) == ["EXPIRED", "ACTIVE"]
+    entry = QueueEntryHistory.objects.get()
+    assert (entry.token_id, entry.outcome, entry.was_admitted) == (first.pk, "TIMED_OUT", True)
+    assert entry.duration_seconds >= 0
+    assert queueing.get_position(user=second.user, token=second.pk).ahead == 0
+
+
+def test_whoever_waits_and_does_not_ask_for_long_has_gone():
+    room = WaitingRoomFactory(capacity=1, idle_seconds=60)
+    join(room)
+    gone, still_here = join(room), join(room)
+    QueueToken.objects.filter(pk=gone.pk).update(
+        last_request_at=timezone.now() - dt.timedelta(minutes=2)
+    )
+
+    queueing.admit_waiting()
+
+    assert statuses(room) == ["ACTIVE", "EXPIRED", "WAITING"]
+    assert QueueEntryHistory.objects.get().outcome == "IDLE"
+    assert queueing.get_position(user=still_here.user, token=still_here.pk).ahead == 0
+
+
+def test_a_paused_room_keeps_its_order_and_drops_nobody():
+    room = WaitingRoomFactory(capacity=1, idle_seconds=60)
+    for _ in range(3):
+        join(room)
+    queueing.pause_room(room_id=room.pk)
+    QueueToken.objects.update(last_request_at=timezone.now() - dt.timedelta(minutes=10))
+    QueueToken.objects.filter(status="ACTIVE").update(expires_at=timezone.now())
+
+    queueing.admit_waiting()
+
+    assert statuses(room) == ["EXPIRED", "WAITING", "WAITING"]
+
+
+def test_people_may_come_before_a_room_opens_and_are_let_in_when_it_does():
+    room = WaitingRoomFactory(state="SCHEDULED", opens_at=timezone.now() + dt.timedelta(hours=1))
+    token = join(room)
+    assert token.status == "WAITING"
+    assert queueing.get_position(user=token.user, token=token.pk).estimated_wait_seconds > 3500
+
+    WaitingRoom.objects.update(opens_at=timezone.now())
+    queueing.admit_waiting()
+
+    assert statuses(room) == ["ACTIVE"]
+    assert WaitingRoom.objects.get().state == "OPEN"
+
+
+def test_joining_again_keeps_the_place_and_the_token():
+    room = WaitingRoomFactory(capacity=1)
+    join(room)
+    user = UserFactory()
+    first = join(room, user)
+    join(room)
+    assert join(room, user) == first
+
+
+def test_whose_stay_is_over_joins_again_at_the_end():
+    room = WaitingRoomFactory(capacity=1)
+    user = UserFactory()
+    first = join(room, user)
+    waiting = join(room)
+    QueueToken.objects.filter(pk=first.pk).update(expires_at=timezone.now())
+
+    again = join(room, user)
+
+    assert again != first
+    assert again.position > waiting.position
+    assert again.status == "WAITING"
+
+
+def test_nobody_joins_a_closed_room(app):
+    room = WaitingRoomFactory(state="CLOSED")
+    refused = app(UserFactory()).post(f"/api/v1/waiting-rooms/{room.slug}/tokens/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "waiting_room_closed")
+
+
+def test_a_closed_room_still_ends_the_stays_inside_it():
+    room = WaitingRoomFactory(capacity=1)
+    token = join(room)
+    queueing.close_room(room_id=room.pk)
+    assert statuses(room) == ["ACTIVE"]
+    QueueToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+
+    queueing.admit_waiting()
+
+    assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
+
+
+def test_who_has_paid_for_the_last_hold_leaves_the_place_to_the_next():
+    schedule = ScheduleFactory()
+    schedule.concert.waiting_room.capacity = 1
+    schedule.concert.waiting_room.save()
+    bought(UserFactory(won=100_000), schedule, 1, 2)
+
+    assert QueueEntryHistory.objects.get().outcome == "PAID"
+    assert join(schedule.concert.waiting_room).status == "ACTIVE"
+
+
+def test_a_poll_tells_when_to_ask_again_and_leaving_is_final(app):
+    room = WaitingRoomFactory(capacity=1)
+    join(room)
+    token = join(room)
+    client = app(token.user)
+    path = f"/api/v1/queue-tokens/{token.pk}/"
+
+    polled = client.get(path)
+    assert polled["Retry-After"] == str(polled.json()["poll_after_seconds"])
+    assert polled.json()["position"] == token.position
+    assert client.delete(path).status_code == 204
+    assert client.delete(path).status_code == 204
+    assert client.get(path).json()["status"] == "EXPIRED"
+    assert QueueEntryHistory.objects.get().outcome == "LEFT"

@@ -1,0 +1,344 @@
+"""manage.py audit: a healthy sale finds nothing; each promise, broken on purpose, is found."""
+
+import datetime as dt
+import json
+import uuid
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.errors import ChargeDeclined, InsufficientBalance
+from accounts.models import Balance, BalanceHistory
+from accounts.services import charge
+from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
+from payments.models import Payment, Reservation, Ticket
+from payments.services.audit import CHECKS, run_audit, run_checks
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import pay
+from payments.services.holds import release_expired_holds, release_reservation
+from queueing.models import QueueToken, WaitingRoom
+from queueing.services import join
+from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
+
+
+class Sale:
+    """A sale in which everything has happened once, by the rules."""
+
+    def __init__(self):
+        self.schedule = ScheduleFactory(seats=8, price=10_000)
+        self.room = self.schedule.concert.waiting_room
+        self.buyer, self.poor, self.idler = UserFactory(won=100_000), UserFactory(), UserFactory()
+        (overdue_hold,) = held(self.idler, self.schedule, 8)
+        overdue(overdue_hold)
+        self.was_inside_since(self.idler, minutes=20)
+        release_expired_holds()
+        (let_go,) = held(self.idler, self.schedule, 8)
+        release_reservation(user=self.idler, reservation_id=let_go.pk)
+        self.ticket, self.cancelled = bought(self.buyer, self.schedule, 1, 2).tickets
+        cancel_ticket(user=self.buyer, ticket_id=self.cancelled.pk)
+        with pytest.raises(ChargeDeclined):
+            charge(user=self.buyer, amount=40_001)
+        (self.hold,) = held(self.poor, self.schedule, 3)
+        with pytest.raises(InsufficientBalance):
+            pay(user=self.poor, reservation_ids=[self.hold.pk])
+        self.failed = Payment.objects.get(status=Payment.Status.FAILED)
+
+    def was_inside_since(self, user, *, minutes):
+        since = timezone.now() - dt.timedelta(minutes=minutes)
+        QueueToken.objects.filter(user=user).update(available_at=since)
+
+
+@pytest.fixture
+def sale(db):
+    return Sale()
+
+
+def lift_guards(*constraints):
+    """Until the test's transaction ends: no trigger fires, and these constraints are gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for table, name in constraints:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+            cursor.execute(f"DROP INDEX IF EXISTS {name}")
+
+
+def found():
+    return {finding.check.name for finding in run_checks() if finding.violations}
+
+
+def test_it_finds_nothing_in_a_healthy_sale(sale):
+    assert found() == set()
+
+
+def sell_a_seat_twice(sale):
+    lift_guards(("payments_reservation", "payments_reservation_one_live_per_seat"))
+    Reservation.objects.create(
+        user=sale.poor,
+        seat=sale.hold.seat,
+        schedule=sale.schedule,
+        slot=2,
+        price=sale.hold.price,
+        created_at=sale.hold.created_at,
+        expires_at=sale.hold.expires_at,
+    )
+
+
+def free_a_held_seat(sale):
+    seat = Seat.objects.get(pk=sale.hold.seat_id)
+    seat.release()
+    lift_guards()
+    save_status([seat], from_status="HELD", changed_by=None, reason="", now=timezone.now())
+
+
+def hold_for_somebody_else(sale):
+    lift_guards()
+    Seat.objects.filter(pk=sale.hold.seat_id).update(held_by=sale.buyer)
+
+
+def lose_a_ticket(sale):
+    Ticket.objects.filter(pk=sale.ticket.pk).delete()
+
+
+def forget_a_cancellation(sale):
+    Ticket.objects.filter(pk=sale.cancelled.pk).update(status=Ticket.Status.ISSUED)
+
+
+def cancel_without_refund(sale):
+    seat = Seat.objects.get(pk=sale.ticket.seat_id)
+    seat.release()
+    lift_guards()
+    save_status([seat], from_status="RESERVED", changed_by=None, reason="", now=timezone.now())
+    Reservation.objects.filter(ticket=sale.ticket).update(status=Reservation.Status.CANCELLED)
+    Ticket.objects.filter(pk=sale.ticket.pk).update(status=Ticket.Status.CANCELLED)
+
+
+def fail_a_payment_off_the_books(sale):
+    Payment.objects.create(
+        user=sale.poor,
+        reservation=sale.hold,
+        amount=10_000,
+        status=Payment.Status.FAILED,
+        reason="insufficient_balance",
+        paid_at=timezone.now(),
+    )
+
+
+def book_a_payment_twice(sale):
+    lift_guards(("accounts_balancehistory", "accounts_balancehistory_one_effect_per_source"))
+    balance = Balance.objects.get(user=sale.poor)
+    balance.add_line(
+        type=BalanceHistory.Type.RESERVATION,
+        amount=sale.failed.amount,
+        source=sale.failed.pk,
+        status=BalanceHistory.Status.FAILED,
+    ).save()
+    balance.save()
+
+
+def lose_a_failed_payment(sale):
+    sale.failed.delete()
+
+
+def break_the_chain(sale):
+    lift_guards()
+    BalanceHistory.objects.filter(balance__user=sale.buyer, seq=2).update(
+        balance_after=F("balance_after") + 1
+    )
+
+
+def number_a_line_wrongly(sale):
+    lift_guards(("accounts_balancehistory", "accounts_balancehistory_line_sane"))
+    BalanceHistory.objects.filter(balance__user=sale.buyer, seq=1).update(seq=0)
+
+
+def shift_money_between_balances(sale):
+    lift_guards()
+    Balance.objects.filter(user=sale.buyer).update(amount=F("amount") - 1)
+    Balance.objects.filter(user=sale.poor).update(amount=F("amount") + 1)
+
+
+def make_money(sale):
+    lift_guards()
+    Balance.objects.filter(user=sale.buyer).update(amount=F("amount") + 1)
+
+
+def exceed_the_limit(sale):
+    held(sale.poor, sale.schedule, 4, 5)
+    lift_guards()
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(purchase_limit=2)
+
+
+def hold_before_the_sale(sale):
+    opening = timezone.now() + dt.timedelta(hours=1)
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(reserve_from=opening)
+
+
+def hold_after_the_sale(sale):
+    closing = timezone.now() - dt.timedelta(minutes=30)
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(reserve_until=closing)
+
+
+def hold_before_being_let_in(sale):
+    QueueToken.objects.filter(user=sale.poor).update(
+        available_at=sale.hold.created_at + dt.timedelta(seconds=1)
+    )
+
+
+def hold_after_the_stay(sale):
+    QueueToken.objects.filter(user=sale.poor).update(
+        expires_at=sale.hold.created_at - dt.timedelta(seconds=1)
+    )
+
+
+def pay_after_the_hold(sale):
+    lift_guards(("payments_reservation", "payments_reservation_confirmed_in_time"))
+    Reservation.objects.filter(ticket=sale.ticket).update(confirmed_at=F("expires_at"))
+
+
+def forget_to_release(sale):
+    overdue(sale.hold)
+    sale.was_inside_since(sale.poor, minutes=20)
+
+
+def lose_a_history_line(sale):
+    SeatStatusHistory.objects.filter(seat=sale.ticket.seat_id, seq=1).delete()
+
+
+def contradict_the_history(sale):
+    SeatStatusHistory.objects.filter(seat=sale.ticket.seat_id, seq=2).update(
+        from_status="AVAILABLE", to_status="RESERVED"
+    )
+
+
+def let_in_too_many(sale):
+    admitted(UserFactory(), sale.schedule)
+    WaitingRoom.objects.filter(pk=sale.room.pk).update(capacity=1)
+
+
+def overtake(sale):
+    early, late = UserFactory(), UserFactory()
+    admitted(early, sale.schedule)
+    admitted(late, sale.schedule)
+    QueueToken.objects.filter(user=early).update(
+        status=QueueToken.Status.WAITING, available_at=None, expires_at=None
+    )
+
+
+BROKEN = [
+    (sell_a_seat_twice, {"seat_sold_twice"}),
+    (free_a_held_seat, {"seat_differs_from_reservation"}),
+    (hold_for_somebody_else, {"seat_differs_from_reservation"}),
+    (lose_a_ticket, {"confirmed_without_payment_and_ticket"}),
+    (forget_a_cancellation, {"ticket_without_confirmed_reservation"}),
+    (cancel_without_refund, {"paid_for_nothing"}),
+    (fail_a_payment_off_the_books, {"money_without_ledger_line"}),
+    (book_a_payment_twice, {"money_without_ledger_line"}),
+    (lose_a_failed_payment, {"ledger_line_without_source"}),
+    (break_the_chain, {"ledger_broken"}),
+    (number_a_line_wrongly, {"ledger_broken"}),
+    (shift_money_between_balances, {"balance_differs_from_ledger"}),
+    # The total follows from the other checks on money: it is a second opinion, never alone.
+    (make_money, {"balance_differs_from_ledger", "money_does_not_add_up"}),
+    (exceed_the_limit, {"over_purchase_limit"}),
+    (hold_before_the_sale, {"held_outside_the_sale"}),
+    (hold_after_the_sale, {"held_outside_the_sale"}),
+    (hold_before_being_let_in, {"held_without_admission"}),
+    (hold_after_the_stay, {"held_without_admission"}),
+    (pay_after_the_hold, {"paid_too_late"}),
+    (forget_to_release, {"hold_overdue"}),
+    (lose_a_history_line, {"seat_history_broken"}),
+    (contradict_the_history, {"seat_history_broken"}),
+    (let_in_too_many, {"room_over_capacity"}),
+    (overtake, {"overtaken_in_line"}),
+]
+
+
+@pytest.mark.negative_control
+@pytest.mark.parametrize(("break_it", "checks"), BROKEN, ids=[each.__name__ for each, _ in BROKEN])
+def test_it_finds_what_was_broken_and_nothing_else(sale, break_it, checks):
+    break_it(sale)
+
+    assert found() == checks
+
+
+def test_every_check_is_broken_once_above():
+    assert {name for _, checks in BROKEN for name in checks} == {check.name for check in CHECKS}
+
+
+def test_a_line_of_type_other_needs_no_source_and_counts_in_the_total(sale):
+    balance = Balance.objects.get(user=sale.poor)
+    balance.add_line(type=BalanceHistory.Type.OTHER, amount=5_000, source=uuid.uuid4()).save()
+    balance.save()
+
+    assert found() == set()
+
+
+def test_it_names_three_examples_at_most(sale):
+    for number in (4, 5, 6):
+        bought(UserFactory(won=10_000), sale.schedule, number)
+    Ticket.objects.all().delete()
+
+    (finding,) = [finding for finding in run_checks() if finding.violations]
+
+    assert finding.violations == 4
+    confirmed = Reservation.objects.filter(status=Reservation.Status.CONFIRMED)
+    assert len(finding.examples) == 3
+    assert set(finding.examples) < {str(pk) for pk in confirmed.values_list("pk", flat=True)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_reads_one_snapshot_and_can_write_nothing():
+    seen = []
+
+    def note_mode(execute, sql, params, many, context):
+        if sql.strip().startswith("SELECT count(*)") and not seen:
+            with connection.connection.cursor() as cursor:
+                modes = "transaction_isolation", "transaction_read_only", "statement_timeout"
+                for mode in modes:
+                    seen.append(cursor.execute(f"SHOW {mode}").fetchone()[0])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note_mode):
+        findings = run_audit()
+
+    assert seen == ["repeatable read", "on", "10min"]
+    assert [finding.check for finding in findings] == CHECKS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_prints_a_table_and_ends_well_when_all_is_well():
+    Sale()
+    out = StringIO()
+
+    call_command("audit", stdout=out)
+
+    header, *lines = out.getvalue().splitlines()
+    assert header.split() == ["check", "violations", "examples"]
+    assert [line.split() for line in lines] == [[check.name, "0"] for check in CHECKS]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_fails_and_names_the_violation():
+    sale = Sale()
+    lose_a_ticket(sale)
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="1 violation"):
+        call_command("audit", "--json", stdout=out)
+
+    broken = [row for row in json.loads(out.getvalue()) if row["violations"]]
+    assert [row["check"] for row in broken] == ["confirmed_without_payment_and_ticket"]
+    assert broken[0]["examples"] == [str(sale.ticket.reservation_id)]
+
+
+def test_somebody_waiting_behind_those_inside_is_no_violation(sale):
+    WaitingRoom.objects.filter(pk=sale.room.pk).update(capacity=2)
+    place, _joined = join(user=UserFactory(), slug=sale.room.slug)
+
+    assert place.status == "WAITING"
+    assert found() == set()

@@ -1,0 +1,284 @@
+"""manage.py rehearse: buyers over HTTP against a live server, and nothing left of them."""
+
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from threading import Event, Thread
+from typing import ClassVar
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection
+
+from accounts.models import BalanceHistory, User
+from concerts.models import Concert, ConcertSchedule
+from payments.management.commands import rehearse as command
+from payments.models import Reservation, Ticket
+from payments.rehearsal import stage
+from payments.rehearsal.buyers import Crowd
+from payments.rehearsal.client import Answer, Client, ConnectionLost, Log, RehearsalOver
+from payments.rehearsal.report import Report, percentile
+from payments.services.audit import CHECKS, Finding
+from queueing.models import WaitingRoom
+from queueing.services import admit_waiting, join
+from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, bought
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def beat():
+    """Lets the waiting in meanwhile, as beat does."""
+    ended = Event()
+
+    def tick():
+        try:
+            while not ended.wait(0.05):
+                admit_waiting()
+        finally:
+            connection.close()
+
+    thread = Thread(target=tick)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def rehearse(live_server, *options):
+    out = StringIO()
+    with beat():
+        call_command("rehearse", *options, "--url", live_server.url, "--seed", "7", stdout=out)
+    return out.getvalue()
+
+
+def rows():
+    """How many rows each of our tables has."""
+    ours = ("accounts", "queueing", "concerts", "payments", "sessions")
+    models = [model for model in apps.get_models() if model._meta.app_label in ours]
+    return {model.__name__: model.objects.count() for model in models}
+
+
+def test_it_sells_every_seat_and_leaves_nothing_behind(live_server):
+    buyer = UserFactory(won=10_000)
+    bought(buyer, ScheduleFactory(price=10_000))
+    before = rows()
+
+    printed = rehearse(live_server, "--buyers=20", "--seats=5", "--capacity=8")
+
+    facts = dict(line.split(None, 2)[1:] for line in printed.splitlines() if "seats sold" in line)
+    assert facts == {"sold": "5 of 5"}
+    assert "answers of 5xx     0" in printed
+    assert "went well" in printed
+    assert rows() == before
+    assert balance_of(buyer) == 0
+    with pytest.raises(IntegrityError, match="never changed or deleted"):
+        BalanceHistory.objects.all().delete()
+
+
+def test_it_can_be_kept_and_removed_later(live_server):
+    before = rows()
+
+    rehearse(live_server, "--buyers=6", "--seats=2", "--keep")
+
+    assert Ticket.objects.count() == 2
+    assert User.objects.filter(email__endswith="@rehearsal.invalid").count() == 6
+    out = StringIO()
+    call_command("rehearse", "--remove", stdout=out)
+    assert out.getvalue() == "1 rehearsals removed\n"
+    assert rows() == before
+
+
+def test_it_fails_when_the_audit_finds_something(live_server):
+    bought(UserFactory(won=10_000), ScheduleFactory(price=10_000))
+    Ticket.objects.all().delete()
+
+    with pytest.raises(CommandError, match="the audit found 1 x confirmed_without_payment"):
+        rehearse(live_server, "--buyers=4", "--seats=1")
+    assert not Concert.objects.filter(title__startswith=stage.PREFIX).exists()
+
+
+def test_it_fails_when_seats_stay_unsold(live_server):
+    """Nobody is let in: the room is shut as soon as it stands."""
+    announce = stage._announce
+
+    def announce_and_pause(slug, seats, capacity):
+        schedule = announce(slug, seats, capacity)
+        WaitingRoom.objects.update(state=WaitingRoom.State.PAUSED)
+        return schedule
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "_announce", announce_and_pause)
+        with pytest.raises(CommandError, match=r"0 seats sold instead of 2.*not over after 1 s"):
+            rehearse(live_server, "--buyers=6", "--seats=2", "--deadline=1")
+
+
+def test_it_removes_nothing_when_a_stranger_has_bought_there():
+    kept = stage.set_stage(buyers=1, seats=2, capacity=5)
+    schedule = ConcertSchedule.objects.get(pk=kept.schedule_id)
+    bought(UserFactory(won=stage.PRICE), schedule)
+    before = rows()
+
+    with pytest.raises(CommandError, match="no rehearsal's buyer"):
+        call_command("rehearse", "--remove", stdout=StringIO())
+    assert rows() == before
+    assert Reservation.objects.count() == 1
+
+
+def test_it_says_so_when_no_server_answers():
+    with pytest.raises(CommandError, match="No server answers"):
+        call_command("rehearse", "--url", "http://127.0.0.1:1", stdout=StringIO())
+    assert not User.objects.exists()
+
+
+def test_most_inside_counts_those_who_were_there_together():
+    played = stage.set_stage(buyers=3, seats=3, capacity=2)
+    schedule = ConcertSchedule.objects.get(pk=played.schedule_id)
+    first, second, third = User.objects.order_by("pk")
+    bought(first, schedule, 1)
+    bought(second, schedule, 2)
+    assert stage.most_inside(played.slug) == 1
+
+    join(user=third, slug=played.slug)
+    admitted(first, schedule)
+    assert stage.most_inside(played.slug) == 2
+
+
+def report(**facts):
+    """A good report of 3 buyers and 2 seats, but for these facts."""
+    played = stage.Stage("rehearsal-x", schedule_id=None, seats=2, capacity=5, access=["a"] * 3)
+    crowd = Crowd(url="http://127.0.0.1:1", stage=played, seed=1)
+    crowd.buyers[0].bought = 2
+    good = {"seconds": 2.0, "sold": 2, "tickets": 2, "most_inside": 3, "findings": []}
+    return Report(crowd=crowd, **good | facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, []),
+        ({"sold": 3, "tickets": 3}, ["3 seats sold instead of 2", "told of 2"]),
+        ({"tickets": 1}, ["1 tickets"]),
+        ({"most_inside": 6}, ["6 people inside, 5 allowed"]),
+        ({"findings": [Finding(CHECKS[0], 4, [])]}, ["the audit found 4 x seat_sold_twice"]),
+        ({"findings": [Finding(CHECKS[0], 0, [])]}, []),
+    ],
+)
+def test_the_report_names_what_is_wrong(facts, words):
+    wrongs = report(**facts).wrongs()
+
+    assert len(wrongs) == len(words)
+    assert all(word in wrong for word, wrong in zip(words, wrongs, strict=True))
+
+
+def test_an_answer_of_5xx_is_wrong_and_refusals_are_counted_by_code():
+    bad = report()
+    bad.crowd.log.answers += [
+        Answer("hold", 409, "seat_taken", 0.1, b"", {}),
+        Answer("hold", 409, "seat_taken", 0.2, b"", {}),
+        Answer("pay", 500, "internal_error", 0.3, b"", {}),
+    ]
+
+    assert bad.wrongs() == ["1 answers of 5xx"]
+    assert "2  hold: 409 seat_taken" in bad.text()
+    assert "requests           3 in 2.0 s" in bad.text()
+
+
+def test_a_percentile_is_a_value_that_was_measured():
+    assert percentile([1.0], 99) == 1.0
+    assert [percentile([float(n) for n in range(1, 101)], p) for p in (50, 95, 99)] == [50, 95, 99]
+
+
+def test_a_terminal_sees_one_line_that_changes():
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    crowd = report().crowd
+    screen = Terminal()
+    progress = command.Progress(command.OutputWrapper(screen))
+    progress.show(crowd)
+    progress.show(crowd)
+    progress.end()
+
+    assert screen.getvalue().count("\r") == 2
+    assert screen.getvalue().count("\n") == 1
+    assert "3 joining · 0 waiting" in screen.getvalue()
+    assert "2/2 sold" in screen.getvalue()
+
+
+class Scripted(ThreadingHTTPServer):
+    """Answers with what ``script`` says, a status each, and hangs up where it says None."""
+
+    script: ClassVar[list] = []
+    asked: ClassVar[list] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.server.asked.append(self.headers["Idempotency-Key"])
+            status = self.server.script.pop(0)
+            if status is None:
+                return
+            self.send_response(status)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args):
+            pass
+
+
+@pytest.fixture
+def scripted():
+    with Scripted(("127.0.0.1", 0), Scripted.Handler) as server:
+        server.script, server.asked = [], []
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(scripted):
+    url = f"http://127.0.0.1:{scripted.server_port}"
+    client = Client(url=url, access="token", log=Log(), over=Event())
+    yield client
+    client.close()
+
+
+def test_a_buyer_asks_again_as_the_server_wishes_with_the_same_key(scripted, client):
+    scripted.script = [503, 429, 201]
+
+    answer = client.ask("pay", "POST", "payments/", {}, {"Idempotency-Key": "k"})
+
+    assert answer.status == 201
+    assert scripted.asked == ["k", "k", "k"]
+    assert [each.status for each in client.log.answers] == [503, 429, 201]
+
+
+def test_a_buyer_calls_again_when_the_line_breaks(scripted, client):
+    scripted.script = [None, 201]
+
+    assert client.ask("pay", "POST", "payments/", {}).status == 201
+    assert len(client.log.connection_errors) == 1
+
+
+def test_a_buyer_does_not_repeat_what_may_have_had_an_effect(scripted, client):
+    scripted.script = [None]
+
+    with pytest.raises(ConnectionLost):
+        client.ask("hold", "POST", "reservations/", {}, may_repeat=False)
+    assert len(scripted.asked) == 1
+
+
+def test_nobody_waits_for_a_server_once_the_rehearsal_is_over(scripted, client):
+    scripted.script = [503]
+    client.over.set()
+
+    with pytest.raises(RehearsalOver):
+        client.ask("poll", "POST", "queue-tokens/")
