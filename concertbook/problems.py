@@ -86,7 +86,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     cause = sys.exc_info()[1]
     if isinstance(cause, DATABASE_AWAY):
         return problem_response(unavailable(cause))
-    return problem_response(InternalError())
+    if request.path_info.startswith("/api/"):
+        return problem_response(InternalError())
+    return render(request, "500.html", status=500)
 
 
 def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], int, dict[str, str]]:

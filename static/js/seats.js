@@ -1,0 +1,91 @@
+// The seat map: what is chosen and what it costs, and which seats others take meanwhile.
+"use strict";
+
+const ASK_EVERY = 3000;
+const form = document.getElementById("seats");
+const words = form.dataset;
+const limit = Number(words.limit);
+const notice = document.getElementById("notice");
+const hold = document.getElementById("hold");
+const seats = new Map();
+for (const seat of form.querySelectorAll("input[name=seats]")) {
+  seats.set(Number(seat.value), seat);
+}
+const number = new Intl.NumberFormat(document.documentElement.lang);
+let cursor = words.cursor;
+let asking = false;
+
+// A hall wider than the screen opens at its middle, below the stage.
+const hall = form.querySelector(".hall");
+hall.scrollLeft = (hall.scrollWidth - hall.clientWidth) / 2;
+
+form.addEventListener("change", (event) => {
+  if (chosen().length > limit) {
+    event.target.checked = false;
+    notice.textContent = words.full;
+  }
+  showTotal();
+});
+// What we are about to hold must not be reported to us as lost.
+form.addEventListener("submit", () => {
+  asking = true;
+});
+// The browser may restore choices when somebody comes back to the page.
+window.addEventListener("pageshow", () => {
+  asking = false;
+  showTotal();
+});
+document.addEventListener("visibilitychange", ask);
+setInterval(ask, ASK_EVERY);
+
+function chosen() {
+  return [...seats.values()].filter((seat) => seat.checked && !seat.disabled);
+}
+
+function showTotal() {
+  const mine = chosen();
+  const total = mine.reduce((sum, seat) => sum + Number(seat.closest(".block").dataset.price), 0);
+  document.getElementById("count").textContent = mine.map((seat) => seat.dataset.label).join(", ");
+  document.getElementById("total").textContent = words.zero.replace("0", number.format(total));
+  hold.disabled = mine.length === 0;
+}
+
+async function ask() {
+  if (asking || document.hidden) {
+    return;
+  }
+  asking = true;
+  try {
+    const answer = await fetch(`${words.changes}?since=${cursor}`, { cache: "no-store" });
+    if (answer.ok) {
+      const changes = await answer.json();
+      changes.seats.forEach(update);
+      cursor = changes.cursor;
+    } else if (answer.status === 401 || answer.status === 403) {
+      // The time inside is over, or the log-in is: the server sends us where we belong.
+      location.reload();
+    }
+  } catch {
+    // Out of reach: the next turn asks again from the same cursor.
+  } finally {
+    asking = false;
+  }
+}
+
+function update({ number: key, status }) {
+  const seat = seats.get(key);
+  if (!seat || seat.dataset.status === status) {
+    return;
+  }
+  const { label } = seat.dataset;
+  const state = { HELD: words.held, RESERVED: words.reserved }[status];
+  seat.dataset.status = status;
+  delete seat.dataset.mine;
+  seat.disabled = status !== "AVAILABLE";
+  seat.setAttribute("aria-label", state ? `${label}, ${state}` : label);
+  if (seat.checked && seat.disabled) {
+    seat.checked = false;
+    notice.textContent = `${words.lost} ${label}`;
+    showTotal();
+  }
+}

@@ -1,0 +1,70 @@
+"""Take one guard away, for as long as a negative control runs."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+Guard = AbstractContextManager[Any]
+
+
+def row_locks(*models: type[Model]) -> Guard:
+    """SELECT ... FOR UPDATE on these models' tables reads without locking."""
+    locking = QuerySet.select_for_update
+
+    def select_for_update(query: QuerySet[Any], **options: Any) -> QuerySet[Any]:
+        return query if query.model in models else locking(query, **options)
+
+    return mock.patch.object(QuerySet, "select_for_update", select_for_update)
+
+
+@contextmanager
+def constraint(name: str) -> Iterator[None]:
+    """A trigger, a constraint or a unique index. All rows are gone when it comes back."""
+    drop, restore = _trigger(name) or _constraint(name) or _index(name)
+    _run(drop)
+    try:
+        yield
+    finally:
+        # What was written meanwhile may break the promise, and everything hangs on a user.
+        _run(["TRUNCATE accounts_user CASCADE", *restore])
+
+
+def _trigger(name: str) -> tuple[list[str], list[str]] | None:
+    tables = _query("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = %s", name)
+    return tables and (
+        [f"ALTER TABLE {table} DISABLE TRIGGER {name}" for (table,) in tables],
+        [f"ALTER TABLE {table} ENABLE TRIGGER {name}" for (table,) in tables],
+    )
+
+
+def _constraint(name: str) -> tuple[list[str], list[str]] | None:
+    found = _query(
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(oid)"
+        " FROM pg_constraint WHERE conname = %s",
+        name,
+    )
+    return found and (
+        [f"ALTER TABLE {table} DROP CONSTRAINT {name}" for table, _ in found],
+        [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}" for table, definition in found],
+    )
+
+
+def _index(name: str) -> tuple[list[str], list[str]]:
+    ((definition,),) = _query("SELECT pg_get_indexdef(%s::regclass)", name)
+    return [f"DROP INDEX {name}"], [definition]
+
+
+def _query(sql: str, name: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [name])
+        return cursor.fetchall()
+
+
+def _run(statements: list[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -1,0 +1,518 @@
+"""Take the guards of each race away, one after the other, and show what each of them held.
+
+Every race here has two threads, brought as close as the guards let them (see Meeting). With all
+guards in place the loser is refused by the rules. Without the first the second refuses, and so
+on: a lock is good manners, and the constraints behind it are the promise. Without any the race
+goes wrong, which also shows that it is a race worth guarding against.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection
+
+from accounts.gateway import GatewayAnswer
+from accounts.models import Balance, Charge
+from accounts.services import settle_charge
+from concertbook.clock import database_now
+from concerts.models import Seat
+from payments.errors import StaleTicket
+from payments.models import Payment, Refund, Reservation, Ticket
+from payments.services import cancellations, checkout, door, holds
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import pay
+from payments.services.door import check_in
+from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from queueing import services as queueing
+from queueing.models import QueueToken, WaitingRoom
+from tests.concurrency.guards import Guard, constraint, row_locks
+from tests.concurrency.threads import (
+    Call,
+    Gate,
+    Meeting,
+    background,
+    race,
+    somebody_waits_for_a_lock,
+    until,
+)
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    balance_of,
+    bought,
+    held,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.negative_control]
+
+CLOCK = "SELECT clock_timestamp()"
+
+
+# --- The races: each makes a sale, and answers two calls and what must be true after them. -----
+
+Promise = Callable[[], bool]
+Setting = tuple[Call, Call, Promise]
+
+
+def two_people_hold_one_seat():
+    schedule = ScheduleFactory(seats=1)
+    users = UserFactory.create_batch(2)
+    for user in users:
+        admitted(user, schedule)
+    one, other = (
+        partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=[1]) for user in users
+    )
+    return one, other, lambda: Reservation.objects.live().count() == 1
+
+
+def one_person_holds_past_the_limit():
+    schedule = ScheduleFactory(purchase_limit=1)
+    user = UserFactory()
+    admitted(user, schedule)
+    one, other = (
+        partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=[n]) for n in (1, 2)
+    )
+    return one, other, lambda: Reservation.objects.live().count() == 1
+
+
+def one_reservation_is_paid_twice():
+    user = UserFactory(won=50_000)
+    (reservation,) = held(user, ScheduleFactory(price=10_000), 1)
+    paying = partial(pay, user=user, reservation_ids=[reservation.pk])
+    return paying, paying, lambda: Payment.objects.filter(status="SUCCESS").count() == 1
+
+
+def the_same_money_is_spent_twice():
+    user = UserFactory(won=10_000)
+    reservations = held(user, ScheduleFactory(price=10_000), 1, 2)
+    one, other = (partial(pay, user=user, reservation_ids=[each.pk]) for each in reservations)
+    return one, other, lambda: Ticket.objects.count() == 1
+
+
+def one_charge_is_settled_twice():
+    user = UserFactory(won=1_000)
+    pending = Charge.objects.create(user=user, amount=7_000)
+    settle = partial(settle_charge, charge_id=pending.pk, answer=GatewayAnswer(approved=True))
+    return settle, settle, lambda: balance_of(user) == 8_000
+
+
+def two_charges_are_settled_at_once():
+    user = UserFactory(won=1_000)
+    one, other = (
+        partial(settle_charge, charge_id=charge.pk, answer=GatewayAnswer(approved=True))
+        for charge in (Charge.objects.create(user=user, amount=7_000) for _ in range(2))
+    )
+    return one, other, lambda: balance_of(user) == 1_000 + 7_000 * _settled()
+
+
+def _settled() -> int:
+    return Charge.objects.filter(status="SUCCESS", amount=7_000).count()
+
+
+def one_ticket_is_scanned_twice():
+    ticket = _ticket()
+    let_in = []
+
+    def scan():
+        let_in.append(check_in(code=ticket.code, by=staff))
+
+    staff = StaffFactory()
+    return scan, scan, lambda: len(let_in) == 1
+
+
+def one_ticket_is_cancelled_twice():
+    ticket = _ticket()
+    cancel = partial(cancel_ticket, user=ticket.user, ticket_id=ticket.pk)
+    return cancel, cancel, lambda: Refund.objects.count() == 1
+
+
+def a_ticket_is_used_and_refunded():
+    ticket = _ticket()
+    cancel = partial(cancel_ticket, user=ticket.user, ticket_id=ticket.pk)
+    used = []
+
+    def scan():
+        used.append(check_in(code=ticket.code, by=staff))
+
+    staff = StaffFactory()
+    return scan, cancel, lambda: len(used) + Refund.objects.count() == 1
+
+
+def _ticket():
+    return bought(UserFactory(won=10_000), ScheduleFactory(price=10_000), 1).tickets[0]
+
+
+def two_ticks_fill_one_place():
+    room = WaitingRoomFactory(capacity=1, state=WaitingRoom.State.PAUSED)
+    for user in UserFactory.create_batch(2):
+        queueing.join(user=user, slug=room.slug)
+    WaitingRoom.objects.update(state=WaitingRoom.State.OPEN)
+    tick = partial(queueing.admit, room_id=room.pk)
+    return tick, tick, lambda: QueueToken.objects.active().count() == 1
+
+
+def one_person_joins_twice():
+    room = WaitingRoomFactory()
+    user = UserFactory()
+
+    def join():
+        return queueing._take_number(user=user, room=room)
+
+    return join, join, lambda: QueueToken.objects.live().count() == 1
+
+
+# --- Guards that are neither a row lock nor a constraint ----------------------------------------
+
+
+def ticket_versions() -> Guard:
+    """A ticket is saved whatever became of it since it was read."""
+
+    def save(ticket: Ticket, *, now: Any, fields: Sequence[str]) -> None:
+        ticket.save(update_fields=fields)
+
+    stack = ExitStack()
+    for module in (door, cancellations):
+        stack.enter_context(mock.patch.object(module, "save_change", save))
+    return stack
+
+
+def ticket_versions_and_times() -> Guard:
+    """Nor does it matter that a ticket which says when it was used is not USED any more."""
+    stack = ExitStack()
+    stack.enter_context(ticket_versions())
+    stack.enter_context(constraint("payments_ticket_used_has_time"))
+    return stack
+
+
+def on_conflict() -> Guard:
+    """A join that meets another of the same person inserts all the same."""
+    take_number = queueing._take_number
+
+    def without(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        return execute(sql.split("ON CONFLICT")[0], *args)
+
+    def take(**options: Any) -> bool:
+        with connection.execute_wrapper(without):
+            return take_number(**options)
+
+    return mock.patch.object(queueing, "_take_number", take)
+
+
+# --- The table -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A guard: how to take it away, and how the loser is refused when it is the first in place."""
+
+    remove: Callable[[], Guard]
+    refusal: str
+
+
+def locks(*models: Any, refusal: str) -> Layer:
+    return Layer(partial(row_locks, *models), refusal)
+
+
+def promise(name: str) -> Layer:
+    return Layer(partial(constraint, name), name)
+
+
+@dataclass(frozen=True)
+class Control:
+    setting: Callable[[], Setting]
+    meeting: str
+    layers: tuple[Layer, ...]
+
+
+SEAT_AGREES = promise("payments_seat_agrees_with_reservation")
+LEDGER_SEQ = promise("accounts_balancehistory_one_line_per_seq")
+# Which of the two is met first depends on which of them an earlier control put back.
+TICKET_KEYS = ("payments_ticket_reservation_id_key", "payments_ticket_one_live_per_seat")
+VERSIONS = Layer(ticket_versions, StaleTicket.__name__)
+ALL_OF_CHECKOUT = (QueueToken, Seat, Reservation, Balance)
+ALL_OF_CANCELLATION = (Seat, Reservation, Ticket, Balance)
+
+CONTROLS = [
+    Control(
+        two_people_hold_one_seat,
+        CLOCK,
+        (
+            locks(Seat, refusal="SeatTaken"),
+            promise("payments_reservation_one_live_per_seat"),
+            SEAT_AGREES,
+        ),
+    ),
+    Control(
+        one_person_holds_past_the_limit,
+        '"payments_reservation"."slot"',
+        (
+            locks(QueueToken, refusal="PurchaseLimitExceeded"),
+            promise("payments_reservation_one_live_per_slot"),
+        ),
+    ),
+    Control(
+        one_reservation_is_paid_twice,
+        CLOCK,
+        (
+            locks(*ALL_OF_CHECKOUT, refusal="AlreadyPaid"),
+            promise("payments_payment_one_success_per_reservation"),
+            LEDGER_SEQ,
+            Layer(partial(constraint, TICKET_KEYS[0]), "|".join(TICKET_KEYS)),
+            promise(TICKET_KEYS[1]),
+            promise("queueing_queueentryhistory_token_id_key"),
+        ),
+    ),
+    Control(
+        the_same_money_is_spent_twice,
+        CLOCK,
+        (locks(QueueToken, Balance, refusal="InsufficientBalance"), LEDGER_SEQ),
+    ),
+    Control(
+        one_charge_is_settled_twice,
+        CLOCK,
+        (
+            locks(Charge, refusal=""),
+            promise("accounts_balancehistory_one_effect_per_source"),
+        ),
+    ),
+    Control(
+        two_charges_are_settled_at_once,
+        CLOCK,
+        (locks(Balance, refusal=""), LEDGER_SEQ),
+    ),
+    Control(
+        one_ticket_is_scanned_twice,
+        CLOCK,
+        (locks(Ticket, refusal="TicketUsed"), VERSIONS),
+    ),
+    Control(
+        one_ticket_is_cancelled_twice,
+        CLOCK,
+        (
+            locks(*ALL_OF_CANCELLATION, refusal="AlreadyCancelled"),
+            VERSIONS,
+            promise("payments_refund_payment_id_key"),
+            LEDGER_SEQ,
+        ),
+    ),
+    Control(
+        a_ticket_is_used_and_refunded,
+        CLOCK,
+        (
+            locks(Ticket, refusal="TicketUsed|AlreadyCancelled"),
+            Layer(ticket_versions_and_times, StaleTicket.__name__),
+        ),
+    ),
+    Control(
+        two_ticks_fill_one_place,
+        '"queueing_queuetoken"."available_at" >',
+        (locks(WaitingRoom, refusal=""),),
+    ),
+    Control(
+        one_person_joins_twice,
+        "INSERT INTO queueing_queuetoken",
+        (
+            Layer(on_conflict, ""),
+            promise("queueing_queuetoken_one_live_per_user"),
+        ),
+    ),
+]
+
+
+def removals() -> list[Any]:
+    return [
+        pytest.param(control, n, id=f"{control.setting.__name__}-without-{n}")
+        for control in CONTROLS
+        for n in range(len(control.layers) + 1)
+    ]
+
+
+@pytest.mark.parametrize(("control", "removed"), removals())
+def test_each_guard_alone_keeps_the_promise_and_without_any_it_breaks(control, removed):
+    first, second, promise_is_kept = control.setting()
+    with ExitStack() as guards:
+        for layer in control.layers[:removed]:
+            guards.enter_context(layer.remove())
+
+        results = race(first, second, meeting=Meeting(control.meeting))
+
+        refusals = [result for result in results if isinstance(result, Exception)]
+        if removed == len(control.layers):
+            assert refusals == []
+            assert not promise_is_kept(), "there was nothing to guard against"
+        else:
+            assert_refused(refusals, by=control.layers[removed].refusal)
+            assert promise_is_kept()
+
+
+def assert_refused(refusals, *, by):
+    """One refusal of that name, or none when the guard makes a second call a mere repetition."""
+    names = [
+        refusal.__cause__.diag.constraint_name
+        if isinstance(refusal, IntegrityError)
+        else type(refusal).__name__
+        for refusal in refusals
+    ]
+    assert len(names) == bool(by), refusals
+    assert set(names) <= set(by.split("|"))
+
+
+# --- Races whose steps must come in one order ----------------------------------------------------
+
+
+def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
+    room = WaitingRoomFactory(capacity=1)
+    early, late = UserFactory.create_batch(2)
+    before_commit = Gate(after="INSERT INTO queueing_queuetoken")
+
+    with (
+        mock.patch.object(queueing, "_settled_position", return_value=2**62),
+        background(partial(queueing.join, user=early, slug=room.slug), before_commit) as earlier,
+    ):
+        before_commit.wait()
+        race(partial(queueing.join, user=late, slug=room.slug))
+        before_commit.open()
+        assert earlier.result()[0].status == "WAITING"
+
+    assert QueueToken.objects.active().get().user == late
+    assert QueueToken.objects.waiting().get().position < QueueToken.objects.active().get().position
+
+
+def test_without_one_lock_order_two_holds_in_opposite_order_deadlock():
+    schedule = ScheduleFactory(seats=2)
+    users = UserFactory.create_batch(2)
+    for user in users:
+        admitted(user, schedule)
+
+    def as_asked(*, schedule_id, numbers):
+        seats = Seat.objects.select_for_update(no_key=True).order_by()
+        return [seats.get(schedule=schedule_id, number=number) for number in numbers]
+
+    with mock.patch.object(holds, "lock_seats", as_asked):
+        results = race(
+            partial(hold_seats, user=users[0], schedule_id=schedule.pk, numbers=[1, 2]),
+            partial(hold_seats, user=users[1], schedule_id=schedule.pk, numbers=[2, 1]),
+            meeting=Meeting('FROM "concerts_seat"'),
+        )
+
+    (loser,) = [result for result in results if isinstance(result, Exception)]
+    assert isinstance(loser, OperationalError)
+    assert "deadlock detected" in str(loser)
+
+
+SOLD_ON_LAYERS = [
+    promise("payments_reservation_one_live_per_seat"),
+    promise("payments_ticket_one_live_per_seat"),
+]
+
+
+@pytest.mark.parametrize("removed", range(len(SOLD_ON_LAYERS) + 1))
+def test_without_the_checkouts_locks_a_seat_that_was_let_go_and_sold_on_is_sold_again(removed):
+    schedule = ScheduleFactory(price=10_000)
+    owner, next_one = UserFactory(won=10_000), UserFactory(won=10_000)
+    (reservation,) = held(owner, schedule, 1)
+    after_the_clock = Gate(after=CLOCK)
+
+    def let_go_and_sell_on():
+        release_reservation(user=owner, reservation_id=reservation.pk)
+        return bought(next_one, schedule, 1)
+
+    with ExitStack() as guards:
+        guards.enter_context(row_locks(*ALL_OF_CHECKOUT))
+        for layer in SOLD_ON_LAYERS[:removed]:
+            guards.enter_context(layer.remove())
+        paying = partial(pay, user=owner, reservation_ids=[reservation.pk])
+        with background(paying, after_the_clock) as payment:
+            after_the_clock.wait()
+            (sold_on,) = race(let_go_and_sell_on)
+            after_the_clock.open()
+            outcome = payment.result()
+        assert sold_on.tickets
+        tickets = Ticket.objects.filter(seat=reservation.seat_id).count()
+        if removed == len(SOLD_ON_LAYERS):
+            assert outcome.tickets
+            assert tickets == 2
+        else:
+            assert_refused([outcome], by=SOLD_ON_LAYERS[removed].refusal)
+            assert tickets == 1
+
+
+def hold_that_lasts_a_moment(settings):
+    settings.HOLD_SECONDS = 1
+    return held(UserFactory(won=10_000), ScheduleFactory(price=10_000), 1)[0]
+
+
+def paying(reservation: Reservation) -> Call:
+    return partial(pay, user=reservation.user, reservation_ids=[reservation.pk])
+
+
+SWEEP_LAYERS = [SEAT_AGREES]
+
+
+@pytest.mark.parametrize("removed", range(len(SWEEP_LAYERS) + 1))
+def test_without_the_seats_lock_a_sweep_frees_a_seat_that_is_just_being_paid(removed, settings):
+    reservation = hold_that_lasts_a_moment(settings)
+    after_the_clock = Gate(after=CLOCK)
+
+    with ExitStack() as guards:
+        guards.enter_context(row_locks(Seat))
+        for layer in SWEEP_LAYERS[:removed]:
+            guards.enter_context(layer.remove())
+        with background(paying(reservation), after_the_clock) as payment:
+            after_the_clock.wait()
+            until(lambda: database_now() >= reservation.expires_at)
+            with background(release_expired_holds) as sweep:
+                until(somebody_waits_for_a_lock)
+                after_the_clock.open()
+                assert payment.result().tickets
+                swept = sweep.result()
+        seat = Seat.objects.get(pk=reservation.seat_id)
+        if removed == len(SWEEP_LAYERS):
+            assert seat.status == "AVAILABLE", "though it is sold"
+        else:
+            assert_refused([swept], by=SWEEP_LAYERS[removed].refusal)
+            assert seat.status == "RESERVED"
+
+
+def test_without_reading_the_clock_after_the_last_lock_a_hold_is_paid_past_its_end(settings):
+    reservation = hold_that_lasts_a_moment(settings)
+    locked = Gate(after='FROM "accounts_balance"')
+
+    with (
+        mock.patch.object(checkout, "database_now", return_value=database_now()),
+        background(paying(reservation), locked) as payment,
+    ):
+        locked.wait()
+        until(lambda: database_now() >= reservation.expires_at)
+        locked.open()
+        assert payment.result().tickets, "it was over, and is paid"
+
+
+def test_without_ignoring_conflicts_two_first_charges_make_one_balance_all_the_same():
+    user = UserFactory()
+    charges = [Charge.objects.create(user=user, amount=1_000) for _ in range(2)]
+
+    def insert_plainly(balances: list[Balance], **_options: Any) -> None:
+        for balance in balances:
+            balance.save(force_insert=True)
+
+    with mock.patch.object(Balance.objects, "bulk_create", insert_plainly):
+        results = race(
+            *(
+                partial(settle_charge, charge_id=each.pk, answer=GatewayAnswer(approved=True))
+                for each in charges
+            ),
+            meeting=Meeting('FROM "accounts_balance"'),
+        )
+
+    refusals = [result for result in results if isinstance(result, Exception)]
+    assert_refused(refusals, by="accounts_balance_user_id_key")
+    assert balance_of(user) == 1_000

@@ -1,0 +1,280 @@
+"""Buying in a browser: seats, checkout, tickets, and what is refused on the way."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import BalanceHistory
+from payments.models import Reservation, Ticket
+from payments.services import door
+from tests.factories import (
+    ScheduleFactory,
+    UserFactory,
+    admitted,
+    balance_of,
+    bought,
+    held,
+    overdue,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+
+
+def came_from(address):
+    """What a browser says about the page whose form it sends."""
+    return {"Referer": f"http://testserver{address}"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/balance/",
+        "/checkout/",
+        "/reservations/",
+        "/tickets/",
+        f"/tickets/{UNKNOWN}/",
+        f"/tickets/{UNKNOWN}/qr.svg",
+        f"/tickets/{UNKNOWN}/cancel/",
+        f"/schedules/{UNKNOWN}/seats/",
+        "/rooms/any/",
+    ],
+)
+def test_anonymous_people_are_sent_to_the_log_in(client, address):
+    response = client.get(address)
+
+    assert response.status_code == 302
+    assert response["Location"] == f"/accounts/login/?next={address}"
+
+
+def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
+    schedule = ScheduleFactory(seats=5, price=50_000)
+    seats = f"/schedules/{schedule.pk}/seats/"
+    room = f"/rooms/{schedule.concert.waiting_room.slug}/?next={seats}"
+
+    client.post(
+        "/accounts/signup/",
+        {"email": "new@example.com", "name": "새 팬", "password1": "a long enough one"},
+    )
+    form = client.get("/balance/").context["form"]
+    charge = {"amount": 120_000, "key": form["key"].value()}
+    assert client.post("/balance/?next=/tickets/", charge)["Location"] == "/tickets/"
+
+    assert room.split("?")[0] in client.get(f"/concerts/{schedule.concert_id}/").content.decode()
+    assert client.post(room)["Location"] == seats
+    assert client.get(seats).context["allowance"] == 4
+    assert client.post(seats, {"seats": [2, 3]})["Location"] == "/checkout/"
+    checkout = client.get("/checkout/")
+    assert checkout.context["total"] == 100_000
+    ids = [hold.pk for hold in checkout.context["my_holds"]]
+    tickets = client.post("/checkout/", {"reservations": ids}, follow=True)
+    assert tickets.redirect_chain[-1][0] == "/tickets/"
+    assert tickets.context["page"].paginator.count == 2
+
+    ticket = Ticket.objects.get(seat_number=2)
+    assert f"/tickets/{ticket.pk}/qr.svg" in client.get(f"/tickets/{ticket.pk}/").content.decode()
+    assert client.get(f"/tickets/{ticket.pk}/qr.svg")["Content-Type"] == "image/svg+xml"
+    assert client.get(f"/tickets/{ticket.pk}/cancel/").context["quote"].amount > 0
+    client.post(f"/tickets/{ticket.pk}/cancel/")
+    ticket.refresh_from_db()
+    assert ticket.status == Ticket.Status.CANCELLED
+    assert "qr.svg" not in client.get(f"/tickets/{ticket.pk}/").content.decode()
+    assert client.get("/reservations/").context["page"].paginator.count == 2
+
+
+def test_a_charge_form_sent_twice_charges_once(client):
+    user = UserFactory()
+    client.force_login(user)
+    form = client.get("/balance/").context["form"]
+    charge = {"amount": 30_000, "key": form["key"].value()}
+
+    client.post("/balance/", charge)
+    client.post("/balance/", charge)
+
+    assert balance_of(user) == 30_000
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-5", "1.5", "x", "10000001", "9" * 5000, "\x00"])
+def test_an_amount_that_is_none_charges_nothing_and_says_so(client, amount):
+    user = UserFactory()
+    client.force_login(user)
+
+    response = client.post("/balance/", {"amount": amount, "key": UNKNOWN})
+
+    assert response.status_code == 200
+    assert response.context["form"].errors
+    assert balance_of(user) == 0
+
+
+def test_a_declined_charge_is_told_and_stands_in_the_history(client):
+    client.force_login(UserFactory())
+
+    charge = {"amount": 40_001, "key": UNKNOWN}
+    client.post("/balance/", charge, headers=came_from("/balance/"))
+    page = client.get("/balance/?type=CHARGE")
+
+    (line,) = page.context["page"]
+    assert line.status == BalanceHistory.Status.FAILED
+    assert "충전이 거절되었습니다." in page.content.decode()
+    assert "카드 승인 거절" in page.content.decode()
+    assert client.get("/balance/?type=RESERVATION").context["page"].paginator.count == 0
+
+
+def test_the_sandbox_is_named_only_where_it_is_in_use(client, settings):
+    client.force_login(UserFactory())
+
+    assert "40,001" in client.get("/balance/").content.decode()
+    settings.PAYMENT_GATEWAY = "tests.test_pages_buying.RealGateway"
+    assert "40,001" not in client.get("/balance/").content.decode()
+
+
+class RealGateway:
+    """Stands for a gateway that is not the sandbox; the page only asks what it is."""
+
+
+def test_the_seat_map_sends_the_unadmitted_to_the_waiting_room_and_back(client):
+    schedule = ScheduleFactory()
+    client.force_login(UserFactory())
+    seats = f"/schedules/{schedule.pk}/seats/"
+
+    looked = client.get(seats)
+    tried = client.post(seats, {"seats": [1]})
+
+    room = f"/rooms/{schedule.concert.waiting_room.slug}/"
+    for response in [looked, tried]:
+        assert response["Location"].startswith(f"{room}?next=")
+        assert client.get(response["Location"]).context["next"] == seats
+    assert not Reservation.objects.exists()
+
+
+def test_the_seat_map_shows_what_is_taken_and_what_is_mine(client):
+    schedule = ScheduleFactory(seats=4)
+    held(UserFactory(), schedule, 1)
+    bought(UserFactory(won=10_000), schedule, 2)
+    me = UserFactory()
+    held(me, schedule, 3)
+    client.force_login(me)
+
+    response = client.get(f"/schedules/{schedule.pk}/seats/", headers={"Accept-Language": "en"})
+
+    page = response.content.decode()
+    assert 'aria-label="A-1, being paid for"' in page
+    assert 'aria-label="A-2, sold"' in page
+    assert 'data-mine disabled aria-label="A-3, held by you"' in page
+    assert 'aria-label="A-4"' in page
+    assert response.context["allowance"] == 3
+
+
+@pytest.mark.parametrize("seats", [[], ["x"], ["1.5"], ["99"], ["-1"], ["9" * 30], ["1", "1"]])
+def test_seats_that_are_none_hold_nothing_and_are_told(client, seats):
+    schedule = ScheduleFactory(seats=3)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+
+    response = client.post(address, {"seats": seats}, headers=came_from(address), follow=True)
+
+    assert response.redirect_chain[-1][0].endswith(address)
+    assert 'role="alert"' in response.content.decode()
+    assert not Reservation.objects.exists()
+
+
+def test_a_seat_that_somebody_else_took_is_told_on_the_seat_map(client):
+    schedule = ScheduleFactory()
+    held(UserFactory(), schedule, 1)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+
+    response = client.post(address, {"seats": [1, 2]}, headers=came_from(address), follow=True)
+
+    assert response.redirect_chain[-1][0].endswith(address)
+    assert 'role="alert"' in response.content.decode()
+
+
+def test_the_checkout_sends_the_short_of_money_to_charge_exactly_what_is_missing(client):
+    user = UserFactory(won=10_000)
+    held(user, ScheduleFactory(price=25_000), 1)
+    client.force_login(user)
+
+    page = client.get("/checkout/")
+
+    assert page.context["short"] == 15_000
+    assert "/balance/?next=%2Fcheckout%2F&amp;amount=15000" in page.content.decode()
+    assert client.get("/balance/?amount=15000").context["form"]["amount"].value() == "15000"
+
+
+def test_an_expired_hold_is_gone_from_the_checkout_and_cannot_be_paid(client):
+    user = UserFactory(won=50_000)
+    (reservation,) = held(user, ScheduleFactory(), 1)
+    client.force_login(user)
+    overdue(reservation)
+
+    client.post("/checkout/", {"reservations": [reservation.pk]})
+
+    assert client.get("/checkout/").context["my_holds"] == []
+    assert balance_of(user) == 50_000
+
+
+@pytest.mark.parametrize("wanted", [[], ["x"], [UNKNOWN]])
+def test_paying_for_nothing_of_mine_is_refused(client, wanted):
+    client.force_login(UserFactory(won=50_000))
+
+    response = client.post("/checkout/", {"reservations": wanted}, follow=True)
+
+    assert 'role="alert"' in response.content.decode()
+
+
+def test_letting_go_frees_the_seat(client):
+    user = UserFactory()
+    (reservation,) = held(user, ScheduleFactory(), 1)
+    client.force_login(user)
+
+    client.post(f"/reservations/{reservation.pk}/release/")
+
+    reservation.refresh_from_db()
+    assert reservation.status == Reservation.Status.CANCELLED
+
+
+def test_what_is_somebody_elses_is_not_found(client):
+    schedule = ScheduleFactory()
+    owner = UserFactory(won=10_000)
+    (ticket,) = bought(owner, schedule, 1).tickets
+    (reservation,) = held(owner, schedule, 2)
+    client.force_login(UserFactory())
+
+    for address in ["", "qr.svg", "cancel/"]:
+        assert client.get(f"/tickets/{ticket.pk}/{address}").status_code == 404
+    client.post(f"/tickets/{ticket.pk}/cancel/")
+    client.post(f"/reservations/{reservation.pk}/release/")
+
+    ticket.refresh_from_db()
+    reservation.refresh_from_db()
+    assert ticket.status == Ticket.Status.ISSUED
+    assert reservation.status == Reservation.Status.HOLD
+
+
+def test_a_used_ticket_shows_when_and_offers_no_refund(client):
+    user = UserFactory(won=10_000)
+    (ticket,) = bought(user, ScheduleFactory(), 1).tickets
+    door.check_in(code=ticket.code, by=UserFactory(is_staff=True), gate="3번 문")
+    client.force_login(user)
+
+    response = client.get(f"/tickets/{ticket.pk}/")
+
+    assert response.context["quote"] is None
+    assert "3번 문" in response.content.decode()
+    assert "qr.svg" not in response.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/checkout/", "/balance/", "/accounts/login/"])
+def test_a_form_without_its_token_is_refused_in_words(address):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(UserFactory())
+
+    response = client.post(address)
+
+    assert response.status_code == 403
+    assert "<h1>" in response.content.decode()
