@@ -6,16 +6,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.db import IntegrityError
 from django.http import HttpRequest
 
+from accounts.errors import EmailTaken
 from accounts.models import User
-from concertbook.errors import DomainError
-
-
-class EmailTaken(DomainError):
-    """Two sign-ups for one address at once; in the words of allauth's own check, which saw none."""
-
-    code = "malformed"
-    status = 400
-    message = DefaultAccountAdapter.error_messages["email_taken"]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
+from rest_framework.fields import get_error_detail
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -46,8 +47,9 @@ class SignUp(APIView):
             raise TooManyRequests(retry_after=60)
         form = SignupInput(data)
         if not form.is_valid():
+            errors = form.errors.as_data().items()
             raise serializers.ValidationError(
-                {field: list(errors) for field, errors in form.errors.as_data().items()}
+                {field: get_error_detail(FormError(list(each))) for field, each in errors}
             )
         user, _response = form.try_save(request._request)
         return _tokens(user, status.HTTP_201_CREATED)

@@ -35,6 +35,14 @@ class GatewayUnavailable(DomainError):
     message = _("The card company does not answer. Nothing is charged twice; please try again.")
 
 
+class EmailTaken(DomainError):
+    """Two sign-ups for one address at once: the form saw none taken, the database did."""
+
+    code = "malformed"
+    status = 400
+    message = _("A user is already registered with this email address.")
+
+
 class InvalidCredentials(DomainError):
     """Wrong e-mail or wrong password: the words and the time taken do not tell which."""
 

@@ -171,6 +171,14 @@ class BalanceHistory(models.Model):
                 name="accounts_balancehistory_amount_positive",
             ),
             models.CheckConstraint(
+                condition=Q(type__in=["CHARGE", "RESERVATION", "CANCELLATION", "OTHER"]),
+                name="accounts_balancehistory_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["SUCCESS", "FAILED"]),
+                name="accounts_balancehistory_status_known",
+            ),
+            models.CheckConstraint(
                 condition=Q(seq__gt=0, balance_after__gte=0),
                 name="accounts_balancehistory_line_sane",
             ),
@@ -215,6 +223,10 @@ class Charge(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="accounts_charge_positive"),
+            models.CheckConstraint(
+                condition=Q(status__in=["PENDING", "SUCCESS", "FAILED"]),
+                name="accounts_charge_status_known",
+            ),
             models.UniqueConstraint(fields=["user", "key"], name="accounts_charge_one_per_key"),
             models.CheckConstraint(
                 condition=Q(status="PENDING", charged_at=None)

@@ -35,6 +35,12 @@ class NotFound(DomainError):
     message = _("There is nothing here, or it is not yours.")
 
 
+class Malformed(DomainError):
+    code = "malformed"
+    status = 400
+    message = _("The request is not valid.")
+
+
 class CsrfFailed(DomainError):
     code = "csrf_failed"
     status = 403

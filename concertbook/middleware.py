@@ -8,13 +8,17 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.errors import DomainError
-from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
+from concertbook.problems import (
+    DATABASE_AWAY,
+    problem_response,
+    refusal_response,
+    unavailable,
+)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -49,11 +53,8 @@ def _body_bytes(request: HttpRequest) -> int:
     return int(length[:20]) if length.isdecimal() else 0
 
 
-class RefusalMiddleware:
-    """A refused form goes back to where it was, with the reason; a refused page says why.
-
-    The admin's pages get the content security policy that they need, and nobody else's.
-    """
+class AdminPolicyMiddleware:
+    """The admin's pages get the content security policy that they need, and nobody else's."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -64,16 +65,25 @@ class RefusalMiddleware:
             response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]
         return response
 
+
+class RefusalMiddleware:
+    """A refused form goes back to where it was, with the reason; a refused page says why."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         if isinstance(exc, DATABASE_AWAY):
             exc = unavailable(exc)
         if not isinstance(exc, DomainError):
             return None
-        if request.path_info.startswith("/api/"):
-            return problem_response(exc)
-        if request.method == "POST" and exc.status < 500:
+        is_page = not request.path_info.startswith("/api/")
+        if is_page and request.method == "POST" and exc.status < 500:
             return _back_with_message(request, exc)
-        return _refusal_page(request, exc)
+        return refusal_response(request, exc)
 
 
 def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
@@ -82,10 +92,3 @@ def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
         back = "/"
     return HttpResponseRedirect(back)
-
-
-def _refusal_page(request: HttpRequest, exc: DomainError) -> HttpResponse:
-    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
-    if exc.retry_after is not None:
-        response["Retry-After"] = str(exc.retry_after)
-    return response

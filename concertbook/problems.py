@@ -17,7 +17,14 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from concertbook.errors import CsrfFailed, DomainError, InternalError, NotFound, Unavailable
+from concertbook.errors import (
+    CsrfFailed,
+    DomainError,
+    InternalError,
+    Malformed,
+    NotFound,
+    Unavailable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,18 +71,31 @@ def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str
     return _problem(exc.status, exc.code, str(exc.message), **exc.extra), exc.status, headers
 
 
+def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
+    """The refusal outside an API view: a problem below /api/, a page that says why elsewhere."""
+    if request.path_info.startswith("/api/"):
+        return problem_response(exc)
+    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
+    if exc.retry_after is not None:
+        response["Retry-After"] = str(exc.retry_after)
+    return response
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without a valid CSRF token gets."""
-    if request.path.startswith("/api/"):
+    if request.path_info.startswith("/api/"):
         return problem_response(CsrfFailed())
     return render(request, "403_csrf.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What an address that leads nowhere gets."""
-    if request.path_info.startswith("/api/"):
-        return problem_response(NotFound())
-    return render(request, "refusal.html", {"error": NotFound()}, status=404)
+    return refusal_response(request, NotFound())
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses: a wrong Host, a suspicious cookie."""
+    return refusal_response(request, Malformed())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -85,7 +105,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     cause = sys.exc_info()[1]
     if isinstance(cause, DATABASE_AWAY):
-        return problem_response(unavailable(cause))
+        return refusal_response(request, unavailable(cause))
     if request.path_info.startswith("/api/"):
         return problem_response(InternalError())
     return render(request, "500.html", status=500)

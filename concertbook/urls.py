@@ -23,5 +23,6 @@ urlpatterns = [
     path("", include("concertbook.page_urls")),
 ]
 
+handler400 = "concertbook.problems.bad_request"
 handler404 = "concertbook.problems.not_found"
 handler500 = "concertbook.problems.server_error"

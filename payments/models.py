@@ -221,6 +221,10 @@ class Ticket(models.Model):
                 name="payments_ticket_one_live_per_seat",
             ),
             models.CheckConstraint(
+                condition=Q(status__in=["ISSUED", "USED", "CANCELLED"]),
+                name="payments_ticket_status_known",
+            ),
+            models.CheckConstraint(
                 condition=Q(status="USED", used_at__isnull=False)
                 | ~Q(status="USED") & Q(used_at=None),
                 name="payments_ticket_used_has_time",

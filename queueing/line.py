@@ -183,7 +183,7 @@ def _stay(entry: Entry) -> str:
 
 def silent_since(room_id: int, *, seconds: float, limit: int) -> list[uuid.UUID]:
     """Tokens of up to ``limit`` people waiting who have not asked for so long."""
-    waiting, seen, _inside, _about = _keys(room_id)
+    _waiting, seen, _inside, _about = _keys(room_id)
     with _reaching_redis():
         now, _micro = client().time()
         people = client().zrangebyscore(seen, 0, (now - seconds) * 1000, start=0, num=limit)

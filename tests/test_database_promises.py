@@ -490,7 +490,6 @@ def test_the_database_refuses(name):
     assert_refused(*ATTACKS[name])
 
 
-@pytest.mark.xfail(strict=True, reason="not yet kept by the database")
 @pytest.mark.parametrize("name", AFTERWARDS)
 def test_the_database_refuses_afterwards(name):
     assert_refused(*AFTERWARDS[name])

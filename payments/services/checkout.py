@@ -132,6 +132,8 @@ def _lock_basket(user: User, rooms: Sequence[int], reservation_ids: Sequence[uui
         .filter(pk__in=reservation_ids)
         .order_by("pk")
     )
+    # Locked in key order, shown in seat order.
+    reservations.sort(key=lambda reservation: reservation.seat.number)
     balance = lock_balance(user_id=user.pk)
     return Basket(user, admissions, seats, reservations, balance, database_now())
 

@@ -26,7 +26,7 @@ BEGIN
     PERFORM pg_advisory_lock(hashtextextended(room::text, 0));
     BEGIN
         settled := pg_sequence_last_value(to_regclass('queueing_position_' || room));
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR query_canceled THEN
         PERFORM pg_advisory_unlock(hashtextextended(room::text, 0));
         RAISE;
     END;
