@@ -3,6 +3,7 @@
 import argparse
 import os
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import django
@@ -48,7 +49,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     from benchmarks.servers import web
     from benchmarks.yardstick import Yardstick
 
@@ -56,13 +57,10 @@ def measure(options: argparse.Namespace) -> list[Row]:
         os.environ["DATABASE_URL"], clients=options.connections, seconds=options.seconds
     )
     with web("concertbook.wsgi:application") as port:
-        rows = [
-            *sale(options, port, yardstick, seats_each=1),
-            *sale(options, port, yardstick, seats_each=4),
-        ]
         with web("benchmarks.plain_django:application") as plain:
-            rows.append(polls(options, port, plain))
-    return rows
+            yield polls(options, port, plain)
+        yield from sale(options, port, yardstick, seats_each=1)
+        yield from sale(options, port, yardstick, seats_each=4)
 
 
 def sale(

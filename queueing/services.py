@@ -291,8 +291,8 @@ def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) 
     admitted; whether its time is over is for require_still_inside, with the clock read after
     the caller's last lock. Inside a transaction only. Raises QueueNotAdmitted.
     """
-    tokens = QueueToken.objects.select_for_update(no_key=True)
-    return _find_token(tokens, user=user, room_id=room_id, token=token)
+    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True)
+    return _find_token(tokens.select_related("room"), user=user, room_id=room_id, token=token)
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:

@@ -648,8 +648,13 @@ def test_a_made_up_session_is_no_session(key):
     assert_problem(coming_with(key), 401, "not_authenticated")
 
 
-def test_a_session_key_that_no_database_takes_is_malformed():
-    assert_problem(coming_with(r'"\000aaaaaaaaaaaaaaaaaaa"'), 400, "malformed")
+def test_a_session_key_that_no_database_takes_is_nobody():
+    assert_problem(coming_with(r'"\000aaaaaaaaaaaaaaaaaaa"'), 401, "not_authenticated")
+
+
+def test_a_page_takes_an_impossible_session_key_for_nobody(client):
+    client.cookies["sessionid"] = "\0aaaaaaaaaaaaaaaaaaa"
+    assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "testserver:x", "a b", "testserver@evil"])

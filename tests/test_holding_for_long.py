@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from concertbook.errors import TooManyRequests
-from concerts.models import Seat
+from concerts.models import Seat, SeatStatusHistory
 from payments.errors import HoldExpired
 from payments.models import Reservation
 from payments.services.checkout import begin_payment, pay
@@ -83,3 +83,19 @@ def test_an_hour_later_holding_is_possible_again(settings):
 
     admitted(user, schedule)
     assert hold_seats(user=user, schedule_id=schedule.pk, numbers=[2])
+
+
+def test_holding_ones_own_overdue_seat_again_writes_its_history_once():
+    user = UserFactory()
+    schedule = ScheduleFactory()
+    overdue(*held(user, schedule, 1, 2))
+
+    hold_seats(user=user, schedule_id=schedule.pk, numbers=[1])
+
+    lines = SeatStatusHistory.objects.filter(seat__number=1).order_by("seq")
+    assert [line.to_status for line in lines] == ["HELD", "AVAILABLE", "HELD"]
+    assert [reservation.status for reservation in Reservation.objects.order_by("created_at")] == [
+        "EXPIRED",
+        "EXPIRED",
+        "HOLD",
+    ]

@@ -4,9 +4,11 @@ import datetime as dt
 import math
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
@@ -53,16 +55,17 @@ def _hold(
     with transaction.atomic(durable=True):
         admission = lock_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
         seats = lock_seats(schedule_id=schedule.pk, numbers=numbers)
-        now = database_now()
+        standing = _standing_of(user, schedule)
+        now = standing.now
         require_still_inside(admission, now)
         schedule.require_on_sale(now)
-        for seat in seats:
-            seat.schedule = schedule
+        standing.require_no_hoarding()
         expire_overdue(seats, now=now)
-        require_no_hoarding(user, now)
-        slots = _free_slots(user, schedule, now)[: len(seats)]
-        if len(slots) < len(seats):
-            raise PurchaseLimitExceeded(limit=schedule.purchase_limit)
+        if standing.has_overdue:
+            mine = Reservation.objects.filter(user=user, schedule=schedule)
+            expire_overdue(_lock_overdue_seats(mine.overdue(now)), now=now)
+            standing = _standing_of(user, schedule)
+        slots = standing.free_slots(len(seats), limit=schedule.purchase_limit)
         until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
         for seat in seats:
             seat.hold(user=user, until=until, now=now)
@@ -86,32 +89,61 @@ def _hold(
     return reservations
 
 
-def require_no_hoarding(user: User, now: dt.datetime) -> None:
-    """Raises TooManyRequests for somebody who keeps taking seats and letting them go."""
-    given_up = Reservation.objects.filter(
-        user=user,
-        created_at__gt=now - HOARDING_WINDOW,
-        confirmed_at=None,
-        status__in=[Reservation.Status.EXPIRED, Reservation.Status.CANCELLED],
-    )
-    moments = list(given_up.values_list("created_at", flat=True)[: settings.GIVEN_UP_PER_HOUR])
-    if len(moments) >= settings.GIVEN_UP_PER_HOUR:
-        again = moments[-1] + HOARDING_WINDOW - now
-        raise TooManyRequests(retry_after=math.ceil(again.total_seconds()))
+@dataclass(frozen=True)
+class Standing:
+    """What a user has and had, at ``now``: read after the last lock, with the clock, at once."""
+
+    now: dt.datetime
+    filled_slots: list[int]
+    first_hold_ends: dt.datetime | None
+    given_up: int
+    first_given_up: dt.datetime | None
+
+    @property
+    def has_overdue(self) -> bool:
+        return self.first_hold_ends is not None and self.first_hold_ends <= self.now
+
+    def require_no_hoarding(self) -> None:
+        """Raises TooManyRequests for somebody who keeps taking seats and letting them go."""
+        if self.given_up >= settings.GIVEN_UP_PER_HOUR and self.first_given_up:
+            again = self.first_given_up + HOARDING_WINDOW - self.now
+            raise TooManyRequests(retry_after=max(1, math.ceil(again.total_seconds())))
+
+    def free_slots(self, count: int, *, limit: int) -> list[int]:
+        """The first slots up to the limit that are not filled. Raises PurchaseLimitExceeded."""
+        free = (slot for slot in range(1, limit + 1) if slot not in self.filled_slots)
+        slots = list(islice(free, count))
+        if len(slots) < count:
+            raise PurchaseLimitExceeded(limit=limit)
+        return slots
 
 
-def _free_slots(user: User, schedule: ConcertSchedule, now: dt.datetime) -> list[int]:
-    """The slots up to the limit that the user has not filled; frees overdue ones on the way.
-
-    The user's token is locked, so nobody fills them meanwhile.
-    """
-    mine = Reservation.objects.filter(user=user, schedule=schedule)
-    live = list(mine.live().only("slot", "status", "expires_at"))
-    if any(reservation.is_overdue(now) for reservation in live):
-        expire_overdue(_lock_overdue_seats(mine.overdue(now), now), now=now)
-        live = list(mine.live().only("slot"))
-    filled = {reservation.slot for reservation in live}
-    return [slot for slot in range(1, schedule.purchase_limit + 1) if slot not in filled]
+def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
+    """The caller has the user's token locked, so that nobody fills a slot meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT slot, status, created_at, expires_at,
+                       status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
+                       status IN ('EXPIRED', 'CANCELLED') AND confirmed_at IS NULL
+                           AND created_at > since AS given_up
+                FROM payments_reservation,
+                     (SELECT clock_timestamp() - make_interval(secs => %(window)s)) moment (since)
+                WHERE user_id = %(user)s
+                  AND (created_at > since
+                       OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
+            )
+            SELECT clock_timestamp(),
+                   coalesce(array_agg(slot) FILTER (WHERE live), '{}'),
+                   min(expires_at) FILTER (WHERE live AND status = 'HOLD'),
+                   count(*) FILTER (WHERE given_up),
+                   min(created_at) FILTER (WHERE given_up)
+            FROM mine
+            """,
+            {"user": user.pk, "schedule": schedule.pk, "window": HOARDING_WINDOW.total_seconds()},
+        )
+        return Standing(*cursor.fetchone())
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
@@ -158,17 +190,14 @@ def _release_batch(user: User | None) -> int:
     if not overdue.exists():
         return 0
     with transaction.atomic(durable=True):
-        seats = _lock_overdue_seats(overdue.order_by("expires_at"), now)
-        return expire_overdue(seats, now=now)
+        return expire_overdue(_lock_overdue_seats(overdue.order_by("expires_at")), now=now)
 
 
-def _lock_overdue_seats(overdue: QuerySet[Reservation], now: dt.datetime) -> list[Seat]:
+def _lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
     # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
     locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
     seats = locked.select_related("schedule").filter(
-        pk__in=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH]),
-        status=Seat.Status.HELD,
-        hold_expires_at__lte=now,
+        pk__in=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH])
     )
     return list(seats.order_by("pk"))
 
