@@ -14,10 +14,10 @@ from accounts.models import Charge, User
 from accounts.services import settle_charge
 from benchmarks.load import request
 from concerts.models import Concert, ConcertSchedule
-from concerts.services import Block, generate_seats
+from concerts.services.seating import Block, generate_seats
 from payments.models import Reservation
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import join
+from queueing.services.places import join
 
 MONEY = 9_000_000
 PRICE = 100

@@ -21,8 +21,8 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored, won
-from concerts import services
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from concerts.services import operating, seating
 
 SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
 
@@ -36,7 +36,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             if name in cleaned
         }
         if self.instance.pk and len(rules) == 3:
-            services.require_sale_kept(schedule_id=self.instance.pk, **rules)
+            operating.require_sale_kept(schedule_id=self.instance.pk, **rules)
         return cleaned
 
 
@@ -77,7 +77,7 @@ class DeletableUnsold(Admin):
                 schedule__in=schedules
             ).count(),
         }
-        sold = services.ever_held(schedules).select_related("concert")
+        sold = operating.ever_held(schedules).select_related("concert")
         protected = [gettext("%s: seats were held or sold") % schedule for schedule in sold]
         may = self.has_delete_permission(request)
         return list(map(str, objs)), counts, set() if may else {self.opts.verbose_name}, protected
@@ -105,7 +105,7 @@ class ConcertAdmin(DeletableUnsold):
         self, request: HttpRequest, obj: Concert | None = None
     ) -> Sequence[str]:
         # Whoever holds a seat was let in by this room.
-        sold = obj is not None and services.ever_held(obj.schedules.all()).exists()
+        sold = obj is not None and operating.ever_held(obj.schedules.all()).exists()
         return ("waiting_room",) if sold else ()
 
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
@@ -115,7 +115,7 @@ class ConcertAdmin(DeletableUnsold):
         self.delete_queryset(request, Concert.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Concert]) -> None:
-        services.delete_concerts(queryset)
+        operating.delete_concerts(queryset)
 
 
 class BlockForm(forms.Form):
@@ -140,8 +140,8 @@ class BlockForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
-    def block(self) -> services.Block:
-        return services.Block(**self.cleaned_data)
+    def block(self) -> seating.Block:
+        return seating.Block(**self.cleaned_data)
 
 
 SEATS_AT_ONCE = 20_000
@@ -159,7 +159,7 @@ class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
                 _("At most %(seats)s seats at once."), params={"seats": f"{SEATS_AT_ONCE:,}"}
             )
 
-    def blocks(self) -> list[services.Block]:
+    def blocks(self) -> list[seating.Block]:
         return [form.block() for form in self.forms if form.cleaned_data]
 
 
@@ -194,7 +194,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
         schedules = super().get_queryset(request).select_related("concert__waiting_room")
-        return services.with_seat_counts(schedules)
+        return operating.with_seat_counts(schedules)
 
     def get_fieldsets(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
         figures = (None, {"fields": ("concert", *SCHEDULE_ROWS)})
@@ -257,9 +257,9 @@ class ConcertScheduleAdmin(DeletableUnsold):
         return self._generator(request, schedule, formset)
 
     def _generated(
-        self, request: HttpRequest, schedule: ConcertSchedule, blocks: list[services.Block]
+        self, request: HttpRequest, schedule: ConcertSchedule, blocks: list[seating.Block]
     ) -> HttpResponse:
-        seats = services.generate_seats(schedule_id=schedule.pk, blocks=blocks)
+        seats = seating.generate_seats(schedule_id=schedule.pk, blocks=blocks)
         done = ngettext("%s seat was added.", "%s seats were added.", seats) % f"{seats:,}"
         self.log_change(request, schedule, done)
         messages.success(request, done)
@@ -290,7 +290,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         self.delete_queryset(request, ConcertSchedule.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ConcertSchedule]) -> None:
-        services.delete_schedules(queryset)
+        operating.delete_schedules(queryset)
 
 
 def _count(schedule: Any, status: int) -> str:
@@ -358,8 +358,8 @@ class SeatAdmin(Admin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Seat, form: Any, change: bool) -> None:
-        details = services.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
-        services.edit_seat(seat_id=obj.pk, details=details)
+        details = seating.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
+        seating.edit_seat(seat_id=obj.pk, details=details)
 
 
 @admin.register(SeatStatusHistory)

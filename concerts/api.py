@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 
 from accounts.api import current_user
 from concertbook.pagination import NewestFirst
-from concerts import services
 from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.services import programme, seat_map
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 
 
@@ -60,7 +60,7 @@ class ConcertList(generics.ListAPIView[Concert]):
             return Concert.objects.none()
         wanted = self.ConcertListFilter(data=self.request.query_params)
         wanted.is_valid(raise_exception=True)
-        return services.find_concerts(**wanted.validated_data)
+        return programme.find_concerts(**wanted.validated_data)
 
 
 class ConcertDetail(APIView):
@@ -68,7 +68,7 @@ class ConcertDetail(APIView):
 
     @extend_schema(responses=ConcertSerializer)
     def get(self, request: Request, concert_id: uuid.UUID) -> Response:
-        return Response(ConcertSerializer(services.get_concert(concert_id)).data)
+        return Response(ConcertSerializer(programme.get_concert(concert_id)).data)
 
 
 class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
@@ -104,7 +104,7 @@ class ScheduleList(generics.ListAPIView[ConcertSchedule]):
     def get_queryset(self) -> QuerySet[ConcertSchedule]:
         if getattr(self, "swagger_fake_view", False):
             return ConcertSchedule.objects.none()
-        return services.find_schedules(services.get_concert(self.kwargs["concert_id"]))
+        return programme.find_schedules(programme.get_concert(self.kwargs["concert_id"]))
 
 
 class ScheduleDetail(APIView):
@@ -112,7 +112,7 @@ class ScheduleDetail(APIView):
 
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        schedule = services.get_schedule(schedule_id, with_seats_available=True)
+        schedule = programme.get_schedule(schedule_id, with_seats_available=True)
         return Response(ScheduleSerializer(schedule).data)
 
 
@@ -135,10 +135,10 @@ class Seats(APIView):
         parameters=[QUEUE_TOKEN_HEADER, OpenApiParameter("If-None-Match", str, "header")],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
-        seat_map = services.seat_map(
+        found = seat_map.seat_map(
             user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )
-        body = JSONRenderer().render({"seats": seat_map.seats})
+        body = JSONRenderer().render({"seats": found.seats})
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if etag in request.headers.get("If-None-Match", ""):
@@ -159,18 +159,18 @@ class SeatChanges(APIView):
         ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        seat_map = services.seat_map(
+        found = seat_map.seat_map(
             user=current_user(request),
             schedule_id=schedule_id,
             token=queue_token(request),
             since=_cursor(request),
         )
-        return Response({"cursor": str(seat_map.cursor), "seats": seat_map.seats})
+        return Response({"cursor": str(found.cursor), "seats": found.seats})
 
 
-def _cursor(request: Request) -> services.Cursor | None:
+def _cursor(request: Request) -> seat_map.Cursor | None:
     text = request.query_params.get("since")
     try:
-        return services.Cursor.parse(text) if text else None
+        return seat_map.Cursor.parse(text) if text else None
     except ValueError:
         raise serializers.ValidationError({"since": _("This is not a cursor of ours.")}) from None

@@ -24,11 +24,12 @@ from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from concerts.errors import SeatNotFound
 from concerts.models import ConcertSchedule
-from concerts.services import get_schedule, seat_map
+from concerts.services.programme import get_schedule
+from concerts.services.seat_map import seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.services import cancellations, checkout, holds, tickets
 from queueing.errors import QueueNotAdmitted
-from queueing.services import require_admission
+from queueing.services.gate import require_admission
 
 ROWS_PER_PAGE = 20
 

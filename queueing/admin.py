@@ -15,8 +15,8 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored
-from queueing import services
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services import rooms
 
 STATE_COLORS = {
     "SCHEDULED": "info",
@@ -59,7 +59,7 @@ class WaitingRoomAdmin(Admin):
     actions_detail = ("open_room", "pause_room", "close_room")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingRoom]:
-        return services.with_line_counts(super().get_queryset(request))
+        return rooms.with_line_counts(super().get_queryset(request))
 
     @admin.display(description=_("waiting"), ordering="waiting_count")
     def waiting(self, room: Any) -> str:
@@ -94,7 +94,7 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def open_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, services.open_room, gettext("The room is open."))
+        return self._turn(request, object_id, rooms.open_room, gettext("The room is open."))
 
     @action(  # type: ignore[untyped-decorator]
         description=_("Pause"),
@@ -111,7 +111,7 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def pause_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, services.pause_room, gettext("The room is paused."))
+        return self._turn(request, object_id, rooms.pause_room, gettext("The room is paused."))
 
     @action(  # type: ignore[untyped-decorator]
         description=_("Close"),
@@ -128,7 +128,7 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def close_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, services.close_room, gettext("The room is closed."))
+        return self._turn(request, object_id, rooms.close_room, gettext("The room is closed."))
 
     def _turn(
         self, request: HttpRequest, room_id: str, service: Callable[..., Any], done: str

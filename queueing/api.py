@@ -10,14 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
-from queueing import services
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken, WaitingRoom
+from queueing.services import places
 
 QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
 
 
-class PlaceSerializer(serializers.Serializer[services.Place]):
+class PlaceSerializer(serializers.Serializer[places.Place]):
     token = serializers.UUIDField(source="token.pk")
     room = serializers.SlugField(source="token.room.slug")
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
@@ -39,23 +39,23 @@ class Tokens(APIView):
         request=None, responses={201: PlaceSerializer, 200: PlaceSerializer}, operation_id="join"
     )
     def post(self, request: Request, slug: str) -> Response:
-        place, joined = services.join(user=current_user(request), slug=slug)
+        place, joined = places.join(user=current_user(request), slug=slug)
         return _answer(place, status.HTTP_201_CREATED if joined else status.HTTP_200_OK)
 
 
 class Token(APIView):
     @extend_schema(responses=PlaceSerializer, operation_id="poll")
     def get(self, request: Request, token: uuid.UUID) -> Response:
-        place = services.get_position(user=current_user(request), token=token)
+        place = places.get_position(user=current_user(request), token=token)
         return _answer(place, status.HTTP_200_OK)
 
     @extend_schema(responses={204: None}, operation_id="leave")
     def delete(self, request: Request, token: uuid.UUID) -> Response:
-        services.leave(user=current_user(request), token=token)
+        places.leave(user=current_user(request), token=token)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _answer(place: services.Place, code: int) -> Response:
+def _answer(place: places.Place, code: int) -> Response:
     headers: dict[str, Any] = {"Retry-After": str(place.poll_after_seconds)}
     return Response(PlaceSerializer(place).data, status=code, headers=headers)
 

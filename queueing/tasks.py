@@ -1,8 +1,8 @@
 from celery import shared_task
 
-from queueing import services
+from queueing.services import admission
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def admit_waiting() -> int:
-    return services.admit_waiting()
+    return admission.admit_waiting()

@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.views import MemberRequest, next_page
-from queueing import services
 from queueing.models import QueueToken
+from queueing.services import places
 
 
 @never_cache
@@ -21,14 +21,14 @@ from queueing.models import QueueToken
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
-    room = services.get_room(slug)
-    place = services.find_place(user=request.user, room=room)
+    room = places.get_room(slug)
+    place = places.find_place(user=request.user, room=room)
     context = {"room": room, "place": place, "next": next_page(request)}
     return render(request, "queueing/room.html", context)
 
 
 def _join(request: MemberRequest, slug: str) -> HttpResponse:
-    place, _joined = services.join(user=request.user, slug=slug)
+    place, _joined = places.join(user=request.user, slug=slug)
     inside = place.status == QueueToken.Status.ACTIVE
     return redirect((inside and next_page(request)) or request.get_full_path())
 
@@ -38,7 +38,7 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
 @require_safe
 def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that asks for itself again and again."""
-    found = services.get_position(user=request.user, token=token)
+    found = places.get_position(user=request.user, token=token)
     context = {"room": found.token.room, "place": found, "next": next_page(request)}
     return render(request, "queueing/place.html", context)
 
@@ -46,6 +46,6 @@ def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
-    services.leave(user=request.user, token=token)
+    places.leave(user=request.user, token=token)
     messages.success(request, _("You have left the line."))
     return redirect("concert_list")

@@ -12,12 +12,12 @@ from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge, User
 from accounts.services import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import Block, generate_seats
+from concerts.services.seating import Block, generate_seats
 from payments.models import Reservation
 from payments.services.checkout import pay
 from payments.services.holds import hold_seats
-from queueing import services as queueing
 from queueing.models import QueueToken, WaitingRoom
+from queueing.services import places
 
 PASSWORD = "correct horse battery staple"
 
@@ -98,7 +98,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
 def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
     """The user's token for the schedule's room, let in."""
     room = schedule.concert.waiting_room
-    place, _joined = queueing.join(user=user, slug=room.slug)
+    place, _joined = places.join(user=user, slug=room.slug)
     token = QueueToken.objects.get(pk=place.token.pk)
     assert token.is_admitted, "the room is full or not open"
     return token

@@ -8,9 +8,9 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from concerts import services
 from concerts.errors import SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.services import operating, seating
 from payments.services.holds import release_reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, WaitingRoomFactory, held
 
@@ -203,7 +203,7 @@ def test_a_held_seat_is_read_only(operator):
 def test_a_seat_held_while_the_form_was_sent_keeps_its_holder_and_price():
     seat = held(UserFactory(), ScheduleFactory(), 1)[0].seat
     with pytest.raises(SeatTaken):
-        services.edit_seat(seat_id=seat.pk, details=services.SeatDetails("x", "", "", 1))
+        seating.edit_seat(seat_id=seat.pk, details=seating.SeatDetails("x", "", "", 1))
     assert Seat.objects.get(pk=seat.pk).price == seat.price
 
 
@@ -271,5 +271,5 @@ def test_a_seat_held_while_the_deletion_was_confirmed_stops_it():
     schedule = ScheduleFactory()
     held(UserFactory(), schedule, 1)
     with pytest.raises(SeatTaken):
-        services.delete_concerts(Concert.objects.all())
+        operating.delete_concerts(Concert.objects.all())
     assert schedule.seats.count() == 10

@@ -5,8 +5,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from queueing import services
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services import places, rooms
 from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_closing_sends_the_line_home_and_lets_those_inside_finish(operator):
     room = WaitingRoomFactory(capacity=1)
     inside, waiting = UserFactory(), UserFactory()
     for user in (inside, waiting):
-        services.join(user=user, slug=room.slug)
+        places.join(user=user, slug=room.slug)
     operator.post(page("close_room", room), CONFIRMED)
     assert QueueToken.objects.get(user=inside).status == "ACTIVE"
     assert QueueToken.objects.get(user=waiting).status == "EXPIRED"
@@ -74,27 +74,27 @@ def test_closing_sends_the_line_home_and_lets_those_inside_finish(operator):
 
 
 def test_a_long_line_goes_home_in_batches(monkeypatch):
-    monkeypatch.setattr(services, "HOME_BATCH", 2)
+    monkeypatch.setattr(rooms, "BATCH", 2)
     room = WaitingRoomFactory(state="PAUSED")
     for user in UserFactory.create_batch(5):
-        services.join(user=user, slug=room.slug)
-    services.close_room(room_id=room.pk)
+        places.join(user=user, slug=room.slug)
+    rooms.close_room(room_id=room.pk)
     assert QueueEntryHistory.objects.filter(outcome="CLOSED").count() == 5
 
 
 def test_pausing_keeps_everybody_s_place():
     room = WaitingRoomFactory(capacity=1)
     for user in UserFactory.create_batch(3):
-        services.join(user=user, slug=room.slug)
-    services.pause_room(room_id=room.pk)
-    services.open_room(room_id=room.pk)
+        places.join(user=user, slug=room.slug)
+    rooms.pause_room(room_id=room.pk)
+    rooms.open_room(room_id=room.pk)
     assert QueueToken.objects.waiting().count() == 2
 
 
 def test_a_room_shows_how_many_wait_and_are_inside(operator):
     room = WaitingRoomFactory(capacity=1)
     for user in UserFactory.create_batch(3):
-        services.join(user=user, slug=room.slug)
+        places.join(user=user, slug=room.slug)
     rooms = operator.get(reverse("admin:queueing_waitingroom_changelist")).context["cl"].result_list
     assert [(row.waiting_count, row.active_count) for row in rooms] == [(2, 1)]
 
@@ -142,7 +142,7 @@ def test_the_form_does_not_change_state_or_address(operator):
 
 def test_a_room_nobody_came_to_is_deleted_and_one_with_a_past_is_kept(operator):
     empty, used = WaitingRoomFactory(), WaitingRoomFactory()
-    services.join(user=UserFactory(), slug=used.slug)
+    places.join(user=UserFactory(), slug=used.slug)
     for room in (empty, used):
         operator.post(page("delete", room), {"post": "yes"})
     assert list(WaitingRoom.objects.all()) == [used]

@@ -5,15 +5,15 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from queueing import services as queueing
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services import admission, places, rooms
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought
 
 pytestmark = pytest.mark.django_db
 
 
 def join(room, user=None):
-    place, _joined = queueing.join(user=user or UserFactory(), slug=room.slug)
+    place, _joined = places.join(user=user or UserFactory(), slug=room.slug)
     return QueueToken.objects.get(pk=place.token.pk)
 
 
@@ -30,13 +30,13 @@ def test_a_full_room_lets_wait_and_the_next_is_let_in_when_a_place_is_left(app):
     first = join(room)
     second, third = join(room), join(room)
     assert statuses(room) == ["ACTIVE", "WAITING", "WAITING"]
-    place = queueing.get_position(user=third.user, token=third.pk)
+    place = places.get_position(user=third.user, token=third.pk)
     assert (place.ahead, place.status) == (1, "WAITING")
 
-    queueing.leave(user=first.user, token=first.pk)
+    places.leave(user=first.user, token=first.pk)
 
     assert statuses(room) == ["EXPIRED", "ACTIVE", "WAITING"]
-    assert queueing.get_position(user=second.user, token=second.pk).status == "ACTIVE"
+    assert places.get_position(user=second.user, token=second.pk).status == "ACTIVE"
 
 
 def test_no_more_than_so_many_are_let_in_within_a_minute():
@@ -47,7 +47,7 @@ def test_no_more_than_so_many_are_let_in_within_a_minute():
 
     two_minutes_ago = timezone.now() - dt.timedelta(minutes=2)
     QueueToken.objects.active().update(available_at=two_minutes_ago)
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert statuses(room) == ["ACTIVE"] * 4
 
@@ -57,13 +57,13 @@ def test_whose_time_is_over_makes_place_for_the_next():
     first, second = join(room), join(room)
     QueueToken.objects.filter(pk=first.pk).update(expires_at=timezone.now())
 
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert statuses(room) == ["EXPIRED", "ACTIVE"]
     entry = QueueEntryHistory.objects.get()
     assert (entry.token_id, entry.outcome, entry.was_admitted) == (first.pk, "TIMED_OUT", True)
     assert entry.duration_seconds >= 0
-    assert queueing.get_position(user=second.user, token=second.pk).ahead == 0
+    assert places.get_position(user=second.user, token=second.pk).ahead == 0
 
 
 def test_whoever_waits_and_does_not_ask_for_long_has_gone():
@@ -74,22 +74,22 @@ def test_whoever_waits_and_does_not_ask_for_long_has_gone():
         last_request_at=timezone.now() - dt.timedelta(minutes=2)
     )
 
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert statuses(room) == ["ACTIVE", "EXPIRED", "WAITING"]
     assert QueueEntryHistory.objects.get().outcome == "IDLE"
-    assert queueing.get_position(user=still_here.user, token=still_here.pk).ahead == 0
+    assert places.get_position(user=still_here.user, token=still_here.pk).ahead == 0
 
 
 def test_a_paused_room_keeps_its_order_and_drops_nobody():
     room = WaitingRoomFactory(capacity=1, idle_seconds=60)
     for _ in range(3):
         join(room)
-    queueing.pause_room(room_id=room.pk)
+    rooms.pause_room(room_id=room.pk)
     QueueToken.objects.update(last_request_at=timezone.now() - dt.timedelta(minutes=10))
     QueueToken.objects.filter(status="ACTIVE").update(expires_at=timezone.now())
 
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert statuses(room) == ["EXPIRED", "WAITING", "WAITING"]
 
@@ -98,10 +98,10 @@ def test_people_may_come_before_a_room_opens_and_are_let_in_when_it_does():
     room = WaitingRoomFactory(state="SCHEDULED", opens_at=timezone.now() + dt.timedelta(hours=1))
     token = join(room)
     assert token.status == "WAITING"
-    assert queueing.get_position(user=token.user, token=token.pk).estimated_wait_seconds > 3500
+    assert places.get_position(user=token.user, token=token.pk).estimated_wait_seconds > 3500
 
     WaitingRoom.objects.update(opens_at=timezone.now())
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert statuses(room) == ["ACTIVE"]
     assert WaitingRoom.objects.get().state == "OPEN"
@@ -139,11 +139,11 @@ def test_nobody_joins_a_closed_room(app):
 def test_a_closed_room_still_ends_the_stays_inside_it():
     room = WaitingRoomFactory(capacity=1)
     token = join(room)
-    queueing.close_room(room_id=room.pk)
+    rooms.close_room(room_id=room.pk)
     assert statuses(room) == ["ACTIVE"]
     QueueToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
 
-    queueing.admit_waiting()
+    admission.admit_waiting()
 
     assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
 

@@ -167,14 +167,18 @@ def test_a_weak_password_is_refused_in_words_for_people(app):
 
 
 def test_a_database_out_of_reach_is_503_with_a_time_to_come_back(client):
-    with mock.patch("concerts.services.database_now", side_effect=OperationalError("away")):
+    with mock.patch(
+        "concerts.services.programme.database_now", side_effect=OperationalError("away")
+    ):
         answer = client.get("/api/v1/concerts/")
     assert_problem(answer, 503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_a_bug_of_ours_tells_nothing_about_itself(client):
-    with mock.patch("concerts.services.database_now", side_effect=RuntimeError("a secret")):
+    with mock.patch(
+        "concerts.services.programme.database_now", side_effect=RuntimeError("a secret")
+    ):
         answer = client.get("/api/v1/concerts/")
     assert_problem(answer, 500, "internal_error")
     assert b"secret" not in answer.content

@@ -21,7 +21,7 @@ from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.holds import release_expired_holds, release_reservation
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import join
+from queueing.services.places import join
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
 

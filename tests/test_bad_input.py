@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from accounts.models import Balance
 from payments.models import Reservation
 from queueing.models import QueueToken
-from queueing.services import join
+from queueing.services.places import join
 from tests.factories import (
     ScheduleFactory,
     StaffFactory,

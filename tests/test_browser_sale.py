@@ -10,8 +10,8 @@ from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import expect, sync_playwright
 
 from payments.models import Ticket
-from queueing import services as queueing
 from queueing.models import WaitingRoom
+from queueing.services import admission
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, held
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -130,7 +130,7 @@ def test_the_waiting_room_lets_the_browser_in_by_itself(page, live_server):
     expect_accessible(page)
 
     WaitingRoom.objects.update(capacity=2)
-    queueing.admit_waiting()
+    admission.admit_waiting()
     expect(page.get_by_role("heading", name="It is your turn")).to_be_visible(timeout=15_000)
     expect(page).to_have_title("● It is your turn · concertbook")
     page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.holds import release_expired_holds, release_reservation
-from queueing import services as queueing
+from queueing.services import admission, places
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +32,8 @@ def every_use_case():
     ticket = bought(user, schedule, 5).tickets[0]
     yield lambda: cancel_ticket(user=user, ticket_id=ticket.pk)
     token = admitted(UserFactory(), schedule)
-    yield lambda: queueing.admit(room_id=token.room_id)
-    yield lambda: queueing.leave(user=token.user, token=token.pk)
+    yield lambda: admission.admit(room_id=token.room_id)
+    yield lambda: places.leave(user=token.user, token=token.pk)
 
 
 def test_no_lock_reaches_into_a_second_table():

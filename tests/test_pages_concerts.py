@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from concerts.services import Block, generate_seats
+from concerts.services.seating import Block, generate_seats
 from tests.factories import ConcertFactory, ScheduleFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db(transaction=True)

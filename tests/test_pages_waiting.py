@@ -2,8 +2,8 @@
 
 import pytest
 
-from queueing import services as queueing
 from queueing.models import QueueToken, WaitingRoom
+from queueing.services import admission, places
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def test_anonymous_people_log_in_first_and_come_back(client, full_room):
 
 def test_somebody_who_joins_sees_their_place_and_keeps_it(client, full_room):
     client.force_login(UserFactory())
-    queueing.join(user=UserFactory(), slug=full_room.slug)
+    places.join(user=UserFactory(), slug=full_room.slug)
 
     first = client.post(f"/rooms/{full_room.slug}/", follow=True)
     again = client.post(f"/rooms/{full_room.slug}/", follow=True)
@@ -62,12 +62,12 @@ def test_nobody_is_moved_on_to_another_site(client, elsewhere):
 def test_the_part_that_refreshes_asks_again_until_it_is_my_turn(client, full_room):
     me = UserFactory()
     client.force_login(me)
-    place, _joined = queueing.join(user=me, slug=full_room.slug)
+    place, _joined = places.join(user=me, slug=full_room.slug)
     address = f"/places/{place.token.pk}/?next=/checkout/"
 
     waiting = client.get(address, headers={"HX-Request": "true"}).content.decode()
     WaitingRoom.objects.update(capacity=2)
-    queueing.admit_waiting()
+    admission.admit_waiting()
     turn = client.get(address, headers={"HX-Request": "true"}).content.decode()
 
     assert waiting.lstrip().startswith("<section")
@@ -78,7 +78,7 @@ def test_the_part_that_refreshes_asks_again_until_it_is_my_turn(client, full_roo
 
 
 def test_somebody_elses_place_is_not_found(client, full_room):
-    place, _joined = queueing.join(user=UserFactory(), slug=full_room.slug)
+    place, _joined = places.join(user=UserFactory(), slug=full_room.slug)
     client.force_login(UserFactory())
 
     assert client.get(f"/places/{place.token.pk}/").status_code == 404
@@ -89,7 +89,7 @@ def test_somebody_elses_place_is_not_found(client, full_room):
 def test_leaving_gives_the_place_up(client, full_room):
     me = UserFactory()
     client.force_login(me)
-    place, _joined = queueing.join(user=me, slug=full_room.slug)
+    place, _joined = places.join(user=me, slug=full_room.slug)
 
     client.post(f"/places/{place.token.pk}/leave/")
 

@@ -21,7 +21,8 @@ from payments.rehearsal.client import Answer, Client, ConnectionLost, Log, Rehea
 from payments.rehearsal.report import Report, percentile
 from payments.services.audit import CHECKS, Finding
 from queueing.models import WaitingRoom
-from queueing.services import admit_waiting, join
+from queueing.services.admission import admit_waiting
+from queueing.services.places import join
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, bought
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,8 +3,8 @@
 import pytest
 
 from concerts.models import Seat
-from concerts.nearest_seats import nearest
-from concerts.services import Block, generate_seats
+from concerts.services.nearest_seats import nearest
+from concerts.services.seating import Block, generate_seats
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
 
 

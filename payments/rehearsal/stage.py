@@ -13,7 +13,7 @@ from accounts.models import Balance, BalanceHistory, Charge, User
 from accounts.services import charge
 from concertbook.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
-from concerts.services import Block, generate_seats
+from concerts.services.seating import Block, generate_seats
 from payments.models import Payment, Refund, Reservation, Ticket
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 

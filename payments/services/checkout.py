@@ -20,7 +20,7 @@ from payments.models import Payment, Reservation, Ticket
 from payments.services.holds import expire_overdue
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
-from queueing.services import extend_stay, finish, lock_admission, require_still_inside
+from queueing.services.gate import extend_stay, finish, lock_admission, require_still_inside
 
 
 @dataclass(frozen=True)

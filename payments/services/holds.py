@@ -16,11 +16,12 @@ from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat, save_status
-from concerts.nearest_seats import suggest_seats
-from concerts.services import get_schedule, lock_seats
+from concerts.services.nearest_seats import suggest_seats
+from concerts.services.programme import get_schedule
+from concerts.services.seating import lock_seats
 from payments.errors import AlreadyPaid, DuplicateSeats, PurchaseLimitExceeded
 from payments.models import Reservation
-from queueing.services import extend_stay, lock_admission, require_still_inside
+from queueing.services.gate import extend_stay, lock_admission, require_still_inside
 
 SWEEP_BATCH = 500
 HOARDING_WINDOW = dt.timedelta(hours=1)

@@ -8,7 +8,8 @@ from payments.errors import AlreadyPaid, PurchaseLimitExceeded
 from payments.models import Reservation
 from payments.services.holds import hold_seats, release_expired_holds, release_reservation
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admit, join, leave
+from queueing.services.admission import admit
+from queueing.services.places import join, leave
 from tests.concurrency.threads import Gate, background, race
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 

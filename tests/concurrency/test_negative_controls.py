@@ -28,8 +28,8 @@ from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.door import check_in
 from payments.services.holds import hold_seats, release_expired_holds, release_reservation
-from queueing import services as queueing
 from queueing.models import QueueToken, WaitingRoom
+from queueing.services import admission, places
 from tests.concurrency.guards import Guard, constraint, row_locks
 from tests.concurrency.threads import (
     Call,
@@ -153,9 +153,9 @@ def _ticket():
 def two_ticks_fill_one_place():
     room = WaitingRoomFactory(capacity=1, state=WaitingRoom.State.PAUSED)
     for user in UserFactory.create_batch(2):
-        queueing.join(user=user, slug=room.slug)
+        places.join(user=user, slug=room.slug)
     WaitingRoom.objects.update(state=WaitingRoom.State.OPEN)
-    tick = partial(queueing.admit, room_id=room.pk)
+    tick = partial(admission.admit, room_id=room.pk)
     return tick, tick, lambda: QueueToken.objects.active().count() == 1
 
 
@@ -164,7 +164,7 @@ def one_person_joins_twice():
     user = UserFactory()
 
     def join():
-        return queueing._take_number(user=user, room=room)
+        return places._take_number(user=user, room=room)
 
     return join, join, lambda: QueueToken.objects.live().count() == 1
 
@@ -194,7 +194,7 @@ def ticket_versions_and_times() -> Guard:
 
 def on_conflict() -> Guard:
     """A join that meets another of the same person inserts all the same."""
-    take_number = queueing._take_number
+    take_number = places._take_number
 
     def without(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         return execute(sql.split("ON CONFLICT")[0], *args)
@@ -203,7 +203,7 @@ def on_conflict() -> Guard:
         with connection.execute_wrapper(without):
             return take_number(**options)
 
-    return mock.patch.object(queueing, "_take_number", take)
+    return mock.patch.object(places, "_take_number", take)
 
 
 # --- The table -----------------------------------------------------------------------------------
@@ -374,11 +374,11 @@ def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
     before_commit = Gate(after="INSERT INTO queueing_queuetoken")
 
     with (
-        mock.patch.object(queueing, "_settled_position", return_value=2**62),
-        background(partial(queueing.join, user=early, slug=room.slug), before_commit) as earlier,
+        mock.patch.object(admission, "_settled_position", return_value=2**62),
+        background(partial(places.join, user=early, slug=room.slug), before_commit) as earlier,
     ):
         before_commit.wait()
-        race(partial(queueing.join, user=late, slug=room.slug))
+        race(partial(places.join, user=late, slug=room.slug))
         before_commit.open()
         assert earlier.result()[0].status == "WAITING"
 

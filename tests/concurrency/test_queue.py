@@ -3,7 +3,8 @@
 import pytest
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import admit, join, leave
+from queueing.services.admission import admit
+from queueing.services.places import join, leave
 from tests.concurrency.threads import (
     Gate,
     Meeting,

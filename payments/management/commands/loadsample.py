@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.services import charge
 from concertbook.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import Block, generate_seats
+from concerts.services.seating import Block, generate_seats
 from queueing.models import WaitingRoom
 
 WON_PER_BUYER = 1_000_000

@@ -1,0 +1,91 @@
+"""What an operator may do to a programme that is being sold, and what not any more."""
+
+import datetime as dt
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import (
+    Count,
+    Exists,
+    Func,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.utils.translation import gettext_lazy as _
+
+from concerts.errors import SeatTaken
+from concerts.models import (
+    Concert,
+    ConcertSchedule,
+    Seat,
+    SeatStatusHistory,
+)
+
+
+def require_sale_kept(
+    *,
+    schedule_id: uuid.UUID,
+    reserve_from: dt.datetime,
+    reserve_until: dt.datetime,
+    purchase_limit: int,
+) -> None:
+    """Refuse to change a sale so that what was held so far would have been against its rules.
+
+    Raises ValidationError, by field.
+    """
+    holds = SeatStatusHistory.objects.filter(
+        seat__schedule=schedule_id, to_status=Seat.Status.HELD
+    ).aggregate(first=Min("changed_at"), last=Max("changed_at"))
+    if holds["first"] is None:
+        return
+    errors = {}
+    if reserve_from > holds["first"]:
+        errors["reserve_from"] = _("The first seat was held before this.")
+    if reserve_until <= holds["last"]:
+        errors["reserve_until"] = _("The last seat was held after this.")
+    if ConcertSchedule.objects.filter(pk=schedule_id, purchase_limit__gt=purchase_limit).exists():
+        errors["purchase_limit"] = _("Seats were held under the old limit: it can only be raised.")
+    if errors:
+        raise ValidationError(errors)
+
+
+def ever_held(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
+    """Those of which a seat was held at any time: they have a history and stay."""
+    return schedules.filter(Exists(Seat.objects.filter(schedule=OuterRef("pk"), version__gt=0)))
+
+
+def delete_schedules(schedules: QuerySet[ConcertSchedule]) -> None:
+    """Delete schedules with their seats, all or none. Raises SeatTaken if any was ever held."""
+    with transaction.atomic():
+        keys = list(schedules.values_list("pk", flat=True))
+        seats = Seat.objects.filter(schedule__in=keys)
+        locked = seats.select_for_update(of=("self",)).order_by("pk")
+        if any(version for version in locked.values_list("version", flat=True)):
+            raise SeatTaken
+        seats.delete()
+        ConcertSchedule.objects.filter(pk__in=keys).delete()
+
+
+def delete_concerts(concerts: QuerySet[Concert]) -> None:
+    """Delete concerts with their schedules and seats. Raises SeatTaken if any was ever held."""
+    with transaction.atomic():
+        keys = list(concerts.values_list("pk", flat=True))
+        delete_schedules(ConcertSchedule.objects.filter(concert__in=keys))
+        Concert.objects.filter(pk__in=keys).delete()
+
+
+def with_seat_counts(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
+    """Schedules with ``seat_counts``: [available, held, reserved], None without seats."""
+    counted = [Count("pk", filter=Q(status=status)) for status in Seat.Status]
+    counts = Func(
+        *counted, template="ARRAY[%(expressions)s]", output_field=ArrayField(IntegerField())
+    )
+    of_schedule = Seat.objects.filter(schedule=OuterRef("pk")).order_by().values("schedule")
+    return schedules.annotate(seat_counts=Subquery(of_schedule.annotate(n=counts).values("n")))

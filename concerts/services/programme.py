@@ -1,0 +1,99 @@
+"""What is on: concerts and their schedules, for whoever looks."""
+
+import uuid
+
+from django.db.models import (
+    Case,
+    Exists,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+
+from concertbook.clock import database_now
+from concertbook.errors import NotFound
+from concerts.models import (
+    Concert,
+    ConcertSchedule,
+    ConcertScheduleQuerySet,
+    Seat,
+)
+
+
+def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
+    """Concerts that are not over yet, soonest first; ``on_sale`` keeps those one can buy now."""
+    now = database_now()
+    concerts = Concert.objects.select_related("waiting_room").filter(end_time__gt=now)
+    if search:
+        concerts = concerts.filter(
+            Q(title__icontains=search)
+            | Q(description__icontains=search)
+            | Q(venue__icontains=search)
+        )
+    if on_sale:
+        open_now = ConcertSchedule.objects.filter(reserve_from__lte=now, reserve_until__gt=now)
+        concerts = concerts.filter(pk__in=open_now.values("concert"))
+    return concerts
+
+
+def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
+    """find_concerts with what a poster says of each.
+
+    ``from_price`` (won; None without seats), ``is_on_sale``, and ``next_sale``: when the next
+    sale opens, None when none will.
+    """
+    now = database_now()
+    mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
+    seats = Seat.objects.filter(schedule__concert=OuterRef("pk")).order_by("price")
+    upcoming = mine.filter(reserve_from__gt=now).order_by("reserve_from")
+    return find_concerts(search=search, on_sale=on_sale).annotate(
+        from_price=Subquery(seats.values("price")[:1]),
+        is_on_sale=Exists(mine.filter(reserve_from__lte=now, reserve_until__gt=now)),
+        next_sale=Subquery(upcoming.values("reserve_from")[:1]),
+    )
+
+
+def get_concert(concert_id: uuid.UUID) -> Concert:
+    """Raises NotFound."""
+    concert = Concert.objects.select_related("waiting_room").filter(pk=concert_id).first()
+    if concert is None:
+        raise NotFound
+    return concert
+
+
+def find_schedules(concert: Concert) -> ConcertScheduleQuerySet:
+    return concert.schedules.with_seats_available()
+
+
+def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
+    """find_schedules with what a buyer asks first.
+
+    ``lowest`` and ``highest`` seat price (won; None without seats), and ``sale``: upcoming, open
+    or over by the database's clock.
+    """
+    now = database_now()
+    return find_schedules(concert).annotate(
+        lowest=Min("seats__price"),
+        highest=Max("seats__price"),
+        sale=Case(
+            When(reserve_from__gt=now, then=Value("upcoming")),
+            When(reserve_until__lte=now, then=Value("over")),
+            default=Value("open"),
+        ),
+    )
+
+
+def get_schedule(schedule_id: uuid.UUID, *, with_seats_available: bool = False) -> ConcertSchedule:
+    """The schedule with its concert and room. Raises NotFound."""
+    schedules = ConcertSchedule.objects.select_related("concert__waiting_room")
+    if with_seats_available:
+        schedules = schedules.with_seats_available()
+    schedule = schedules.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise NotFound
+    return schedule

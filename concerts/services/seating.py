@@ -1,0 +1,134 @@
+"""The seats themselves: lock them, make them, change them."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import (
+    Count,
+    F,
+    Max,
+)
+
+from concertbook.errors import NotFound
+from concerts.errors import SeatNotFound, SeatTaken
+from concerts.models import (
+    ConcertSchedule,
+    Seat,
+)
+
+# What the column holds.
+HIGHEST_NUMBER = 2**31 - 1
+
+
+def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
+    """The schedule's seats of these distinct numbers, locked in key order.
+
+    Inside a transaction only, after the queue token and before reservations and balance: every
+    writer keeps that order, so that none waits in a circle. Raises SeatNotFound.
+    """
+    wanted = set(numbers)
+    if not all(0 < number <= HIGHEST_NUMBER for number in wanted):
+        raise SeatNotFound
+    locked = Seat.objects.select_for_update(of=("self",), no_key=True).filter(
+        schedule=schedule_id, number__in=wanted
+    )
+    seats = list(locked.order_by("pk"))
+    if len(seats) != len(wanted):
+        missing = wanted - {seat.number for seat in seats}
+        raise SeatNotFound(seats=sorted(missing))
+    return seats
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of seats alike: ``rows`` rows of ``seats_per_row``. ``price`` in won."""
+
+    section: str
+    rows: int
+    seats_per_row: int
+    grade: str
+    price: int
+
+
+def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
+    """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
+
+    Rows are lettered A, B, ... Z, AA, ... within each section, on from its last row: so a section
+    may have several blocks, for its grades. Raises NotFound.
+    """
+    with transaction.atomic():
+        schedules = ConcertSchedule.objects.select_for_update(no_key=True)
+        schedule = schedules.filter(pk=schedule_id).first()
+        if schedule is None:
+            raise NotFound
+        number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
+        rows = _rows_by_section(schedule)
+        seats = []
+        for block in blocks:
+            for _row in range(block.rows):
+                row = row_letters(rows[block.section])
+                rows[block.section] += 1
+                for place in range(1, block.seats_per_row + 1):
+                    number += 1
+                    seats.append(_seat(schedule, block, number, row, place))
+        Seat.objects.bulk_create(seats, batch_size=2000)
+        ConcertSchedule.objects.filter(pk=schedule.pk).update(
+            seat_quantity=F("seat_quantity") + len(seats)
+        )
+        return len(seats)
+
+
+def _rows_by_section(schedule: ConcertSchedule) -> Counter[str]:
+    rows = schedule.seats.order_by().values_list("section").annotate(Count("row", distinct=True))
+    return Counter(dict(rows))
+
+
+def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place: int) -> Seat:
+    return Seat(
+        schedule=schedule,
+        number=number,
+        section=block.section,
+        row=row,
+        label=f"{block.section} {row}-{place}".strip(),
+        grade=block.grade,
+        price=block.price,
+    )
+
+
+def row_letters(index: int) -> str:
+    """A for 0, Z for 25, AA for 26."""
+    letters = ""
+    index += 1
+    while index:
+        index, letter = divmod(index - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+@dataclass(frozen=True)
+class SeatDetails:
+    """What an operator may say of a seat. ``price`` in won."""
+
+    label: str
+    section: str
+    grade: str
+    price: int
+
+
+def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
+    """Change a seat that nobody has. Raises NotFound; SeatTaken once it is held or reserved."""
+    with transaction.atomic():
+        seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()
+        if seat is None:
+            raise NotFound
+        if seat.status != Seat.Status.AVAILABLE:
+            raise SeatTaken(seat=seat.number)
+        seat.label = details.label
+        seat.section = details.section
+        seat.grade = details.grade
+        seat.price = details.price
+        seat.save(update_fields=["label", "section", "grade", "price"])
+    return seat

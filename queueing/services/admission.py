@@ -1,0 +1,104 @@
+"""The tick: end what is over, let in the next, exactly up to capacity and pace."""
+
+import datetime as dt
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+
+from concertbook.clock import database_now
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services.endings import BATCH, end_tokens
+
+Outcome = QueueEntryHistory.Outcome
+Status = QueueToken.Status
+
+
+def admit_waiting() -> int:
+    """One tick of every room that is open or has people; returns how many were let in."""
+    people = QueueToken.objects.live().filter(room=OuterRef("pk"))
+    rooms = WaitingRoom.objects.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(people))
+    return sum(admit(room_id=room_id) for room_id in rooms.values_list("pk", flat=True))
+
+
+def admit(*, room_id: int) -> int:
+    """Free what is over, then let in the next in line, up to capacity and pace.
+
+    Safe to run twice at once: the second finds the room locked and leaves it to the first.
+    Returns how many were let in.
+    """
+    with transaction.atomic(durable=True):
+        rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
+        room = rooms.filter(pk=room_id).first()
+        if room is None:
+            return 0
+        settled = _settled_position(room)
+        now = database_now()
+        _open_if_due(room, now)
+        _end_overdue(room, now)
+        if room.state != WaitingRoom.State.OPEN:
+            return 0
+        return _let_in(room, _free_places(room, now), settled)
+
+
+def _settled_position(room: WaitingRoom) -> int:
+    """The last number drawn of which we know that all before it are committed or gone.
+
+    Whoever let in a visible later number would overtake an earlier one still on its way. The
+    caller holds the room's lock, so that the room stays.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT queueing_settled_position(%s)", [room.pk])
+        (settled,) = cursor.fetchone()
+    return int(settled)
+
+
+def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
+    if room.state == WaitingRoom.State.SCHEDULED and room.opens_at and room.opens_at <= now:
+        room.state = WaitingRoom.State.OPEN
+        room.save(update_fields=["state"])
+
+
+def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
+    # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
+    tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
+    end_tokens(
+        list(tokens.active().filter(expires_at__lte=now)),
+        outcome=Outcome.TIMED_OUT,
+        now=now,
+    )
+    if room.state == WaitingRoom.State.OPEN:
+        silent_since = now - dt.timedelta(seconds=room.idle_seconds)
+        end_tokens(
+            list(tokens.waiting().filter(last_request_at__lt=silent_since)),
+            outcome=Outcome.IDLE,
+            now=now,
+        )
+    if room.state == WaitingRoom.State.CLOSED:
+        # Somebody who joined while the room was being closed.
+        end_tokens(list(tokens.waiting()[:BATCH]), outcome=Outcome.CLOSED, now=now)
+
+
+def _free_places(room: WaitingRoom, now: dt.datetime) -> int:
+    inside = QueueToken.objects.active().filter(room=room).count()
+    return max(
+        0, min(room.capacity - inside, room.admit_per_minute - admitted_last_minute(room, now))
+    )
+
+
+def admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
+    since = now - dt.timedelta(minutes=1)
+    return QueueToken.objects.filter(room=room, available_at__gt=since).count()
+
+
+def _let_in(room: WaitingRoom, places: int, settled: int) -> int:
+    line = QueueToken.objects.waiting().filter(room=room, position__lte=settled)
+    # Waits for whoever is just leaving rather than skip a locked row: skipping is overtaking.
+    first = list(line.select_for_update(no_key=True).order_by("position")[:places])
+    # After the count of places: whoever left one of them left it before this moment.
+    now = database_now()
+    return QueueToken.objects.filter(pk__in=[token.pk for token in first]).update(
+        status=Status.ACTIVE,
+        available_at=now,
+        expires_at=now + dt.timedelta(seconds=room.active_seconds),
+        last_request_at=now,
+    )

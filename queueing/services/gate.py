@@ -1,0 +1,73 @@
+"""The gate: who may look and buy now, for how long, and until they are done."""
+
+import datetime as dt
+import uuid
+
+from django.conf import settings
+from django.db.models.functions import Greatest
+
+from accounts.models import User
+from concertbook.clock import database_now
+from queueing.errors import QueueNotAdmitted
+from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
+from queueing.services.endings import end_tokens
+
+Status = QueueToken.Status
+
+
+def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
+    """The gate for looking: the user's token, if it lets them into this room now.
+
+    Without ``token`` the user's own live one in the room counts. Raises QueueNotAdmitted.
+    """
+    found = _find_token(QueueToken.objects.all(), user=user, room_id=room_id, token=token)
+    require_still_inside(found, database_now())
+    return found
+
+
+def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
+    """The gate for buying: the same token, locked, first in the lock order.
+
+    All of a user's attempts in a room queue up behind this lock. It says that the token was
+    admitted; whether its time is over is for require_still_inside, with the clock read after
+    the caller's last lock. Inside a transaction only. Raises QueueNotAdmitted.
+    """
+    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True)
+    return _find_token(tokens.select_related("room"), user=user, room_id=room_id, token=token)
+
+
+def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
+    """Raises QueueNotAdmitted when the stay is over at ``now``, the database's clock."""
+    if not token.admits(now):
+        raise QueueNotAdmitted
+
+
+def _find_token(
+    tokens: QueueTokenQuerySet, *, user: User, room_id: int, token: uuid.UUID | None
+) -> QueueToken:
+    mine = tokens.filter(user=user, room=room_id, status=Status.ACTIVE)
+    found = (mine if token is None else mine.filter(pk=token)).first()
+    if found is None:
+        raise QueueNotAdmitted
+    return found
+
+
+def extend_stay(token: QueueToken, *, until: dt.datetime) -> None:
+    """Let somebody who holds a seat stay long enough to pay for it.
+
+    Bounded: never longer than one hold past the room's own time, however often they hold. The
+    caller holds the token's lock.
+    """
+    if token.available_at is None:
+        raise QueueNotAdmitted
+    longest = settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
+    stay = dt.timedelta(seconds=token.room.active_seconds + longest)
+    latest = token.available_at + stay
+    QueueToken.objects.filter(pk=token.pk).update(
+        expires_at=Greatest("expires_at", min(until, latest))
+    )
+
+
+def finish(token: QueueToken, *, now: dt.datetime) -> None:
+    """The buyer is done: the place inside is free. The caller holds the token's lock."""
+    end_tokens([token], outcome=QueueEntryHistory.Outcome.PAID, now=now)
