@@ -6,6 +6,7 @@ from allauth.headless.internal.sessionkit import new_session
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 
 from accounts.errors import InvalidRefreshToken
 from accounts.models import User
@@ -36,7 +37,10 @@ def issue_tokens(user: User) -> TokenPair:
 
 def refresh_tokens(refresh: str) -> TokenPair:
     """A new pair for a refresh token, which is used up. Raises InvalidRefreshToken."""
-    pair = JWTTokenStrategy().refresh_token(refresh)
+    try:
+        pair = JWTTokenStrategy().refresh_token(refresh)
+    except UpdateError as logged_out_meanwhile:
+        raise InvalidRefreshToken from logged_out_meanwhile
     if pair is None:
         raise InvalidRefreshToken
     return TokenPair(*pair)

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from accounts.models import IdempotencyKey, User
+from accounts.models import Charge, IdempotencyKey, User
 from concertbook.clock import database_now
 
 KEPT = dt.timedelta(hours=24)
@@ -89,8 +89,9 @@ def _hash(request: Any) -> str:
 
 
 def forget_old_answers() -> int:
-    """Delete what is older than 24 hours; returns how many."""
-    deleted, _by_model = IdempotencyKey.objects.filter(
-        created_at__lt=database_now() - KEPT
-    ).delete()
+    """Delete what is older than 24 hours, and free its keys; returns how many answers."""
+    before = database_now() - KEPT
+    settled = Charge.objects.exclude(status=Charge.Status.PENDING).exclude(key=None)
+    settled.filter(created_at__lt=before).update(key=None)
+    deleted, _by_model = IdempotencyKey.objects.filter(created_at__lt=before).delete()
     return deleted

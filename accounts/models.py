@@ -79,7 +79,7 @@ class Balance(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gte=0), name="accounts_balance_never_below_zero"
             ),
-            # Together with the foreign key to the last line (migration 0002).
+            # Beyond that, a trigger compares it with the last line (migration 0002).
             models.CheckConstraint(
                 condition=Q(last_seq__gt=0) | Q(last_seq=0, amount=0),
                 name="accounts_balance_starts_empty",

@@ -89,7 +89,7 @@ def settle_charge(
     with transaction.atomic(durable=True):
         pending = Charge.objects.select_for_update(no_key=True).get(pk=charge_id)
         if once:
-            once.find_answer()
+            once.claim()
         if pending.status != Charge.Status.PENDING:
             return _answer_for(BalanceHistory.objects.get(source=charge_id), once)
         balance = lock_balance(user_id=pending.user_id)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError
+from concertbook.errors import DomainError, NotFound
 from concertbook.problems import (
     DATABASE_AWAY,
     problem_response,
@@ -41,6 +41,9 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/api/"):
             return self.get_response(request)
+        if not request.path_info.endswith(("/", ".svg")):
+            # A redirect to the address with a slash would lose what was posted.
+            return problem_response(NotFound())
         if _body_bytes(request) > settings.API_MAX_BODY_BYTES:
             return problem_response(TooLarge())
         with timezone.override(dt.UTC):

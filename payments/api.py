@@ -246,7 +246,7 @@ class CheckIns(APIView):
 
     class CheckInsInput(serializers.Serializer[Any]):
         code = serializers.CharField(max_length=40)
-        gate = serializers.CharField(max_length=50, required=False, default="")
+        gate = serializers.CharField(max_length=50, required=False, default="", allow_blank=True)
 
     @extend_schema(request=CheckInsInput, responses=TicketSerializer)
     def post(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ class PlaceSerializer(serializers.Serializer[places.Place]):
     room = serializers.SlugField(source="token.room.slug")
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
     status = serializers.ChoiceField(choices=QueueToken.Status.choices)
-    is_admitted = serializers.BooleanField(source="token.is_admitted")
+    is_admitted = serializers.BooleanField()
     position = serializers.IntegerField(source="token.position", help_text="my number in this room")
     ahead = serializers.IntegerField(help_text="people still waiting before me")
     estimated_wait_seconds = serializers.IntegerField()

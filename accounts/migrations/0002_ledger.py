@@ -1,5 +1,5 @@
 """The ledger's promises that need a trigger: lines are never changed or deleted, each continues
-the one before, and the balance equals the last. Checked by the database for every writer, at commit."""
+the one before, and (checked at commit) the balance equals the last."""
 
 from django.db import migrations
 

@@ -5,10 +5,15 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
-from concerts.models import Seat
+from django.db.models import F
+from django.db.models.functions import Abs
+
+from concerts.models import Seat, SeatQuerySet
 
 ANOTHER_SECTION = 1000
 ANOTHER_ROW = 3
+# Free seats looked at, the closest by number.
+LOOK_AT = 400
 
 
 def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int]:
@@ -19,11 +24,20 @@ def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int
     seats = Seat.objects.filter(schedule=schedule_id).only("number", "section", "row", "grade")
     wanted = list(seats.filter(number__in=list(numbers)).order_by("grade", "number"))
     grades = {seat.grade for seat in wanted}
-    free = list(seats.free().filter(grade__in=grades).order_by("number"))
+    free = _free_around(seats, wanted, grades)
     suggested: list[int] = []
     for grade, group in groupby(wanted, key=attrgetter("grade")):
         suggested += nearest([seat for seat in free if seat.grade == grade], list(group))
     return sorted(suggested)
+
+
+def _free_around(seats: SeatQuerySet, wanted: list[Seat], grades: set[str]) -> list[Seat]:
+    """The free seats closest by number: this is asked most in a rush, and a hall may be large."""
+    if not wanted:
+        return []
+    middle = wanted[len(wanted) // 2].number
+    close = seats.free().filter(grade__in=grades).order_by(Abs(F("number") - middle))
+    return sorted(close[:LOOK_AT], key=attrgetter("number"))
 
 
 def nearest(free: Sequence[Seat], wanted: Sequence[Seat]) -> list[int]:

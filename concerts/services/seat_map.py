@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import (
-    Q,
-    QuerySet,
-)
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from concerts.models import (
-    ConcertSchedule,
-    Seat,
-)
+from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.programme import get_schedule
 from queueing.services.gate import require_admission
 
@@ -93,5 +87,6 @@ def _current_cursor() -> Cursor:
 
 def _changed_since(schedule: ConcertSchedule, since: Cursor) -> QuerySet[Seat]:
     """Seats with a change that was not committed yet then, or whose rest has ended since."""
+    changed = SeatStatusHistory.objects.filter(xid__gte=since.transaction)
     rested = Q(available_from__gte=dt.datetime.fromtimestamp(since.at / 1000, dt.UTC))
-    return schedule.seats.filter(rested | Q(history__xid__gte=since.transaction))
+    return schedule.seats.filter(rested | Q(pk__in=changed.values("seat")))

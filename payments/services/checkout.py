@@ -139,7 +139,8 @@ def _lock_basket(user: User, rooms: Sequence[int], reservation_ids: Sequence[uui
 
 
 def _require_payable(basket: Basket) -> None:
-    for reservation in basket.reservations:
+    # What is paid already comes first: then nothing has failed, and nothing is recorded.
+    for reservation in sorted(basket.reservations, key=lambda each: each.confirmed_at is None):
         reservation.require_payable(basket.now)
     _require_inside(basket)
     if basket.balance.amount < basket.total:
@@ -155,7 +156,7 @@ def _require_inside(basket: Basket) -> list[QueueToken]:
 
 
 def _buy(basket: Basket) -> Receipt:
-    payments = _write_payments(basket, status=Payment.Status.SUCCESS)
+    payments = _write_payments(basket, basket.reservations, status=Payment.Status.SUCCESS)
     _confirm(basket)
     tickets = Ticket.objects.bulk_create(
         _new_ticket(basket, reservation) for reservation in basket.reservations
@@ -164,7 +165,13 @@ def _buy(basket: Basket) -> Receipt:
     return Receipt(payments=payments, tickets=tickets, balance=basket.balance.amount)
 
 
-def _write_payments(basket: Basket, *, status: Payment.Status, reason: str = "") -> list[Payment]:
+def _write_payments(
+    basket: Basket,
+    reservations: Sequence[Reservation],
+    *,
+    status: Payment.Status,
+    reason: str = "",
+) -> list[Payment]:
     payments = Payment.objects.bulk_create(
         Payment(
             user=basket.user,
@@ -174,7 +181,7 @@ def _write_payments(basket: Basket, *, status: Payment.Status, reason: str = "")
             reason=reason,
             paid_at=basket.now,
         )
-        for reservation in basket.reservations
+        for reservation in reservations
     )
     movements = [
         Movement(
@@ -236,4 +243,9 @@ def _leave_room(basket: Basket) -> None:
 
 
 def _record_failure(basket: Basket, *, reason: str) -> None:
-    _write_payments(basket, status=Payment.Status.FAILED, reason=reason)
+    """Once for each reservation and reason, however often it is tried again."""
+    known = Payment.objects.filter(reservation__in=basket.reservations, reason=reason)
+    recorded = set(known.values_list("reservation_id", flat=True))
+    fresh = [each for each in basket.reservations if each.pk not in recorded]
+    if fresh:
+        _write_payments(basket, fresh, status=Payment.Status.FAILED, reason=reason)

@@ -15,7 +15,11 @@ def check_in(*, code: str, by: User, gate: str = "") -> Ticket:
     """
     with transaction.atomic(durable=True):
         tickets = Ticket.objects.select_for_update(of=("self",), no_key=True)
-        ticket = tickets.select_related("seat__schedule__concert", "user").filter(code=code).first()
+        ticket = (
+            tickets.select_related("seat", "reservation__schedule__concert")
+            .filter(code=code)
+            .first()
+        )
         if ticket is None:
             raise NotFound
         ticket.require_issued()

@@ -20,7 +20,7 @@ from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seating import lock_seats
 from payments.errors import AlreadyPaid, DuplicateSeats, PurchaseLimitExceeded
-from payments.models import Reservation
+from payments.models import Reservation, ReservationQuerySet
 from queueing.services.gate import extend_stay, lock_admission, require_still_inside
 
 SWEEP_BATCH = 500
@@ -40,12 +40,12 @@ def hold_seats(
     schedule = get_schedule(schedule_id)
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
-    if len(numbers) > schedule.purchase_limit:
-        raise PurchaseLimitExceeded(limit=schedule.purchase_limit)
     try:
         return _hold(user, schedule, numbers, token)
     except SeatTaken as taken:
-        # After the transaction: whoever looks for other seats should hold no locks.
+        # After the transaction, which undid it: the hold that stood in the way may be overdue.
+        _release(Reservation.objects.filter(schedule=schedule, seat__number__in=numbers))
+        # And whoever looks for other seats should hold no locks.
         taken.extra["nearest"] = suggest_seats(schedule_id=schedule.pk, numbers=numbers)
         raise
 
@@ -59,6 +59,8 @@ def _hold(
         standing = _standing_of(user, schedule)
         now = standing.now
         require_still_inside(admission, now)
+        # As they are now: an operator may have moved the sale while we waited for the locks.
+        schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit = standing.rules
         schedule.require_on_sale(now)
         standing.require_no_hoarding()
         expire_overdue(seats, now=now)
@@ -99,6 +101,13 @@ class Standing:
     first_hold_ends: dt.datetime | None
     given_up: int
     first_given_up: dt.datetime | None
+    reserve_from: dt.datetime
+    reserve_until: dt.datetime
+    purchase_limit: int
+
+    @property
+    def rules(self) -> tuple[dt.datetime, dt.datetime, int]:
+        return self.reserve_from, self.reserve_until, self.purchase_limit
 
     @property
     def has_overdue(self) -> bool:
@@ -138,9 +147,12 @@ def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
             SELECT clock_timestamp(),
                    coalesce(array_agg(slot) FILTER (WHERE live), '{}'),
                    min(expires_at) FILTER (WHERE live AND status = 'HOLD'),
-                   count(*) FILTER (WHERE given_up),
-                   min(created_at) FILTER (WHERE given_up)
-            FROM mine
+                   count(slot) FILTER (WHERE given_up),
+                   min(mine.created_at) FILTER (WHERE given_up),
+                   schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit
+            FROM concerts_concertschedule AS schedule LEFT JOIN mine ON true
+            WHERE schedule.id = %(schedule)s
+            GROUP BY schedule.id
             """,
             {"user": user.pk, "schedule": schedule.pk, "window": HOARDING_WINDOW.total_seconds()},
         )
@@ -177,17 +189,17 @@ def release_expired_holds(*, user: User | None = None) -> int:
     Safe to run twice at once, and to be killed: each batch is one transaction, and a seat that
     somebody else has locked is left to them.
     """
+    holds = Reservation.objects.all() if user is None else Reservation.objects.filter(user=user)
     released = 0
-    while batch := _release_batch(user):
+    while batch := _release(holds):
         released += batch
     return released
 
 
-def _release_batch(user: User | None) -> int:
+def _release(holds: ReservationQuerySet) -> int:
+    """One batch of those among these that are overdue."""
     now = database_now()
-    overdue = Reservation.objects.overdue(now)
-    if user is not None:
-        overdue = overdue.filter(user=user)
+    overdue = holds.overdue(now)
     if not overdue.exists():
         return 0
     with transaction.atomic(durable=True):

@@ -1,13 +1,19 @@
 """The tick: end what is over, let in the next, exactly up to capacity and pace."""
 
 import datetime as dt
+import logging
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from concertbook.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.endings import BATCH, end_tokens
+
+logger = logging.getLogger(__name__)
+
+# Let in by one tick; a statement takes no more than 65,535 keys.
+MOST_AT_ONCE = 20_000
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
@@ -17,7 +23,16 @@ def admit_waiting() -> int:
     """One tick of every room that is open or has people; returns how many were let in."""
     people = QueueToken.objects.live().filter(room=OuterRef("pk"))
     rooms = WaitingRoom.objects.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(people))
-    return sum(admit(room_id=room_id) for room_id in rooms.values_list("pk", flat=True))
+    return sum(_admit_or_log(room_id) for room_id in list(rooms.values_list("pk", flat=True)))
+
+
+def _admit_or_log(room_id: int) -> int:
+    """One room's trouble is not the other rooms': it is tried again at the next tick."""
+    try:
+        return admit(room_id=room_id)
+    except OperationalError:
+        logger.exception("No tick for room %s", room_id)
+        return 0
 
 
 def admit(*, room_id: int) -> int:
@@ -62,14 +77,14 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
     # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
     end_tokens(
-        list(tokens.active().filter(expires_at__lte=now)),
+        list(tokens.active().filter(expires_at__lte=now)[:BATCH]),
         outcome=Outcome.TIMED_OUT,
         now=now,
     )
     if room.state == WaitingRoom.State.OPEN:
         silent_since = now - dt.timedelta(seconds=room.idle_seconds)
         end_tokens(
-            list(tokens.waiting().filter(last_request_at__lt=silent_since)),
+            list(tokens.waiting().filter(last_request_at__lt=silent_since)[:BATCH]),
             outcome=Outcome.IDLE,
             now=now,
         )
@@ -93,7 +108,9 @@ def admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
 def _let_in(room: WaitingRoom, places: int, settled: int) -> int:
     line = QueueToken.objects.waiting().filter(room=room, position__lte=settled)
     # Waits for whoever is just leaving rather than skip a locked row: skipping is overtaking.
-    first = list(line.select_for_update(no_key=True).order_by("position")[:places])
+    first = list(
+        line.select_for_update(no_key=True).order_by("position")[: min(places, MOST_AT_ONCE)]
+    )
     # After the count of places: whoever left one of them left it before this moment.
     now = database_now()
     return QueueToken.objects.filter(pk__in=[token.pk for token in first]).update(

@@ -32,6 +32,10 @@ class Place:
     poll_after_seconds: int
     room_state: str
 
+    @property
+    def is_admitted(self) -> bool:
+        return self.status == Status.ACTIVE
+
 
 def join(*, user: User, slug: str) -> tuple[Place, bool]:
     """Join the room's line, or find the place already held; the flag tells which (True: new).
@@ -45,7 +49,10 @@ def join(*, user: User, slug: str) -> tuple[Place, bool]:
         raise WaitingRoomClosed
     _end_if_over(user=user, room=room)
     joined = _take_number(user=user, room=room)
-    token = QueueToken.objects.live().get(user=user, room=room)
+    token = QueueToken.objects.live().filter(user=user, room=room).first()
+    if token is None:
+        # Ended again the moment it was there: the room was closed, or left in another window.
+        raise WaitingRoomClosed
     if joined and _count_ahead(token) == 0:
         admit(room_id=room.pk)
     return get_position(user=user, token=token.pk), joined

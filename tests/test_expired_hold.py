@@ -1,0 +1,66 @@
+"""An overdue hold stands in nobody's way, also when beat is dead, and is refused with a record."""
+
+import pytest
+
+from accounts.models import BalanceHistory
+from concerts.errors import SeatTaken
+from concerts.models import Seat
+from payments.errors import AlreadyPaid, HoldExpired
+from payments.models import Payment, Reservation
+from payments.services.checkout import pay
+from payments.services.holds import hold_seats
+from tests.factories import ScheduleFactory, UserFactory, admitted, held, overdue
+
+pytestmark = pytest.mark.django_db
+
+
+def test_without_a_rest_the_next_buyer_takes_an_overdue_seat_at_once():
+    schedule = ScheduleFactory(rest_seconds=0)
+    overdue(*held(UserFactory(), schedule, 1))
+    held(UserFactory(), schedule, 1)
+    assert set(Reservation.objects.values_list("status", flat=True)) == {"EXPIRED", "HOLD"}
+
+
+def test_with_a_rest_the_first_to_ask_for_an_overdue_seat_sends_it_to_rest():
+    schedule = ScheduleFactory(rest_seconds=30)
+    overdue(*held(UserFactory(), schedule, 1))
+    buyer = UserFactory()
+    admitted(buyer, schedule)
+
+    with pytest.raises(SeatTaken):
+        hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[1])
+
+    seat = Seat.objects.get(schedule=schedule, number=1)
+    assert seat.status == "AVAILABLE"
+    first_rest = seat.available_from
+    with pytest.raises(SeatTaken):
+        hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[1])
+    assert Seat.objects.get(pk=seat.pk).available_from == first_rest
+
+
+def test_paying_too_late_is_recorded_once_with_its_reason():
+    user = UserFactory(won=50_000)
+    (reservation,) = held(user, ScheduleFactory(price=10_000))
+    overdue(reservation)
+
+    for _ in range(3):
+        with pytest.raises(HoldExpired):
+            pay(user=user, reservation_ids=[reservation.pk])
+
+    payment = Payment.objects.get()
+    assert (payment.status, payment.reason) == ("FAILED", "hold_expired")
+    line = BalanceHistory.objects.get(source=payment.pk)
+    assert (line.status, line.reason, line.balance_after) == ("FAILED", "hold_expired", 50_000)
+
+
+def test_a_basket_with_something_paid_records_no_failure():
+    user = UserFactory(won=50_000)
+    schedule = ScheduleFactory(price=10_000)
+    paid, late = held(user, schedule, 1, 2)
+    pay(user=user, reservation_ids=[paid.pk])
+    overdue(late)
+
+    with pytest.raises(AlreadyPaid):
+        pay(user=user, reservation_ids=[paid.pk, late.pk])
+
+    assert not Payment.objects.filter(status="FAILED").exists()
