@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from accounts import app_tokens, services
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.idempotency import AnsweredBefore, Once
-from accounts.models import Balance, BalanceHistory, User
+from accounts.models import BalanceHistory, User
 from concertbook.errors import TooManyRequests
 from concertbook.pagination import NewestFirst
 
@@ -118,8 +118,7 @@ class MyBalance(APIView):
 
     @extend_schema(responses=MyBalanceOutput)
     def get(self, request: Request) -> Response:
-        balance = Balance.objects.filter(user=request.user.pk).first()
-        return Response({"amount": balance.amount if balance else 0})
+        return Response({"amount": services.balance_amount(user=current_user(request))})
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -190,7 +189,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
     serializer_class = BalanceHistorySerializer
 
     class pagination_class(NewestFirst):  # noqa: N801
-        ordering = ("-created_at", "-id")
+        ordering = ("-seq",)
 
     class BalanceHistoryListFilter(serializers.Serializer[Any]):
         type = serializers.ChoiceField(choices=BalanceHistory.Type.choices, required=False)
@@ -204,9 +203,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
             return BalanceHistory.objects.none()
         wanted = self.BalanceHistoryListFilter(data=self.request.query_params)
         wanted.is_valid(raise_exception=True)
-        return BalanceHistory.objects.filter(
-            balance__user=self.request.user.pk, **wanted.validated_data
-        )
+        return services.balance_history(user=current_user(self.request), **wanted.validated_data)
 
 
 def valid_input(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class ConcertSchedule(models.Model):
     price = models.BigIntegerField(
         _("price"), validators=[MinValueValidator(1)], help_text=_("won; each seat may differ")
     )
-    seat_quantity = models.PositiveIntegerField(_("seats"), default=0, editable=False)
+    seat_quantity = models.PositiveIntegerField(_("number of seats"), default=0, editable=False)
     purchase_limit = models.PositiveSmallIntegerField(
         _("purchase limit"),
         default=4,

@@ -38,7 +38,7 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]
 class WaitingRoomAdmin(Admin):
     form = RoomForm
     fieldsets = (
-        (None, {"fields": ("title", "slug", "state", "opens_at", "shuffle")}),
+        (None, {"fields": ("title", "slug", "state", "opens_at")}),
         (
             _("Pace"),
             {"fields": (("capacity", "admit_per_minute"), ("active_seconds", "idle_seconds"))},

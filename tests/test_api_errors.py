@@ -182,3 +182,8 @@ def test_a_bug_of_ours_tells_nothing_about_itself(client):
         answer = client.get("/api/v1/concerts/")
     assert_problem(answer, 500, "internal_error")
     assert b"secret" not in answer.content
+
+
+@pytest.mark.parametrize("path", ["/api/v1/payments", "/api/v1/concerts"])
+def test_an_address_without_its_slash_is_not_found_rather_than_lost_in_a_redirect(client, path):
+    assert_problem(client.post(path, {}, content_type="application/json"), 404, "not_found")

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('price', models.BigIntegerField(help_text='won; each seat may differ', validators=[django.core.validators.MinValueValidator(1)], verbose_name='price')),
-                ('seat_quantity', models.PositiveIntegerField(default=0, editable=False, verbose_name='seats')),
+                ('seat_quantity', models.PositiveIntegerField(default=0, editable=False, verbose_name='number of seats')),
                 ('purchase_limit', models.PositiveSmallIntegerField(default=4, help_text='Seats one person may hold and own at once.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='purchase limit')),
                 ('rest_seconds', models.PositiveSmallIntegerField(default=30, help_text='Seats of expired holds and cancelled tickets are offered again after a random time of up to this many seconds.', verbose_name='rest of a seat that comes back')),
                 ('reserve_from', models.DateTimeField(verbose_name='sale opens')),

@@ -67,7 +67,8 @@ def get_concert(concert_id: uuid.UUID) -> Concert:
 
 
 def find_schedules(concert: Concert) -> ConcertScheduleQuerySet:
-    return concert.schedules.with_seats_available()
+    # Grouping for the count drops the model's own order.
+    return concert.schedules.with_seats_available().order_by("start_at", "pk")
 
 
 def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
