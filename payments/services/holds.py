@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -70,24 +71,7 @@ def _hold(
             standing = _standing_of(user, schedule)
         slots = standing.free_slots(len(seats), limit=schedule.purchase_limit)
         until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
-        for seat in seats:
-            seat.hold(user=user, until=until, now=now)
-        save_status(
-            seats, from_status=Seat.Status.AVAILABLE, changed_by=user, reason="held", now=now
-        )
-        seats.sort(key=lambda seat: seat.number)
-        reservations = Reservation.objects.bulk_create(
-            Reservation(
-                user=user,
-                seat=seat,
-                schedule=schedule,
-                slot=slot,
-                price=seat.price,
-                created_at=now,
-                expires_at=until,
-            )
-            for seat, slot in zip(seats, slots, strict=True)
-        )
+        reservations = _write_holds(user, schedule, seats, slots, now=now, until=until)
         extend_stay(admission, until=until)
     return reservations
 
@@ -157,6 +141,33 @@ def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
             {"user": user.pk, "schedule": schedule.pk, "window": HOARDING_WINDOW.total_seconds()},
         )
         return Standing(*cursor.fetchone())
+
+
+def _write_holds(
+    user: User,
+    schedule: ConcertSchedule,
+    seats: list[Seat],
+    slots: Sequence[int],
+    *,
+    now: dt.datetime,
+    until: dt.datetime,
+) -> list[Reservation]:
+    """The seats, all or none: raises SeatTaken before the first is written."""
+    for seat in seats:
+        seat.hold(user=user, until=until, now=now)
+    save_status(seats, from_status=Seat.Status.AVAILABLE, changed_by=user, reason="held", now=now)
+    return Reservation.objects.bulk_create(
+        Reservation(
+            user=user,
+            seat=seat,
+            schedule=schedule,
+            slot=slot,
+            price=seat.price,
+            created_at=now,
+            expires_at=until,
+        )
+        for seat, slot in zip(sorted(seats, key=attrgetter("number")), slots, strict=True)
+    )
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:

@@ -42,9 +42,7 @@ def join(*, user: User, slug: str) -> tuple[Place, bool]:
 
     Raises NotFound for an unknown room and WaitingRoomClosed. A room with room lets in at once.
     """
-    room = WaitingRoom.objects.filter(slug=slug).first()
-    if room is None:
-        raise NotFound
+    room = get_room(slug)
     if room.state == WaitingRoom.State.CLOSED:
         raise WaitingRoomClosed
     _end_if_over(user=user, room=room)
