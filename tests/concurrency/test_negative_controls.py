@@ -252,7 +252,8 @@ CONTROLS = [
     ),
     Control(
         one_person_holds_past_the_limit,
-        '"payments_reservation"."slot"',
+        # Where the slots are read, with the clock: one statement written by hand, without quotes.
+        "FROM payments_reservation",
         (
             locks(QueueToken, refusal="PurchaseLimitExceeded"),
             promise("payments_reservation_one_live_per_slot"),
