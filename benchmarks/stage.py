@@ -72,7 +72,7 @@ class Stage:
         charge = Charge.objects.create(user=user, amount=MONEY)
         settle_charge(charge_id=charge.pk, answer=GatewayAnswer(approved=True))
         place, _joined = join(user=user, slug=self.room.slug)
-        return Buyer(user, issue_tokens(user).access, place.token.pk)
+        return Buyer(user, issue_tokens(user).access, place.token)
 
     def holds(self, numbers: Sequence[int], *, seats_each: int) -> list[bytes]:
         """Requests that hold these seats, ``seats_each`` at a time, buyer after buyer."""
@@ -125,4 +125,4 @@ class Stage:
 
     def _join(self, user: User) -> uuid.UUID:
         place, _joined = join(user=user, slug=self.room.slug)
-        return place.token.pk
+        return place.token

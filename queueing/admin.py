@@ -15,13 +15,14 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import rooms
 
 STATE_COLORS = {
     "SCHEDULED": "info",
     "OPEN": "success",
     "PAUSED": "warning",
+    "DRAINING": "warning",
     "CLOSED": "danger",
 }
 
@@ -172,6 +173,15 @@ class QueueTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "room")
     search_fields = ("user__email", "user__name", "room__title", "^token")
     date_hierarchy = "issued_at"
+
+
+@admin.register(Draw)
+class DrawAdmin(ReadOnlyAdmin):
+    # Not the seed: before the draw it is nobody's, afterwards it is on the public page.
+    fields = ("room", "commitment", "committed_at", "drawn_at", "participants", "participants_hash")
+    list_display = ("room", "committed_at", "drawn_at", "participants")
+    list_select_related = ("room",)
+    search_fields = ("room__title",)
 
 
 ENDING_COLORS = {"PAID": "success", "TIMED_OUT": "warning", "CLOSED": "danger"}

@@ -18,19 +18,22 @@ QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
 
 
 class PlaceSerializer(serializers.Serializer[places.Place]):
-    token = serializers.UUIDField(source="token.pk")
-    room = serializers.SlugField(source="token.room.slug")
+    token = serializers.UUIDField()
+    room = serializers.SlugField()
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
     status = serializers.ChoiceField(choices=QueueToken.Status.choices)
     is_admitted = serializers.BooleanField()
-    position = serializers.IntegerField(source="token.position", help_text="my number in this room")
+    position = serializers.IntegerField(help_text="my number in this room")
     ahead = serializers.IntegerField(help_text="people still waiting before me")
     estimated_wait_seconds = serializers.IntegerField()
+    estimated_wait_from_seconds = serializers.IntegerField(help_text="if all goes fast")
+    estimated_wait_until_seconds = serializers.IntegerField(help_text="if all goes slowly")
+    seats_left = serializers.IntegerField(
+        allow_null=True, help_text="seats still free behind this room, null when not known"
+    )
     poll_after_seconds = serializers.IntegerField()
-    issued_at = serializers.DateTimeField(source="token.issued_at")
-    available_at = serializers.DateTimeField(source="token.available_at", allow_null=True)
     expires_at = serializers.DateTimeField(
-        source="token.expires_at", allow_null=True, help_text="when my time inside ends"
+        allow_null=True, help_text="when my time inside ends, or ended"
     )
 
 

@@ -18,6 +18,7 @@ class WaitingRoom(models.Model):
         SCHEDULED = "SCHEDULED", _("Scheduled")
         OPEN = "OPEN", _("Open")
         PAUSED = "PAUSED", _("Paused")
+        DRAINING = "DRAINING", _("Draining")
         CLOSED = "CLOSED", _("Closed")
 
     # Short on purpose: it is part of every token (see new_token).
@@ -111,8 +112,9 @@ class QueueToken(models.Model):
     """One person's place in one room's line.
 
     ``position`` only ever grows within a room and is drawn from the room's own sequence, so it
-    tells who was first but has gaps. ``expires_at`` is the end of the stay once admitted, and
-    the moment it really ended once EXPIRED.
+    tells who was first but has gaps. Lots drawn at the opening permute the positions of those
+    who took part; ``drawn_from`` is what theirs was before. ``expires_at`` is the end of the
+    stay once admitted, and the moment it really ended once EXPIRED.
     """
 
     class Status(models.TextChoices):
@@ -135,6 +137,7 @@ class QueueToken(models.Model):
         verbose_name=_("waiting room"),
     )
     position = models.BigIntegerField(_("position"))
+    drawn_from = models.BigIntegerField(_("position before the draw"), null=True, blank=True)
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
     issued_at = models.DateTimeField(_("issued"))
     available_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
@@ -149,8 +152,11 @@ class QueueToken(models.Model):
         # By the column, not the room: following the key would join the room, and a lock lock it.
         ordering = ["room_id", "position"]
         constraints = [
+            # Judged when a statement ends: a draw permutes the positions of a whole line in one.
             models.UniqueConstraint(
-                fields=["room", "position"], name="queueing_queuetoken_position_unique"
+                fields=["room", "position"],
+                deferrable=models.Deferrable.IMMEDIATE,
+                name="queueing_queuetoken_position_unique",
             ),
             models.UniqueConstraint(
                 fields=["user", "room"],
@@ -193,6 +199,47 @@ class QueueToken(models.Model):
     def admits(self, now: dt.datetime) -> bool:
         """Whether the door is open for this token at ``now`` (the database's clock)."""
         return self.is_admitted and self.expires_at is not None and now < self.expires_at
+
+
+class Draw(models.Model):
+    """The lots of one room that shuffles: what was promised before, what came of it.
+
+    ``commitment`` is the SHA-256 of ``seed`` and is published from the start; the seed stays
+    secret until ``drawn_at``. ``participants_hash`` is the SHA-256 of the tokens of all who took
+    part, as 16 bytes each, sorted and joined.
+    """
+
+    room = models.OneToOneField(
+        WaitingRoom,
+        models.CASCADE,
+        primary_key=True,
+        related_name="draw",
+        verbose_name=_("waiting room"),
+    )
+    seed = models.BinaryField(_("seed"))
+    commitment = models.CharField(_("commitment"), max_length=64)
+    committed_at = models.DateTimeField(_("committed"), db_default=models.functions.Now())
+    drawn_at = models.DateTimeField(_("drawn"), null=True, blank=True)
+    participants = models.PositiveIntegerField(_("participants"), null=True, blank=True)
+    participants_hash = models.CharField(
+        _("hash of the participants"), max_length=64, blank=True, default=""
+    )
+
+    class Meta:
+        verbose_name = _("draw")
+        verbose_name_plural = _("draws")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(drawn_at=None, participants=None, participants_hash="")
+                | (
+                    Q(drawn_at__isnull=False, participants__isnull=False) & ~Q(participants_hash="")
+                ),
+                name="queueing_draw_is_whole",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.room)
 
 
 class QueueEntryHistory(models.Model):

@@ -39,7 +39,7 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
 def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that asks for itself again and again."""
     found = places.get_position(user=request.user, token=token)
-    context = {"room": found.token.room, "place": found, "next": next_page(request)}
+    context = {"room": places.get_room(found.room), "place": found, "next": next_page(request)}
     return render(request, "queueing/place.html", context)
 
 

@@ -99,7 +99,7 @@ def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
     """The user's token for the schedule's room, let in."""
     room = schedule.concert.waiting_room
     place, _joined = places.join(user=user, slug=room.slug)
-    token = QueueToken.objects.get(pk=place.token.pk)
+    token = QueueToken.objects.get(pk=place.token)
     assert token.is_admitted, "the room is full or not open"
     return token
 

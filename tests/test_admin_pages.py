@@ -1,5 +1,7 @@
 """The admin as a whole: every page answers, who may come in, and what nobody may change."""
 
+import hashlib
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -12,7 +14,7 @@ from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, Use
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +24,7 @@ READ_ONLY = [
     BalanceHistory,
     Charge,
     IdempotencyKey,
+    Draw,
     QueueEntryHistory,
     QueueToken,
     SeatStatusHistory,
@@ -57,6 +60,9 @@ def play_a_sale():
     cancel_ticket(user=buyer, ticket_id=receipt.tickets[0].pk)
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
+    seed = bytes(32)
+    commitment = hashlib.sha256(seed).hexdigest()
+    Draw.objects.create(room=schedule.concert.waiting_room, seed=seed, commitment=commitment)
 
 
 def page(model, action, *args):

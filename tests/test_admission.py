@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def join(room, user=None):
     place, _joined = places.join(user=user or UserFactory(), slug=room.slug)
-    return QueueToken.objects.get(pk=place.token.pk)
+    return QueueToken.objects.get(pk=place.token)
 
 
 def statuses(room):

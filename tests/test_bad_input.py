@@ -239,7 +239,7 @@ def not_mine(user, schedule):
 
 
 def of_another_room(user, schedule):
-    return join(user=user, slug=WaitingRoomFactory().slug)[0].token.pk
+    return join(user=user, slug=WaitingRoomFactory().slug)[0].token
 
 
 def expired(user, schedule):
@@ -252,7 +252,7 @@ def still_waiting(user, schedule):
     room = schedule.concert.waiting_room
     room.state = "PAUSED"
     room.save()
-    return join(user=user, slug=room.slug)[0].token.pk
+    return join(user=user, slug=room.slug)[0].token
 
 
 def forged(user, schedule):

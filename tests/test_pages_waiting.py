@@ -63,7 +63,7 @@ def test_the_part_that_refreshes_asks_again_until_it_is_my_turn(client, full_roo
     me = UserFactory()
     client.force_login(me)
     place, _joined = places.join(user=me, slug=full_room.slug)
-    address = f"/places/{place.token.pk}/?next=/checkout/"
+    address = f"/places/{place.token}/?next=/checkout/"
 
     waiting = client.get(address, headers={"HX-Request": "true"}).content.decode()
     WaitingRoom.objects.update(capacity=2)
@@ -81,9 +81,9 @@ def test_somebody_elses_place_is_not_found(client, full_room):
     place, _joined = places.join(user=UserFactory(), slug=full_room.slug)
     client.force_login(UserFactory())
 
-    assert client.get(f"/places/{place.token.pk}/").status_code == 404
-    client.post(f"/places/{place.token.pk}/leave/")
-    assert QueueToken.objects.get(pk=place.token.pk).status == "WAITING"
+    assert client.get(f"/places/{place.token}/").status_code == 404
+    client.post(f"/places/{place.token}/leave/")
+    assert QueueToken.objects.get(pk=place.token).status == "WAITING"
 
 
 def test_leaving_gives_the_place_up(client, full_room):
@@ -91,9 +91,9 @@ def test_leaving_gives_the_place_up(client, full_room):
     client.force_login(me)
     place, _joined = places.join(user=me, slug=full_room.slug)
 
-    client.post(f"/places/{place.token.pk}/leave/")
+    client.post(f"/places/{place.token}/leave/")
 
-    assert QueueToken.objects.get(pk=place.token.pk).status == "EXPIRED"
+    assert QueueToken.objects.get(pk=place.token).status == "EXPIRED"
     assert client.get(f"/rooms/{full_room.slug}/").context["place"] is None
 
 

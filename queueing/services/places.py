@@ -23,14 +23,23 @@ REQUEST_RESOLUTION = dt.timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody stands: what a poll answers. Waits are in seconds."""
+    """Where somebody stands: what a poll answers. Waits are in seconds, a range and its middle.
 
-    token: QueueToken
+    ``seats_left`` is None where nobody has told the line what is left to be had.
+    """
+
+    token: uuid.UUID
+    room: str
+    room_state: str
     status: str
+    position: int
     ahead: int
     estimated_wait_seconds: int
+    estimated_wait_from_seconds: int
+    estimated_wait_until_seconds: int
+    seats_left: int | None
     poll_after_seconds: int
-    room_state: str
+    expires_at: dt.datetime | None
 
     @property
     def is_admitted(self) -> bool:
@@ -113,13 +122,20 @@ def get_position(*, user: User, token: uuid.UUID) -> Place:
     if status == Status.ACTIVE and not found.admits(now):
         status = Status.EXPIRED
     ahead = _count_ahead(found) if status == Status.WAITING else 0
+    wait = _estimate_wait(found, ahead, now)
     return Place(
-        token=found,
-        status=status,
-        ahead=ahead,
-        estimated_wait_seconds=_estimate_wait(found, ahead, now),
-        poll_after_seconds=poll_after_seconds(ahead),
+        token=found.pk,
+        room=found.room.slug,
         room_state=found.room.state,
+        status=status,
+        position=found.position,
+        ahead=ahead,
+        estimated_wait_seconds=wait,
+        estimated_wait_from_seconds=wait,
+        estimated_wait_until_seconds=wait,
+        seats_left=None,
+        poll_after_seconds=poll_after_seconds(ahead),
+        expires_at=found.expires_at,
     )
 
 

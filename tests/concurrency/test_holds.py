@@ -155,7 +155,7 @@ def test_leaving_the_line_and_admission_do_not_deadlock():
     for _round in range(15):
         token = _waiting(second, room)
         results = race(
-            lambda token=token: leave(user=second, token=token.pk),
+            lambda token=token: leave(user=second, token=token),
             lambda: admit(room_id=room.pk),
         )
         assert not [result for result in results if isinstance(result, Exception)], results

@@ -84,7 +84,7 @@ def test_one_person_joining_many_times_at_once_gets_one_place():
 
     results = race(*[joining(user, room)] * 8)
 
-    assert len({place.token.pk for place, _joined in results}) == 1
+    assert len({place.token for place, _joined in results}) == 1
     assert [joined for _place, joined in results].count(True) == 1
     assert QueueToken.objects.count() == 1
 
@@ -102,7 +102,7 @@ def test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken():
             until(somebody_waits_for_a_lock)
             assert not inside(room)
             before_commit.open()
-            assert later.result()[0].token.position > earlier.result()[0].token.position
+            assert later.result()[0].position > earlier.result()[0].position
 
     assert inside(room) == [early.pk]
 
@@ -112,7 +112,7 @@ def test_leaving_twice_at_once_is_leaving_once():
     user = UserFactory()
     token = join(user=user, slug=room.slug)[0].token
 
-    assert race(*[lambda: leave(user=user, token=token.pk)] * 4) == [None] * 4
+    assert race(*[lambda: leave(user=user, token=token)] * 4) == [None] * 4
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
