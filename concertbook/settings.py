@@ -147,6 +147,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 1.0},
     },
+    "build missing lines": {
+        "task": "queueing.tasks.build_missing_lines",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
+    "tell rooms how many seats are left": {
+        "task": "concerts.tasks.tell_rooms_seats_left",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "write back requests": {
+        "task": "queueing.tasks.write_back_requests",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
+    },
     "release expired holds": {
         "task": "payments.tasks.release_expired_holds",
         "schedule": 2.0,
@@ -240,6 +255,11 @@ HOLD_SECONDS = 300
 PAYMENT_SECONDS = 120
 # Holds that one person may let go or let run out within an hour.
 GIVEN_UP_PER_HOUR = 30
+# Within ten seconds. Thousands of Korean phones share a carrier's address: generous there.
+JOINS_PER_USER = 60
+POLLS_PER_USER = 100
+JOINS_PER_ADDRESS = env.int("JOINS_PER_ADDRESS", 20_000)
+POLLS_PER_ADDRESS = env.int("POLLS_PER_ADDRESS", 30_000)
 CHARGE_MAX_WON = 10_000_000
 PAYMENT_GATEWAY = "accounts.gateway.SandboxGateway"
 

@@ -1,4 +1,4 @@
-"""The entry point that the web server loads."""
+"""The entry point that the web server loads: the fast poll, and Django behind it."""
 
 import os
 
@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from queueing.fast_poll import FastPoll  # noqa: E402 - Django has to be set up first
+
+application = FastPoll(django_application)

@@ -10,14 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
+from concertbook.addresses import client_address
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import places
+from queueing.services import places, polling
 
 QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
 
 
-class PlaceSerializer(serializers.Serializer[places.Place]):
+class PlaceSerializer(serializers.Serializer[polling.Place]):
     token = serializers.UUIDField()
     room = serializers.SlugField()
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
@@ -42,14 +43,18 @@ class Tokens(APIView):
         request=None, responses={201: PlaceSerializer, 200: PlaceSerializer}, operation_id="join"
     )
     def post(self, request: Request, slug: str) -> Response:
-        place, joined = places.join(user=current_user(request), slug=slug)
+        place, joined = places.join(
+            user=current_user(request), slug=slug, address=client_address(request.META)
+        )
         return _answer(place, status.HTTP_201_CREATED if joined else status.HTTP_200_OK)
 
 
 class Token(APIView):
     @extend_schema(responses=PlaceSerializer, operation_id="poll")
     def get(self, request: Request, token: uuid.UUID) -> Response:
-        place = places.get_position(user=current_user(request), token=token)
+        place = polling.get_position(
+            user=current_user(request), token=token, address=client_address(request.META)
+        )
         return _answer(place, status.HTTP_200_OK)
 
     @extend_schema(responses={204: None}, operation_id="leave")
@@ -58,9 +63,29 @@ class Token(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _answer(place: places.Place, code: int) -> Response:
-    headers: dict[str, Any] = {"Retry-After": str(place.poll_after_seconds)}
-    return Response(PlaceSerializer(place).data, status=code, headers=headers)
+def _answer(place: polling.Place, code: int) -> Response:
+    headers = {"Retry-After": str(place.poll_after_seconds), "Cache-Control": "no-store"}
+    return Response(place_answer(place), status=code, headers=headers)
+
+
+def place_answer(place: polling.Place) -> dict[str, Any]:
+    """A place as PlaceSerializer describes it, without its cost: nothing is asked as often."""
+    until = place.expires_at
+    return {
+        "token": str(place.token),
+        "room": place.room,
+        "room_state": place.room_state,
+        "status": place.status,
+        "is_admitted": place.is_admitted,
+        "position": place.position,
+        "ahead": place.ahead,
+        "estimated_wait_seconds": place.estimated_wait_seconds,
+        "estimated_wait_from_seconds": place.estimated_wait_from_seconds,
+        "estimated_wait_until_seconds": place.estimated_wait_until_seconds,
+        "seats_left": place.seats_left,
+        "poll_after_seconds": place.poll_after_seconds,
+        "expires_at": until and until.isoformat().replace("+00:00", "Z"),
+    }
 
 
 def queue_token(request: Request) -> uuid.UUID | None:

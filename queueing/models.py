@@ -97,6 +97,11 @@ def new_token(room_id: int) -> uuid.UUID:
     return uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 8 << 76 | 0x2 << 62)
 
 
+def room_of(token: uuid.UUID) -> int:
+    """The room that a token tells (see new_token)."""
+    return token.int >> 96
+
+
 class QueueTokenQuerySet(models.QuerySet["QueueToken"]):
     def live(self) -> "QueueTokenQuerySet":
         return self.exclude(status=QueueToken.Status.EXPIRED)

@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.passes import give_pass
 from accounts.views import MemberRequest, next_page
+from concertbook.addresses import client_address
 from queueing.models import QueueToken
-from queueing.services import places
+from queueing.services import places, polling
 
 
 @never_cache
@@ -22,13 +24,16 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
     room = places.get_room(slug)
-    place = places.find_place(user=request.user, room=room)
+    place = polling.find_place(user=request.user, room=room, address=client_address(request.META))
     context = {"room": room, "place": place, "next": next_page(request)}
-    return render(request, "queueing/room.html", context)
+    response = render(request, "queueing/room.html", context)
+    if place is not None:
+        give_pass(request, response, path="/api/v1/queue-tokens/")
+    return response
 
 
 def _join(request: MemberRequest, slug: str) -> HttpResponse:
-    place, _joined = places.join(user=request.user, slug=slug)
+    place, _joined = places.join(user=request.user, slug=slug, address=client_address(request.META))
     inside = place.status == QueueToken.Status.ACTIVE
     return redirect((inside and next_page(request)) or request.get_full_path())
 
@@ -38,7 +43,9 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
 @require_safe
 def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that asks for itself again and again."""
-    found = places.get_position(user=request.user, token=token)
+    found = polling.get_position(
+        user=request.user, token=token, address=client_address(request.META)
+    )
     context = {"room": places.get_room(found.room), "place": found, "next": next_page(request)}
     return render(request, "queueing/place.html", context)
 

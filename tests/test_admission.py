@@ -3,10 +3,12 @@
 import datetime as dt
 
 import pytest
+import redis
+from django.conf import settings
 from django.utils import timezone
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import admission, places, rooms
+from queueing.services import admission, index, places, polling, rooms
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought
 
 pytestmark = pytest.mark.django_db
@@ -15,6 +17,14 @@ pytestmark = pytest.mark.django_db
 def join(room, user=None):
     place, _joined = places.join(user=user or UserFactory(), slug=room.slug)
     return QueueToken.objects.get(pk=place.token)
+
+
+def expected_to_ask(token, *, seconds_ago):
+    """As if the poll that was due so long ago had not come."""
+    due = f"line:{token.room_id}:due"
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    now, _micros = client.time()
+    assert client.zadd(due, {token.position: (now - seconds_ago) * 1000}, xx=True, ch=True)
 
 
 def statuses(room):
@@ -30,13 +40,13 @@ def test_a_full_room_lets_wait_and_the_next_is_let_in_when_a_place_is_left(app):
     first = join(room)
     second, third = join(room), join(room)
     assert statuses(room) == ["ACTIVE", "WAITING", "WAITING"]
-    place = places.get_position(user=third.user, token=third.pk)
+    place = polling.get_position(user=third.user, token=third.pk)
     assert (place.ahead, place.status) == (1, "WAITING")
 
     places.leave(user=first.user, token=first.pk)
 
     assert statuses(room) == ["EXPIRED", "ACTIVE", "WAITING"]
-    assert places.get_position(user=second.user, token=second.pk).status == "ACTIVE"
+    assert polling.get_position(user=second.user, token=second.pk).status == "ACTIVE"
 
 
 def test_no_more_than_so_many_are_let_in_within_a_minute():
@@ -63,22 +73,22 @@ def test_whose_time_is_over_makes_place_for_the_next():
     entry = QueueEntryHistory.objects.get()
     assert (entry.token_id, entry.outcome, entry.was_admitted) == (first.pk, "TIMED_OUT", True)
     assert entry.duration_seconds >= 0
-    assert places.get_position(user=second.user, token=second.pk).ahead == 0
+    assert polling.get_position(user=second.user, token=second.pk).ahead == 0
 
 
 def test_whoever_waits_and_does_not_ask_for_long_has_gone():
     room = WaitingRoomFactory(capacity=1, idle_seconds=60)
     join(room)
+    index.build_missing()
     gone, still_here = join(room), join(room)
-    QueueToken.objects.filter(pk=gone.pk).update(
-        last_request_at=timezone.now() - dt.timedelta(minutes=2)
-    )
+    expected_to_ask(gone, seconds_ago=61)
+    expected_to_ask(still_here, seconds_ago=59)
 
     admission.admit_waiting()
 
     assert statuses(room) == ["ACTIVE", "EXPIRED", "WAITING"]
     assert QueueEntryHistory.objects.get().outcome == "IDLE"
-    assert places.get_position(user=still_here.user, token=still_here.pk).ahead == 0
+    assert polling.get_position(user=still_here.user, token=still_here.pk).ahead == 0
 
 
 def test_a_paused_room_keeps_its_order_and_drops_nobody():
@@ -86,7 +96,9 @@ def test_a_paused_room_keeps_its_order_and_drops_nobody():
     for _ in range(3):
         join(room)
     rooms.pause_room(room_id=room.pk)
-    QueueToken.objects.update(last_request_at=timezone.now() - dt.timedelta(minutes=10))
+    index.build_missing()
+    for token in QueueToken.objects.waiting():
+        expected_to_ask(token, seconds_ago=600)
     QueueToken.objects.filter(status="ACTIVE").update(expires_at=timezone.now())
 
     admission.admit_waiting()
@@ -98,7 +110,7 @@ def test_people_may_come_before_a_room_opens_and_are_let_in_when_it_does():
     room = WaitingRoomFactory(state="SCHEDULED", opens_at=timezone.now() + dt.timedelta(hours=1))
     token = join(room)
     assert token.status == "WAITING"
-    assert places.get_position(user=token.user, token=token.pk).estimated_wait_seconds > 3500
+    assert polling.get_position(user=token.user, token=token.pk).estimated_wait_seconds > 3500
 
     WaitingRoom.objects.update(opens_at=timezone.now())
     admission.admit_waiting()

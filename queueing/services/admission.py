@@ -2,28 +2,31 @@
 
 import datetime as dt
 import logging
+import uuid
+from dataclasses import dataclass, field
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
 
 from concertbook.clock import database_now
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.line import Entry
+from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.services import index
 from queueing.services.endings import BATCH, end_tokens
 
 logger = logging.getLogger(__name__)
 
-# Let in by one tick; a statement takes no more than 65,535 keys.
-MOST_AT_ONCE = 20_000
+# Let in by one tick, so that none takes longer than the second until the next.
+MOST_AT_ONCE = 5_000
 
 Outcome = QueueEntryHistory.Outcome
-Status = QueueToken.Status
+# Of a token, all that the index needs.
+COLUMNS = "token", "user_id", "position"
 
 
 def admit_waiting() -> int:
     """One tick of every room that is open or has people; returns how many were let in."""
-    people = QueueToken.objects.live().filter(room=OuterRef("pk"))
-    rooms = WaitingRoom.objects.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(people))
-    return sum(_admit_or_log(room_id) for room_id in list(rooms.values_list("pk", flat=True)))
+    rooms = index.rooms_with_people().values_list("pk", flat=True)
+    return sum(_admit_or_log(room_id) for room_id in list(rooms))
 
 
 def _admit_or_log(room_id: int) -> int:
@@ -35,36 +38,54 @@ def _admit_or_log(room_id: int) -> int:
         return 0
 
 
+@dataclass
+class Tick:
+    """What one tick did to a room, for the index to follow."""
+
+    room: WaitingRoom
+    settled: int
+    now: dt.datetime
+    ended: list[Entry] = field(default_factory=list)
+    admitted: list[Entry] = field(default_factory=list)
+
+
 def admit(*, room_id: int) -> int:
     """Free what is over, then let in the next in line, up to capacity and pace.
 
-    Safe to run twice at once: the second finds the room locked and leaves it to the first.
-    Returns how many were let in.
+    Safe to run twice at once: the second finds the room locked and leaves it to the first. What
+    is committed is followed by the index. Returns how many were let in.
     """
+    mark = index.read_mark(room_id)
+    silent = index.find_silent(room_id) if mark else []
     with transaction.atomic(durable=True):
-        rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
-        room = rooms.filter(pk=room_id).first()
-        if room is None:
-            return 0
-        settled = _settled_position(room)
-        now = database_now()
-        _open_if_due(room, now)
-        _end_overdue(room, now)
-        if room.state != WaitingRoom.State.OPEN:
-            return 0
-        return _let_in(room, _free_places(room, now), settled)
+        tick = _tick(room_id, silent)
+    if tick is None:
+        return 0
+    if mark is not None:
+        index.follow(
+            tick.room,
+            mark,
+            settled=tick.settled,
+            now=tick.now,
+            admitted=tick.admitted,
+            ended=tick.ended,
+        )
+        index.forget_silent(room_id, silent)
+    return len(tick.admitted)
 
 
-def _settled_position(room: WaitingRoom) -> int:
-    """The last number drawn of which we know that all before it are committed or gone.
-
-    Whoever let in a visible later number would overtake an earlier one still on its way. The
-    caller holds the room's lock, so that the room stays.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT queueing_settled_position(%s)", [room.pk])
-        (settled,) = cursor.fetchone()
-    return int(settled)
+def _tick(room_id: int, silent: list[int]) -> Tick | None:
+    rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
+    room = rooms.filter(pk=room_id).first()
+    if room is None:
+        return None
+    settled = index.settled_position(room_id)
+    tick = Tick(room, settled, database_now())
+    _open_if_due(room, tick.now)
+    tick.ended = _end_overdue(room, tick.now, silent)
+    if room.state == WaitingRoom.State.OPEN:
+        tick.admitted = _let_in(room, _free_places(room, tick.now), settled)
+    return tick
 
 
 def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
@@ -73,31 +94,28 @@ def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
         room.save(update_fields=["state"])
 
 
-def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
+def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list[Entry]:
     # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
-    end_tokens(
-        list(tokens.active().filter(expires_at__lte=now)[:BATCH]),
-        outcome=Outcome.TIMED_OUT,
-        now=now,
-    )
-    if room.state == WaitingRoom.State.OPEN:
-        silent_since = now - dt.timedelta(seconds=room.idle_seconds)
-        end_tokens(
-            list(tokens.waiting().filter(last_request_at__lt=silent_since)[:BATCH]),
-            outcome=Outcome.IDLE,
-            now=now,
-        )
+    ended = _end(tokens.active().filter(expires_at__lte=now), Outcome.TIMED_OUT, now)
+    if room.state == WaitingRoom.State.OPEN and silent:
+        ended += _end(tokens.waiting().filter(position__in=silent), Outcome.IDLE, now)
     if room.state == WaitingRoom.State.CLOSED:
         # Somebody who joined while the room was being closed.
-        end_tokens(list(tokens.waiting()[:BATCH]), outcome=Outcome.CLOSED, now=now)
+        ended += _end(tokens.waiting(), Outcome.CLOSED, now)
+    return ended
+
+
+def _end(tokens: QueueTokenQuerySet, outcome: Outcome, now: dt.datetime) -> list[Entry]:
+    over = list(tokens.values_list(*COLUMNS)[:BATCH])
+    end_tokens([token for token, _user, _position in over], outcome=outcome, now=now)
+    return [Entry(token.bytes + user.bytes, position) for token, user, position in over]
 
 
 def _free_places(room: WaitingRoom, now: dt.datetime) -> int:
     inside = QueueToken.objects.active().filter(room=room).count()
-    return max(
-        0, min(room.capacity - inside, room.admit_per_minute - admitted_last_minute(room, now))
-    )
+    admitted = admitted_last_minute(room, now)
+    return max(0, min(room.capacity - inside, room.admit_per_minute - admitted))
 
 
 def admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
@@ -105,17 +123,28 @@ def admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
     return QueueToken.objects.filter(room=room, available_at__gt=since).count()
 
 
-def _let_in(room: WaitingRoom, places: int, settled: int) -> int:
+def _let_in(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
     line = QueueToken.objects.waiting().filter(room=room, position__lte=settled)
     # Waits for whoever is just leaving rather than skip a locked row: skipping is overtaking.
-    first = list(
-        line.select_for_update(no_key=True).order_by("position")[: min(places, MOST_AT_ONCE)]
-    )
+    line = line.select_for_update(no_key=True).order_by("position")
+    first = list(line.values_list(*COLUMNS)[: min(places, MOST_AT_ONCE)])
     # After the count of places: whoever left one of them left it before this moment.
     now = database_now()
-    return QueueToken.objects.filter(pk__in=[token.pk for token in first]).update(
-        status=Status.ACTIVE,
-        available_at=now,
-        expires_at=now + dt.timedelta(seconds=room.active_seconds),
-        last_request_at=now,
-    )
+    until = now + dt.timedelta(seconds=room.active_seconds)
+    _make_active([token for token, _user, _position in first], now, until)
+    stay = index.milliseconds(until)
+    return [Entry(token.bytes + user.bytes, position, stay) for token, user, position in first]
+
+
+def _make_active(tokens: list[uuid.UUID], now: dt.datetime, until: dt.datetime) -> None:
+    with connection.cursor() as cursor:
+        # A thousand keys as one array; the ORM would write a thousand parameters.
+        cursor.execute(
+            """
+            UPDATE queueing_queuetoken
+            SET status = 'ACTIVE', available_at = %(now)s, expires_at = %(until)s,
+                last_request_at = %(now)s
+            WHERE token = ANY(%(tokens)s)
+            """,
+            {"now": now, "until": until, "tokens": tokens},
+        )

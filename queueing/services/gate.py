@@ -70,4 +70,4 @@ def extend_stay(token: QueueToken, *, until: dt.datetime) -> None:
 
 def finish(token: QueueToken, *, now: dt.datetime) -> None:
     """The buyer is done: the place inside is free. The caller holds the token's lock."""
-    end_tokens([token], outcome=QueueEntryHistory.Outcome.PAID, now=now)
+    end_tokens([token.pk], outcome=QueueEntryHistory.Outcome.PAID, now=now)

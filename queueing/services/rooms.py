@@ -1,11 +1,15 @@
 """What an operator does to a room: open, pause, close, count."""
 
+import contextlib
+
 from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
+from queueing import line
+from queueing.line import LineUnavailable
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services.endings import BATCH, end_tokens
 
@@ -28,6 +32,8 @@ def close_room(*, room_id: int) -> WaitingRoom:
     room = _set_state(room_id, WaitingRoom.State.CLOSED)
     while _send_home(room):
         pass
+    with contextlib.suppress(LineUnavailable):
+        line.drop(room_id)
     return room
 
 
@@ -46,9 +52,15 @@ def _send_home(room: WaitingRoom) -> int:
     """One batch, so that a long line does not make one long transaction."""
     with transaction.atomic(durable=True):
         line = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
-        tokens = list(line.order_by("position")[:BATCH])
+        tokens = list(line.order_by("position").values_list("pk", flat=True)[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
     return len(tokens)
+
+
+def tell_seats_left(*, room_id: int, seats: int) -> None:
+    """Let people in line know how much is left to be had. Without the index nobody is told."""
+    with contextlib.suppress(LineUnavailable):
+        line.write_seats_left(room_id, seats)
 
 
 def with_line_counts(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:

@@ -1,10 +1,11 @@
 """Many people at one door: nobody is let in past capacity, nobody is overtaken."""
 
 import pytest
+from django.db import transaction
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.admission import admit
-from queueing.services.places import join, leave
+from queueing.services.places import _take_number, join, leave
 from tests.concurrency.threads import (
     Gate,
     Meeting,
@@ -94,7 +95,7 @@ def test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken():
     early, late = UserFactory.create_batch(2)
     before_commit = Gate(after=NUMBER_DRAWN)
 
-    with background(joining(early, room), before_commit) as earlier:
+    with background(taking_a_number(early, room), before_commit) as earlier:
         before_commit.wait()
         with background(joining(late, room)) as later:
             # The later one is committed and wants in: admission waits for the earlier to commit.
@@ -102,9 +103,20 @@ def test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken():
             until(somebody_waits_for_a_lock)
             assert not inside(room)
             before_commit.open()
-            assert later.result()[0].position > earlier.result()[0].position
+            _token, position = earlier.result()
+            assert later.result()[0].position > position
 
     assert inside(room) == [early.pk]
+
+
+def taking_a_number(user, room):
+    """A join whose commit can be held up: by itself it is one statement."""
+
+    def take():
+        with transaction.atomic():
+            return _take_number(user=user, slug=room.slug)
+
+    return take
 
 
 def test_leaving_twice_at_once_is_leaving_once():

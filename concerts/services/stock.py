@@ -1,0 +1,18 @@
+"""How many seats are left behind each waiting room's door, for the line to tell honest odds."""
+
+from collections import Counter
+
+from concertbook.clock import database_now
+from concerts.models import ConcertSchedule
+from queueing.services.rooms import tell_seats_left
+
+
+def tell_rooms_seats_left() -> int:
+    """Tell every room that leads to a sale how many seats are left; returns how many rooms."""
+    left: Counter[int] = Counter()
+    schedules = ConcertSchedule.objects.filter(reserve_until__gt=database_now())
+    for schedule in schedules.select_related("concert").with_seats_available():
+        left[schedule.concert.waiting_room_id] += schedule.seats_available  # type: ignore[attr-defined]
+    for room_id, seats in left.items():
+        tell_seats_left(room_id=room_id, seats=seats)
+    return len(left)

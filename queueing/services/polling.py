@@ -1,0 +1,203 @@
+"""Where somebody stands: the index answers, or the table for whom the index does not know."""
+
+import datetime as dt
+import random
+import threading
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from accounts.models import User
+from concertbook.clock import database_now
+from concertbook.errors import NotFound, TooManyRequests, Unavailable
+from queueing import line
+from queueing.line import AskedTooOften, LineUnavailable, Standing, UnknownPerson
+from queueing.models import QueueToken, WaitingRoom, room_of
+from queueing.services import forecast, index
+
+State = WaitingRoom.State
+Status = QueueToken.Status
+# A poll that the table answers is written only when the last one written is older than this.
+REQUEST_RESOLUTION = dt.timedelta(seconds=5)
+# The table counts exactly so many people ahead; beyond that the numbers drawn must do.
+COUNTED_AHEAD = 10_000
+# Polls a second that each process lets through to the table, when the index is lost or does not
+# know the person, and for how many seconds the others are told to be patient: buyers need the
+# database more.
+POLLS_OF_TABLE = 50
+PATIENCE = (10, 60)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody stands: what a poll answers. Waits are in seconds, a range and its middle.
+
+    ``seats_left`` is None where nobody has told the line what is left to be had.
+    """
+
+    token: uuid.UUID
+    room: str
+    room_state: str
+    status: str
+    position: int
+    ahead: int
+    estimated_wait_seconds: int
+    estimated_wait_from_seconds: int
+    estimated_wait_until_seconds: int
+    seats_left: int | None
+    poll_after_seconds: int
+    expires_at: dt.datetime | None
+
+    @property
+    def is_admitted(self) -> bool:
+        return self.status == Status.ACTIVE
+
+
+def get_position(*, user: User, token: uuid.UUID, address: str = "") -> Place:
+    """The user's place in line, and a sign of life.
+
+    The index answers, or the table for whom the index does not know. Raises NotFound for anybody
+    else's token, TooManyRequests, and Unavailable when too many have to ask the table.
+    """
+    try:
+        return poll(token=token, user_id=user.pk, address=address)
+    except UnknownPerson:
+        _table.require()
+        position = _position_of_waiting(user, token)
+        if position is not None:
+            return enter(user=user, token=token, position=position, address=address)
+        return _ask_table(user=user, token=token)
+    except LineUnavailable:
+        _table.require()
+        return _ask_table(user=user, token=token)
+
+
+def enter(*, user: User, token: uuid.UUID, position: int, address: str) -> Place:
+    """The place of somebody who waits at this position, by a commit, and is not in the index."""
+    try:
+        standing = line.poll(room_of(token), token, user.pk, address=address, position=position)
+    except (LineUnavailable, UnknownPerson, AskedTooOften):
+        return _ask_table(user=user, token=token)
+    return _place(token, standing)
+
+
+def _position_of_waiting(user: User, token: uuid.UUID) -> int | None:
+    mine = QueueToken.objects.waiting().filter(pk=token, user=user)
+    return mine.values_list("position", flat=True).first()
+
+
+def find_place(*, user: User, room: WaitingRoom, address: str = "") -> Place | None:
+    """The user's place in the room's line and a sign of life; None when they are not in it."""
+    tokens = QueueToken.objects.live().filter(user=user, room=room)
+    token = tokens.values_list("pk", flat=True).first()
+    return None if token is None else get_position(user=user, token=token, address=address)
+
+
+class Patience:
+    """Lets so many through each second, and tells the others to come later."""
+
+    def __init__(self, per_second: int) -> None:
+        self.per_second = per_second
+        self._left = float(per_second)
+        self._at = time.monotonic()
+        self._lock = threading.Lock()
+
+    def require(self) -> None:
+        """Raises Unavailable."""
+        with self._lock:
+            now = time.monotonic()
+            self._left = min(self.per_second, self._left + (now - self._at) * self.per_second)
+            self._at = now
+            if self._left < 1:
+                raise Unavailable(retry_after=random.randint(*PATIENCE))
+            self._left -= 1
+
+
+_table = Patience(POLLS_OF_TABLE)
+
+
+def poll(
+    *, token: uuid.UUID, user_id: uuid.UUID, address: str, session: str | None = None
+) -> Place:
+    """What the index knows of the place, in one round trip to Redis and without SQL.
+
+    With ``session``, a key of the cache, only for a session that is there. Raises
+    TooManyRequests, and line.UnknownPerson, UnknownSession or LineUnavailable when somebody
+    else must be asked.
+    """
+    try:
+        return _place(
+            token, line.poll(room_of(token), token, user_id, address=address, session=session)
+        )
+    except AskedTooOften as often:
+        raise TooManyRequests(retry_after=often.retry_after) from None
+
+
+def _place(token: uuid.UUID, standing: Standing) -> Place:
+    room = standing.about
+    if standing.expires_at is None:
+        opens_in = room.opens_at / 1000 - time.time() if room.state == State.SCHEDULED else 0
+        wait = forecast.wait(
+            ahead=standing.ahead, fast=room.fast, slow=room.slow, opens_in=opens_in
+        )
+    else:
+        wait = forecast.NO_WAIT
+    return Place(
+        token=token,
+        room=room.slug,
+        room_state=room.state,
+        status=Status.WAITING if standing.expires_at is None else Status.ACTIVE,
+        position=standing.position,
+        ahead=standing.ahead,
+        estimated_wait_seconds=wait.likely,
+        estimated_wait_from_seconds=wait.fastest,
+        estimated_wait_until_seconds=wait.slowest,
+        seats_left=standing.seats_left,
+        poll_after_seconds=standing.poll_after,
+        expires_at=_moment(standing.expires_at),
+    )
+
+
+def _moment(milliseconds: int | None) -> dt.datetime | None:
+    return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+
+
+def _ask_table(*, user: User, token: uuid.UUID) -> Place:
+    found = QueueToken.objects.select_related("room").filter(pk=token, user=user).first()
+    if found is None:
+        raise NotFound
+    now = database_now()
+    _note_request(found, now)
+    place = _place(token, _standing(found))
+    if found.status == Status.WAITING or found.admits(now):
+        return place
+    return replace(place, status=Status.EXPIRED)
+
+
+def _note_request(token: QueueToken, now: dt.datetime) -> None:
+    if token.status != Status.EXPIRED and token.last_request_at < now - REQUEST_RESOLUTION:
+        QueueToken.objects.live().filter(pk=token.pk).update(last_request_at=now)
+
+
+def _standing(token: QueueToken) -> Standing:
+    """What the index would answer."""
+    ahead = _count_ahead(token) if token.status == Status.WAITING else 0
+    return Standing(
+        position=token.position,
+        ahead=ahead,
+        expires_at=index.milliseconds(token.expires_at) if token.expires_at else None,
+        poll_after=min(line.SOONEST_POLL + ahead // line.POLLS_SPREAD, line.LATEST_POLL),
+        about=index.about(token.room, index.unmeasured(token.room)),
+        seats_left=None,
+    )
+
+
+def _count_ahead(token: QueueToken) -> int:
+    line_ahead = QueueToken.objects.waiting().filter(
+        room=token.room_id, position__lt=token.position
+    )
+    counted = line_ahead.order_by()[: COUNTED_AHEAD + 1].count()
+    if counted <= COUNTED_AHEAD:
+        return counted
+    first = line_ahead.order_by("position").values_list("position", flat=True)[0]
+    return token.position - first

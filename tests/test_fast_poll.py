@@ -1,0 +1,257 @@
+"""The poll that is answered before Django: the same words, no SQL, nothing it should not say."""
+
+import datetime as dt
+import json
+
+import pytest
+from django.core.wsgi import get_wsgi_application
+from django.test import RequestFactory
+from django.utils import timezone
+
+from accounts.app_tokens import issue_tokens
+from queueing import line
+from queueing.fast_poll import FastPoll
+from queueing.models import QueueToken
+from queueing.services import admission, index, places
+from tests.factories import UserFactory, WaitingRoomFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class SteppedAside(Exception):
+    """Django is to answer."""
+
+
+def ask(path, *, method="GET", **headers):
+    """What the fast poll answers: status, headers, body. Raises SteppedAside."""
+
+    def django(environ, start_response):
+        raise SteppedAside
+
+    answered = []
+    environ = (
+        RequestFactory(headers={"Host": "testserver", **headers}).generic(method, path).environ
+    )
+    (body,) = FastPoll(django)(environ, lambda *head: answered.append(head))
+    ((status, answer_headers),) = answered
+    return int(status[:3]), dict(answer_headers), json.loads(body)
+
+
+def bearer(user):
+    return {"Authorization": f"Bearer {issue_tokens(user).access}"}
+
+
+def address_of(token):
+    return f"/api/v1/queue-tokens/{token.pk}/"
+
+
+@pytest.fixture
+def room():
+    """With one place, which is taken, and an index."""
+    room = WaitingRoomFactory(capacity=1)
+    places.join(user=UserFactory(), slug=room.slug)
+    index.build_missing()
+    return room
+
+
+def waiting_in(room):
+    place, _joined = places.join(user=UserFactory(), slug=room.slug)
+    return QueueToken.objects.get(pk=place.token)
+
+
+def test_it_answers_what_django_answers_without_sql(room, app, django_assert_num_queries):
+    waiting_in(room)
+    me = waiting_in(room)
+    headers = bearer(me.user)
+
+    with django_assert_num_queries(0):
+        status, _headers, body = ask(address_of(me), **headers)
+
+    slow = app(me.user).get(address_of(me))
+    assert (status, body["ahead"], body["status"]) == (200, 1, "WAITING")
+    random = {"poll_after_seconds": body["poll_after_seconds"]}
+    assert body == slow.json() | random
+    assert list(body) == list(slow.json())
+
+
+def test_it_tells_when_to_ask_again_and_keeps_the_answer_from_caches(room):
+    me = waiting_in(room)
+
+    _status, headers, body = ask(address_of(me), **bearer(me.user))
+
+    assert headers["Retry-After"] == str(body["poll_after_seconds"])
+    assert 1 <= body["poll_after_seconds"] <= 2
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_whoever_is_let_in_hears_it_without_sql(room, django_assert_num_queries):
+    me = waiting_in(room)
+    room.capacity = 2
+    room.save()
+    admission.admit(room_id=room.pk)
+    headers = bearer(me.user)
+
+    with django_assert_num_queries(0):
+        _status, _headers, body = ask(address_of(me), **headers)
+
+    me.refresh_from_db()
+    told = dt.datetime.fromisoformat(body["expires_at"])
+    assert (body["status"], body["is_admitted"], body["ahead"]) == ("ACTIVE", True, 0)
+    assert abs(told - me.expires_at) < dt.timedelta(milliseconds=1)
+
+
+def test_a_browser_asks_with_the_pass_that_its_waiting_room_page_gave_it(
+    room, client, django_assert_num_queries
+):
+    me = UserFactory()
+    client.force_login(me)
+    client.post(f"/rooms/{room.slug}/", follow=True)
+    token = QueueToken.objects.get(user=me)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+    with django_assert_num_queries(0):
+        status, _headers, body = ask(address_of(token), Cookie=cookies)
+
+    assert (status, body["token"]) == (200, str(token.pk))
+    line_pass = client.cookies["line_pass"]
+    assert line_pass["httponly"]
+    assert line_pass["path"] == "/api/v1/queue-tokens/"
+
+
+def test_a_pass_is_worth_nothing_with_another_session_or_another_name(room, client):
+    me, somebody = UserFactory(), UserFactory()
+    client.force_login(me)
+    client.post(f"/rooms/{room.slug}/", follow=True)
+    token = QueueToken.objects.get(user=me)
+    session = client.cookies["sessionid"].value
+    _name, _dot, signature = client.cookies["line_pass"].value.partition(".")
+    client.force_login(somebody)
+    other_session = client.cookies["sessionid"].value
+
+    for line_pass, session_key in [
+        (f"{me.pk.hex}.{signature}", other_session),
+        (f"{somebody.pk.hex}.{signature}", session),
+        (f"{me.pk.hex}.{signature}", ""),
+        (me.pk.hex, session),
+        ("", session),
+        ("no-one.é", session),
+    ]:
+        with pytest.raises(SteppedAside):
+            ask(address_of(token), Cookie=f"sessionid={session_key}; line_pass={line_pass}")
+
+
+def test_after_logging_out_django_is_asked_and_says_no(room, app):
+    me = waiting_in(room)
+    headers = bearer(me.user)
+    assert ask(address_of(me), **headers)[0] == 200
+
+    client = app()
+    client.credentials(HTTP_AUTHORIZATION=headers["Authorization"])
+    assert client.post("/api/v1/auth/logout/").status_code == 204
+
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), **headers)
+    assert client.get(address_of(me)).status_code == 401
+
+
+def test_an_access_token_that_was_good_is_not_when_its_time_is_over(room, time_machine):
+    me = waiting_in(room)
+    headers = bearer(me.user)
+    assert ask(address_of(me), **headers)[0] == 200
+
+    time_machine.move_to(timezone.now() + dt.timedelta(hours=2))
+
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), **headers)
+
+
+def test_somebody_elses_token_is_not_found(room, app):
+    stranger, me = UserFactory(), waiting_in(room)
+
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), **bearer(stranger))
+    assert app(stranger).get(address_of(me)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer x.y.z"},
+        {"Authorization": "Basic eDp5"},
+        {"Authorization": "Bearer"},
+        {"Cookie": "sessionid=; line_pass="},
+        {"Cookie": '\x00=";,{}'},
+    ],
+)
+def test_whoever_shows_no_valid_pass_is_left_to_django(room, headers):
+    with pytest.raises(SteppedAside):
+        ask(address_of(waiting_in(room)), **headers)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS"])
+def test_only_a_get_is_a_poll(room, method):
+    me = waiting_in(room)
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), method=method, **bearer(me.user))
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[", ""])
+def test_another_host_is_left_to_django(room, host):
+    me = waiting_in(room)
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), Host=host, **bearer(me.user))
+
+
+def test_any_other_address_is_left_to_django(room):
+    me = waiting_in(room)
+    for path in ["/", address_of(me)[:-1], address_of(me) + "x/", "/api/v1/queue-tokens/x/"]:
+        with pytest.raises(SteppedAside):
+            ask(path, **bearer(me.user))
+
+
+def test_without_an_index_django_answers_from_the_table(room, app):
+    waiting_in(room)
+    me = waiting_in(room)
+    line.drop(room.pk)
+
+    with pytest.raises(SteppedAside):
+        ask(address_of(me), **bearer(me.user))
+    assert app(me.user).get(address_of(me)).json()["ahead"] == 1
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(room, app, settings):
+    settings.POLLS_PER_USER = 3
+    me = waiting_in(room)
+    headers = bearer(me.user)
+
+    answers = [ask(address_of(me), **headers)[0] for _ in range(4)]
+
+    assert answers == [200, 200, 429, 429], "joining counts as well"
+    _status, refused, body = ask(address_of(me), **headers, Accept_Language="en")
+    assert body["code"] == "too_many_requests"
+    assert body["detail"] == "Too many requests. Please wait a moment."
+    assert refused["Content-Type"] == "application/problem+json"
+    assert 1 <= int(refused["Retry-After"]) <= 10
+    assert app(me.user).get(address_of(me)).status_code == 429, "Django counts on"
+
+
+def test_what_is_served_is_the_fast_poll_around_django(room):
+    from concertbook.wsgi import application
+
+    assert isinstance(application, FastPoll)
+    assert type(application.django) is type(get_wsgi_application())
+
+
+def test_the_wait_counts_from_the_opening_of_a_room_that_has_yet_to_open():
+    room = WaitingRoomFactory(state="SCHEDULED", opens_at=timezone.now() + dt.timedelta(hours=1))
+    index.build_missing()
+    me = waiting_in(room)
+
+    _status, _headers, body = ask(address_of(me), **bearer(me.user))
+
+    assert body["room_state"] == "SCHEDULED"
+    assert 3500 < body["estimated_wait_from_seconds"] <= body["estimated_wait_until_seconds"]
+    assert body["poll_after_seconds"] > 40, "nobody has to ask every two seconds for an hour"
+    assert body["poll_after_seconds"] <= 60

@@ -1,0 +1,292 @@
+"""Redis is flushed, killed, or comes back old, and workers die: the order stays as it was."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+import redis
+from django.db import connection
+
+from queueing import line
+from queueing.models import QueueToken
+from queueing.services import admission, index, places, polling
+from scripts.embedded import Valkey
+from tests.concurrency.threads import race
+from tests.factories import UserFactory, WaitingRoomFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def valkey(tmp_path_factory, settings):
+    """A Redis of this test's own, to be killed; it writes down all that it is told."""
+    with Valkey(tmp_path_factory.mktemp("valkey"), scratch=True) as server:
+        settings.REDIS_URL = server.url
+        yield server
+
+
+@pytest.fixture
+def room(valkey):
+    """Two inside, five waiting."""
+    room = WaitingRoomFactory(capacity=2)
+    index.build_missing()
+    for user in UserFactory.create_batch(7):
+        places.join(user=user, slug=room.slug)
+    assert_index_agrees(room)
+    return room
+
+
+def client():
+    from django.conf import settings
+
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
+def in_table(room, status):
+    tokens = QueueToken.objects.filter(room=room, status=status).order_by("position")
+    return [token.pk.bytes + token.user_id.bytes for token in tokens]
+
+
+def assert_index_agrees(room):
+    """The same people in the same order, and the same people inside."""
+    assert client().zrange(f"line:{room.pk}:waiting", 0, -1) == in_table(room, "WAITING")
+    assert set(client().hkeys(f"line:{room.pk}:inside")) == set(in_table(room, "ACTIVE"))
+
+
+def told_ahead(room):
+    """What each of those who wait is told, by the index or by the table."""
+    tokens = QueueToken.objects.waiting().filter(room=room).order_by("position")
+    return [polling.get_position(user=token.user, token=token.pk).ahead for token in tokens]
+
+
+def somebody_leaves_the_inside(room):
+    token = QueueToken.objects.active().filter(room=room).first()
+    places.leave(user=token.user, token=token.pk)
+
+
+def test_after_a_flush_polls_are_answered_from_the_table_until_the_index_is_back(room):
+    before = in_table(room, "WAITING")
+    client().flushall()
+
+    assert told_ahead(room) == [0, 1, 2, 3, 4]
+    assert index.build_missing() == 1
+
+    assert_index_agrees(room)
+    assert in_table(room, "WAITING") == before
+    assert told_ahead(room) == [0, 1, 2, 3, 4]
+
+
+def test_the_line_moves_on_while_redis_is_dead_and_the_index_is_right_when_it_is_back(room, valkey):
+    valkey.kill()
+    somebody_leaves_the_inside(room)
+    newcomer = UserFactory()
+    place, joined = places.join(user=newcomer, slug=room.slug)
+    assert (joined, place.ahead) == (True, 4)
+    assert told_ahead(room) == [0, 1, 2, 3, 4]
+
+    valkey.start()
+    index.build_missing()
+
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2, 3, 4]
+
+
+def test_a_redis_that_comes_back_older_than_it_was_is_not_believed(room, valkey, tmp_path):
+    valkey.stop()
+    snapshot = tmp_path / "snapshot"
+    shutil.copytree(valkey.folder / "appendonlydir", snapshot)
+    valkey.start()
+    index.build_missing()
+    for _ in range(2):
+        somebody_leaves_the_inside(room)
+    places.join(user=UserFactory(), slug=room.slug)
+    assert_index_agrees(room)
+
+    valkey.kill()
+    shutil.rmtree(valkey.folder / "appendonlydir")
+    shutil.copytree(snapshot, valkey.folder / "appendonlydir")
+    give_to_the_servers_user(valkey.folder)
+    valkey.start()
+    assert len(client().zrange(f"line:{room.pk}:waiting", 0, -1)) == 5, "it did come back old"
+    admission.admit(room_id=room.pk)
+    assert index.build_missing() == 1
+
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2, 3]
+
+
+def give_to_the_servers_user(folder):
+    owner = folder.stat()
+    for path in folder.rglob("*"):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def test_nobody_is_dropped_as_silent_because_redis_forgot_that_they_asked(room, valkey):
+    room.idle_seconds = 1
+    room.save()
+    client().flushall()
+    index.build_missing()
+
+    admission.admit(room_id=room.pk)
+
+    assert QueueToken.objects.waiting().count() == 5
+
+
+KILLED_AFTER_THE_COMMIT = """
+import os, signal, sys
+import django
+django.setup()
+from unittest import mock
+from queueing.services import admission, index
+def die(*args, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+with mock.patch.object(index, "follow", die):
+    admission.admit(room_id=int(sys.argv[1]))
+"""
+
+
+def test_a_worker_killed_between_commit_and_index_leaves_it_to_the_next_tick(room, settings):
+    room.capacity = 4
+    room.save()
+    database = connection.settings_dict
+    url = (
+        f"postgresql://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    )
+    environment = {**os.environ, "DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL}
+
+    worker = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, str(room.pk)],
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+
+    assert worker.returncode == -signal.SIGKILL
+    assert QueueToken.objects.active().count() == 4, "it had committed"
+    assert client().hlen(f"line:{room.pk}:inside") == 2, "and had not told the index"
+    assert admission.admit(room_id=room.pk) == 0
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2]
+
+
+def test_a_join_that_never_reached_the_index_is_in_it_after_the_next_tick(room, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr(places, "enter", lambda **_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            places.join(user=UserFactory(), slug=room.slug)
+    assert client().zcard(f"line:{room.pk}:waiting") == 5
+
+    admission.admit(room_id=room.pk)
+
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2, 3, 4, 5]
+
+
+def test_somebody_the_index_has_lost_is_put_back_by_their_own_poll(room):
+    token = QueueToken.objects.waiting().order_by("position")[2]
+    client().zrem(f"line:{room.pk}:waiting", token.pk.bytes + token.user_id.bytes)
+
+    assert polling.get_position(user=token.user, token=token.pk).ahead == 2
+
+    assert_index_agrees(room)
+
+
+def test_somebody_who_left_unnoticed_goes_when_the_line_has_passed_them(room, monkeypatch):
+    token = QueueToken.objects.waiting().order_by("position").first()
+    with monkeypatch.context() as dying:
+        dying.setattr(index, "forget", lambda *_: None)
+        dying.setattr(places, "admit", lambda **_: None)
+        places.leave(user=token.user, token=token.pk)
+    assert client().zcard(f"line:{room.pk}:waiting") == 5
+
+    admission.admit(room_id=room.pk)
+
+    assert_index_agrees(room)
+
+
+def test_two_ticks_at_once_leave_one_index(room):
+    room.capacity = 5
+    room.save()
+
+    race(*[lambda: admission.admit(room_id=room.pk)] * 4)
+    admission.admit(room_id=room.pk)
+
+    assert QueueToken.objects.active().count() == 5
+    assert_index_agrees(room)
+
+
+def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
+    built = []
+    fill = line._fill
+    meanwhile = []
+
+    def slowly(*args):
+        built.append(args)
+        if not meanwhile:
+            meanwhile.append(race(lambda: index.build(room))[0])
+        fill(*args)
+
+    monkeypatch.setattr(line, "_fill", slowly)
+    assert index.build(room) is True
+
+    assert meanwhile == [False]
+    assert len(built) == 1
+    assert_index_agrees(room)
+
+
+def test_who_leaves_joins_or_is_let_in_while_the_index_is_built_is_in_the_right_place(
+    room, monkeypatch
+):
+    fill = line._fill
+    leaver = QueueToken.objects.waiting().order_by("position")[3]
+
+    def busy(client_, keys, batches):
+        fill(client_, keys, list(batches))
+        race(lambda: places.leave(user=leaver.user, token=leaver.pk))
+        race(lambda: places.join(user=UserFactory(), slug=room.slug))
+        race(lambda: somebody_leaves_the_inside(room))
+
+    monkeypatch.setattr(line, "_fill", busy)
+    index.build(room)
+    admission.admit(room_id=room.pk)
+
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2, 3]
+
+
+def test_polls_beyond_what_the_table_can_bear_are_told_to_come_later(room, app, monkeypatch):
+    token = QueueToken.objects.waiting().first()
+    phone = app(token.user)
+    client().flushall()
+    monkeypatch.setattr(polling, "_table", polling.Patience(per_second=1))
+
+    first, second = (phone.get(f"/api/v1/queue-tokens/{token.pk}/") for _ in range(2))
+
+    assert first.status_code == 200
+    assert (second.status_code, second.json()["code"]) == (503, "unavailable")
+    assert 10 <= int(second["Retry-After"]) <= 60
+
+
+def test_what_people_asked_is_written_back_and_once(room):
+    token = QueueToken.objects.waiting().first()
+    before = token.last_request_at
+    index.write_back_requests()
+    polling.get_position(user=token.user, token=token.pk)
+
+    assert index.write_back_requests() == 1
+    assert index.write_back_requests() == 0
+
+    token.refresh_from_db()
+    assert token.last_request_at > before
+
+
+def test_write_back_goes_on_where_a_killed_one_stopped(room):
+    token = QueueToken.objects.waiting().first()
+    index.write_back_requests()
+    polling.get_position(user=token.user, token=token.pk)
+    next(line.take_asked(room.pk))
+
+    assert index.write_back_requests() == 1
