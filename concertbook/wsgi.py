@@ -1,4 +1,4 @@
-"""The entry point that the web server loads: the fast poll, and Django behind it."""
+"""The entry point that the web server loads: the front that a crowd meets, and Django behind it."""
 
 import os
 
@@ -8,6 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 
 django_application = get_wsgi_application()
 
-from queueing.fast_poll import FastPoll  # noqa: E402 - Django has to be set up first
+from queueing.front import Front  # noqa: E402 - Django has to be set up first
 
-application = FastPoll(django_application)
+application = Front(django_application)

@@ -166,7 +166,7 @@ if KEYS[8] and redis.call('EXISTS', KEYS[8]) == 0 then return {'stranger'} end
 local about = redis.call('HMGET', KEYS[5],
     'slug', 'state', 'opens_at', 'fast', 'slow', 'undrawn', 'seats_left')
 if not about[1] then return {'absent'} end
-local wait = too_often(KEYS[6], ARGV[3]) or too_often(KEYS[7], ARGV[4])
+local wait = not ARGV[5] and (too_often(KEYS[6], ARGV[3]) or too_often(KEYS[7], ARGV[4]))
 if wait then return {'often', wait} end
 
 local time = redis.call('TIME')
@@ -200,6 +200,7 @@ ALLOW = (
     CONSTANTS
     + COUNT
     + """
+if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 0 then return 'stranger' end
 return too_often(KEYS[1], ARGV[1]) or too_often(KEYS[2], ARGV[2])
 """
 )
@@ -217,8 +218,9 @@ def poll(
     """Where this person stands, and a sign of life, in one round trip.
 
     With ``session``, a key of the cache, only while that is there. With ``position`` somebody
-    who has committed that number is put into the index. Raises AskedTooOften, UnknownPerson,
-    UnknownSession, and LineUnavailable also when there is no index of the room.
+    who has committed that number is put into the index, which is not counted as a poll. Raises
+    AskedTooOften, UnknownPerson, UnknownSession, and LineUnavailable also when there is no index
+    of the room.
     """
     keys = [*_keys(room_id), f"line:polls:{user.hex}", f"line:polls:{address}"]
     if session is not None:
@@ -259,10 +261,14 @@ def _standing(answer: list[Any]) -> Standing:
     raise LineUnavailable
 
 
-def require_allowed_to_join(*, user: uuid.UUID, address: str) -> None:
-    """Count a wish to join. Raises AskedTooOften."""
+def count_join(user: uuid.UUID, *, address: str, session: str | None = None) -> None:
+    """Count a wish to join. Raises AskedTooOften, and UnknownSession as poll does."""
     keys = [f"line:joins:{user.hex}", f"line:joins:{address}"]
+    if session is not None:
+        keys.append(session)
     wait = _run(ALLOW, keys, [settings.JOINS_PER_USER, settings.JOINS_PER_ADDRESS])
+    if wait == b"stranger":
+        raise UnknownSession
     if wait:
         raise AskedTooOften(wait)
 

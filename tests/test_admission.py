@@ -81,8 +81,8 @@ def test_whoever_waits_and_does_not_ask_for_long_has_gone():
     join(room)
     index.build_missing()
     gone, still_here = join(room), join(room)
-    expected_to_ask(gone, seconds_ago=61)
-    expected_to_ask(still_here, seconds_ago=59)
+    expected_to_ask(gone, seconds_ago=90)
+    expected_to_ask(still_here, seconds_ago=30)
 
     admission.admit_waiting()
 

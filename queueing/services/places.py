@@ -1,5 +1,6 @@
 """Take a place in line, or give it up."""
 
+import contextlib
 import uuid
 
 from django.db import connection, transaction
@@ -14,7 +15,7 @@ from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_toke
 from queueing.services import index
 from queueing.services.admission import admit
 from queueing.services.endings import end_tokens
-from queueing.services.polling import Place, enter, find_place, get_position
+from queueing.services.polling import Place, ask, enter, find_place
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
@@ -26,27 +27,36 @@ def join(*, user: User, slug: str, address: str = "") -> tuple[Place, bool]:
     ``address`` is the client's, for the limits. Raises NotFound for an unknown room,
     WaitingRoomClosed and TooManyRequests. A room with room lets in at once.
     """
-    _require_allowed_to_join(user, address)
-    joined = _take_number(user=user, slug=slug)
-    if joined is None:
-        return _join_again(user=user, slug=slug, address=address)
-    token, position = joined
-    place = enter(user=user, token=token, position=position, address=address)
-    if place.ahead == 0 and place.status == Status.WAITING and admit(room_id=room_of(token)):
-        place = get_position(user=user, token=token, address=address)
-    return place, True
+    with contextlib.suppress(LineUnavailable):  # without Redis nothing is counted
+        count_join(user_id=user.pk, address=address)
+    place = join_anew(user_id=user.pk, slug=slug, address=address)
+    return (place, True) if place else _join_again(user=user, slug=slug, address=address)
 
 
-def _require_allowed_to_join(user: User, address: str) -> None:
+def count_join(*, user_id: uuid.UUID, address: str, session: str | None = None) -> None:
+    """Raises TooManyRequests, UnknownSession for a key that the cache has not, LineUnavailable."""
     try:
-        line.require_allowed_to_join(user=user.pk, address=address)
+        line.count_join(user_id, address=address, session=session)
     except AskedTooOften as often:
         raise TooManyRequests(retry_after=often.retry_after) from None
-    except LineUnavailable:
-        return  # without Redis nothing is counted
 
 
-def _take_number(*, user: User, slug: str) -> tuple[uuid.UUID, int] | None:
+def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> Place | None:
+    """Join as somebody who is not in the line: one statement, and one round trip to Redis.
+
+    None when there is no such room, it takes nobody, or the user is in its line already.
+    """
+    joined = _take_number(user_id=user_id, slug=slug)
+    if joined is None:
+        return None
+    token, position = joined
+    place = enter(user_id=user_id, token=token, position=position, address=address)
+    if place.ahead == 0 and place.status == Status.WAITING and admit(room_id=room_of(token)):
+        return ask(user_id=user_id, token=token, address=address)
+    return place
+
+
+def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | None:
     """Insert the user's token in one statement; None when the room or a live token says no.
 
     The shared lock is taken before the number is drawn and held until the commit: it is how
@@ -62,6 +72,7 @@ def _take_number(*, user: User, slug: str) -> tuple[uuid.UUID, int] | None:
                    nextval(('queueing_position_' || room.id)::regclass), 'WAITING',
                    clock_timestamp(), clock_timestamp()
             FROM queueing_waitingroom room
+            JOIN accounts_user person ON person.id = %(user)s AND person.is_active
             CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
             WHERE room.slug = %(slug)s AND room.state <> 'CLOSED' AND NOT EXISTS (
                 SELECT FROM queueing_queuetoken
@@ -70,7 +81,7 @@ def _take_number(*, user: User, slug: str) -> tuple[uuid.UUID, int] | None:
             ON CONFLICT (user_id, room_id) WHERE NOT (status = 'EXPIRED') DO NOTHING
             RETURNING token, position
             """,
-            {"random": new_token(0).hex[8:], "user": user.pk, "slug": slug},
+            {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},
         )
         joined: tuple[uuid.UUID, int] | None = cursor.fetchone()
     return joined

@@ -54,36 +54,36 @@ class Place:
 
 
 def get_position(*, user: User, token: uuid.UUID, address: str = "") -> Place:
-    """The user's place in line, and a sign of life.
+    """The user's place in line, and a sign of life. Raises as ask does."""
+    return ask(user_id=user.pk, token=token, address=address)
 
-    The index answers, or the table for whom the index does not know. Raises NotFound for anybody
-    else's token, TooManyRequests, and Unavailable when too many have to ask the table.
+
+def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> Place:
+    """The index answers, or the table for whom the index does not know.
+
+    Raises NotFound for anybody else's token, TooManyRequests, and Unavailable when too many have
+    to ask the table.
     """
     try:
-        return poll(token=token, user_id=user.pk, address=address)
+        return poll(token=token, user_id=user_id, address=address)
     except UnknownPerson:
         _table.require()
-        position = _position_of_waiting(user, token)
+        waiting = QueueToken.objects.waiting().filter(pk=token, user=user_id)
+        position = waiting.values_list("position", flat=True).first()
         if position is not None:
-            return enter(user=user, token=token, position=position, address=address)
-        return _ask_table(user=user, token=token)
+            return enter(user_id=user_id, token=token, position=position, address=address)
     except LineUnavailable:
         _table.require()
-        return _ask_table(user=user, token=token)
+    return _ask_table(user_id=user_id, token=token)
 
 
-def enter(*, user: User, token: uuid.UUID, position: int, address: str) -> Place:
+def enter(*, user_id: uuid.UUID, token: uuid.UUID, position: int, address: str) -> Place:
     """The place of somebody who waits at this position, by a commit, and is not in the index."""
     try:
-        standing = line.poll(room_of(token), token, user.pk, address=address, position=position)
-    except (LineUnavailable, UnknownPerson, AskedTooOften):
-        return _ask_table(user=user, token=token)
+        standing = line.poll(room_of(token), token, user_id, address=address, position=position)
+    except (LineUnavailable, UnknownPerson):
+        return _ask_table(user_id=user_id, token=token)
     return _place(token, standing)
-
-
-def _position_of_waiting(user: User, token: uuid.UUID) -> int | None:
-    mine = QueueToken.objects.waiting().filter(pk=token, user=user)
-    return mine.values_list("position", flat=True).first()
 
 
 def find_place(*, user: User, room: WaitingRoom, address: str = "") -> Place | None:
@@ -162,8 +162,8 @@ def _moment(milliseconds: int | None) -> dt.datetime | None:
     return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
 
 
-def _ask_table(*, user: User, token: uuid.UUID) -> Place:
-    found = QueueToken.objects.select_related("room").filter(pk=token, user=user).first()
+def _ask_table(*, user_id: uuid.UUID, token: uuid.UUID) -> Place:
+    found = QueueToken.objects.select_related("room").filter(pk=token, user=user_id).first()
     if found is None:
         raise NotFound
     now = database_now()

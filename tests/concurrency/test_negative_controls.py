@@ -166,7 +166,7 @@ def one_person_joins_twice():
 
     def join():
         with transaction.atomic():
-            return places._take_number(user=user, slug=room.slug)
+            return places._take_number(user_id=user.pk, slug=room.slug)
 
     return join, join, lambda: QueueToken.objects.live().count() == 1
 
@@ -378,7 +378,7 @@ def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
 
     def take_a_number():
         with transaction.atomic():
-            return places._take_number(user=early, slug=room.slug)
+            return places._take_number(user_id=early.pk, slug=room.slug)
 
     with (
         mock.patch.object(index, "settled_position", return_value=2**62),

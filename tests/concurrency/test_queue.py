@@ -114,7 +114,7 @@ def taking_a_number(user, room):
 
     def take():
         with transaction.atomic():
-            return _take_number(user=user, slug=room.slug)
+            return _take_number(user_id=user.pk, slug=room.slug)
 
     return take
 
