@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 # Places that came free are averaged over so many seconds, lately and before.
 LATELY = 30
 BEFORE = 300
+# Milliseconds after which a tick must have been missed: it may have died before the index heard.
+BEAT_MISSED = 1_900
 # Stays may end in another order than they got their history's number: look so far back again.
 UNSETTLED_HISTORY = 5000
 
@@ -80,7 +82,7 @@ def follow(
         line.let_in(room.pk, admitted, front=first or settled + 1)
         line.remove(room.pk, ended)
         _add_newcomers(room, mark.through, settled)
-        inside = _agree_on_inside(room)
+        inside = _agree_on_inside(room, sure=milliseconds(now) - mark.measured_at < BEAT_MISSED)
         _write_room(room, mark, settled=settled, now=now, inside=inside, admitted=len(admitted))
     except LineUnavailable:
         logger.warning("The index of room %s does not follow", room.pk)
@@ -95,10 +97,11 @@ def _add_newcomers(room: WaitingRoom, after: int, through: int) -> None:
         line.add(room.pk, map(entry_of, newcomers.iterator()))
 
 
-def _agree_on_inside(room: WaitingRoom) -> int:
+def _agree_on_inside(room: WaitingRoom, *, sure: bool) -> int:
+    """Stays end without the tick (a buyer has paid), and a tick may have died half-way."""
     active = QueueToken.objects.active().filter(room=room)
     inside = active.count()
-    if inside != line.count_inside(room.pk):
+    if not sure or inside != line.count_inside(room.pk):
         line.replace_inside(room.pk, map(entry_of, active.iterator()))
     return inside
 

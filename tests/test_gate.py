@@ -1,0 +1,166 @@
+"""The gate cannot be gone around: every way into the sale, with every token that is no good."""
+
+import uuid
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from payments.models import Payment, Reservation
+from queueing.models import QueueToken
+from queueing.services.places import join
+from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted, held
+
+pytestmark = pytest.mark.django_db
+
+# What only somebody who was let in may do: the address, and what the methods need.
+GATED = {
+    "api/v1/schedules/<uuid:schedule_id>/seats/",
+    "api/v1/schedules/<uuid:schedule_id>/seats/changes/",
+    "api/v1/schedules/<uuid:schedule_id>/reservations/",
+    "api/v1/payments/",
+    "api/v1/payments/beginnings/",
+    "schedules/<uuid:schedule_id>/seats/",
+    "checkout/",
+}
+# What needs no admission: looking at what is on, my own things, the line itself, the door.
+OPEN = {
+    "",
+    "api/v1/check-ins/",
+    "api/v1/concerts/",
+    "api/v1/concerts/<uuid:concert_id>/",
+    "api/v1/concerts/<uuid:concert_id>/schedules/",
+    "api/v1/docs/",
+    "api/v1/queue-tokens/<uuid:token>/",
+    "api/v1/reservations/",
+    "api/v1/reservations/<uuid:reservation_id>/",
+    "api/v1/schedules/<uuid:schedule_id>/",
+    "api/v1/schema/",
+    "api/v1/tickets/",
+    "api/v1/tickets/<uuid:ticket_id>/",
+    "api/v1/tickets/<uuid:ticket_id>/cancel/",
+    "api/v1/tickets/<uuid:ticket_id>/qr.svg",
+    "api/v1/tickets/<uuid:ticket_id>/refund-quote/",
+    "api/v1/waiting-rooms/<slug:slug>/tokens/",
+    "concerts/<uuid:concert_id>/",
+    "livez",
+    "places/<uuid:token>/",
+    "places/<uuid:token>/leave/",
+    "readyz",
+    "reservations/",
+    "reservations/<uuid:reservation_id>/release/",
+    "rooms/<slug:slug>/",
+    "tickets/",
+    "tickets/<uuid:ticket_id>/",
+    "tickets/<uuid:ticket_id>/cancel/",
+    "tickets/<uuid:ticket_id>/qr.svg",
+}
+# Who one is, and the operators' desk.
+ELSEWHERE = ("accounts/", "admin/", "api/v1/auth/", "api/v1/me/", "balance/", "i18n/")
+
+
+def addresses(patterns, prefix=""):
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern.url_patterns, prefix + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield prefix + str(pattern.pattern)
+
+
+def test_every_address_is_known_to_be_gated_or_open():
+    ours = {
+        address
+        for address in addresses(get_resolver().url_patterns)
+        if not address.startswith(ELSEWHERE)
+    }
+    assert ours == GATED | OPEN
+
+
+def none(user, schedule):
+    QueueToken.objects.filter(user=user).delete()
+
+
+def another_persons(user, schedule):
+    none(user, schedule)
+    return admitted(UserFactory(), schedule).pk
+
+
+def of_another_room(user, schedule):
+    none(user, schedule)
+    return join(user=user, slug=WaitingRoomFactory().slug)[0].token
+
+
+def waiting(user, schedule):
+    none(user, schedule)
+    room = schedule.concert.waiting_room
+    room.state = "PAUSED"
+    room.save()
+    return join(user=user, slug=room.slug)[0].token
+
+
+def expired(user, schedule):
+    token = QueueToken.objects.get(user=user)
+    QueueToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+    return token.pk
+
+
+def forged(user, schedule):
+    none(user, schedule)
+    return uuid.uuid4()
+
+
+NO_GOOD = [none, another_persons, of_another_room, waiting, expired, forged]
+
+
+@pytest.fixture
+def sale(app, client):
+    """Somebody inside with a hold and the money for it, as app and as browser."""
+    user, schedule = UserFactory(won=100_000), ScheduleFactory()
+    (reservation,) = held(user, schedule, 1)
+    client.force_login(user)
+    return user, schedule, reservation, app(user), client
+
+
+def ways_in(schedule, reservation, phone, browser, headers):
+    """Each gated address with everything in order but the token."""
+    api = f"/api/v1/schedules/{schedule.pk}"
+    ids = {"reservations": [str(reservation.pk)]}
+    key = headers | {"Idempotency-Key": "k"}
+    yield phone.get(f"{api}/seats/", headers=headers)
+    yield phone.get(f"{api}/seats/changes/", headers=headers)
+    yield phone.post(f"{api}/reservations/", {"seats": [2]}, format="json", headers=headers)
+    yield phone.post("/api/v1/payments/beginnings/", ids, format="json", headers=headers)
+    yield phone.post("/api/v1/payments/", ids, format="json", headers=key)
+    yield browser.get(f"/schedules/{schedule.pk}/seats/")
+    yield browser.post(f"/schedules/{schedule.pk}/seats/", {"seats": [2]})
+    yield browser.post("/checkout/", {"reservations": [str(reservation.pk)]})
+
+
+@pytest.mark.parametrize("token", NO_GOOD, ids=lambda kind: kind.__name__)
+def test_no_way_in_opens_to_a_token_that_is_no_good(sale, token):
+    user, schedule, reservation, phone, browser = sale
+    shown = token(user, schedule)
+    headers = {"Queue-Token": str(shown)} if shown else {}
+
+    for answer in ways_in(schedule, reservation, phone, browser, headers):
+        if answer.request["PATH_INFO"].startswith("/api/"):
+            assert (answer.status_code, answer.json()["code"]) == (403, "queue_not_admitted")
+        else:
+            # A page leads back to the line, or says why where it was.
+            assert answer.status_code in (302, 403)
+
+    assert not Payment.objects.filter(status=Payment.Status.SUCCESS).exists()
+    assert Reservation.objects.filter(user=user, seat__number=2).count() == 0
+
+
+def test_with_a_good_token_every_way_in_opens(sale):
+    user, schedule, reservation, phone, browser = sale
+    headers = {"Queue-Token": str(QueueToken.objects.get(user=user).pk)}
+
+    statuses = [
+        answer.status_code
+        for answer in ways_in(schedule, reservation, phone, browser, headers)
+        if answer.request["PATH_INFO"].startswith("/api/")
+    ]
+
+    assert statuses == [200, 200, 201, 200, 201]
