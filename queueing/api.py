@@ -1,18 +1,22 @@
-"""Join the line, poll my place, leave: for mobile apps."""
+"""Join the line, poll my place, leave, check the draw: for mobile apps."""
 
 import uuid
 from typing import Any
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
 from queueing.errors import QueueNotAdmitted
-from queueing.models import QueueToken, WaitingRoom
-from queueing.services import places
+from queueing.models import Draw, QueueToken, WaitingRoom
+from queueing.services import draw, places
 
 QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
 
@@ -61,6 +65,52 @@ class Token(APIView):
 def _answer(place: places.Place, code: int) -> Response:
     headers: dict[str, Any] = {"Retry-After": str(place.poll_after_seconds)}
     return Response(PlaceSerializer(place).data, status=code, headers=headers)
+
+
+class DrawSerializer(serializers.Serializer[Draw]):
+    commitment = serializers.CharField(help_text="SHA-256 of the seed, in hex")
+    committed_at = serializers.DateTimeField()
+    drawn_at = serializers.DateTimeField(allow_null=True)
+    seed = serializers.CharField(
+        source="revealed_seed", allow_null=True, help_text="in hex, null before the draw"
+    )
+    participants = serializers.IntegerField(
+        allow_null=True, help_text="how many took part, null before the draw"
+    )
+    participants_hash = serializers.SerializerMethodField(
+        help_text="SHA-256 of their tokens, 16 bytes each, sorted; in hex, null before the draw"
+    )
+
+    def get_participants_hash(self, draw: Draw) -> str | None:
+        return draw.participants_hash or None
+
+
+class RoomDraw(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=DrawSerializer, operation_id="draw")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(DrawSerializer(draw.get_draw(slug=slug)).data)
+
+
+class RefusalsBesideText(JSONRenderer):
+    """Lets a client ask for plain text; what is refused is a problem in JSON all the same."""
+
+    media_type = "text/plain"
+    format = "txt"
+
+
+class DrawParticipants(APIView):
+    """The tokens of all who took part, one a line, in the order drawn; 404 before the draw."""
+
+    permission_classes = (AllowAny,)
+    renderer_classes = (JSONRenderer, RefusalsBesideText)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request, slug: str) -> StreamingHttpResponse:
+        tokens = draw.drawn_tokens(slug=slug)
+        lines = (f"{token}\n" for token in tokens)
+        return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
 
 
 def queue_token(request: Request) -> uuid.UUID | None:

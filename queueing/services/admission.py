@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from concertbook.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services.draw import draw_lots
 from queueing.services.endings import BATCH, end_tokens
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def admit(*, room_id: int) -> int:
         _end_overdue(room, now)
         if room.state != WaitingRoom.State.OPEN:
             return 0
+        draw_lots(room, settled=settled)
         return _let_in(room, _free_places(room, now), settled)
 
 

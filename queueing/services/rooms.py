@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
-from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services.endings import BATCH, end_tokens
 
 
@@ -49,6 +49,15 @@ def _send_home(room: WaitingRoom) -> int:
         tokens = list(line.order_by("position")[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
     return len(tokens)
+
+
+def is_shuffle_settled(room: WaitingRoom) -> bool:
+    """Whether it is too late to change if the room draws lots: somebody joined, or it was drawn.
+
+    The same rule is a trigger, queueing_shuffle_is_settled.
+    """
+    drawn = Draw.objects.filter(room=room, drawn_at__isnull=False)
+    return QueueToken.objects.filter(room=room).exists() or drawn.exists()
 
 
 def with_line_counts(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:
