@@ -83,6 +83,11 @@ class WaitingRoomAdmin(Admin):
         settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
         return ("state", "slug", "waiting", "active", *settled)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        listed, counts, needed, protected = super().get_deleted_objects(objs, request)
+        # Nobody may delete the promise of a draw by itself; it goes with a room nobody came to.
+        return listed, counts, needed - {Draw._meta.verbose_name}, protected
+
     def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}
 

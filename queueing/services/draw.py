@@ -29,13 +29,11 @@ WITH participants AS MATERIALIZED (
     SELECT token, position, sha256(%(outer)s || sha256(%(inner)s || uuid_send(token))) AS lot
     FROM queueing_queuetoken
     WHERE room_id = %(room)s AND status = 'WAITING' AND position <= %(settled)s
-), drawn AS (
-    SELECT token, position, row_number() OVER (ORDER BY lot) AS number FROM participants
-), places AS (
-    SELECT position, row_number() OVER (ORDER BY position) AS number FROM participants
 ), moves AS (
-    SELECT token, places.position AS position, drawn.position AS drawn_from
-    FROM drawn JOIN places USING (number) ORDER BY number
+    SELECT token, position AS drawn_from,
+           (SELECT array_agg(position ORDER BY position) FROM participants)
+               [row_number() OVER (ORDER BY lot)] AS position
+    FROM participants
 ), moved AS (
     UPDATE queueing_queuetoken
     SET position = moves.position, drawn_from = moves.drawn_from
