@@ -93,18 +93,17 @@ class RoomDraw(APIView):
         return Response(DrawSerializer(draw.get_draw(slug=slug)).data)
 
 
-class RefusalsBesideText(JSONRenderer):
-    """Lets a client ask for plain text; what is refused is a problem in JSON all the same."""
+class RefusalRenderer(JSONRenderer):
+    """For answers that are no JSON, whatever type the client asks for: refusals still are."""
 
-    media_type = "text/plain"
-    format = "txt"
+    media_type = "*/*"
 
 
 class DrawParticipants(APIView):
     """The tokens of all who took part, one a line, in the order drawn; 404 before the draw."""
 
     permission_classes = (AllowAny,)
-    renderer_classes = (JSONRenderer, RefusalsBesideText)
+    renderer_classes = (RefusalRenderer,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
