@@ -224,6 +224,7 @@ SIDEBAR = [
         [
             ("queueing.WaitingRoom", "meeting_room"),
             ("queueing.QueueToken", "groups"),
+            ("queueing.Draw", "casino"),
             ("queueing.QueueEntryHistory", "history"),
         ],
     ),

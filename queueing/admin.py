@@ -39,7 +39,7 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]
 class WaitingRoomAdmin(Admin):
     form = RoomForm
     fieldsets = (
-        (None, {"fields": ("title", "slug", "state", "opens_at")}),
+        (None, {"fields": ("title", "slug", "state", ("opens_at", "shuffle"))}),
         (
             _("Pace"),
             {"fields": (("capacity", "admit_per_minute"), ("active_seconds", "idle_seconds"))},
@@ -77,8 +77,16 @@ class WaitingRoomAdmin(Admin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: WaitingRoom | None = None
     ) -> Sequence[str]:
-        # The slug is an address that clients keep.
-        return () if obj is None else ("state", "slug", "waiting", "active")
+        if obj is None:
+            return ()
+        # The slug is an address that clients keep; who came was promised a draw, or none.
+        settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
+        return ("state", "slug", "waiting", "active", *settled)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        listed, counts, needed, protected = super().get_deleted_objects(objs, request)
+        # Nobody may delete the promise of a draw by itself; it goes with a room nobody came to.
+        return listed, counts, needed - {Draw._meta.verbose_name}, protected
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}
@@ -182,6 +190,9 @@ class DrawAdmin(ReadOnlyAdmin):
     list_display = ("room", "committed_at", "drawn_at", "participants")
     list_select_related = ("room",)
     search_fields = ("room__title",)
+
+    def view_on_site(self, draw: Draw) -> str | None:
+        return reverse("draw", args=[draw.room.slug]) if draw.room.shuffle else None
 
 
 ENDING_COLORS = {"PAID": "success", "TIMED_OUT": "warning", "CLOSED": "danger"}

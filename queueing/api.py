@@ -1,10 +1,14 @@
-"""Join the line, poll my place, leave: for mobile apps."""
+"""Join the line, poll my place, leave, check the draw: for mobile apps."""
 
 import uuid
 from typing import Any
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,8 +16,8 @@ from rest_framework.views import APIView
 from accounts.api import current_user
 from concertbook.addresses import client_address
 from queueing.errors import QueueNotAdmitted
-from queueing.models import QueueToken, WaitingRoom
-from queueing.services import places, polling
+from queueing.models import Draw, QueueToken, WaitingRoom
+from queueing.services import draw, places, polling
 
 QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
 
@@ -86,6 +90,51 @@ def place_answer(place: polling.Place) -> dict[str, Any]:
         "poll_after_seconds": place.poll_after_seconds,
         "expires_at": until and until.isoformat().replace("+00:00", "Z"),
     }
+
+
+class DrawSerializer(serializers.Serializer[Draw]):
+    commitment = serializers.CharField(help_text="SHA-256 of the seed, in hex")
+    committed_at = serializers.DateTimeField()
+    drawn_at = serializers.DateTimeField(allow_null=True)
+    seed = serializers.CharField(
+        source="revealed_seed", allow_null=True, help_text="in hex, null before the draw"
+    )
+    participants = serializers.IntegerField(
+        allow_null=True, help_text="how many took part, null before the draw"
+    )
+    participants_hash = serializers.SerializerMethodField(
+        help_text="SHA-256 of their tokens, 16 bytes each, sorted; in hex, null before the draw"
+    )
+
+    def get_participants_hash(self, draw: Draw) -> str | None:
+        return draw.participants_hash or None
+
+
+class RoomDraw(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=DrawSerializer, operation_id="draw")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(DrawSerializer(draw.get_draw(slug=slug)).data)
+
+
+class RefusalRenderer(JSONRenderer):
+    """For answers that are no JSON, whatever type the client asks for: refusals still are."""
+
+    media_type = "*/*"
+
+
+class DrawParticipants(APIView):
+    """The tokens of all who took part, one a line, in the order drawn; 404 before the draw."""
+
+    permission_classes = (AllowAny,)
+    renderer_classes = (RefusalRenderer,)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request, slug: str) -> StreamingHttpResponse:
+        tokens = draw.drawn_tokens(slug=slug)
+        lines = (f"{token}\n" for token in tokens)
+        return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
 
 
 def queue_token(request: Request) -> uuid.UUID | None:

@@ -86,10 +86,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class About:
-    """What a poll must know of a room. Times in ms since 1970, paces in people a second.
+    """What a poll must know of a room. Times in ms since 1970.
 
-    ``fast`` and ``slow`` bound the pace at which people are let in; ``undrawn`` is 1 until a
-    room that shuffles has drawn its lots.
+    ``fast`` and ``slow`` bound the pace at which people are let in, in people a second.
     """
 
     slug: str
@@ -97,7 +96,6 @@ class About:
     opens_at: int
     fast: float
     slow: float
-    undrawn: int
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,8 @@ class Mark:
 
     Every join up to position ``through`` is known to be in the index. ``inside`` people were
     inside at ``measured_at`` (ms since 1970); places inside came free at ``freed_lately`` and
-    ``freed_before`` people a second, averaged over half a minute and over five.
+    ``freed_before`` people a second, averaged over half a minute and over five. ``undrawn`` is 1
+    until a room that shuffles has drawn its lots.
     """
 
     through: int
@@ -114,6 +113,7 @@ class Mark:
     measured_at: int
     freed_lately: float
     freed_before: float
+    undrawn: int
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def _standing(answer: list[Any]) -> Standing:
     kind = answer[0]
     if kind == b"waiting" or kind == b"inside":
         _kind, position, ahead, expires_at, after, about = answer
-        slug, state, opens_at, fast, slow, undrawn, seats_left = about
+        slug, state, opens_at, fast, slow, _undrawn, seats_left = about
         return Standing(
             int(float(position)),
             ahead,
@@ -248,7 +248,6 @@ def _standing(answer: list[Any]) -> Standing:
                 int(opens_at),
                 float(fast),
                 float(slow),
-                int(undrawn),
             ),
             None if seats_left is None else int(seats_left),
         )
@@ -311,6 +310,7 @@ def read_mark(room_id: int) -> Mark:
         measured_at=int(room[b"measured_at"]),
         freed_lately=float(room[b"freed_lately"]),
         freed_before=float(room[b"freed_before"]),
+        undrawn=int(room[b"undrawn"]),
     )
 
 
@@ -439,8 +439,7 @@ def take_asked(room_id: int) -> Iterator[list[tuple[int, int]]]:
     What is taken is gone from Redis: a poll that is not written back for that reason is noted
     again by the next one.
     """
-    asked = _keys(room_id)[2]
-    taken = f"{asked}:taken"
+    asked, taken = _keys(room_id)[2], _taken(room_id)
     with _reaching_redis() as client:
         if not client.exists(taken):
             if not client.exists(asked):
@@ -458,7 +457,7 @@ def take_asked(room_id: int) -> Iterator[list[tuple[int, int]]]:
 def drop(room_id: int) -> None:
     """Forget the room: polls ask PostgreSQL until the index is built again."""
     with _reaching_redis() as client:
-        client.unlink(*_keys(room_id))
+        client.unlink(*_keys(room_id), _taken(room_id))
 
 
 def build(room_id: int, batches: Iterable[list[Entry]], *, about: About, mark: Mark) -> None:
@@ -494,6 +493,10 @@ def _fill(client: Any, keys: list[str], batches: Iterable[list[Entry]]) -> None:
 
 
 # --- Reaching Redis ------------------------------------------------------------------------------
+
+
+def _taken(room_id: int) -> str:
+    return f"line:{room_id}:asked:taken"
 
 
 def _keys(room_id: int, prefix: str = "line") -> list[str]:

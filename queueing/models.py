@@ -246,6 +246,11 @@ class Draw(models.Model):
     def __str__(self) -> str:
         return str(self.room)
 
+    @property
+    def revealed_seed(self) -> str | None:
+        """The seed in hex, once everybody may know it: None before the draw."""
+        return bytes(self.seed).hex() if self.drawn_at else None
+
 
 class QueueEntryHistory(models.Model):
     """One stay from joining to its end; written when the token ends."""

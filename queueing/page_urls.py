@@ -4,6 +4,7 @@ from queueing import views
 
 urlpatterns = [
     path("rooms/<slug:slug>/", views.waiting_room, name="waiting_room"),
+    path("rooms/<slug:slug>/draw/", views.draw, name="draw"),
     path("places/<uuid:token>/", views.place, name="place"),
     path("places/<uuid:token>/leave/", views.leave, name="leave_line"),
 ]

@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -14,6 +14,7 @@ from accounts.passes import give_pass
 from accounts.views import MemberRequest, next_page
 from concertbook.addresses import client_address
 from queueing.models import QueueToken
+from queueing.services import draw as draws
 from queueing.services import places, polling
 
 
@@ -56,3 +57,13 @@ def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     places.leave(user=request.user, token=token)
     messages.success(request, _("You have left the line."))
     return redirect("concert_list")
+
+
+@never_cache
+@require_safe
+def draw(request: HttpRequest, slug: str) -> HttpResponse:
+    """For everybody: how the order at the opening is, or was, drawn."""
+    found = draws.get_draw(slug=slug)
+    user = request.user
+    lot = draws.find_lot(user=user, draw=found) if user.is_authenticated else None
+    return render(request, "queueing/draw.html", {"draw": found, "room": found.room, "lot": lot})

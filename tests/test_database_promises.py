@@ -1,6 +1,7 @@
 """The rules that the database keeps by itself: every one attacked behind the services' back."""
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable
 
@@ -13,8 +14,15 @@ from accounts.models import Balance, BalanceHistory, Charge, User
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
-from queueing.models import QueueToken
-from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held
+from queueing.models import Draw, QueueToken, WaitingRoom
+from tests.factories import (
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    bought,
+    held,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +122,21 @@ class Sale:
             "last_request_at": now,
         }
         return QueueToken.objects.create(**values | fields)
+
+    def promised(self, *, came: int = 0) -> WaitingRoom:
+        """A room that will draw lots, and so many people before it."""
+        room = WaitingRoom.objects.get(pk=WaitingRoomFactory(shuffle=True).pk)
+        for number in range(came):
+            self.join(room=room, position=number + 1)
+        return room
+
+    def drawn(self) -> WaitingRoom:
+        """A room that has drawn lots, among nobody."""
+        room = self.promised()
+        Draw.objects.filter(room=room).update(
+            drawn_at=timezone.now(), participants=0, participants_hash="0" * 64
+        )
+        return room
 
 
 Attack = Callable[[Sale], object]
@@ -402,6 +425,57 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "payments_seat_agrees_with_reservation",
         lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(seat=sale.seat(4)),
     ),
+    # A draw that nobody has to believe.
+    "a room that draws lots after all, when people have come": (
+        "queueing_shuffle_is_settled",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.token.room_id).update(shuffle=True),
+    ),
+    "a room that draws no lots after all, when people have come": (
+        "queueing_shuffle_is_settled",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.promised(came=1).pk).update(shuffle=False),
+    ),
+    "a room that draws no lots after all, when it has": (
+        "queueing_shuffle_is_settled",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.drawn().pk).update(shuffle=False),
+    ),
+    "a seed that is not what was promised": (
+        "queueing_draw_seed_is_as_promised",
+        lambda sale: Draw.objects.create(
+            room=sale.token.room, seed=bytes(32), commitment=hashlib.sha256(b"").hexdigest()
+        ),
+    ),
+    "a seed that could be guessed": (
+        "queueing_draw_seed_is_as_promised",
+        lambda sale: Draw.objects.create(
+            room=sale.token.room, seed=b"1", commitment=hashlib.sha256(b"1").hexdigest()
+        ),
+    ),
+    "another seed with a promise to match": (
+        "queueing_draw_never_changes",
+        lambda sale: Draw.objects.filter(room=sale.promised()).update(
+            seed=bytes(32), commitment=hashlib.sha256(bytes(32)).hexdigest()
+        ),
+    ),
+    "a promise dated back": (
+        "queueing_draw_never_changes",
+        lambda sale: Draw.objects.filter(room=sale.promised()).update(
+            committed_at=F("committed_at") - dt.timedelta(days=1)
+        ),
+    ),
+    "lots drawn a second time": (
+        "queueing_draw_never_changes",
+        lambda sale: Draw.objects.filter(room=sale.drawn()).update(drawn_at=timezone.now()),
+    ),
+    "a draw that never was": (
+        "queueing_draw_never_changes",
+        lambda sale: Draw.objects.filter(room=sale.drawn()).update(
+            drawn_at=None, participants=None, participants_hash=""
+        ),
+    ),
+    "a draw deleted to make another": (
+        "queueing_draw_stays_with_its_room",
+        lambda sale: Draw.objects.filter(room=sale.promised()).delete(),
+    ),
     # Times that a script might bend.
     "a payment after the hold has ended": (
         "payments_reservation_confirmed_in_time",
@@ -509,6 +583,8 @@ def test_the_attackers_tools_are_right_by_themselves():
         sale.pay_again(status="FAILED", reason="x")
         sale.refund_of(sale.payment, 9_000, fee=1_000)
         sale.join()
+        sale.drawn().delete()
+        WaitingRoom.objects.filter(pk=sale.promised().pk).update(shuffle=False)
 
     commit(by_the_rules, sale)
     assert Reservation.objects.live().count() == 4

@@ -1,5 +1,6 @@
 """Redis is flushed, killed, or comes back old, and workers die: the order stays as it was."""
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -9,10 +10,11 @@ import sys
 import pytest
 import redis
 from django.db import connection
+from django.utils import timezone
 
 from queueing import line
 from queueing.models import QueueToken
-from queueing.services import admission, index, places, polling
+from queueing.services import admission, index, places, polling, rooms
 from scripts.embedded import Valkey
 from tests.concurrency.threads import race
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -290,3 +292,34 @@ def test_write_back_goes_on_where_a_killed_one_stopped(room):
     next(line.take_asked(room.pk))
 
     assert index.write_back_requests() == 1
+
+
+def test_an_order_that_was_drawn_is_in_the_index_even_when_the_drawer_died(valkey, monkeypatch):
+    opens_at = timezone.now() + dt.timedelta(hours=1)
+    room = WaitingRoomFactory(state="SCHEDULED", opens_at=opens_at, shuffle=True, capacity=1)
+    index.build_missing()
+    for user in UserFactory.create_batch(12):
+        places.join(user=user, slug=room.slug)
+    assert_index_agrees(room)
+    rooms.open_room(room_id=room.pk)
+    with monkeypatch.context() as dying:
+        dying.setattr(index, "follow", lambda *_, **__: None)
+        admission.admit(room_id=room.pk)
+
+    admission.admit(room_id=room.pk)
+    index.build_missing()
+
+    assert_index_agrees(room)
+    assert told_ahead(room) == list(range(11))
+
+
+def test_a_web_request_never_draws_lots(valkey):
+    room = WaitingRoomFactory(shuffle=True)
+    user = UserFactory()
+
+    place, _joined = places.join(user=user, slug=room.slug)
+    assert place.status == "WAITING"
+    places.leave(user=user, token=place.token)
+
+    room.draw.refresh_from_db()
+    assert room.draw.drawn_at is None

@@ -1,1 +1,4 @@
-"""The line, a module for each use case: places, admission, gate, rooms. PostgreSQL is the truth."""
+"""The line, a module for each use case: places, admission, draw, gate, rooms.
+
+PostgreSQL is the truth.
+"""

@@ -11,6 +11,7 @@ from concertbook.clock import database_now
 from queueing.line import Entry
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import index
+from queueing.services.draw import draw_lots, is_undrawn
 from queueing.services.endings import BATCH, end_tokens
 
 logger = logging.getLogger(__name__)
@@ -49,16 +50,18 @@ class Tick:
     admitted: list[Entry] = field(default_factory=list)
 
 
-def admit(*, room_id: int) -> int:
+def admit(*, room_id: int, may_draw: bool = True) -> int:
     """Free what is over, then let in the next in line, up to capacity and pace.
 
     Safe to run twice at once: the second finds the room locked and leaves it to the first. What
-    is committed is followed by the index. Returns how many were let in.
+    is committed is followed by the index. Without ``may_draw``, for those who have no minute for
+    the lots of a million, a room that has yet to draw lots lets nobody in. Returns how many were
+    let in.
     """
     mark = index.read_mark(room_id)
     silent = index.find_silent(room_id) if mark else []
     with transaction.atomic(durable=True):
-        tick = _tick(room_id, silent)
+        tick = _tick(room_id, silent, may_draw)
     if tick is None:
         return 0
     if mark is not None:
@@ -74,7 +77,7 @@ def admit(*, room_id: int) -> int:
     return len(tick.admitted)
 
 
-def _tick(room_id: int, silent: list[int]) -> Tick | None:
+def _tick(room_id: int, silent: list[int], may_draw: bool) -> Tick | None:
     rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
     room = rooms.filter(pk=room_id).first()
     if room is None:
@@ -83,7 +86,8 @@ def _tick(room_id: int, silent: list[int]) -> Tick | None:
     tick = Tick(room, settled, database_now())
     _open_if_due(room, tick.now)
     tick.ended = _end_overdue(room, tick.now, silent)
-    if room.state == WaitingRoom.State.OPEN:
+    if room.state == WaitingRoom.State.OPEN and (may_draw or not is_undrawn(room)):
+        draw_lots(room, settled=settled)
         tick.admitted = _let_in(room, _free_places(room, tick.now), settled)
     return tick
 

@@ -11,8 +11,9 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from concertbook.clock import database_now
 from queueing import line
 from queueing.line import About, Entry, LineUnavailable, Mark
-from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import forecast
+from queueing.services.draw import is_undrawn
 from queueing.services.endings import BATCH
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ def follow(
     It is told what is true now rather than what changed, so whatever an earlier tick died before
     telling it is made good as well. Redis out of reach is for the next tick, or the builder.
     """
+    if mark.undrawn and not is_undrawn(room):
+        return _drop(room)
     people = QueueToken.objects.filter(room=room)
     waiting = people.filter(status=QueueToken.Status.WAITING)
     first = waiting.order_by("position").values_list("position", flat=True).first()
@@ -84,6 +87,14 @@ def follow(
         _add_newcomers(room, mark.through, settled)
         inside = _agree_on_inside(room, sure=milliseconds(now) - mark.measured_at < BEAT_MISSED)
         _write_room(room, mark, settled=settled, now=now, inside=inside, admitted=len(admitted))
+    except LineUnavailable:
+        logger.warning("The index of room %s does not follow", room.pk)
+
+
+def _drop(room: WaitingRoom) -> None:
+    """Lots were drawn, and the order is another now: the builder makes the index anew."""
+    try:
+        line.drop(room.pk)
     except LineUnavailable:
         logger.warning("The index of room %s does not follow", room.pk)
 
@@ -118,6 +129,7 @@ def _write_room(
         measured_at=measured_at,
         freed_lately=forecast.average(mark.freed_lately, freed, seconds=seconds, over=LATELY),
         freed_before=forecast.average(mark.freed_before, freed, seconds=seconds, over=BEFORE),
+        undrawn=int(is_undrawn(room)),
     )
     line.write_room(room.pk, about=about(room, mark), mark=mark)
 
@@ -136,18 +148,19 @@ def about(room: WaitingRoom, mark: Mark) -> About:
         opens_at=milliseconds(room.opens_at) if room.opens_at else 0,
         fast=pace.fast,
         slow=pace.slow,
-        undrawn=int(is_undrawn(room)),
     )
 
 
 def unmeasured(room: WaitingRoom) -> Mark:
     """What to assume of a full room whose pace nobody has measured yet."""
-    return Mark(through=0, inside=room.capacity, measured_at=0, freed_lately=0, freed_before=0)
-
-
-def is_undrawn(room: WaitingRoom) -> bool:
-    """Whether the room will still draw lots for the places in its line."""
-    return room.shuffle and Draw.objects.filter(room=room, drawn_at=None).exists()
+    return Mark(
+        through=0,
+        inside=room.capacity,
+        measured_at=0,
+        freed_lately=0,
+        freed_before=0,
+        undrawn=0,
+    )
 
 
 def entry_of(token: QueueToken) -> Entry:
@@ -189,14 +202,19 @@ def write_back_requests() -> int:
 def _write_back(room_id: int, batch: list[tuple[int, int]]) -> int:
     positions, moments = zip(*batch, strict=True)
     with connection.cursor() as cursor:
+        # Skips whoever is just let in, drawn or leaving: they will not miss it.
         cursor.execute(
             """
-            UPDATE queueing_queuetoken token
-            SET last_request_at = asked.at
-            FROM (SELECT unnest(%s::bigint[]) AS position,
-                         to_timestamp(unnest(%s::bigint[]) / 1000.0) AS at) asked
-            WHERE token.room_id = %s AND token.position = asked.position
-              AND token.status = 'WAITING' AND token.last_request_at < asked.at
+            WITH asked AS (
+                SELECT token, to_timestamp(moment / 1000.0) AS at
+                FROM unnest(%s::bigint[], %s::bigint[]) AS noted (position, moment)
+                JOIN queueing_queuetoken USING (position)
+                WHERE room_id = %s AND status = 'WAITING'
+                FOR NO KEY UPDATE OF queueing_queuetoken SKIP LOCKED
+            )
+            UPDATE queueing_queuetoken
+            SET last_request_at = greatest(last_request_at, asked.at)
+            FROM asked WHERE asked.token = queueing_queuetoken.token
             """,
             [list(positions), list(moments), room_id],
         )
@@ -248,6 +266,7 @@ def build(room: WaitingRoom) -> bool:
             measured_at=milliseconds(database_now()),
             freed_lately=0,
             freed_before=0,
+            undrawn=int(is_undrawn(room)),
         )
         with transaction.atomic(durable=True):
             line.build(room.pk, _people(room), about=about(room, mark), mark=mark)

@@ -51,7 +51,11 @@ def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> Place | None:
         return None
     token, position = joined
     place = enter(user_id=user_id, token=token, position=position, address=address)
-    if place.ahead == 0 and place.status == Status.WAITING and admit(room_id=room_of(token)):
+    if (
+        place.ahead == 0
+        and place.status == Status.WAITING
+        and admit(room_id=room_of(token), may_draw=False)
+    ):
         return ask(user_id=user_id, token=token, address=address)
     return place
 
@@ -128,4 +132,4 @@ def leave(*, user: User, token: uuid.UUID) -> None:
         if found.status != Status.EXPIRED:
             end_tokens([found.pk], outcome=Outcome.LEFT, now=database_now())
     index.forget(found.room_id, [index.entry_of(found)])
-    admit(room_id=found.room_id)
+    admit(room_id=found.room_id, may_draw=False)

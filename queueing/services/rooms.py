@@ -10,7 +10,7 @@ from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from queueing import line
 from queueing.line import LineUnavailable
-from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services.endings import BATCH, end_tokens
 
 
@@ -61,6 +61,15 @@ def tell_seats_left(*, room_id: int, seats: int) -> None:
     """Let people in line know how much is left to be had. Without the index nobody is told."""
     with contextlib.suppress(LineUnavailable):
         line.write_seats_left(room_id, seats)
+
+
+def is_shuffle_settled(room: WaitingRoom) -> bool:
+    """Whether it is too late to change if the room draws lots: somebody joined, or it was drawn.
+
+    The same rule is a trigger, queueing_shuffle_is_settled.
+    """
+    drawn = Draw.objects.filter(room=room, drawn_at__isnull=False)
+    return QueueToken.objects.filter(room=room).exists() or drawn.exists()
 
 
 def with_line_counts(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge
@@ -32,6 +32,7 @@ from payments.services.holds import hold_seats, release_expired_holds, release_r
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, places
 from tests.concurrency.guards import Guard, constraint, row_locks
+from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Call,
     Gate,
@@ -164,10 +165,7 @@ def one_person_joins_twice():
     room = WaitingRoomFactory()
     user = UserFactory()
 
-    def join():
-        with transaction.atomic():
-            return places._take_number(user_id=user.pk, slug=room.slug)
-
+    join = taking_a_number(user, room)
     return join, join, lambda: QueueToken.objects.live().count() == 1
 
 
@@ -376,13 +374,9 @@ def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
     early, late = UserFactory.create_batch(2)
     before_commit = Gate(after="INSERT INTO queueing_queuetoken")
 
-    def take_a_number():
-        with transaction.atomic():
-            return places._take_number(user_id=early.pk, slug=room.slug)
-
     with (
         mock.patch.object(index, "settled_position", return_value=2**62),
-        background(take_a_number, before_commit) as earlier,
+        background(taking_a_number(early, room), before_commit) as earlier,
     ):
         before_commit.wait()
         race(partial(places.join, user=late, slug=room.slug))

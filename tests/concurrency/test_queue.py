@@ -1,11 +1,11 @@
 """Many people at one door: nobody is let in past capacity, nobody is overtaken."""
 
 import pytest
-from django.db import transaction
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.admission import admit
-from queueing.services.places import _take_number, join, leave
+from queueing.services.places import join, leave
+from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Gate,
     Meeting,
@@ -107,16 +107,6 @@ def test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken():
             assert later.result()[0].position > position
 
     assert inside(room) == [early.pk]
-
-
-def taking_a_number(user, room):
-    """A join whose commit can be held up: by itself it is one statement."""
-
-    def take():
-        with transaction.atomic():
-            return _take_number(user_id=user.pk, slug=room.slug)
-
-    return take
 
 
 def test_leaving_twice_at_once_is_leaving_once():

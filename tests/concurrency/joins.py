@@ -1,0 +1,18 @@
+"""A join that can be held up before its commit: by itself it is one statement."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from queueing.models import WaitingRoom
+from queueing.services import places
+
+
+def taking_a_number(user: User, room: WaitingRoom) -> Callable[[], Any]:
+    def take() -> Any:
+        with transaction.atomic():
+            return places._take_number(user_id=user.pk, slug=room.slug)
+
+    return take
