@@ -17,6 +17,9 @@ MOST_AT_ONCE = 20_000
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
+State = WaitingRoom.State
+# The line moves on: people are let in, and whoever fell silent has left.
+MOVING = (State.OPEN, State.DRAINING)
 
 
 def admit_waiting() -> int:
@@ -50,7 +53,8 @@ def admit(*, room_id: int) -> int:
         now = database_now()
         _open_if_due(room, now)
         _end_overdue(room, now)
-        if room.state != WaitingRoom.State.OPEN:
+        _close_if_drained(room)
+        if room.state not in MOVING:
             return 0
         return _let_in(room, _free_places(room, now), settled)
 
@@ -81,7 +85,7 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
         outcome=Outcome.TIMED_OUT,
         now=now,
     )
-    if room.state == WaitingRoom.State.OPEN:
+    if room.state in MOVING:
         silent_since = now - dt.timedelta(seconds=room.idle_seconds)
         end_tokens(
             list(tokens.waiting().filter(last_request_at__lt=silent_since)[:BATCH]),
@@ -91,6 +95,16 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime) -> None:
     if room.state == WaitingRoom.State.CLOSED:
         # Somebody who joined while the room was being closed.
         end_tokens(list(tokens.waiting()[:BATCH]), outcome=Outcome.CLOSED, now=now)
+
+
+def _close_if_drained(room: WaitingRoom) -> None:
+    """A room that takes nobody new is done once nobody waits and nobody is inside."""
+    if room.state != State.DRAINING:
+        return
+    tokens = QueueToken.objects.filter(room=room)
+    if not tokens.waiting().exists() and not tokens.active().exists():
+        room.state = State.CLOSED
+        room.save(update_fields=["state"])
 
 
 def _free_places(room: WaitingRoom, now: dt.datetime) -> int:

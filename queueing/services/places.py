@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
-from queueing.errors import WaitingRoomClosed
+from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token
 from queueing.services.admission import admit, admitted_last_minute
 from queueing.services.endings import end_tokens
@@ -49,12 +49,15 @@ class Place:
 def join(*, user: User, slug: str) -> tuple[Place, bool]:
     """Join the room's line, or find the place already held; the flag tells which (True: new).
 
-    Raises NotFound for an unknown room and WaitingRoomClosed. A room with room lets in at once.
+    Raises NotFound for an unknown room, WaitingRoomClosed and, for who is not in the line yet,
+    WaitingRoomDraining. A room with room lets in at once.
     """
     room = get_room(slug)
     if room.state == WaitingRoom.State.CLOSED:
         raise WaitingRoomClosed
     _end_if_over(user=user, room=room)
+    if room.state == WaitingRoom.State.DRAINING:
+        return _place_held(user=user, room=room), False
     joined = _take_number(user=user, room=room)
     token = QueueToken.objects.live().filter(user=user, room=room).first()
     if token is None:
@@ -63,6 +66,13 @@ def join(*, user: User, slug: str) -> tuple[Place, bool]:
     if joined and _count_ahead(token) == 0:
         admit(room_id=room.pk)
     return get_position(user=user, token=token.pk), joined
+
+
+def _place_held(*, user: User, room: WaitingRoom) -> Place:
+    place = find_place(user=user, room=room)
+    if place is None:
+        raise WaitingRoomDraining
+    return place
 
 
 def _end_if_over(*, user: User, room: WaitingRoom) -> None:
