@@ -4,5 +4,5 @@ from queueing import api
 
 urlpatterns = [
     path("waiting-rooms/<slug:slug>/tokens/", api.Tokens.as_view()),
-    path("queue-tokens/<uuid:token>/", api.Token.as_view()),
+    path("queue-tokens/<uuid:token>/", api.Token.as_view(), name="queue_token"),
 ]

@@ -1,12 +1,18 @@
 """How a token ends, whatever ends it."""
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 
-from queueing.models import QueueEntryHistory, QueueToken
+from django.db.models.functions import Now
+
+from accounts.models import User
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 
 # No transaction ends more tokens than this at once.
 BATCH = 1000
+# An end that is longer ago is no news.
+RECENT = dt.timedelta(hours=1)
 
 
 def end_tokens(
@@ -32,3 +38,16 @@ def end_tokens(
         ],
         batch_size=1000,
     )
+
+
+def how_it_ended(*, user: User, room: WaitingRoom, token: uuid.UUID | None = None) -> str:
+    """The outcome of the user's token; without one of their last in the room within the hour.
+
+    Empty where nothing has ended, or the tick has not written it yet.
+    """
+    entries = QueueEntryHistory.objects.filter(user=user, token__room=room)
+    if token is None:
+        entries = entries.filter(exited_at__gt=Now() - RECENT)
+    else:
+        entries = entries.filter(token=token)
+    return entries.order_by("-pk").values_list("outcome", flat=True).first() or ""
