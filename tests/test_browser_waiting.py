@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
@@ -71,7 +72,8 @@ def let_me_in(room):
 
 
 def wait_in(page, room, schedule):
-    page.goto(f"/rooms/{room.slug}/?next=/schedules/{schedule.pk}/seats/")
+    wanted = urlencode({"next": f"/schedules/{schedule.pk}/seats/"})
+    page.goto(f"/rooms/{room.slug}/?{wanted}")
     expect(headline(page, "You are in line")).to_be_visible()
 
 
