@@ -55,7 +55,8 @@ class PaceForm(BaseDialogForm):  # type: ignore[misc]
     """The two figures by which a room is slowed or sped up, as they are now."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # The room's own form, behind the dialog, has fields of the same names.
+        super().__init__(*args, **kwargs, auto_id="pace_%s")
         for name in ("admit_per_minute", "capacity"):
             figure = _field(name)
             self.fields[name] = figure.formfield(
@@ -119,7 +120,8 @@ class WaitingRoomAdmin(Admin):
 
     def get_fieldsets(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         counts = (_("Now"), {"fields": (("waiting", "active", "admitted"),)})
-        return self.fieldsets if obj is None else (*self.fieldsets, counts)
+        first, *others = self.fieldsets
+        return self.fieldsets if obj is None else (first, counts, *others)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: WaitingRoom | None = None

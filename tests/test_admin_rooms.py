@@ -115,6 +115,8 @@ def test_the_pace_is_asked_for_as_it_is(operator):
     dialog = operator.get(page("set_pace", room)).content.decode()
     assert 'value="7"' in dialog
     assert 'value="42"' in dialog
+    # The room's own form stands behind the dialog.
+    assert 'for="pace_capacity"' in dialog
 
 
 @pytest.mark.parametrize("figure", ["0", "-1", "", "fast", "99999999999"])
