@@ -48,7 +48,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "csp",
-    "django_htmx",
     "import_export",
     "rest_framework",
     "drf_spectacular",
@@ -73,7 +72,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "concertbook.middleware.RefusalMiddleware",
 ]
 

@@ -1,11 +1,13 @@
-"""The doorkeeper's desk: rooms to open, pause and close, and the lines before them."""
+"""The doorkeeper's desk: rooms to open, pause, slow, drain and close, and the lines before them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import display_for_field
 from django.db.models import QuerySet
-from django.forms import Form, ModelForm
+from django.forms import Form, ModelForm, model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -13,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
@@ -27,12 +31,49 @@ STATE_COLORS = {
 }
 
 
+# The buttons that make sense; the state itself is turned by nothing else.
+DOORS = {
+    "SCHEDULED": ("open_room", "pause_room", "set_pace", "close_room"),
+    "OPEN": ("pause_room", "set_pace", "drain_room", "close_room"),
+    "PAUSED": ("open_room", "set_pace", "drain_room", "close_room"),
+    "DRAINING": ("open_room", "pause_room", "set_pace", "close_room"),
+    "CLOSED": ("open_room",),
+}
+# Where a list of rooms stops counting each room's people.
+MANY = 10_000
+
+
 class RoomForm(ModelForm):  # type: ignore[type-arg]
     """The state is chosen once, with the new room; later it is changed by opening and closing."""
 
     def _get_validation_exclusions(self) -> set[str]:
         # A scheduled room needs its time even where the state is not in the form.
         return super()._get_validation_exclusions() - {"state"}  # type: ignore[misc, no-any-return]
+
+
+class PaceForm(BaseDialogForm):  # type: ignore[misc]
+    """The two figures by which a room is slowed or sped up, as they are now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The room's own form, behind the dialog, has fields of the same names.
+        super().__init__(*args, **kwargs, auto_id="pace_%s")
+        for name in ("admit_per_minute", "capacity"):
+            figure = _field(name)
+            self.fields[name] = figure.formfield(
+                widget=UnfoldAdminIntegerFieldWidget, validators=figure.validators
+            )
+        room = WaitingRoom.objects.filter(pk=_room_id(self.object_id)).first()
+        self.initial = {} if room is None else model_to_dict(room)
+
+
+def _field(name: str) -> Any:
+    return WaitingRoom._meta.get_field(name)
+
+
+def _room_id(object_id: Any) -> int:
+    """The key in an address; what cannot be one is that of no room."""
+    text = str(object_id)[:20]
+    return int(text) if text.isdecimal() else 0
 
 
 @admin.register(WaitingRoom)
@@ -52,27 +93,35 @@ class WaitingRoomAdmin(Admin):
         "waiting",
         "active",
         "capacity",
+        "admitted",
         "admit_per_minute",
     )
     list_filter = ("state",)
     search_fields = ("title", "slug")
     prepopulated_fields = {"slug": ("title",)}
-    actions_detail = ("open_room", "pause_room", "close_room")
+    actions_detail = ("open_room", "pause_room", "set_pace", "drain_room", "close_room")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingRoom]:
-        return rooms.with_line_counts(super().get_queryset(request))
+        page = request.resolver_match and request.resolver_match.url_name
+        up_to = None if page == "queueing_waitingroom_change" else MANY
+        return rooms.with_line_counts(super().get_queryset(request), up_to=up_to)
 
     @admin.display(description=_("waiting"), ordering="waiting_count")
     def waiting(self, room: Any) -> str:
-        return f"{room.waiting_count:,}"
+        return _people(room, room.waiting_count)
 
     @admin.display(description=_("inside"), ordering="active_count")
     def active(self, room: Any) -> str:
-        return f"{room.active_count:,}"
+        return _people(room, room.active_count)
+
+    @admin.display(description=_("admitted in the last minute"), ordering="admitted_count")
+    def admitted(self, room: Any) -> str:
+        return _people(room, room.admitted_count)
 
     def get_fieldsets(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
-        counts = (_("Now"), {"fields": (("waiting", "active"),)})
-        return self.fieldsets if obj is None else (*self.fieldsets, counts)
+        counts = (_("Now"), {"fields": (("waiting", "active", "admitted"),)})
+        first, *others = self.fieldsets
+        return self.fieldsets if obj is None else (first, counts, *others)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: WaitingRoom | None = None
@@ -81,7 +130,7 @@ class WaitingRoomAdmin(Admin):
             return ()
         # The slug is an address that clients keep; who came was promised a draw, or none.
         settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
-        return ("state", "slug", "waiting", "active", *settled)
+        return ("state", "slug", "waiting", "active", "admitted", *settled)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         listed, counts, needed, protected = super().get_deleted_objects(objs, request)
@@ -90,6 +139,28 @@ class WaitingRoomAdmin(Admin):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        room = WaitingRoom.objects.filter(pk=_room_id(object_id)).first()
+        doors = () if room is None else DOORS[room.state]
+        allowed = super().get_actions_detail(request, object_id)
+        return [door for door in allowed if door.path in doors]
+
+    def save_model(self, request: HttpRequest, obj: WaitingRoom, form: Any, change: bool) -> None:
+        if change:
+            # Only what was edited: the rest, the state above all, may have changed meanwhile.
+            obj.save(update_fields=form.changed_data)
+        else:
+            super().save_model(request, obj, form, change)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        return _what_changed(
+            form.instance, {name: form.initial[name] for name in form.changed_data}
+        )
 
     @action(  # type: ignore[untyped-decorator]
         description=_("Open"),
@@ -123,6 +194,46 @@ class WaitingRoomAdmin(Admin):
         return self._turn(request, object_id, rooms.pause_room, gettext("The room is paused."))
 
     @action(  # type: ignore[untyped-decorator]
+        description=_("Pace"),
+        permissions=["change"],
+        icon="speed",
+        dialog={
+            "title": _("Slow the waiting room down, or speed it up?"),
+            "description": _(
+                "In effect within a second. Nobody who is inside already is sent out."
+            ),
+            "form_class": PaceForm,
+            "form_submit_text": _("Set the pace"),
+        },
+    )
+    def set_pace(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        pace = partial(
+            rooms.set_pace,
+            admit_per_minute=form.cleaned_data["admit_per_minute"],
+            capacity=form.cleaned_data["capacity"],
+        )
+        return self._turn(request, object_id, pace, gettext("The pace is set."))
+
+    @action(  # type: ignore[untyped-decorator]
+        description=_("Drain"),
+        permissions=["change"],
+        icon="hourglass_bottom",
+        variant=ActionVariant.WARNING,
+        dialog={
+            "title": _("Drain the waiting room?"),
+            "description": _(
+                "Nobody new can join. Everybody in line is still let in, in order and at the same "
+                "pace, and once nobody is left the room closes by itself."
+            ),
+            "form_submit_text": _("Drain"),
+        },
+    )
+    def drain_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        return self._turn(
+            request, object_id, rooms.drain_room, gettext("The room takes nobody new.")
+        )
+
+    @action(  # type: ignore[untyped-decorator]
         description=_("Close"),
         permissions=["change"],
         icon="stop",
@@ -130,8 +241,9 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Close the waiting room?"),
             "description": _(
-                "Everybody who is waiting loses the place in line, and nobody can join. "
-                "Those inside may finish. To stop for a while only, pause it instead."
+                "Everybody who is waiting loses the place in line, and nobody can join. Those "
+                "inside may finish. To stop for a while only, pause it; to let in whoever is in "
+                "line, drain it instead."
             ),
             "form_submit_text": _("Close the room"),
         },
@@ -140,15 +252,35 @@ class WaitingRoomAdmin(Admin):
         return self._turn(request, object_id, rooms.close_room, gettext("The room is closed."))
 
     def _turn(
-        self, request: HttpRequest, room_id: str, service: Callable[..., Any], done: str
+        self,
+        request: HttpRequest,
+        object_id: str,
+        service: Callable[..., rooms.Change],
+        done: str,
     ) -> HttpResponse:
-        if self.get_object(request, room_id) is None:
+        if self.get_object(request, object_id) is None:
             raise Http404
-        room = service(room_id=int(room_id))
-        self.log_change(request, room, done)
+        change = service(room_id=int(object_id))
+        self.log_change(request, change.room, _what_changed(change.room, change.before) or done)
         messages.success(request, done)
-        here = reverse("admin:queueing_waitingroom_change", args=[room_id])
+        here = reverse("admin:queueing_waitingroom_change", args=[object_id])
         return HttpResponseClientRedirect(here)
+
+
+def _people(room: Any, count: int) -> str:
+    return f"{count:,}+" if count == room.counted_up_to else f"{count:,}"
+
+
+def _what_changed(room: WaitingRoom, before: Mapping[str, Any]) -> str:
+    """For the log: state: Open → Paused."""
+    return ", ".join(
+        f"{_field(name).verbose_name}: {_shown(name, old)} → {_shown(name, getattr(room, name))}"
+        for name, old in before.items()
+    )
+
+
+def _shown(name: str, value: Any) -> str:
+    return str(display_for_field(value, _field(name), "-"))
 
 
 TOKEN_COLORS = {"WAITING": "warning", "ACTIVE": "success"}

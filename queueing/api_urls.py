@@ -10,5 +10,5 @@ urlpatterns = [
         api.DrawParticipants.as_view(),
         name="draw_participants",
     ),
-    path("queue-tokens/<uuid:token>/", api.Token.as_view()),
+    path("queue-tokens/<uuid:token>/", api.Token.as_view(), name="queue_token"),
 ]

@@ -17,3 +17,9 @@ class WaitingRoomClosed(DomainError):
     code = "waiting_room_closed"
     status = 409
     message = _("This waiting room is closed.")
+
+
+class WaitingRoomDraining(WaitingRoomClosed):
+    """The room serves its line to the end and then closes."""
+
+    message = _("This line takes nobody new. Those who are in it already are still let in.")

@@ -21,6 +21,9 @@ class WaitingRoom(models.Model):
         DRAINING = "DRAINING", _("Draining")
         CLOSED = "CLOSED", _("Closed")
 
+    # The line moves on: people are let in, and whoever fell silent has left.
+    MOVING = (State.OPEN, State.DRAINING)
+
     # Short on purpose: it is part of every token (see new_token).
     id = models.BigAutoField(primary_key=True)
     title = models.CharField(_("title"), max_length=200)

@@ -1,7 +1,9 @@
 """The waiting room: my number, how long, and the door."""
 
+import datetime as dt
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -13,9 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.passes import give_pass
 from accounts.views import MemberRequest, next_page
 from concertbook.addresses import client_address
-from queueing.models import QueueToken
+from concertbook.clock import database_now
+from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw as draws
-from queueing.services import places, polling
+from queueing.services import endings, places, polling
+
+# Without JavaScript the whole page is asked for again: no oftener than somebody can read it.
+REFRESH_SECONDS = 5
+COOKIE_SECONDS = 24 * 3600
 
 
 @never_cache
@@ -25,11 +32,11 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
     room = places.get_room(slug)
-    place = polling.find_place(user=request.user, room=room, address=client_address(request.META))
-    context = {"room": room, "place": place, "next": next_page(request)}
-    response = render(request, "queueing/room.html", context)
-    if place is not None:
-        give_pass(request, response, path="/api/v1/queue-tokens/")
+    found = polling.find_place(user=request.user, room=room, address=client_address(request.META))
+    if found is None:
+        return render(request, "queueing/room.html", _outside(request, room))
+    response = _show(request, "queueing/room.html", room, found)
+    give_pass(request, response, path="/api/v1/queue-tokens/")
     return response
 
 
@@ -43,12 +50,84 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
-    """The part of the waiting room that asks for itself again and again."""
-    found = polling.get_position(
-        user=request.user, token=token, address=client_address(request.META)
+    """The part of the waiting room that changes with the place's and the room's state."""
+    address = client_address(request.META)
+    found = polling.get_position(user=request.user, token=token, address=address)
+    return _show(request, "queueing/place.html", places.get_room(found.room), found)
+
+
+def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:
+    outcome = endings.how_it_ended(user=request.user, room=room)
+    return {"room": room, "place": None, "outcome": outcome, "next": next_page(request)}
+
+
+def _show(
+    request: MemberRequest, template: str, room: WaitingRoom, found: polling.Place
+) -> HttpResponse:
+    first_ahead = _first_ahead(request, room, found)
+    context = {
+        "room": room,
+        "place": found,
+        "outcome": _outcome(request, room, found),
+        "next": next_page(request),
+        "first_ahead": first_ahead,
+        "gone": first_ahead - found.ahead,
+        "odds": _odds(found),
+        "opens_in_seconds": _seconds_until(room.opens_at),
+        "refresh_seconds": max(REFRESH_SECONDS, found.poll_after_seconds),
+    }
+    response = render(request, template, context)
+    if _line_moves(found):
+        _remember_first_ahead(response, room, found, first_ahead)
+    return response
+
+
+def _outcome(request: MemberRequest, room: WaitingRoom, found: polling.Place) -> str:
+    if found.status != QueueToken.Status.EXPIRED:
+        return ""
+    return endings.how_it_ended(user=request.user, room=room, token=found.token)
+
+
+def _line_moves(found: polling.Place) -> bool:
+    """Before the doors open nobody gets ahead, and lots may still be drawn."""
+    scheduled = found.room_state == WaitingRoom.State.SCHEDULED
+    return found.status == QueueToken.Status.WAITING and not scheduled
+
+
+def _first_ahead(request: MemberRequest, room: WaitingRoom, found: polling.Place) -> int:
+    """How many were ahead when the page first showed this place: there the progress begins."""
+    seen = request.get_signed_cookie(_cookie(room), default="0", salt=str(found.token))
+    return max(int(seen or 0), found.ahead)
+
+
+def _remember_first_ahead(
+    response: HttpResponse, room: WaitingRoom, found: polling.Place, first_ahead: int
+) -> None:
+    response.set_signed_cookie(
+        _cookie(room),
+        str(first_ahead),
+        salt=str(found.token),
+        max_age=COOKIE_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
     )
-    context = {"room": places.get_room(found.room), "place": found, "next": next_page(request)}
-    return render(request, "queueing/place.html", context)
+
+
+def _cookie(room: WaitingRoom) -> str:
+    return f"line-{room.pk}"
+
+
+def _odds(found: polling.Place) -> str:
+    """Whether to say that the seats may not last: ``none`` left, ``few``, or nothing to say."""
+    if found.seats_left is None or found.ahead <= found.seats_left > 0:
+        return ""
+    return "few" if found.seats_left else "none"
+
+
+def _seconds_until(moment: dt.datetime | None) -> int:
+    """Counted by the database's clock: a browser's, or ours, may be wrong."""
+    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
 
 
 @login_required

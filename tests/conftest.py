@@ -1,4 +1,4 @@
-"""What every test may ask for: API clients, and a clean Redis."""
+"""What every test may ask for: API clients, a browser, and a clean Redis."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
+from tests.browser import chromium, complaints, page  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -17,10 +18,9 @@ def _fast_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+def _empty_redis() -> Iterator[None]:
     yield
-    if {"db", "transactional_db"} & set(request.fixturenames):
-        cache.clear()
+    cache.clear()
 
 
 @pytest.fixture

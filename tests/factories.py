@@ -4,6 +4,8 @@ import datetime as dt
 from typing import Any
 
 import factory
+import redis
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
@@ -140,3 +142,11 @@ def overdue(*reservations: Reservation) -> None:
 def balance_of(user: User) -> int:
     balance = Balance.objects.filter(user=user).first()
     return balance.amount if balance else 0
+
+
+def expected_to_ask(token: QueueToken, *, seconds_ago: int) -> None:
+    """As if the poll that was due so long ago had not come. The room must have its index."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    now, _micros = client.time()
+    due = {str(token.position): (now - seconds_ago) * 1000}
+    assert client.zadd(f"line:{token.room_id}:due", due, xx=True, ch=True)

@@ -1,16 +1,24 @@
-"""An operator opens, pauses and closes a waiting room."""
+"""An operator opens, pauses, slows, drains and closes a waiting room."""
+
+import datetime as dt
+import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from queueing.admin import DOORS
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import places, rooms
+from queueing.services import admission, places, rooms
 from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db
 
+MINUTE = dt.timedelta(minutes=1)
 CONFIRMED = {"_form_submitted": "True"}
 
 
@@ -28,17 +36,48 @@ def state_of(room):
     return WaitingRoom.objects.get(pk=room.pk).state
 
 
-@pytest.mark.parametrize(
-    ("action", "state"),
-    [("open_room", "OPEN"), ("pause_room", "PAUSED"), ("close_room", "CLOSED")],
-)
-@pytest.mark.parametrize("before", ["OPEN", "PAUSED", "CLOSED"])
-def test_a_room_is_opened_paused_and_closed_on_confirmation(operator, action, state, before):
+TURNS = [
+    ("open_room", "OPEN"),
+    ("pause_room", "PAUSED"),
+    ("drain_room", "DRAINING"),
+    ("close_room", "CLOSED"),
+]
+
+
+@pytest.mark.parametrize(("action", "state"), TURNS)
+@pytest.mark.parametrize("before", ["OPEN", "PAUSED", "DRAINING", "CLOSED"])
+def test_a_room_is_opened_paused_drained_and_closed_on_confirmation(
+    operator, action, state, before
+):
     room = WaitingRoomFactory(state=before)
     response = operator.post(page(action, room), CONFIRMED)
     assert response["HX-Redirect"] == page("change", room)
     assert state_of(room) == state
     assert LogEntry.objects.get(object_id=str(room.pk)).user.is_superuser
+
+
+def logged(room):
+    return LogEntry.objects.get(object_id=str(room.pk)).change_message
+
+
+def test_the_log_says_what_was_changed_from_what_to_what(operator):
+    room, slowed, edited = WaitingRoomFactory.create_batch(3, capacity=10, admit_per_minute=600)
+    pace = {"admit_per_minute": "60", "capacity": "10"}
+    form = figures(slug=edited.slug, title=edited.title, capacity=5)
+
+    operator.post(page("pause_room", room), CONFIRMED, headers={"Accept-Language": "en"})
+    operator.post(page("set_pace", slowed), CONFIRMED | pace, headers={"Accept-Language": "en"})
+    operator.post(page("change", edited), form, headers={"Accept-Language": "en"})
+
+    assert logged(room) == "state: Open → Paused"
+    assert logged(slowed) == "admitted per minute: 600 → 60"
+    assert logged(edited) == "capacity: 10 → 5"
+
+
+def test_a_door_turned_to_where_it_is_already_is_logged_too(operator):
+    room = WaitingRoomFactory(state="OPEN")
+    operator.post(page("open_room", room), CONFIRMED, headers={"Accept-Language": "en"})
+    assert logged(room) == "The room is open."
 
 
 def test_a_link_alone_changes_nothing(operator):
@@ -47,13 +86,78 @@ def test_a_link_alone_changes_nothing(operator):
     assert state_of(room) == "OPEN"
 
 
-def test_who_may_only_look_turns_nothing(client):
+@pytest.mark.parametrize("action", [*dict(TURNS), "set_pace"])
+def test_who_may_only_look_turns_nothing(client, action):
     staff, room = StaffFactory(), WaitingRoomFactory(state="OPEN")
     staff.user_permissions.add(Permission.objects.get(codename="view_waitingroom"))
     client.force_login(staff)
-    assert client.get(page("change", room)).status_code == 200
-    assert client.post(page("close_room", room), CONFIRMED).status_code == 403
-    assert state_of(room) == "OPEN"
+    pace = {"admit_per_minute": "1", "capacity": "1"}
+    shown = client.get(page("change", room))
+    assert shown.status_code == 200
+    assert shown.context["actions_detail"] == []
+    assert client.get(page(action, room)).status_code == 403
+    assert client.post(page(action, room), CONFIRMED | pace).status_code == 403
+    unchanged = WaitingRoom.objects.get(pk=room.pk)
+    assert (unchanged.state, unchanged.capacity) == ("OPEN", room.capacity)
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("state", DOORS)
+def test_a_room_has_the_buttons_that_make_sense_in_its_state(operator, state):
+    room = WaitingRoomFactory(state=state, opens_at="2030-01-01T00:00:00Z")
+    buttons = operator.get(page("change", room)).context["actions_detail"]
+    addresses = {button["path"] for button in buttons}
+    assert addresses == {page(action, room) for action in DOORS[state]}
+
+
+def test_the_pace_is_asked_for_as_it_is(operator):
+    room = WaitingRoomFactory(capacity=7, admit_per_minute=42)
+    dialog = operator.get(page("set_pace", room)).content.decode()
+    assert 'value="7"' in dialog
+    assert 'value="42"' in dialog
+    # The room's own form stands behind the dialog.
+    assert 'for="pace_capacity"' in dialog
+
+
+@pytest.mark.parametrize("figure", ["0", "-1", "", "fast", "99999999999"])
+def test_a_pace_that_is_none_is_asked_for_again(operator, figure):
+    room = WaitingRoomFactory(admit_per_minute=42)
+    pace = {"admit_per_minute": figure, "capacity": "5"}
+    response = operator.post(page("set_pace", room), CONFIRMED | pace)
+    assert response.status_code == 200
+    assert "HX-Redirect" not in response
+    assert WaitingRoom.objects.get(pk=room.pk).admit_per_minute == 42
+
+
+def test_a_slower_pace_counts_at_the_next_tick(operator):
+    room = WaitingRoomFactory(state="PAUSED")
+    line_up(room, 5)
+    pace = {"admit_per_minute": "2", "capacity": "100"}
+    operator.post(page("set_pace", room), CONFIRMED | pace)
+    operator.post(page("open_room", room), CONFIRMED)
+    assert admission.admit_waiting() == 2
+
+
+def test_a_form_opened_before_the_room_was_paused_does_not_open_it_again(operator, monkeypatch):
+    room = WaitingRoomFactory(state="OPEN")
+    save = WaitingRoom.save
+
+    def paused_meanwhile(self, *args, **kwargs):
+        WaitingRoom.objects.filter(pk=room.pk).update(state="PAUSED")
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(WaitingRoom, "save", paused_meanwhile)
+    operator.post(page("change", room), figures(title=room.title, capacity=5))
+    changed = WaitingRoom.objects.get(pk=room.pk)
+    assert (changed.state, changed.capacity) == ("PAUSED", 5)
+
+
+def line_up(room, people):
+    """So many people join, and are asked for as users in the order of the line."""
+    users = UserFactory.create_batch(people)
+    for user in users:
+        places.join(user=user, slug=room.slug)
+    return users
 
 
 def test_a_room_that_is_gone_is_not_found(operator):
@@ -91,12 +195,38 @@ def test_pausing_keeps_everybody_s_place():
     assert QueueToken.objects.waiting().count() == 2
 
 
-def test_a_room_shows_how_many_wait_and_are_inside(operator):
-    room = WaitingRoomFactory(capacity=1)
-    for user in UserFactory.create_batch(3):
-        places.join(user=user, slug=room.slug)
+def test_a_list_of_rooms_shows_how_many_wait_are_inside_and_were_just_let_in(operator):
+    line_up(WaitingRoomFactory(capacity=1), 3)
     rooms = operator.get(reverse("admin:queueing_waitingroom_changelist")).context["cl"].result_list
-    assert [(row.waiting_count, row.active_count) for row in rooms] == [(2, 1)]
+    counts = [(row.waiting_count, row.active_count, row.admitted_count) for row in rooms]
+    assert counts == [(2, 1, 1)]
+
+
+def test_only_those_let_in_within_the_last_minute_count_as_just_let_in():
+    room = WaitingRoomFactory()
+    line_up(room, 2)
+    first = QueueToken.objects.order_by("position").first()
+    QueueToken.objects.filter(pk=first.pk).update(available_at=F("available_at") - MINUTE)
+    counted = rooms.with_line_counts(WaitingRoom.objects.all()).get()
+    assert (counted.active_count, counted.admitted_count) == (2, 1)
+
+
+def test_a_list_of_rooms_stops_counting_a_long_line_and_a_room_counts_it_all(operator, monkeypatch):
+    monkeypatch.setattr("queueing.admin.MANY", 2)
+    room = WaitingRoomFactory(capacity=1)
+    line_up(room, 4)
+    listed = operator.get(reverse("admin:queueing_waitingroom_changelist")).content.decode()
+    own = operator.get(page("change", room)).content.decode()
+    assert "2+" in listed
+    assert "2+" not in own
+    assert re.search(r">\s*3\s*<", own)
+
+
+def test_the_line_is_counted_once_for_a_page(operator):
+    room = WaitingRoomFactory(capacity=1)
+    with CaptureQueriesContext(connection) as queries:
+        operator.get(page("change", room))
+    assert sum("count(*)" in query["sql"] for query in queries) == 1
 
 
 def figures(**fields):

@@ -3,13 +3,17 @@
 import datetime as dt
 
 import pytest
-import redis
-from django.conf import settings
 from django.utils import timezone
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import admission, index, places, polling, rooms
-from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought
+from tests.factories import (
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    bought,
+    expected_to_ask,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -17,14 +21,6 @@ pytestmark = pytest.mark.django_db
 def join(room, user=None):
     place, _joined = places.join(user=user or UserFactory(), slug=room.slug)
     return QueueToken.objects.get(pk=place.token)
-
-
-def expected_to_ask(token, *, seconds_ago):
-    """As if the poll that was due so long ago had not come."""
-    due = f"line:{token.room_id}:due"
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    now, _micros = client.time()
-    assert client.zadd(due, {token.position: (now - seconds_ago) * 1000}, xx=True, ch=True)
 
 
 def statuses(room):

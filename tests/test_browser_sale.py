@@ -1,72 +1,15 @@
 """The sale in a real browser: scripts run, the policy holds, and nobody is shut out."""
 
 import re
-import shutil
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from django.test import Client
-from playwright.sync_api import Error as BrowserError
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from payments.models import Ticket
-from queueing.models import WaitingRoom
-from queueing.services import admission
+from tests.browser import expect_accessible, log_in
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, held
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-# As root in a container, and where /dev/shm is small and no graphics card is at hand.
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Playwright's own Chromium where it is installed, else the system's."""
-    with pytest.MonkeyPatch.context() as environ, sync_playwright() as playwright:
-        # Playwright's own event loop runs in the thread that also asks the database.
-        environ.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        try:
-            browser = playwright.chromium.launch(args=FLAGS)
-        except BrowserError:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            if path is None:
-                pytest.skip("No Chromium: run `playwright install chromium` or install one.")
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def complaints():
-    """What the browser has to complain about: errors of scripts and of the console."""
-    return []
-
-
-@pytest.fixture
-def page(chromium, live_server, complaints):
-    """An English-speaking phone; any complaint of the browser fails the test."""
-    phone = {"width": 390, "height": 844}
-    context = chromium.new_context(base_url=live_server.url, locale="en", viewport=phone)
-    page = context.new_page()
-    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def expect_accessible(page):
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    assert grave == [], f"{page.url}: {[each['id'] for each in grave]}"
-
-
-def log_in(page, live_server, user):
-    client = Client()
-    client.force_login(user)
-    session = client.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
 
 def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
@@ -117,23 +60,6 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     page.get_by_role("button", name="Yes, cancel it").click()
     expect(page.get_by_text("Cancelled", exact=True)).to_be_visible()
     assert Ticket.objects.filter(status=Ticket.Status.CANCELLED).count() == 1
-
-
-def test_the_waiting_room_lets_the_browser_in_by_itself(page, live_server):
-    schedule = ScheduleFactory(concert__waiting_room__capacity=1)
-    admitted(UserFactory(), schedule)
-    log_in(page, live_server, UserFactory())
-
-    page.goto(f"/concerts/{schedule.concert_id}/")
-    page.get_by_role("button", name="Join the line").click()
-    expect(page.get_by_role("heading", name="You are in line")).to_be_visible()
-    expect_accessible(page)
-
-    WaitingRoom.objects.update(capacity=2)
-    admission.admit_waiting()
-    expect(page.get_by_role("heading", name="It is your turn")).to_be_visible(timeout=15_000)
-    expect(page).to_have_title("● It is your turn · concertbook")
-    page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
 
 
 def test_a_chosen_seat_that_somebody_else_takes_is_let_go_and_the_others_stay(page, live_server):

@@ -1,9 +1,16 @@
 """The waiting room, in a browser."""
 
-import pytest
+import datetime as dt
+from dataclasses import replace
 
+import pytest
+from django.utils import timezone, translation
+
+from accounts.templatetags.times import lasting, wait
+from concerts.models import ConcertSchedule
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, places
+from queueing.services import admission, places, polling
+from queueing.services.endings import end_tokens
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,22 +66,228 @@ def test_nobody_is_moved_on_to_another_site(client, elsewhere):
     assert response.context["next"] == ""
 
 
-def test_the_part_that_refreshes_asks_again_until_it_is_my_turn(client, full_room):
+def test_the_part_that_changes_says_where_to_ask_until_it_is_my_turn(client, full_room):
     me = UserFactory()
     client.force_login(me)
     place, _joined = places.join(user=me, slug=full_room.slug)
     address = f"/places/{place.token}/?next=/checkout/"
 
-    waiting = client.get(address, headers={"HX-Request": "true"}).content.decode()
+    waiting = client.get(address).content.decode()
     WaitingRoom.objects.update(capacity=2)
     admission.admit_waiting()
-    turn = client.get(address, headers={"HX-Request": "true"}).content.decode()
+    turn = client.get(address).content.decode()
 
     assert waiting.lstrip().startswith("<section")
-    assert 'hx-trigger="every 2s"' in waiting
-    assert f'hx-get="{address.replace("/checkout/", "%2Fcheckout%2F")}"' in waiting
-    assert "hx-get" not in turn
+    assert f'data-api="/api/v1/queue-tokens/{place.token}/"' in waiting
+    assert f'data-fragment="{address.replace("/checkout/", "%2Fcheckout%2F")}"' in waiting
+    assert 'data-status="WAITING" data-room-state="OPEN"' in waiting
+    assert "data-next" not in waiting
+    assert 'data-status="ACTIVE"' in turn
     assert 'data-next="/checkout/"' in turn
+
+
+@pytest.fixture
+def in_line(client, full_room):
+    """Me in the full room's line behind two others, and my browser."""
+    for user in UserFactory.create_batch(2):
+        places.join(user=user, slug=full_room.slug)
+    me = UserFactory()
+    places.join(user=me, slug=full_room.slug)
+    client.force_login(me)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return QueueToken.objects.get(user=me)
+
+
+def page_of(client, room):
+    return client.get(f"/rooms/{room.slug}/?next=/checkout/")
+
+
+def first_in_line_leaves():
+    first = QueueToken.objects.waiting().order_by("position").first()
+    places.leave(user=first.user, token=first.pk)
+
+
+def test_the_progress_begins_where_the_page_first_showed_me(client, full_room, in_line):
+    first = page_of(client, full_room).context
+    first_in_line_leaves()
+    then = page_of(client, full_room)
+
+    assert (first["first_ahead"], first["gone"]) == (2, 0)
+    assert (then.context["first_ahead"], then.context["gone"]) == (2, 1)
+    assert 'max="3" value="1"' in then.content.decode()
+
+
+def test_the_progress_of_a_new_place_begins_anew(client, full_room, in_line):
+    page_of(client, full_room)
+    places.leave(user=in_line.user, token=in_line.pk)
+    first_in_line_leaves()
+    places.join(user=in_line.user, slug=full_room.slug)
+
+    context = page_of(client, full_room).context
+
+    assert (context["first_ahead"], context["gone"]) == (1, 0)
+
+
+@pytest.mark.parametrize("forged", ["", "7", "9" * 5000, "7:forged:signature", "\x00"])
+def test_a_forged_memory_of_the_progress_is_none(client, full_room, in_line, forged):
+    client.cookies[f"line-{full_room.pk}"] = forged
+
+    context = page_of(client, full_room).context
+
+    assert (context["first_ahead"], context["gone"]) == (2, 0)
+
+
+def test_nobody_gets_ahead_before_the_doors_open(client, full_room, in_line):
+    opens_at = timezone.now() + dt.timedelta(hours=1)
+    WaitingRoom.objects.update(state="SCHEDULED", opens_at=opens_at)
+
+    response = page_of(client, full_room)
+
+    assert "The doors are not open yet" in response.content.decode()
+    assert 3500 < response.context["opens_in_seconds"] <= 3600
+    assert "<progress" not in response.content.decode()
+    assert f"line-{full_room.pk}" not in response.cookies
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("OPEN", "You are in line"),
+        ("PAUSED", "The line stands still for a moment"),
+        ("DRAINING", "Nobody new may join any more."),
+    ],
+)
+def test_the_page_says_what_the_room_s_state_means(client, full_room, in_line, state, words):
+    WaitingRoom.objects.update(state=state)
+
+    page = page_of(client, full_room).content.decode()
+
+    assert words in page
+    assert ("Estimated wait" in page) == (state != "PAUSED")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "left", "odds"),
+    [(1, None, ""), (50, 50, ""), (51, 50, "few"), (0, 0, "none"), (9, 0, "none")],
+)
+def test_the_odds_are_said_where_the_seats_may_not_last(
+    client, full_room, in_line, monkeypatch, ahead, left, odds
+):
+    known = polling.get_position
+    monkeypatch.setattr(
+        polling,
+        "get_position",
+        lambda **whose: replace(known(**whose), ahead=ahead, seats_left=left),
+    )
+
+    response = page_of(client, full_room)
+
+    assert response.context["odds"] == odds
+    shown = response.content.decode()
+    assert ('id="seats-left" hidden' in shown) == (left is None)
+    assert ('id="odds-few" hidden' in shown) == (odds != "few")
+    assert ('id="odds-none" hidden' in shown) == (odds != "none")
+
+
+def test_without_scripts_the_page_refreshes_itself_and_moves_on(client, full_room, in_line):
+    waiting = page_of(client, full_room).content.decode()
+    WaitingRoom.objects.update(capacity=9)
+    admission.admit_waiting()
+    turn = page_of(client, full_room).content.decode()
+
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in waiting
+    assert '<noscript><meta http-equiv="refresh" content="2; url=/checkout/"></noscript>' in turn
+    assert "<title>● It is your turn" in turn
+
+
+ENDINGS = [
+    ("PAID", "You have your tickets"),
+    ("LEFT", "You have left the line"),
+    ("IDLE", "We heard nothing from you for more than 5 minutes"),
+    ("CLOSED", "The waiting room was closed"),
+    ("TIMED_OUT", "Everybody has 10 minutes inside."),
+]
+
+
+@pytest.mark.parametrize(("outcome", "words"), ENDINGS)
+def test_an_ended_place_says_how_it_ended(client, full_room, in_line, outcome, words):
+    end_tokens([in_line.pk], outcome=outcome, now=timezone.now())
+
+    part = client.get(f"/places/{in_line.pk}/").content.decode()
+    page = page_of(client, full_room).content.decode()
+
+    assert words in part
+    assert words in page
+    assert "Join the line" in page
+
+
+def test_a_stay_that_is_over_says_so_before_the_tick_has_ended_it(client, full_room):
+    token = QueueToken.objects.active().get()
+    QueueToken.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    client.force_login(token.user)
+
+    page = client.get(f"/rooms/{full_room.slug}/", headers={"Accept-Language": "en"})
+
+    assert "Your time here is over" in page.content.decode()
+
+
+def test_an_end_of_long_ago_is_no_news(client, full_room, in_line):
+    end_tokens([in_line.pk], outcome="IDLE", now=timezone.now() - dt.timedelta(hours=2))
+
+    page = page_of(client, full_room).content.decode()
+
+    assert "You are not in this line yet" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("CLOSED", "This waiting room is closed."), ("DRAINING", "This line takes nobody new.")],
+)
+def test_a_room_that_takes_nobody_offers_no_way_in(client, full_room, state, words):
+    WaitingRoom.objects.update(state=state)
+    client.force_login(UserFactory())
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    page = page_of(client, full_room).content.decode()
+
+    assert words in page
+    assert "Join the line" not in page
+
+
+def test_who_is_in_a_draining_line_finds_the_way_back_from_the_concert(client, full_room, in_line):
+    WaitingRoom.objects.update(state="DRAINING")
+    schedule = ConcertSchedule.objects.get()
+
+    page = client.get(f"/concerts/{schedule.concert_id}/").content.decode()
+
+    assert f'<a href="/rooms/{full_room.slug}/?next=' in page
+    assert "Join the line" not in page
+
+
+@pytest.mark.parametrize(
+    ("fewest", "most", "words"),
+    [
+        (0, 59, "less than a minute"),
+        (0, 60, "about 1 to 2 minutes"),
+        (130, 290, "about 2 to 5 minutes"),
+        (300, 300, "about 5 to 6 minutes"),
+        (3000, 5399, "about 50 to 90 minutes"),
+        (3000, 5400, "about 1 to 2 hours"),
+        (7200, 10_801, "about 2 to 4 hours"),
+    ],
+)
+def test_a_wait_is_a_range_in_words(fewest, most, words):
+    with translation.override("en"):
+        assert wait(fewest, most) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (600, "10 minutes")],
+)
+def test_a_rule_s_length_of_time_is_said_as_it_is(seconds, words):
+    with translation.override("en"):
+        assert lasting(seconds) == words
 
 
 def test_somebody_elses_place_is_not_found(client, full_room):

@@ -9,6 +9,9 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 register = template.Library()
 
+MINUTE = 60
+HOUR = 60 * MINUTE
+
 
 @register.filter
 def when(moment: dt.datetime) -> str:
@@ -33,12 +36,22 @@ def clock(moment: dt.datetime) -> str:
 
 
 @register.filter
-def wait(seconds: int) -> str:
-    """A wait in seconds as nobody could mistake for a promise: rounded up to whole minutes."""
-    if seconds < 60:
+def wait(fewest: int, most: int) -> str:
+    """A wait of so many seconds to so many, as nobody could mistake for a promise."""
+    if most < MINUTE:
         return gettext("less than a minute")
-    minutes = -(-seconds // 60)
-    if minutes < 60:
-        return ngettext("about %d minute", "about %d minutes", minutes) % minutes
-    hours = round(minutes / 60)
-    return ngettext("about %d hour", "about %d hours", hours) % hours
+    unit = MINUTE if most < 90 * MINUTE else HOUR
+    low = max(1, fewest // unit)
+    high = max(low + 1, -(-most // unit))
+    if unit == MINUTE:
+        return gettext("about {low} to {high} minutes").format(low=low, high=high)
+    return gettext("about {low} to {high} hours").format(low=low, high=high)
+
+
+@register.filter
+def lasting(seconds: int) -> str:
+    """A length of time that is a rule: 90 as 90 seconds, 600 as 10 minutes."""
+    if seconds % MINUTE:
+        return ngettext("%d second", "%d seconds", seconds) % seconds
+    minutes = seconds // MINUTE
+    return ngettext("%d minute", "%d minutes", minutes) % minutes

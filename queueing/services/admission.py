@@ -22,6 +22,7 @@ MOST_AT_ONCE = 5_000
 Outcome = QueueEntryHistory.Outcome
 # Of a token, all that the index needs.
 COLUMNS = "token", "user_id", "position"
+State = WaitingRoom.State
 
 
 def admit_waiting() -> int:
@@ -86,7 +87,8 @@ def _tick(room_id: int, silent: list[int], may_draw: bool) -> Tick | None:
     tick = Tick(room, settled, database_now())
     _open_if_due(room, tick.now)
     tick.ended = _end_overdue(room, tick.now, silent)
-    if room.state == WaitingRoom.State.OPEN and (may_draw or not is_undrawn(room)):
+    _close_if_drained(room)
+    if room.state in WaitingRoom.MOVING and (may_draw or not is_undrawn(room)):
         draw_lots(room, settled=settled)
         tick.admitted = _let_in(room, _free_places(room, tick.now), settled)
     return tick
@@ -102,7 +104,7 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list
     # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
     ended = _end(tokens.active().filter(expires_at__lte=now), Outcome.TIMED_OUT, now)
-    if room.state == WaitingRoom.State.OPEN and silent:
+    if room.state in WaitingRoom.MOVING and silent:
         ended += _end(tokens.waiting().filter(position__in=silent), Outcome.IDLE, now)
     if room.state == WaitingRoom.State.CLOSED:
         # Somebody who joined while the room was being closed.
@@ -114,6 +116,16 @@ def _end(tokens: QueueTokenQuerySet, outcome: Outcome, now: dt.datetime) -> list
     over = list(tokens.values_list(*COLUMNS)[:BATCH])
     end_tokens([token for token, _user, _position in over], outcome=outcome, now=now)
     return [Entry(token.bytes + user.bytes, position) for token, user, position in over]
+
+
+def _close_if_drained(room: WaitingRoom) -> None:
+    """A room that takes nobody new is done once nobody waits and nobody is inside."""
+    if room.state != State.DRAINING:
+        return
+    tokens = QueueToken.objects.filter(room=room)
+    if not tokens.waiting().exists() and not tokens.active().exists():
+        room.state = State.CLOSED
+        room.save(update_fields=["state"])
 
 
 def _free_places(room: WaitingRoom, now: dt.datetime) -> int:

@@ -5,11 +5,15 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import connection
+from django.db.models.functions import Now
 
-from queueing.models import QueueEntryHistory
+from accounts.models import User
+from queueing.models import QueueEntryHistory, WaitingRoom
 
 # No transaction ends more tokens than this at once.
 BATCH = 1000
+# An end that is longer ago is no news.
+RECENT = dt.timedelta(hours=1)
 
 
 def end_tokens(
@@ -31,5 +35,18 @@ def end_tokens(
                 (user_id, token_id, entered_at, admitted_at, exited_at, outcome)
             SELECT user_id, token, issued_at, available_at, %(now)s, %(outcome)s FROM ended
             """,
-            {"now": now, "tokens": list(tokens), "outcome": outcome.value},
+            {"now": now, "tokens": list(tokens), "outcome": str(outcome)},
         )
+
+
+def how_it_ended(*, user: User, room: WaitingRoom, token: uuid.UUID | None = None) -> str:
+    """The outcome of the user's token; without one of their last in the room within the hour.
+
+    Empty where nothing has ended, or the tick has not written it yet.
+    """
+    entries = QueueEntryHistory.objects.filter(user=user, token__room=room)
+    if token is None:
+        entries = entries.filter(exited_at__gt=Now() - RECENT)
+    else:
+        entries = entries.filter(token=token)
+    return entries.order_by("-pk").values_list("outcome", flat=True).first() or ""

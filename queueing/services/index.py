@@ -44,7 +44,7 @@ def find_silent(room_id: int) -> list[int]:
     Nobody is silent while there is no index, for nothing would know whether they asked, nor
     while the line stands still.
     """
-    rooms = WaitingRoom.objects.filter(pk=room_id, state=WaitingRoom.State.OPEN)
+    rooms = WaitingRoom.objects.filter(pk=room_id, state__in=WaitingRoom.MOVING)
     idle_seconds = rooms.values_list("idle_seconds", flat=True).first()
     if idle_seconds is None:
         return []

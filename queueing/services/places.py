@@ -9,7 +9,7 @@ from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests
 from queueing import line
-from queueing.errors import WaitingRoomClosed
+from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import AskedTooOften, LineUnavailable
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
 from queueing.services import index
@@ -25,7 +25,7 @@ def join(*, user: User, slug: str, address: str = "") -> tuple[Place, bool]:
     """Join the room's line, or find the place already held; the flag tells which (True: new).
 
     ``address`` is the client's, for the limits. Raises NotFound for an unknown room,
-    WaitingRoomClosed and TooManyRequests. A room with room lets in at once.
+    WaitingRoomClosed (WaitingRoomDraining) and TooManyRequests. A room with room lets in at once.
     """
     with contextlib.suppress(LineUnavailable):  # without Redis nothing is counted
         count_join(user_id=user.pk, address=address)
@@ -78,7 +78,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
             FROM queueing_waitingroom room
             JOIN accounts_user person ON person.id = %(user)s AND person.is_active
             CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
-            WHERE room.slug = %(slug)s AND room.state <> 'CLOSED' AND NOT EXISTS (
+            WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED') AND NOT EXISTS (
                 SELECT FROM queueing_queuetoken
                 WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
             )
@@ -97,10 +97,12 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[Place, bool]:
     if _end_if_over(user=user, room=room):
         return join(user=user, slug=slug, address=address)
     place = find_place(user=user, room=room, address=address)
-    if place is None:
-        # Closed, or ended again the moment it was there: closed, or left in another window.
-        raise WaitingRoomClosed
-    return place, False
+    if place is not None:
+        return place, False
+    if room.state == WaitingRoom.State.DRAINING:
+        raise WaitingRoomDraining
+    # Closed, or ended again the moment it was there: closed, or left in another window.
+    raise WaitingRoomClosed
 
 
 def _end_if_over(*, user: User, room: WaitingRoom) -> bool:

@@ -1,10 +1,14 @@
-"""What an operator does to a room: open, pause, close, count."""
+"""What an operator does to a room: open, pause, slow, drain, close, count."""
 
 import contextlib
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Now
 
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
@@ -14,45 +18,75 @@ from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuery
 from queueing.services.endings import BATCH, end_tokens
 
 
-def open_room(*, room_id: int) -> WaitingRoom:
+@dataclass(frozen=True)
+class Change:
+    """A room as it is now, and what is different about it, as it was before."""
+
+    room: WaitingRoom
+    before: Mapping[str, Any]
+
+
+def open_room(*, room_id: int) -> Change:
     """Let people in from the next tick on, whatever the room's state was. Raises NotFound."""
-    return _set_state(room_id, WaitingRoom.State.OPEN)
+    return _change(room_id, state=WaitingRoom.State.OPEN)
 
 
-def pause_room(*, room_id: int) -> WaitingRoom:
+def pause_room(*, room_id: int) -> Change:
     """Let nobody in for now; the line keeps its order, those inside may finish. Raises NotFound."""
-    return _set_state(room_id, WaitingRoom.State.PAUSED)
+    return _change(room_id, state=WaitingRoom.State.PAUSED)
 
 
-def close_room(*, room_id: int) -> WaitingRoom:
+def set_pace(*, room_id: int, admit_per_minute: int, capacity: int) -> Change:
+    """Let in so many a minute, and so many at once, from the next tick on.
+
+    Nobody who is inside is sent out when the capacity shrinks. Raises NotFound.
+    """
+    return _change(room_id, admit_per_minute=admit_per_minute, capacity=capacity)
+
+
+def drain_room(*, room_id: int) -> Change:
+    """Let nobody join any more and serve the line to its end; then the tick closes the room.
+
+    Raises NotFound.
+    """
+    return _change(room_id, state=WaitingRoom.State.DRAINING)
+
+
+def close_room(*, room_id: int) -> Change:
     """Let nobody in or join any more, and send the line home; those inside may finish.
 
     Raises NotFound. Killed half-way, the rest of the line goes when the room is closed again.
     """
-    room = _set_state(room_id, WaitingRoom.State.CLOSED)
-    while _send_home(room):
+    change = _change(room_id, state=WaitingRoom.State.CLOSED)
+    while _send_home(change.room):
         pass
     with contextlib.suppress(LineUnavailable):
         line.drop(room_id)
-    return room
+    return change
 
 
-def _set_state(room_id: int, state: WaitingRoom.State) -> WaitingRoom:
+def _change(room_id: int, **values: Any) -> Change:
     with transaction.atomic(durable=True):
         rooms = WaitingRoom.objects.select_for_update(no_key=True)
         room = rooms.filter(pk=room_id).first()
         if room is None:
             raise NotFound
-        room.state = state
-        room.save(update_fields=["state"])
-    return room
+        before = {
+            name: getattr(room, name)
+            for name, value in values.items()
+            if getattr(room, name) != value
+        }
+        for name, value in values.items():
+            setattr(room, name, value)
+        room.save(update_fields=list(values))
+    return Change(room, before)
 
 
 def _send_home(room: WaitingRoom) -> int:
     """One batch, so that a long line does not make one long transaction."""
     with transaction.atomic(durable=True):
-        line = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
-        tokens = list(line.order_by("position").values_list("pk", flat=True)[:BATCH])
+        waiting = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
+        tokens = list(waiting.order_by("position").values_list("pk", flat=True)[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
     return len(tokens)
 
@@ -72,14 +106,38 @@ def is_shuffle_settled(room: WaitingRoom) -> bool:
     return QueueToken.objects.filter(room=room).exists() or drawn.exists()
 
 
-def with_line_counts(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:
-    """Rooms with ``waiting_count`` and ``active_count``: how many are in line, how many inside."""
+def with_line_counts(
+    rooms: QuerySet[WaitingRoom], *, up_to: int | None = None
+) -> QuerySet[WaitingRoom]:
+    """Rooms with ``waiting_count``, ``active_count`` and ``admitted_count``.
+
+    How many are in line, inside, and were let in within the last minute. A line may have a
+    million people: ``up_to`` stops each count there, which keeps a list of many rooms cheap;
+    ``counted_up_to`` says so.
+    """
+    tokens = QueueToken.objects.all()
+    a_minute_ago = Now() - dt.timedelta(minutes=1)
     return rooms.annotate(
-        waiting_count=_count_of(QueueToken.objects.waiting()),
-        active_count=_count_of(QueueToken.objects.active()),
+        counted_up_to=Value(up_to, output_field=IntegerField()),
+        waiting_count=_count_of(tokens.waiting(), "position", up_to),
+        active_count=_count_of(tokens.active(), "expires_at", up_to),
+        admitted_count=_count_of(
+            tokens.filter(available_at__gt=a_minute_ago), "available_at", up_to
+        ),
     )
 
 
-def _count_of(tokens: QueueTokenQuerySet) -> Coalesce:
-    of_room = tokens.filter(room=OuterRef("pk")).order_by().values("room")
-    return Coalesce(Subquery(of_room.annotate(n=Count("pk")).values("n")), 0)
+def _count_of(tokens: QueueTokenQuerySet, along: str, up_to: int | None) -> "_Count":
+    """Counted in the order of the index on (room, ``along``).
+
+    Where one room has nearly everybody the planner would read the whole table for each room.
+    """
+    of_room = tokens.filter(room=OuterRef("pk"))
+    return _Count(of_room.order_by(along).values(along)[:up_to])
+
+
+class _Count(Subquery):
+    """How many rows the subquery has; Django's own Count knows no limit."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()

@@ -1,0 +1,61 @@
+"""A real browser for the tests that need one: fixtures (see conftest.py) and questions."""
+
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from django.test import Client
+from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import sync_playwright
+
+# As root in a container, and where /dev/shm is small and no graphics card is at hand.
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Playwright's own Chromium where it is installed, else the system's."""
+    with pytest.MonkeyPatch.context() as environ, sync_playwright() as playwright:
+        # Playwright's own event loop runs in the thread that also asks the database.
+        environ.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        try:
+            browser = playwright.chromium.launch(args=FLAGS)
+        except BrowserError:
+            path = shutil.which("chromium") or shutil.which("google-chrome")
+            if path is None:
+                pytest.skip("No Chromium: run `playwright install chromium` or install one.")
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints():
+    """What the browser has to complain about: errors of scripts and of the console."""
+    return []
+
+
+@pytest.fixture
+def page(chromium, live_server, complaints):
+    """An English-speaking phone; any complaint of the browser fails the test."""
+    phone = {"width": 390, "height": 844}
+    context = chromium.new_context(base_url=live_server.url, locale="en", viewport=phone)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def expect_accessible(page):
+    found = Axe().run(page).response["violations"]
+    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
+    assert grave == [], f"{page.url}: {[each['id'] for each in grave]}"
+
+
+def log_in(page, live_server, user):
+    client = Client()
+    client.force_login(user)
+    session = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])

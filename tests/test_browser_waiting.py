@@ -1,0 +1,339 @@
+"""The waiting page in a real browser: it moves by itself, and nothing that happens loses it."""
+
+import datetime as dt
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from queueing.models import QueueToken, WaitingRoom
+from queueing.services import admission, places, rooms
+from tests.browser import expect_accessible, log_in
+from tests.concurrency.threads import until
+from tests.factories import ScheduleFactory, UserFactory, admitted
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# It asks every two seconds; a slow machine may take its time.
+LONG = 15_000
+# Pauses end never and are written down, and so is every question: only an event makes it ask.
+NO_PAUSE_ENDS = """
+    const { fetch, setTimeout } = window;
+    Object.assign(window, { asked: 0, pauses: [] });
+    window.fetch = (...all) => { window.asked += 1; return fetch(...all); };
+    window.setTimeout = (call, pause, ...all) => {
+        window.pauses.push(pause);
+        return pause >= 500 ? 0 : setTimeout(call, pause, ...all);
+    };
+"""
+WAKE_UP = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+@pytest.fixture
+def schedule():
+    """A sale whose room has one place, which is taken."""
+    schedule = ScheduleFactory(concert__waiting_room__capacity=1)
+    admitted(UserFactory(), schedule)
+    return schedule
+
+
+@pytest.fixture
+def room(schedule):
+    return schedule.concert.waiting_room
+
+
+@pytest.fixture
+def others(room):
+    """Two who were in line before me."""
+    users = UserFactory.create_batch(2)
+    for user in users:
+        places.join(user=user, slug=room.slug)
+    return users
+
+
+@pytest.fixture
+def me(page, live_server, room, others):
+    me = UserFactory()
+    places.join(user=me, slug=room.slug)
+    log_in(page, live_server, me)
+    return me
+
+
+def headline(page, words):
+    return page.get_by_role("heading", name=words)
+
+
+def let_me_in(room):
+    WaitingRoom.objects.filter(pk=room.pk).update(capacity=10)
+    admission.admit_waiting()
+
+
+def wait_in(page, room, schedule):
+    wanted = urlencode({"next": f"/schedules/{schedule.pk}/seats/"})
+    page.goto(f"/rooms/{room.slug}/?{wanted}")
+    expect(headline(page, "You are in line")).to_be_visible()
+
+
+def give_up(user):
+    places.leave(user=user, token=QueueToken.objects.get(user=user).pk)
+
+
+def forgive(complaints, words):
+    """A browser that is cut off, or refused, complains of it; that is no fault of the page."""
+    assert [line for line in complaints if words in line]
+    complaints[:] = [line for line in complaints if words not in line]
+
+
+def test_it_moves_on_when_it_is_my_turn_and_says_so(page, room, schedule, me):
+    wait_in(page, room, schedule)
+    expect(page).to_have_title("2 ahead of you · concertbook")
+    expect(page.locator("#said")).to_have_text("")
+    expect_accessible(page)
+    page.locator("#said").evaluate("said => { said.mark = 'the same one' }")
+
+    let_me_in(room)
+
+    expect(headline(page, "It is your turn")).to_be_visible(timeout=LONG)
+    expect(page).to_have_title("● It is your turn · concertbook")
+    expect(page.locator("#said")).to_have_text("It is your turn")
+    assert page.locator("#said").evaluate("said => said.mark") == "the same one"
+    assert page.locator("#said").get_attribute("role") == "status"
+    page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
+
+
+def test_the_way_back_does_not_lead_to_another_moving_on(page, room, schedule, me):
+    page.goto(f"/concerts/{schedule.concert_id}/")
+    wait_in(page, room, schedule)
+    let_me_in(room)
+    page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
+
+    page.go_back()
+
+    expect(page).to_have_url(re.compile("/concerts/"))
+
+
+def test_figures_change_in_place_and_a_reload_keeps_place_and_progress(
+    page, room, schedule, me, others
+):
+    wait_in(page, room, schedule)
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 0)
+    page.locator("#place").evaluate("place => { place.mark = 'the same one' }")
+
+    give_up(others[0])
+
+    expect(page.locator("#ahead")).to_have_text("1", timeout=LONG)
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 1)
+    expect(page.locator("#gone")).to_have_text("1")
+    expect(page.locator("#said")).to_have_text("1 ahead of you")
+    assert page.locator("#place").evaluate("place => place.mark") == "the same one"
+
+    number = page.get_by_text("Your number").locator("xpath=..").inner_text()
+    page.reload()
+
+    expect(page.locator("#ahead")).to_have_text("1")
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 1)
+    expect(page.get_by_role("progressbar")).to_have_js_property("max", 3)
+    assert page.get_by_text("Your number").locator("xpath=..").inner_text() == number
+
+
+def test_the_progress_never_goes_backwards(page, room, schedule, me):
+    wait_in(page, room, schedule)
+    for ahead, gone in [(0, 2), (1, 2)]:
+        answer_with(page, ahead=ahead)
+        page.evaluate(WAKE_UP)
+        expect(page.locator("#ahead")).to_have_text(str(ahead), timeout=LONG)
+        expect(page.get_by_role("progressbar")).to_have_js_property("value", gone)
+
+
+def answer_with(page, **figures):
+    """Polls answer as they do, but for these figures."""
+
+    def answer(route):
+        real = route.fetch()
+        route.fulfill(response=real, body=json.dumps(real.json() | figures))
+
+    page.route("**/api/v1/queue-tokens/**", answer)
+
+
+def test_numbers_waits_and_odds_are_said_in_words(page, room, schedule, me):
+    few = page.get_by_text("There are more people ahead of you than seats left.")
+    none = page.get_by_text("No seat is left at this moment.")
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    expect(few).to_be_hidden()
+    answer_with(
+        page,
+        ahead=123_456,
+        seats_left=1_050,
+        estimated_wait_from_seconds=7_000,
+        estimated_wait_until_seconds=9_000,
+    )
+
+    page.evaluate(WAKE_UP)
+
+    expect(page.locator("#ahead")).to_have_text("123,456")
+    expect(page.locator("#left")).to_have_text("1,050")
+    expect(page.locator("#wait")).to_have_text("about 1 to 3 hours")
+    expect(page).to_have_title("123,456 ahead of you · concertbook")
+    expect(few).to_be_visible()
+    expect(none).to_be_hidden()
+
+    answer_with(page, seats_left=0, estimated_wait_until_seconds=59)
+    page.reload()
+    page.evaluate(WAKE_UP)
+
+    expect(none).to_be_visible()
+    expect(few).to_be_hidden()
+    expect(page.locator("#wait")).to_have_text("less than a minute")
+
+
+def test_a_lost_network_is_said_politely_and_asked_for_at_once_when_it_is_back(
+    page, room, schedule, me, complaints
+):
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    notice = page.locator("#notice")
+
+    page.context.set_offline(True)
+    expect(notice).to_contain_text("No connection.")
+    assert notice.get_attribute("role") == "status"
+    page.evaluate(WAKE_UP)
+    until(lambda: page.evaluate("window.asked === 1"))
+    expect(headline(page, "You are in line")).to_be_visible()
+    let_me_in(room)
+    page.context.set_offline(False)
+
+    expect(headline(page, "It is your turn")).to_be_visible()
+    expect(notice).to_have_text("")
+    forgive(complaints, "ERR_INTERNET_DISCONNECTED")
+
+
+def test_it_goes_on_asking_less_and_less_often_without_a_network(
+    page, room, schedule, me, complaints
+):
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    page.context.set_offline(True)
+
+    for failures in range(1, 8):
+        page.evaluate("window.pauses = []")
+        page.evaluate(WAKE_UP)
+        until(lambda: page.evaluate("window.pauses.length === 2"))
+        longest = min(30, 2**failures) * 1000
+        assert longest / 2 <= page.evaluate("window.pauses[1]") <= longest
+    forgive(complaints, "ERR_INTERNET_DISCONNECTED")
+
+
+@pytest.mark.parametrize(
+    "wakes_up",
+    [WAKE_UP, "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"],
+)
+def test_it_asks_at_once_when_it_wakes_up(page, room, schedule, me, wakes_up):
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    let_me_in(room)
+
+    page.evaluate(wakes_up)
+
+    expect(headline(page, "It is your turn")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(429, ""), (503, "We are out of reach for a moment.")]
+)
+def test_it_waits_as_long_as_it_is_told_to(page, room, schedule, me, complaints, status, words):
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    page.route(
+        "**/api/v1/queue-tokens/**",
+        lambda route: route.fulfill(status=status, headers={"Retry-After": "77"}),
+    )
+
+    page.evaluate(WAKE_UP)
+    until(lambda: page.evaluate("window.pauses.includes(77_000)"))
+    page.evaluate(WAKE_UP)
+
+    assert page.evaluate("window.asked") == 1
+    expect(page.locator("#notice")).to_contain_text(words)
+    expect(headline(page, "You are in line")).to_be_visible()
+    forgive(complaints, str(status))
+
+
+def test_a_paused_room_says_so_and_goes_on_by_itself(page, room, schedule, me):
+    wait_in(page, room, schedule)
+
+    rooms.pause_room(room_id=room.pk)
+    expect(headline(page, "The line stands still for a moment")).to_be_visible(timeout=LONG)
+    expect(page).to_have_title("● The line stands still for a moment · concertbook")
+    expect(page.locator("#ahead")).to_have_text("2")
+    expect_accessible(page)
+
+    rooms.open_room(room_id=room.pk)
+    expect(headline(page, "You are in line")).to_be_visible(timeout=LONG)
+    expect(page.locator("#ahead")).to_have_text("2")
+
+
+def test_a_closed_room_says_how_it_ended(page, room, schedule, me):
+    wait_in(page, room, schedule)
+    page.get_by_role("button", name="Leave the line").focus()
+
+    rooms.close_room(room_id=room.pk)
+
+    ended = headline(page, "The waiting room was closed")
+    expect(ended).to_be_visible(timeout=LONG)
+    expect(ended).to_be_focused()
+    expect_accessible(page)
+    page.reload()
+    expect(ended).to_be_visible()
+
+
+def test_a_room_to_be_opened_counts_the_time_down(page, live_server):
+    opens_at = timezone.now() + dt.timedelta(days=2, hours=3)
+    schedule = ScheduleFactory(
+        concert__waiting_room__state="SCHEDULED", concert__waiting_room__opens_at=opens_at
+    )
+    room = schedule.concert.waiting_room
+    log_in(page, live_server, UserFactory())
+
+    page.goto(f"/rooms/{room.slug}/")
+    page.get_by_role("button", name="Join the line").click()
+
+    expect(headline(page, "The doors are not open yet")).to_be_visible()
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^2 days 0[12]:\d\d:\d\d$"))
+    expect_accessible(page)
+
+
+def test_who_is_logged_out_elsewhere_is_asked_to_log_in(page, room, schedule, me, complaints):
+    page.add_init_script(NO_PAUSE_ENDS)
+    wait_in(page, room, schedule)
+    page.context.clear_cookies()
+
+    page.evaluate(WAKE_UP)
+
+    page.wait_for_url("**/accounts/login/?next=/rooms/**")
+    forgive(complaints, "401")
+
+
+def test_without_javascript_the_page_is_whole_and_refreshes_itself(
+    chromium, live_server, room, schedule, others
+):
+    context = chromium.new_context(base_url=live_server.url, locale="en", java_script_enabled=False)
+    page = context.new_page()
+    me = UserFactory()
+    log_in(page, live_server, me)
+    places.join(user=me, slug=room.slug)
+    wait_in(page, room, schedule)
+    expect(page.locator("#ahead")).to_have_text("2")
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 0)
+
+    give_up(others[0])
+    expect(page.locator("#ahead")).to_have_text("1", timeout=LONG)
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 1)
+
+    let_me_in(room)
+    expect(headline(page, "It is your turn")).to_be_visible(timeout=LONG)
+    page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
+    context.close()
