@@ -32,31 +32,41 @@ class Pass:
 
 def read_access_token(token: str) -> Pass | None:
     """Whom a mobile app's access token names, when we have signed it and it is not too old."""
-    found = _decode(token)
-    return found if found and found.expires_at > time.time() else None
+    try:
+        found = _decode(token)
+    except Forged:
+        return None
+    return found if found.expires_at > time.time() else None
+
+
+class Forged(Exception):
+    """Not signed by us. Raised, not returned: what anybody can make up is not kept in a cache."""
 
 
 # The same people ask again and again: what was found true of a signature stays true.
 @functools.lru_cache(maxsize=20_000)
-def _decode(token: str) -> Pass | None:
+def _decode(token: str) -> Pass:
     payload = jwt.decode_token(token, "access")
     session_key = payload and jwt.session_key_from_sid(payload["sid"])
     if not payload or not session_key:
-        return None
+        raise Forged
     return Pass(uuid.UUID(payload["sub"]), _in_cache(session_key), float(payload["exp"]))
 
 
 def read_cookies(cookies: dict[str, str]) -> Pass | None:
     """Whom a browser's pass names, when we have signed it for the session that comes with it."""
     session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
-    return _verify(cookies.get(COOKIE, ""), session_key)
+    try:
+        return _verify(cookies.get(COOKIE, ""), session_key)
+    except Forged:
+        return None
 
 
 @functools.lru_cache(maxsize=20_000)
-def _verify(line_pass: str, session_key: str) -> Pass | None:
+def _verify(line_pass: str, session_key: str) -> Pass:
     user, _dot, signature = line_pass.partition(".")
     if not session_key or not constant_time_compare(signature, _sign(user, session_key)):
-        return None
+        raise Forged
     return Pass(uuid.UUID(user), _in_cache(session_key), float("inf"))
 
 

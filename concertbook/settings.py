@@ -254,8 +254,8 @@ PAYMENT_SECONDS = 120
 # Holds that one person may let go or let run out within an hour.
 GIVEN_UP_PER_HOUR = 30
 # Within ten seconds. Thousands of Korean phones share a carrier's address: generous there.
-JOINS_PER_USER = 60
-POLLS_PER_USER = 100
+JOINS_PER_USER = 200
+POLLS_PER_USER = 200
 JOINS_PER_ADDRESS = env.int("JOINS_PER_ADDRESS", 20_000)
 POLLS_PER_ADDRESS = env.int("POLLS_PER_ADDRESS", 30_000)
 CHARGE_MAX_WON = 10_000_000

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.http.request import split_domain_port, validate_host
 from django.utils import translation
 
@@ -97,7 +97,7 @@ def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.Place:
     close_old_connections()
     try:
         place = places.join_anew(user_id=user_id, slug=slug, address=address)
-    except (DatabaseError, DomainError) as told_by_django:
+    except (Error, DomainError) as told_by_django:
         raise StepAside from told_by_django
     if place is None:
         raise StepAside

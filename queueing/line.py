@@ -16,6 +16,7 @@ function raises LineUnavailable when Redis cannot be reached.
 
 import functools
 import random
+import re
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -43,7 +44,7 @@ SOONEST_POLL = 2
 LATEST_POLL = 400
 POLLS_SPREAD = 300
 # A room that draws lots has no order yet: all ask alike, this many a second.
-POLLS_BEFORE_DRAW = 3000
+POLLS_BEFORE_DRAW = 4500
 
 # An index that no tick has followed for so many seconds is of no use to anybody.
 UNTENDED = 600
@@ -105,7 +106,8 @@ class Mark:
     Every join up to position ``through`` is known to be in the index. ``inside`` people were
     inside at ``measured_at`` (ms since 1970); places inside came free at ``freed_lately`` and
     ``freed_before`` people a second, averaged over half a minute and over five. ``undrawn`` is 1
-    until a room that shuffles has drawn its lots.
+    until a room that shuffles has drawn its lots. The line moves since ``moving_since`` (ms, 0
+    while it stands). ``server`` is the Redis process that has the index.
     """
 
     through: int
@@ -114,11 +116,16 @@ class Mark:
     freed_lately: float
     freed_before: float
     undrawn: int
+    moving_since: int
+    server: str = ""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a poll finds. ``expires_at`` in ms since 1970, None while waiting; waits in seconds."""
+    """What a poll finds. ``expires_at`` in ms since 1970, None while waiting; waits in seconds.
+
+    ``over`` for somebody in the line of a room that was closed.
+    """
 
     position: int
     ahead: int
@@ -126,6 +133,7 @@ class Standing:
     poll_after: int
     about: About
     seats_left: int | None
+    over: bool = False
 
 
 # --- Asking --------------------------------------------------------------------------------------
@@ -156,18 +164,20 @@ end
 """
 
 # KEYS: waiting due asked inside room, user's counter, address's counter, session
-# ARGV: person, chance in 0..1, limits of user and address, position of somebody who may be new
+# ARGV: person, chance in 0..1, limits of user and address, the Redis process that we speak to,
+#       position of somebody who may be new
 POLL = (
     CONSTANTS
     + POLL_AFTER
     + COUNT
     + """
 if KEYS[8] and redis.call('EXISTS', KEYS[8]) == 0 then return {'stranger'} end
-local about = redis.call('HMGET', KEYS[5],
-    'slug', 'state', 'opens_at', 'fast', 'slow', 'undrawn', 'seats_left')
-if not about[1] then return {'absent'} end
-local wait = not ARGV[5] and (too_often(KEYS[6], ARGV[3]) or too_often(KEYS[7], ARGV[4]))
+local wait = not ARGV[6] and (too_often(KEYS[6], ARGV[3]) or too_often(KEYS[7], ARGV[4]))
 if wait then return {'often', wait} end
+local about = redis.call('HMGET', KEYS[5],
+    'slug', 'state', 'opens_at', 'fast', 'slow', 'undrawn', 'seats_left', 'server')
+-- Built in a Redis that is no more, it may have come back older than it was.
+if about[8] ~= ARGV[5] then return {'absent'} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -180,12 +190,14 @@ if stay then
 end
 local position = redis.call('ZSCORE', KEYS[1], person)
 if not position then
-    if not ARGV[5] or tonumber(ARGV[5]) < tonumber(redis.call('HGET', KEYS[5], 'front')) then
+    if not ARGV[6] or tonumber(ARGV[6]) < tonumber(redis.call('HGET', KEYS[5], 'front')) then
         return {'unknown'}
     end
-    position = ARGV[5]
+    position = ARGV[6]
     redis.call('ZADD', KEYS[1], position, person)
 end
+-- Whoever still waits when a room closes is sent home, a batch with each tick.
+if about[2] == 'CLOSED' then return {'over', position, 0, false, LATEST, about} end
 local ahead = redis.call('ZRANK', KEYS[1], person)
 local undrawn = about[6] == '1'
 local after = poll_after(ahead, now, about[2], tonumber(about[3]), tonumber(about[5]), undrawn,
@@ -226,7 +238,7 @@ def poll(
     if session is not None:
         keys.append(session)
     limits = settings.POLLS_PER_USER, settings.POLLS_PER_ADDRESS
-    arguments = [token.bytes + user.bytes, repr(random.random()), *limits]
+    arguments = [token.bytes + user.bytes, repr(random.random()), *limits, _server]
     if position:
         arguments.append(position)
     return _standing(_run(POLL, keys, arguments))
@@ -234,9 +246,9 @@ def poll(
 
 def _standing(answer: list[Any]) -> Standing:
     kind = answer[0]
-    if kind == b"waiting" or kind == b"inside":
+    if kind in (b"waiting", b"inside", b"over"):
         _kind, position, ahead, expires_at, after, about = answer
-        slug, state, opens_at, fast, slow, _undrawn, seats_left = about
+        slug, state, opens_at, fast, slow, _undrawn, seats_left, _built_in = about
         return Standing(
             int(float(position)),
             ahead,
@@ -250,6 +262,7 @@ def _standing(answer: list[Any]) -> Standing:
                 float(slow),
             ),
             None if seats_left is None else int(seats_left),
+            over=kind == b"over",
         )
     if kind == b"often":
         raise AskedTooOften(answer[1])
@@ -273,6 +286,25 @@ def count_join(user: uuid.UUID, *, address: str, session: str | None = None) -> 
 
 
 # --- Following the table -------------------------------------------------------------------------
+
+# What is told of a room whose index was dropped meanwhile is told to nobody.
+TELL = """
+local server = redis.call('HGET', KEYS[1], 'server')
+if not server or (ARGV[1] ~= '' and server ~= ARGV[1]) then return 0 end
+return redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+"""
+
+# How many are inside, and a sum over positions and ends that two lists of the same length share
+# only if they are the same.
+SUM_INSIDE = """
+local count, sum = 0, 0
+for _, stay in ipairs(redis.call('HVALS', KEYS[1])) do
+    local position, expires_at = string.match(stay, '(%d+) (%d+)')
+    count = count + 1
+    sum = sum + position + expires_at % 1000000000
+end
+return {count, string.format('%.0f', sum)}
+"""
 
 # People before the front are out of the line, whatever became of them.
 PASS = """
@@ -302,7 +334,7 @@ def read_mark(room_id: int) -> Mark:
         pipeline.hgetall(_keys(room_id)[4])
         pipeline.info("server")
         room, server = pipeline.execute()
-    if not room or room[b"server"].decode() != server["run_id"]:
+    if room.get(b"server", b"").decode() != server["run_id"]:
         raise LineUnavailable
     return Mark(
         through=int(room[b"through"]),
@@ -311,22 +343,30 @@ def read_mark(room_id: int) -> Mark:
         freed_lately=float(room[b"freed_lately"]),
         freed_before=float(room[b"freed_before"]),
         undrawn=int(room[b"undrawn"]),
+        moving_since=int(room[b"moving_since"]),
+        server=server["run_id"],
     )
 
 
-def let_in(room_id: int, entries: Iterable[Entry], *, front: int) -> None:
+def let_in(room_id: int, entries: Iterable[Entry], *, front: int, server: str) -> None:
     """These went in, and nobody waits before position ``front`` any more."""
     keys = _keys(room_id)
     with _reaching_redis() as client:
         _let_in(client, keys[3], entries)
-        client.hset(keys[4], "front", front)
+    _tell(room_id, server, {"front": front})
     while _run(PASS, keys, [front, BATCH]) == BATCH:
         pass
 
 
-def count_inside(room_id: int) -> int:
-    with _reaching_redis() as client:
-        return int(client.hlen(_keys(room_id)[3]))
+def _tell(room_id: int, server: str, facts: dict[str, Any]) -> None:
+    words = [word for fact in facts.items() for word in fact]
+    _run(TELL, [_keys(room_id)[4]], [server, *words])
+
+
+def sum_inside(room_id: int) -> tuple[int, int]:
+    """How many are inside, and the sum of position and expires_at modulo 10^9 over them."""
+    count, total = _run(SUM_INSIDE, [_keys(room_id)[3]], [])
+    return int(count), int(total)
 
 
 def count_waiting(room_id: int, *, after: int, through: int) -> int:
@@ -338,25 +378,22 @@ def count_waiting(room_id: int, *, after: int, through: int) -> int:
 def _let_in(client: Any, inside: str, entries: Iterable[Entry]) -> None:
     for batch in _batches(entries):
         client.hset(inside, mapping={entry.person: entry.stay for entry in batch})
+        client.expire(inside, UNTENDED)
 
 
 def write_room(room_id: int, *, about: About, mark: Mark) -> None:
     """What polls tell of the room from now on, and how far the index follows."""
-    keys = _keys(room_id)
+    _tell(room_id, mark.server, {**asdict(about), **asdict(mark)})
     with _reaching_redis() as client:
         pipeline = client.pipeline(transaction=False)
-        pipeline.hset(keys[4], mapping={**asdict(about), **asdict(mark)})
-        for key in keys:
+        for key in _keys(room_id):
             pipeline.expire(key, UNTENDED)
         pipeline.execute()
 
 
 def write_seats_left(room_id: int, seats: int) -> None:
     """How many seats are left behind the room's door; forgotten when there is no index."""
-    with _reaching_redis() as client:
-        about = _keys(room_id)[4]
-        if client.exists(about):
-            client.hset(about, "seats_left", seats)
+    _tell(room_id, "", {"seats_left": seats})
 
 
 def add(room_id: int, entries: Iterable[Entry]) -> None:
@@ -373,6 +410,8 @@ def _add(client: Any, waiting: str, due: str, batch: list[Entry]) -> None:
     pipeline = client.pipeline(transaction=False)
     pipeline.zadd(waiting, {entry.person: entry.position for entry in batch})
     pipeline.zadd(due, dict.fromkeys((entry.position for entry in batch), latest), nx=True)
+    pipeline.expire(waiting, UNTENDED)
+    pipeline.expire(due, UNTENDED)
     pipeline.execute()
 
 
@@ -445,6 +484,7 @@ def take_asked(room_id: int) -> Iterator[list[tuple[int, int]]]:
             if not client.exists(asked):
                 return
             client.rename(asked, taken)
+            client.expire(taken, UNTENDED)
         pairs = client.hscan_iter(taken, count=BATCH)
         for batch in _batches(pairs):
             yield [(int(position), int(when)) for position, when in batch]
@@ -538,6 +578,7 @@ def _run(script: str, keys: list[str], arguments: list[Any]) -> Any:
 
 def _evaluate(script: str, keys: list[str], arguments: list[Any]) -> Any:
     connection = _connection(settings.REDIS_URL)
+    arguments = [_connections.server if each is _server else each for each in arguments]
     try:
         connection.send_command("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         return connection.read_response()
@@ -546,10 +587,16 @@ def _evaluate(script: str, keys: list[str], arguments: list[Any]) -> Any:
         return connection.read_response()
 
 
+RUN_ID = re.compile(r"(run_id):(\w+)")
+# Stands in an argument list for the Redis process at the other end of the connection.
+_server = object()
+
+
 class _Connections(threading.local):
     """A connection of each thread: a client and its pool would cost as much as the whole poll."""
 
     url = ""
+    server = ""
     connection: Any = None
 
 
@@ -558,8 +605,11 @@ _connections = _Connections()
 
 def _connection(url: str) -> Any:
     if _connections.connection is None or _connections.url != url:
-        _connections.connection = _client(url).connection_pool.make_connection()
-        _connections.url = url
+        connection = _client(url).connection_pool.make_connection()
+        connection.send_command("INFO", "server")
+        facts = dict(RUN_ID.findall(connection.read_response().decode()))
+        _connections.server = facts["run_id"]
+        _connections.connection, _connections.url = connection, url
     return _connections.connection
 
 

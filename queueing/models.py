@@ -90,6 +90,10 @@ class WaitingRoom(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def is_moving(self) -> bool:
+        return self.state in self.MOVING
+
 
 def new_token(room_id: int) -> uuid.UUID:
     """An unguessable token (90 random bits) that tells its room in the first 32 bits.

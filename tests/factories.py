@@ -145,8 +145,12 @@ def balance_of(user: User) -> int:
 
 
 def expected_to_ask(token: QueueToken, *, seconds_ago: int) -> None:
-    """As if the poll that was due so long ago had not come. The room must have its index."""
+    """As if the poll that was due so long ago had not come, in a line that moves since long.
+
+    The room must have its index.
+    """
     client = redis.Redis.from_url(settings.REDIS_URL)
+    client.hset(f"line:{token.room_id}:room", "moving_since", 1)
     now, _micros = client.time()
     due = {str(token.position): (now - seconds_ago) * 1000}
     assert client.zadd(f"line:{token.room_id}:due", due, xx=True, ch=True)

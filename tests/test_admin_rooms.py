@@ -177,13 +177,20 @@ def test_closing_sends_the_line_home_and_lets_those_inside_finish(operator):
     assert QueueEntryHistory.objects.get().outcome == "CLOSED"
 
 
-def test_a_long_line_goes_home_in_batches(monkeypatch):
+def test_a_long_line_goes_home_in_batches_by_the_ticks(monkeypatch):
     monkeypatch.setattr(rooms, "BATCH", 2)
+    monkeypatch.setattr(admission, "MOST_AT_ONCE", 2)
     room = WaitingRoomFactory(state="PAUSED")
     for user in UserFactory.create_batch(5):
         places.join(user=user, slug=room.slug)
+    sent_home = QueueEntryHistory.objects.filter(outcome="CLOSED")
+
     rooms.close_room(room_id=room.pk)
-    assert QueueEntryHistory.objects.filter(outcome="CLOSED").count() == 5
+    assert sent_home.count() == 2
+    admission.admit_waiting()
+    assert sent_home.count() == 4
+    admission.admit_waiting()
+    assert sent_home.count() == 5
 
 
 def test_pausing_keeps_everybody_s_place():

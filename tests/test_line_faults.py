@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 import redis
@@ -113,6 +114,7 @@ def test_a_redis_that_comes_back_older_than_it_was_is_not_believed(room, valkey,
     give_to_the_servers_user(valkey.folder)
     valkey.start()
     assert len(client().zrange(f"line:{room.pk}:waiting", 0, -1)) == 5, "it did come back old"
+    assert told_ahead(room) == [0, 1, 2, 3], "polls do not believe it either"
     admission.admit(room_id=room.pk)
     assert index.build_missing() == 1
 
@@ -323,3 +325,79 @@ def test_a_web_request_never_draws_lots(valkey):
 
     room.draw.refresh_from_db()
     assert room.draw.drawn_at is None
+
+
+def test_an_index_that_is_dropped_in_mid_tick_does_not_come_back_as_a_ruin(room, monkeypatch):
+    agree = index._agree_on_inside
+
+    def dropping(of_room):
+        client().flushdb()
+        return agree(of_room)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(index, "_agree_on_inside", dropping)
+        admission.admit(room_id=room.pk)
+    rooms.tell_seats_left(room_id=room.pk, seats=9)
+
+    assert not client().exists(f"line:{room.pk}:room")
+    admission.admit_waiting()
+    index.build_missing()
+    assert_index_agrees(room)
+    assert told_ahead(room) == [0, 1, 2, 3, 4]
+
+
+def test_who_waits_in_a_closed_room_hears_that_it_is_over_before_their_turn_to_be_ended(
+    room, monkeypatch
+):
+    monkeypatch.setattr(rooms, "BATCH", 1)
+    monkeypatch.setattr(admission, "MOST_AT_ONCE", 1)
+    last = QueueToken.objects.waiting().order_by("-position").first()
+
+    rooms.close_room(room_id=room.pk)
+    admission.admit_waiting()
+
+    assert QueueToken.objects.get(pk=last.pk).status == "WAITING"
+    assert polling.get_position(user=last.user, token=last.pk).status == "EXPIRED"
+
+
+def test_a_stay_that_was_extended_is_told_as_extended(room):
+    token = QueueToken.objects.active().first()
+    longer = token.expires_at + dt.timedelta(minutes=1)
+    QueueToken.objects.filter(pk=token.pk).update(expires_at=longer)
+
+    admission.admit(room_id=room.pk)
+
+    told = polling.get_position(user=token.user, token=token.pk).expires_at
+    assert abs(told - longer) < dt.timedelta(milliseconds=1)
+
+
+def test_two_wrongs_inside_that_make_the_right_number_are_put_right(room):
+    inside = f"line:{room.pk}:inside"
+    person = client().hkeys(inside)[0]
+    client().hdel(inside, person)
+    client().hset(inside, b"x" * 32, "3 1800000000000")
+
+    admission.admit(room_id=room.pk)
+
+    assert_index_agrees(room)
+
+
+def test_whoever_slept_while_the_line_stood_still_is_not_dropped_when_it_moves_on(room):
+    rooms.pause_room(room_id=room.pk)
+    admission.admit(room_id=room.pk)
+    client().zadd(f"line:{room.pk}:due", {str(n): 1 for n in range(3, 8)})
+    rooms.open_room(room_id=room.pk)
+
+    for _ in range(3):
+        admission.admit(room_id=room.pk)
+
+    assert QueueToken.objects.waiting().count() == 5
+
+
+def test_made_up_tokens_are_counted_as_polls(room, app, settings):
+    settings.POLLS_PER_USER = 3
+    phone = app(UserFactory())
+
+    statuses = [phone.get(f"/api/v1/queue-tokens/{uuid.uuid4()}/").status_code for _ in range(4)]
+
+    assert statuses == [404, 404, 404, 429]

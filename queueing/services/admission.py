@@ -5,10 +5,10 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from concertbook.clock import database_now
-from queueing.line import Entry
+from queueing.line import Entry, Mark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import index
 from queueing.services.draw import draw_lots, is_undrawn
@@ -35,7 +35,7 @@ def _admit_or_log(room_id: int) -> int:
     """One room's trouble is not the other rooms': it is tried again at the next tick."""
     try:
         return admit(room_id=room_id)
-    except OperationalError:
+    except Exception:
         logger.exception("No tick for room %s", room_id)
         return 0
 
@@ -49,6 +49,8 @@ class Tick:
     now: dt.datetime
     ended: list[Entry] = field(default_factory=list)
     admitted: list[Entry] = field(default_factory=list)
+    silent: list[int] = field(default_factory=list)
+    full: bool = True
 
 
 def admit(*, room_id: int, may_draw: bool = True) -> int:
@@ -60,9 +62,8 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
     let in.
     """
     mark = index.read_mark(room_id)
-    silent = index.find_silent(room_id) if mark else []
     with transaction.atomic(durable=True):
-        tick = _tick(room_id, silent, may_draw)
+        tick = _tick(room_id, mark, may_draw)
     if tick is None:
         return 0
     if mark is not None:
@@ -71,14 +72,15 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
             mark,
             settled=tick.settled,
             now=tick.now,
+            full=tick.full,
             admitted=tick.admitted,
             ended=tick.ended,
+            silent=tick.silent,
         )
-        index.forget_silent(room_id, silent)
     return len(tick.admitted)
 
 
-def _tick(room_id: int, silent: list[int], may_draw: bool) -> Tick | None:
+def _tick(room_id: int, mark: Mark | None, may_draw: bool) -> Tick | None:
     rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
     room = rooms.filter(pk=room_id).first()
     if room is None:
@@ -86,11 +88,14 @@ def _tick(room_id: int, silent: list[int], may_draw: bool) -> Tick | None:
     settled = index.settled_position(room_id)
     tick = Tick(room, settled, database_now())
     _open_if_due(room, tick.now)
-    tick.ended = _end_overdue(room, tick.now, silent)
+    tick.silent = index.find_silent(room, mark, tick.now) if room.is_moving else []
+    tick.ended = _end_overdue(room, tick.now, tick.silent)
     _close_if_drained(room)
-    if room.state in WaitingRoom.MOVING and (may_draw or not is_undrawn(room)):
+    if room.is_moving and (may_draw or not is_undrawn(room)):
         draw_lots(room, settled=settled)
-        tick.admitted = _let_in(room, _free_places(room, tick.now), settled)
+        places, allowed = _free_places(room), _still_allowed(room, tick.now)
+        tick.full = places <= allowed
+        tick.admitted = _let_in(room, max(0, min(places, allowed)), settled)
     return tick
 
 
@@ -104,16 +109,18 @@ def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list
     # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
     ended = _end(tokens.active().filter(expires_at__lte=now), Outcome.TIMED_OUT, now)
-    if room.state in WaitingRoom.MOVING and silent:
+    if silent:
         ended += _end(tokens.waiting().filter(position__in=silent), Outcome.IDLE, now)
     if room.state == WaitingRoom.State.CLOSED:
-        # Somebody who joined while the room was being closed.
-        ended += _end(tokens.waiting(), Outcome.CLOSED, now)
+        # The line is sent home, and whoever joined while the room was being closed.
+        ended += _end(tokens.waiting(), Outcome.CLOSED, now, at_most=MOST_AT_ONCE)
     return ended
 
 
-def _end(tokens: QueueTokenQuerySet, outcome: Outcome, now: dt.datetime) -> list[Entry]:
-    over = list(tokens.values_list(*COLUMNS)[:BATCH])
+def _end(
+    tokens: QueueTokenQuerySet, outcome: Outcome, now: dt.datetime, at_most: int = BATCH
+) -> list[Entry]:
+    over = list(tokens.values_list(*COLUMNS)[:at_most])
     end_tokens([token for token, _user, _position in over], outcome=outcome, now=now)
     return [Entry(token.bytes + user.bytes, position) for token, user, position in over]
 
@@ -128,15 +135,15 @@ def _close_if_drained(room: WaitingRoom) -> None:
         room.save(update_fields=["state"])
 
 
-def _free_places(room: WaitingRoom, now: dt.datetime) -> int:
-    inside = QueueToken.objects.active().filter(room=room).count()
-    admitted = admitted_last_minute(room, now)
-    return max(0, min(room.capacity - inside, room.admit_per_minute - admitted))
+def _free_places(room: WaitingRoom) -> int:
+    return room.capacity - QueueToken.objects.active().filter(room=room).count()
 
 
-def admitted_last_minute(room: WaitingRoom, now: dt.datetime) -> int:
+def _still_allowed(room: WaitingRoom, now: dt.datetime) -> int:
+    """How many more the doors may let in within this minute."""
     since = now - dt.timedelta(minutes=1)
-    return QueueToken.objects.filter(room=room, available_at__gt=since).count()
+    admitted = QueueToken.objects.filter(room=room, available_at__gt=since).count()
+    return room.admit_per_minute - admitted
 
 
 def _let_in(room: WaitingRoom, places: int, settled: int) -> list[Entry]:

@@ -20,21 +20,20 @@ class Pace:
     slow: float
 
 
-def pace(room: WaitingRoom, *, inside: int, freed_lately: float, freed_before: float) -> Pace:
-    """The pace of a room with ``inside`` people in it, where places came free so fast (per second).
+def pace(room: WaitingRoom, *, full: bool, freed_lately: float, freed_before: float) -> Pace:
+    """The pace of a room, full or not, where places came free so fast (per second).
 
     While there are places the doors set the pace. In a full room those who leave do: as fast as
     they did, but no slower than if everybody stays as long as anybody may.
     """
     ceiling = room.admit_per_minute / 60
-    if inside < room.capacity:
+    if not full:
         return Pace(fast=ceiling, slow=ceiling / MARGIN)
     longest_stay = room.active_seconds + settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
     floor = min(ceiling, room.capacity / longest_stay)
     freed = freed_lately, freed_before
-    return Pace(
-        fast=min(ceiling, max(floor, *freed) * MARGIN), slow=max(floor, min(freed) / MARGIN)
-    )
+    fast = min(ceiling, max(floor, *freed) * MARGIN)
+    return Pace(fast=fast, slow=min(fast, max(floor, min(freed) / MARGIN)))
 
 
 @dataclass(frozen=True)

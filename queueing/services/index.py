@@ -4,25 +4,27 @@ import datetime as dt
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
 from concertbook.clock import database_now
 from queueing import line
 from queueing.line import About, Entry, LineUnavailable, Mark
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import forecast
 from queueing.services.draw import is_undrawn
 from queueing.services.endings import BATCH
 
 logger = logging.getLogger(__name__)
 
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Places that came free are averaged over so many seconds, lately and before.
 LATELY = 30
 BEFORE = 300
-# Milliseconds after which a tick must have been missed: it may have died before the index heard.
-BEAT_MISSED = 1_900
+# Positions that one tick compares, so that none takes long after many were missed.
+COMPARED = 20_000
 # Stays may end in another order than they got their history's number: look so far back again.
 UNSETTLED_HISTORY = 5000
 
@@ -38,28 +40,20 @@ def read_mark(room_id: int) -> Mark | None:
         return None
 
 
-def find_silent(room_id: int) -> list[int]:
+def find_silent(room: WaitingRoom, mark: Mark | None, now: dt.datetime) -> list[int]:
     """Positions of people who did not ask again though they should have, idle_seconds ago.
 
     Nobody is silent while there is no index, for nothing would know whether they asked, nor
-    while the line stands still.
+    while the line stands still, nor for as long again when it moves on. The caller holds the
+    room's lock: who asks from now on is in time for the next tick.
     """
-    rooms = WaitingRoom.objects.filter(pk=room_id, state__in=WaitingRoom.MOVING)
-    idle_seconds = rooms.values_list("idle_seconds", flat=True).first()
-    if idle_seconds is None:
+    moving_since = mark.moving_since if mark else 0
+    if not moving_since or milliseconds(now) - moving_since < room.idle_seconds * 1000:
         return []
     try:
-        return line.silent(room_id, seconds=idle_seconds, limit=BATCH)
+        return line.silent(room.pk, seconds=room.idle_seconds, limit=BATCH)
     except LineUnavailable:
         return []
-
-
-def forget_silent(room_id: int, silent: Sequence[int]) -> None:
-    """Expect nothing more of these: they are out of the line, now or since long."""
-    try:
-        line.forget_positions(room_id, silent)
-    except LineUnavailable:
-        logger.warning("The index of room %s does not follow", room_id)
 
 
 def follow(
@@ -68,27 +62,46 @@ def follow(
     *,
     settled: int,
     now: dt.datetime,
+    full: bool,
     admitted: Sequence[Entry],
     ended: Sequence[Entry],
+    silent: Sequence[int],
 ) -> None:
     """Let the index follow what a tick has committed.
 
     It is told what is true now rather than what changed, so whatever an earlier tick died before
     telling it is made good as well. Redis out of reach is for the next tick, or the builder.
+    ``full`` says that places inside, not the doors, set the pace.
     """
     if mark.undrawn and not is_undrawn(room):
         return _drop(room)
-    people = QueueToken.objects.filter(room=room)
-    waiting = people.filter(status=QueueToken.Status.WAITING)
-    first = waiting.order_by("position").values_list("position", flat=True).first()
+    through = min(settled, mark.through + COMPARED)
     try:
-        line.let_in(room.pk, admitted, front=first or settled + 1)
-        line.remove(room.pk, ended)
-        _add_newcomers(room, mark.through, settled)
-        inside = _agree_on_inside(room, sure=milliseconds(now) - mark.measured_at < BEAT_MISSED)
-        _write_room(room, mark, settled=settled, now=now, inside=inside, admitted=len(admitted))
+        # Whoever waits in a closed room hears from the index that it is over.
+        if room.state != WaitingRoom.State.CLOSED:
+            line.let_in(room.pk, admitted, front=_front(room, settled), server=mark.server)
+            line.remove(room.pk, ended)
+            _add_newcomers(room, mark.through, through)
+            _forget_silent(room, silent)
+        inside = _agree_on_inside(room)
+        measured = _measure(room, mark, now=now, inside=inside, admitted=len(admitted))
+        mark = replace(measured, through=through)
+        line.write_room(room.pk, about=about(room, mark, full=full), mark=mark)
     except LineUnavailable:
         logger.warning("The index of room %s does not follow", room.pk)
+
+
+def _front(room: WaitingRoom, settled: int) -> int:
+    """Nobody waits before this position."""
+    waiting = QueueToken.objects.waiting().filter(room=room).order_by("position")
+    return waiting.values_list("position", flat=True).first() or settled + 1
+
+
+def _forget_silent(room: WaitingRoom, silent: Sequence[int]) -> None:
+    """Expect nothing more of those who are out of the line, now or since long."""
+    waiting = QueueToken.objects.waiting().filter(room=room, position__in=silent)
+    still = set(waiting.values_list("position", flat=True)) if silent else set()
+    line.forget_positions(room.pk, [position for position in silent if position not in still])
 
 
 def _drop(room: WaitingRoom) -> None:
@@ -105,40 +118,57 @@ def _add_newcomers(room: WaitingRoom, after: int, through: int) -> None:
         room=room, position__gt=after, position__lte=through
     )
     if newcomers.count() != line.count_waiting(room.pk, after=after, through=through):
-        line.add(room.pk, map(entry_of, newcomers.iterator()))
+        rows = newcomers.values_list("token", "user_id", "position").iterator()
+        line.add(room.pk, (Entry(token.bytes + user.bytes, at) for token, user, at in rows))
 
 
-def _agree_on_inside(room: WaitingRoom, *, sure: bool) -> int:
-    """Stays end without the tick (a buyer has paid), and a tick may have died half-way."""
-    active = QueueToken.objects.active().filter(room=room)
-    inside = active.count()
-    if not sure or inside != line.count_inside(room.pk):
+def _agree_on_inside(room: WaitingRoom) -> int:
+    """Stays end and are extended without the tick, and a tick may have died half-way."""
+    inside = _sum_inside(room)
+    if inside != line.sum_inside(room.pk):
+        active = QueueToken.objects.active().filter(room=room)
         line.replace_inside(room.pk, map(entry_of, active.iterator()))
-    return inside
+    count, _sum = inside
+    return count
 
 
-def _write_room(
-    room: WaitingRoom, mark: Mark, *, settled: int, now: dt.datetime, inside: int, admitted: int
-) -> None:
+def _sum_inside(room: WaitingRoom) -> tuple[int, int]:
+    """What line.sum_inside says of the index, of the table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*), coalesce(sum(position + mod(
+                floor(extract(epoch FROM expires_at) * 1000)::bigint, 1000000000)), 0)::bigint
+            FROM queueing_queuetoken WHERE room_id = %s AND status = 'ACTIVE'
+            """,
+            [room.pk],
+        )
+        count, total = cursor.fetchone()
+    return count, total
+
+
+def _measure(
+    room: WaitingRoom, mark: Mark, *, now: dt.datetime, inside: int, admitted: int
+) -> Mark:
     measured_at = milliseconds(now)
     seconds = max(0.001, (measured_at - mark.measured_at) / 1000)
     freed = max(0, mark.inside + admitted - inside) / seconds
-    mark = Mark(
-        through=settled,
+    return replace(
+        mark,
         inside=inside,
         measured_at=measured_at,
+        moving_since=(mark.moving_since or measured_at) if room.is_moving else 0,
         freed_lately=forecast.average(mark.freed_lately, freed, seconds=seconds, over=LATELY),
         freed_before=forecast.average(mark.freed_before, freed, seconds=seconds, over=BEFORE),
         undrawn=int(is_undrawn(room)),
     )
-    line.write_room(room.pk, about=about(room, mark), mark=mark)
 
 
-def about(room: WaitingRoom, mark: Mark) -> About:
-    """What a poll is to be told of the room."""
+def about(room: WaitingRoom, mark: Mark, *, full: bool) -> About:
+    """What a poll is to be told of the room. ``full`` as in follow."""
     pace = forecast.pace(
         room,
-        inside=mark.inside,
+        full=full,
         freed_lately=mark.freed_lately,
         freed_before=mark.freed_before,
     )
@@ -152,14 +182,15 @@ def about(room: WaitingRoom, mark: Mark) -> About:
 
 
 def unmeasured(room: WaitingRoom) -> Mark:
-    """What to assume of a full room whose pace nobody has measured yet."""
+    """What to assume of a room whose pace nobody has measured yet."""
     return Mark(
         through=0,
-        inside=room.capacity,
+        inside=0,
         measured_at=0,
         freed_lately=0,
         freed_before=0,
         undrawn=0,
+        moving_since=0,
     )
 
 
@@ -173,8 +204,8 @@ def entry_of(token: QueueToken) -> Entry:
 
 
 def milliseconds(moment: dt.datetime) -> int:
-    """Since 1970, the line's way to tell a time."""
-    return round(moment.timestamp() * 1000)
+    """Whole ones since 1970, the line's way to tell a time."""
+    return (moment - EPOCH) // dt.timedelta(milliseconds=1)
 
 
 def forget(room_id: int, ended: Sequence[Entry]) -> None:
@@ -237,8 +268,18 @@ def build_missing() -> int:
 
 def rooms_with_people() -> QuerySet[WaitingRoom]:
     """Rooms that are not closed, or where somebody still waits or is inside."""
-    people = QueueToken.objects.live().filter(room=OuterRef("pk"))
-    return WaitingRoom.objects.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(people))
+    rooms = WaitingRoom.objects.annotate(
+        first_waiting=_first(QueueToken.objects.waiting(), "position"),
+        first_active=_first(QueueToken.objects.active(), "expires_at"),
+    )
+    closed = Q(state=WaitingRoom.State.CLOSED)
+    return rooms.filter(~closed | Q(first_waiting__isnull=False) | Q(first_active__isnull=False))
+
+
+def _first(tokens: QueueTokenQuerySet, along: str) -> Subquery:
+    """By its order the index on (room, ``along``) is used, and not every token read for a room."""
+    of_room = tokens.filter(room=OuterRef("pk")).order_by(along)
+    return Subquery(of_room.values(along)[:1])
 
 
 def _build_or_log(room: WaitingRoom) -> bool:
@@ -246,7 +287,10 @@ def _build_or_log(room: WaitingRoom) -> bool:
         return build(room)
     except LineUnavailable:
         logger.warning("The index of room %s cannot be built: Redis is out of reach", room.pk)
-        return False
+    except Exception:
+        # One room's trouble is not the other rooms'.
+        logger.exception("The index of room %s cannot be built", room.pk)
+    return False
 
 
 def build(room: WaitingRoom) -> bool:
@@ -260,16 +304,19 @@ def build(room: WaitingRoom) -> bool:
         line.drop(room.pk)
         settled = settled_position(room.pk)
         before = QueueEntryHistory.objects.aggregate(last=Max("pk"))["last"] or 0
-        mark = Mark(
+        inside = QueueToken.objects.active().filter(room=room).count()
+        now = milliseconds(database_now())
+        mark = replace(
+            unmeasured(room),
             through=settled,
-            inside=QueueToken.objects.active().filter(room=room).count(),
-            measured_at=milliseconds(database_now()),
-            freed_lately=0,
-            freed_before=0,
+            inside=inside,
+            measured_at=now,
             undrawn=int(is_undrawn(room)),
+            moving_since=now if room.is_moving else 0,
         )
+        told = about(room, mark, full=inside >= room.capacity)
         with transaction.atomic(durable=True):
-            line.build(room.pk, _people(room), about=about(room, mark), mark=mark)
+            line.build(room.pk, _people(room), about=told, mark=mark)
         left = QueueEntryHistory.objects.filter(pk__gt=before - UNSETTLED_HISTORY)
         gone = QueueToken.objects.filter(room=room, entry__in=left)
         line.remove(room.pk, map(entry_of, gone.iterator()))
@@ -296,7 +343,7 @@ def _people(room: WaitingRoom) -> Iterator[list[Entry]]:
         cursor.execute(
             """
             SELECT uuid_send(token) || uuid_send(user_id), position,
-                   CASE status WHEN 'ACTIVE' THEN round(extract(epoch FROM expires_at) * 1000) END
+                   CASE status WHEN 'ACTIVE' THEN floor(extract(epoch FROM expires_at) * 1000) END
             FROM queueing_queuetoken WHERE room_id = %s AND status <> 'EXPIRED'
             """,
             [room.pk],

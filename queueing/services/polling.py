@@ -135,7 +135,7 @@ def poll(
 
 def _place(token: uuid.UUID, standing: Standing) -> Place:
     room = standing.about
-    if standing.expires_at is None:
+    if _status(standing) == Status.WAITING:
         opens_in = room.opens_at / 1000 - time.time() if room.state == State.SCHEDULED else 0
         wait = forecast.wait(
             ahead=standing.ahead, fast=room.fast, slow=room.slow, opens_in=opens_in
@@ -146,7 +146,7 @@ def _place(token: uuid.UUID, standing: Standing) -> Place:
         token=token,
         room=room.slug,
         room_state=room.state,
-        status=Status.WAITING if standing.expires_at is None else Status.ACTIVE,
+        status=_status(standing),
         position=standing.position,
         ahead=standing.ahead,
         estimated_wait_seconds=wait.likely,
@@ -156,6 +156,12 @@ def _place(token: uuid.UUID, standing: Standing) -> Place:
         poll_after_seconds=standing.poll_after,
         expires_at=_moment(standing.expires_at),
     )
+
+
+def _status(standing: Standing) -> Status:
+    if standing.over:
+        return Status.EXPIRED
+    return Status.WAITING if standing.expires_at is None else Status.ACTIVE
 
 
 def _moment(milliseconds: int | None) -> dt.datetime | None:
@@ -187,7 +193,7 @@ def _standing(token: QueueToken) -> Standing:
         ahead=ahead,
         expires_at=index.milliseconds(token.expires_at) if token.expires_at else None,
         poll_after=min(line.SOONEST_POLL + ahead // line.POLLS_SPREAD, line.LATEST_POLL),
-        about=index.about(token.room, index.unmeasured(token.room)),
+        about=index.about(token.room, index.unmeasured(token.room), full=True),
         seats_left=None,
     )
 

@@ -1,0 +1,46 @@
+"""How long it will take: a range that holds, and does not jump about."""
+
+import pytest
+
+from queueing.services.forecast import pace, wait
+from tests.factories import WaitingRoomFactory
+
+
+@pytest.fixture
+def room():
+    return WaitingRoomFactory.build(capacity=100, admit_per_minute=600, active_seconds=600)
+
+
+def test_while_there_are_places_the_doors_set_the_pace(room):
+    found = pace(room, full=False, freed_lately=0, freed_before=0)
+
+    assert found.fast == 10
+    assert found.slow < 10
+
+
+def test_in_a_full_room_those_who_leave_set_the_pace(room):
+    found = pace(room, full=True, freed_lately=2, freed_before=1)
+
+    assert found.slow < 1 < 2 < found.fast < 3
+
+
+def test_nobody_measured_yet_is_everybody_staying_as_long_as_they_may(room):
+    found = pace(room, full=True, freed_lately=0, freed_before=0)
+
+    assert 100 / 1100 < found.slow <= found.fast < 0.2
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("freed", [(0, 0), (0, 50), (50, 0), (50, 50), (3, 4)])
+def test_the_range_is_never_upside_down(room, full, freed):
+    found = pace(room, full=full, freed_lately=freed[0], freed_before=freed[1])
+
+    assert 0 < found.slow <= found.fast <= 10
+    told = wait(ahead=99, fast=found.fast, slow=found.slow, opens_in=0)
+    assert told.fastest <= told.likely <= told.slowest
+
+
+def test_a_room_that_has_yet_to_open_adds_the_time_until_then():
+    told = wait(ahead=0, fast=1, slow=1, opens_in=3600)
+
+    assert (told.fastest, told.likely, told.slowest) == (3601, 3601, 3601)
