@@ -8,16 +8,17 @@ from random import Random
 from benchmarks import crowd
 from queueing.services.polling import Place
 
-# Of those who come, so many are there in the first seconds; the others trickle in.
-RUSH, RUSH_SECONDS = 0.4, 15.0
+# All that takes time is told as a share of the time within which people come.
+# So many of those who come are there in the first moments; the others trickle in.
+RUSH, RUSH_LASTS = 0.4, 0.025
 # What becomes of people while they wait: they go silently, they leave, their phone sleeps.
 SILENT, LEAVING, SLEEPING = 0.15, 0.10, 0.15
-PATIENCE_SECONDS = 300.0
-SHORTEST_SLEEP, LONGEST_SLEEP = 60.0, 900.0
+PATIENCE = 0.5
+SHORTEST_SLEEP, LONGEST_SLEEP = 0.1, 1.2
 # Who finds that they were dropped comes again, or does not.
 COMES_AGAIN = 0.8
 # Buying takes so long at least, and on average so much longer.
-SHORTEST_STAY, FURTHER_STAY = 5.0, 25.0
+SHORTEST_STAY, FURTHER_STAY = 0.01, 0.04
 
 
 @dataclass(slots=True)
@@ -63,26 +64,26 @@ class Fan:
 def gather(count: int, *, within: float, rng: Random) -> list[Fan]:
     """So many fans who come ``within`` so many seconds, in the order of their coming."""
     arrivals = sorted(_arrival(within, rng) for _ in range(count))
-    return [_fan(number, arrives, rng) for number, arrives in enumerate(arrivals)]
+    return [_fan(number, arrives, within, rng) for number, arrives in enumerate(arrivals)]
 
 
 def _arrival(within: float, rng: Random) -> float:
     if rng.random() < RUSH:
-        return min(rng.expovariate(1 / RUSH_SECONDS), within)
+        return within * min(rng.expovariate(1 / RUSH_LASTS), 1)
     return within * rng.random() ** 2
 
 
-def _fan(number: int, arrives: float, rng: Random) -> Fan:
+def _fan(number: int, arrives: float, within: float, rng: Random) -> Fan:
     fan = Fan(number, crowd.user_id(number), arrives)
     temper = rng.random()
-    tires = arrives + 1 + rng.expovariate(1 / PATIENCE_SECONDS)
+    tires = arrives + 1 + within * rng.expovariate(1 / PATIENCE)
     if temper < SILENT:
         fan.goes_silent = tires
     elif temper < SILENT + LEAVING:
         fan.leaves = tires
     elif temper < SILENT + LEAVING + SLEEPING:
         fan.sleeps_at = tires
-        fan.wakes_at = tires + rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
-    fan.stays = SHORTEST_STAY + rng.expovariate(1 / FURTHER_STAY)
+        fan.wakes_at = tires + within * rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
+    fan.stays = within * (SHORTEST_STAY + rng.expovariate(1 / FURTHER_STAY))
     fan.comes_again = rng.random() < COMES_AGAIN
     return fan

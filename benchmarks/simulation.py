@@ -41,20 +41,43 @@ Agenda = defaultdict[int, list[Fan]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Who come and what the operator does. Times in seconds; the room grows with the crowd."""
+    """Who come and what the operator does; people and all times grow with the whole.
+
+    ``within`` is in seconds: all people come within it, and what else happens is a share of it.
+    """
 
     people: int
-    seed: int
-    one_by_one: bool
-    arrivals_within: float = 600
-    inside_per_person: float = 0.02
-    a_minute_per_person: float = 0.06
-    active_seconds: int = 120
-    idle_seconds: int = 300
-    paused: tuple[int, int] = (300, 360)
-    slowed: tuple[int, int] = (480, 600)
-    slowed_to: float = 0.4
-    at_most: int = 7200
+    seed: int = 1
+    one_by_one: bool = False
+    within: int = 600
+
+    @property
+    def room(self) -> WaitingRoom:
+        return WaitingRoom(
+            title="Simulation",
+            slug=f"simulation-{uuid.uuid4().hex[:8]}",
+            state=WaitingRoom.State.OPEN,
+            capacity=self.people // 25,
+            admit_per_minute=self.people * 72 // self.within,
+            active_seconds=self.within // 5,
+            idle_seconds=self.within // 2,
+        )
+
+    @property
+    def paused(self) -> tuple[int, int]:
+        return self.within // 2, self.within * 3 // 5
+
+    @property
+    def slowed(self) -> tuple[int, int]:
+        return self.within * 4 // 5, self.within
+
+    @property
+    def slowed_to(self) -> int:
+        return self.people * 20 // self.within
+
+    @property
+    def at_most(self) -> int:
+        return 12 * self.within
 
     def is_disturbed(self, told_at: float, wait: float) -> bool:
         """Whether the operator did something in between that nobody could know of."""
@@ -93,15 +116,7 @@ class Simulation:
         self.plan = plan
         self.rng = Random(plan.seed)
         self.clock = Clock(START)
-        self.room = WaitingRoom(
-            title="Simulation",
-            slug=f"simulation-{uuid.uuid4().hex[:8]}",
-            state=WaitingRoom.State.OPEN,
-            capacity=max(1, int(plan.people * plan.inside_per_person)),
-            admit_per_minute=max(1, int(plan.people * plan.a_minute_per_person)),
-            active_seconds=plan.active_seconds,
-            idle_seconds=plan.idle_seconds,
-        )
+        self.room = plan.room
         self.joining: Agenda = defaultdict(list)
         self.asking: Agenda = defaultdict(list)
         self.leaving: Agenda = defaultdict(list)
@@ -114,7 +129,7 @@ class Simulation:
         self.patches.enter_context(override_settings(**NO_LIMITS))
         self.patches.enter_context(self.clock)
         self.room.save()
-        fans = gather(self.plan.people, within=self.plan.arrivals_within, rng=self.rng)
+        fans = gather(self.plan.people, within=self.plan.within, rng=self.rng)
         crowd.enroll(range(self.plan.people))
         for fan in fans:
             self.joining[math.ceil(fan.arrives)].append(fan)
@@ -155,7 +170,7 @@ class Simulation:
         if second == plan.paused[1]:
             rooms.open_room(room_id=self.room.pk)
         if second == plan.slowed[0]:
-            room.update(admit_per_minute=int(self.room.admit_per_minute * plan.slowed_to))
+            room.update(admit_per_minute=plan.slowed_to)
         if second == plan.slowed[1]:
             room.update(admit_per_minute=self.room.admit_per_minute)
 

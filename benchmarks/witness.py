@@ -18,8 +18,8 @@ OVERTAKEN = """
 SELECT count(*) FROM (
     SELECT coalesce(available_at, CASE status WHEN 'EXPIRED' THEN expires_at ELSE 'infinity' END)
                AS out_of_line,
-           min(available_at) OVER (ORDER BY position ROWS BETWEEN 1 FOLLOWING
-                                   AND UNBOUNDED FOLLOWING) AS somebody_later_in
+           min(available_at) OVER (ORDER BY position DESC ROWS BETWEEN UNBOUNDED PRECEDING
+                                   AND 1 PRECEDING) AS somebody_later_in
     FROM queueing_queuetoken WHERE room_id = %(room)s) line
 WHERE somebody_later_in < out_of_line
 """
