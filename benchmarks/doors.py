@@ -48,16 +48,7 @@ class OneByOne:
 
     def ask(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
         for fan in fans:
-            yield fan, self._ask(fan)
-
-    def _ask(self, fan: Fan) -> Answer:
-        try:
-            place = polling.get_position(user=User(pk=fan.user_id), token=_token(fan))
-        except Unavailable as later:
-            return later.retry_after or 1
-        except NotFound:
-            return None
-        return None if place.status == QueueToken.Status.EXPIRED else place
+            yield fan, _ask(fan.user_id, _token(fan))
 
     def leave(self, fans: Sequence[Fan]) -> None:
         for fan in fans:
@@ -70,6 +61,16 @@ class OneByOne:
                 user = User(pk=fan.user_id)
                 admission = gate.lock_admission(user=user, room_id=self.room.pk, token=_token(fan))
                 gate.finish(admission, now=database_now())
+
+
+def _ask(user: uuid.UUID, token: uuid.UUID) -> Answer:
+    try:
+        place = polling.get_position(user=User(pk=user), token=token)
+    except Unavailable as later:
+        return later.retry_after or 1
+    except NotFound:
+        return None
+    return None if place.status == QueueToken.Status.EXPIRED else place
 
 
 # KEYS: as of a poll, without the user's counter
@@ -124,7 +125,7 @@ class InBatches:
             arguments += [person, repr(self.rng.random()), position or ""]
         answers = self.ask_many(keys=keys, args=arguments)
         for fan, (token, _position), answer in zip(fans, held, answers, strict=True):
-            yield fan, _understand(token, answer)
+            yield fan, _understand(fan, token, answer)
 
     def leave(self, fans: Sequence[Fan]) -> None:
         self._end(fans, Outcome.LEFT)
@@ -143,13 +144,12 @@ class InBatches:
                 index.forget(self.room.pk, [index.entry_of(token) for token in found])
 
 
-def _understand(token: uuid.UUID, raw: Any) -> Answer:
+def _understand(fan: Fan, token: uuid.UUID, raw: Any) -> Answer:
+    """Whom the index does not know asks again by the service, and so the table."""
     try:
         return polling._place(token, line._standing(raw))
-    except UnknownPerson:
-        return None
-    except LineUnavailable:
-        return 1
+    except (UnknownPerson, LineUnavailable):
+        return _ask(fan.user_id, token)
 
 
 def _token(fan: Fan) -> uuid.UUID:

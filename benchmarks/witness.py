@@ -10,6 +10,7 @@ from django.db import connection
 from benchmarks.clock import Clock
 from benchmarks.fans import Fan
 from benchmarks.rows import Fact
+from concertbook.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.polling import Place
 
@@ -89,10 +90,11 @@ class Witness:
     def see_endings(self) -> None:
         """Read what the history says since last time; nobody may be dropped who asks in time."""
         new = QueueEntryHistory.objects.filter(pk__gt=self.last_seen, token__room=self.room)
-        rows = new.order_by("pk").values_list("pk", "user_id", "outcome", "exited_at")
-        for pk, user, outcome, exited_at in rows:
+        rows = new.order_by("pk").values_list("pk", "user_id", "token", "outcome", "exited_at")
+        for pk, user, token, outcome, exited_at in rows:
             fan = self.fans[user]
-            fan.ended = outcome
+            if token == fan.token:
+                fan.ended = outcome
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
             if outcome == QueueEntryHistory.Outcome.IDLE:
                 silent_for = self.clock.since_start(exited_at) - fan.due
@@ -106,9 +108,11 @@ class Witness:
         fan.ahead = place.ahead
 
     def see_gone(self, fan: Fan) -> None:
-        """Told that their place is gone: so it must be."""
-        self.see_endings()
-        self.lost_places += not fan.ended
+        """Told that their place is gone: so it must be, or their time inside over."""
+        found = QueueToken.objects.live().filter(user=fan.user_id, room=self.room).first()
+        if found and (not found.is_admitted or found.admits(database_now())):
+            self.lost_places += 1
+        fan.ended = fan.ended or "GONE"
 
     def note_guess(self, place: Place) -> None:
         self.guesses.append(
