@@ -140,8 +140,8 @@ class InBatches:
                 found = list(tokens.filter(pk__in=[fan.token for fan in batch]))
                 pks = [token.pk for token in found]
                 endings.end_tokens(pks, outcome=outcome, now=database_now())
-            if outcome == Outcome.LEFT:
-                index.forget(self.room.pk, [index.entry_of(token) for token in found])
+            # Told of nothing, the next tick would write everybody inside anew.
+            index.forget(self.room.pk, [index.entry_of(token) for token in found])
 
 
 def _understand(fan: Fan, token: uuid.UUID, raw: Any) -> Answer:

@@ -27,6 +27,7 @@ TICKS = 10
 # Each turn's polls of one kind; one turn may not make anybody ask too often.
 POLLS = 4
 FEW = 1000
+WARM_UP = 200
 
 
 def measure(options: Namespace) -> Iterator[Row | Fact]:
@@ -37,6 +38,7 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
         web("concertbook.wsgi:application") as ours,
         web("benchmarks.plain_django:application") as plain,
     ):
+        warm_up(hall, ours, plain, options)
         yield from polls(hall, ours, plain, options)
         yield from joins(hall, ours, plain, options)
     yield from ticks(hall.longest)
@@ -85,6 +87,16 @@ def open_room(
         admit_per_minute=2_000_000_000,
         active_seconds=86_400,
     )
+
+
+def warm_up(hall: Hall, ours: int, plain: int, options: Namespace) -> None:
+    """Let every thread open its connections before anything is measured."""
+    _make_table_for_bare_rows()
+    newcomers = hall.take_newcomers(WARM_UP)
+    answered(plain, [request("GET", "/rank/", token="")] * WARM_UP, 200, options)
+    answered(plain, [request("POST", "/row/", token="")] * WARM_UP, 201, options)
+    answered(ours, _joins(hall.medium, newcomers), 201, options)
+    answered(ours, _polls(hall.short, FEW, WARM_UP, crowd.access_tokens), 200, options)
 
 
 # --- The index -----------------------------------------------------------------------------------
@@ -173,7 +185,6 @@ def _poll(token: uuid.UUID, shown: str) -> bytes:
 
 
 def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row]:
-    _make_table_for_bare_rows()
     bare = [request("POST", "/row/", token="")] * options.operations
     rooms = {
         "join, nobody waiting": hall.empty,
