@@ -1,31 +1,25 @@
-"""``make bench``: hold, pay and poll over HTTP beside their yardsticks, in turns, as ratios."""
+"""``make bench``: what is measured in turns with its yardstick, as ratios.
+
+sale (hold, pay and poll over HTTP; the default), line (the waiting room with a million people in
+it), or simulation (a million people come for tickets, on the real rules and a clock of its own).
+"""
 
 import argparse
 import os
-import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Fact, Row
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 os.environ.setdefault("SECRET_KEY", "only-for-measuring-on-this-machine-and-nowhere-else")
 os.environ.setdefault("HTTPS", "0")
-
-
-@dataclass
-class Row:
-    """One thing measured in turns with what it is compared to, both per second."""
-
-    name: str
-    yardstick: str
-    ours: list[float]
-    theirs: list[float]
-
-    def __str__(self) -> str:
-        ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
-        ratio = statistics.median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
-        return f"{self.name:<22}{ours:>10,.0f}  {self.yardstick:<28}{theirs:>10,.0f}{ratio:>9.2f}"
+# All the load comes from one address.
+os.environ.setdefault("JOINS_PER_ADDRESS", "1000000000")
+os.environ.setdefault("POLLS_PER_ADDRESS", "1000000000")
 
 
 def main() -> None:
@@ -34,22 +28,51 @@ def main() -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    print(f"{'ours':<22}{'per second':>10}  {'yardstick':<28}{'per second':>10}{'ratio':>9}")
-    for row in measure(options):
-        print(row, flush=True)
+    for line in measure(options):
+        print(line, flush=True)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("what", nargs="?", choices=["sale", "line", "simulation"], default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
-    parser.add_argument("--buyers", type=int, default=500)
-    parser.add_argument("--seconds", type=int, default=5, help="of each run of the yardstick")
+    parser.add_argument("--buyers", type=int, default=500, help="sale: people inside")
+    parser.add_argument("--seconds", type=int, default=5, help="sale: of each run of pgbench")
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--waiting", type=int, default=1_000_000, help="line: the longest line")
+    parser.add_argument("--people", type=int, default=1_000_000, help="simulation: who come")
+    parser.add_argument("--seed", type=int, default=1, help="simulation: of all that is chance")
+    parser.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="simulation: each person by the services themselves, for some ten thousand people",
+    )
     return parser.parse_args()
 
 
-def measure(options: argparse.Namespace) -> Iterator[Row]:
+def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
+    if options.what == "simulation":
+        from benchmarks.simulation import report
+
+        yield from report(options)
+        return
+    from benchmarks.rows import HEAD
+
+    yield HEAD
+    if options.what == "line":
+        from benchmarks import waiting
+
+        yield from waiting.measure(options)
+    else:
+        yield from sales(options)
+
+
+def sales(options: argparse.Namespace) -> "Iterator[Row]":
     from benchmarks.servers import web
     from benchmarks.yardstick import Yardstick
 
@@ -65,15 +88,16 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
 
 def sale(
     options: argparse.Namespace, port: int, yardstick: object, *, seats_each: int
-) -> list[Row]:
+) -> "list[Row]":
     """Hold and pay, in seats per second, so that one and four at a time compare."""
+    from benchmarks.rows import Row, answered
     from benchmarks.stage import Stage
 
     seats = options.operations * seats_each
     stage = Stage(buyers=options.buyers, seats=seats * options.rounds)
     unit = "one seat" if seats_each == 1 else f"{seats_each} seats at once"
-    hold = Row(f"hold, {unit}", "pgbench hold", [], [])
-    pay = Row(f"pay, {unit}", "pgbench pay", [], [])
+    hold = Row(f"hold, {unit}", "pgbench hold")
+    pay = Row(f"pay, {unit}", "pgbench pay")
     for turn in range(options.rounds):
         numbers = range(1 + turn * seats, 1 + (turn + 1) * seats)
         requests = stage.holds(numbers, seats_each=seats_each)
@@ -86,28 +110,19 @@ def sale(
     return [hold, pay]
 
 
-def polls(options: argparse.Namespace, port: int, plain: int) -> Row:
+def polls(options: argparse.Namespace, port: int, plain: int) -> "Row":
     from benchmarks.load import request
+    from benchmarks.rows import Row, answered
     from benchmarks.stage import Stage
 
     stage = Stage(buyers=options.buyers, seats=1)
-    row = Row("poll my place", "bare Django view + Redis", [], [])
+    row = Row("poll my place", "bare Django view + Redis")
     count = options.operations * 4
     bare = [request("GET", "/rank/", token="")] * count
     for _turn in range(options.rounds):
         row.ours.append(answered(port, stage.polls(count), 200, options))
         row.theirs.append(answered(plain, bare, 200, options))
     return row
-
-
-def answered(port: int, requests: list[bytes], status: int, options: argparse.Namespace) -> float:
-    """Answers per second; anything but ``status`` would be a measurement of something else."""
-    from benchmarks.load import run
-
-    result = run(port, requests, connections=options.connections)
-    if set(result.statuses) != {status}:
-        raise SystemExit(f"expected only {status}, got {dict(result.statuses)}")
-    return result.per_second
 
 
 if __name__ == "__main__":

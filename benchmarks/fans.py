@@ -1,0 +1,89 @@
+"""Who come for tickets, and how patient, forgetful and quick each of them is."""
+
+import math
+import uuid
+from dataclasses import dataclass
+from random import Random
+
+from benchmarks import crowd
+from queueing.services.polling import Place
+
+# All that takes time is told as a share of the time within which people come.
+# So many of those who come are there in the first moments; the others trickle in.
+RUSH, RUSH_LASTS = 0.4, 0.025
+# What becomes of people while they wait: they go silently, they leave, their phone sleeps.
+SILENT, LEAVING, SLEEPING = 0.15, 0.10, 0.15
+PATIENCE = 0.5
+SHORTEST_SLEEP, LONGEST_SLEEP = 0.1, 1.2
+# Who finds that they were dropped comes again, or does not.
+COMES_AGAIN = 0.8
+# Buying takes so long at least, and on average so much longer.
+SHORTEST_STAY, FURTHER_STAY = 0.01, 0.04
+
+
+@dataclass(slots=True)
+class Fan:
+    """One person: what they will do, and what they know of their place.
+
+    Moments are seconds since the start. ``due`` is when they were told to ask again at the
+    latest, ``told_in`` the last minute in which it was noted what they were told; ``ended`` is
+    how their token really ended, as the history has it.
+    """
+
+    number: int
+    user_id: uuid.UUID
+    arrives: float
+    goes_silent: float = math.inf
+    leaves: float = math.inf
+    sleeps_at: float = math.inf
+    wakes_at: float = math.inf
+    stays: float = 0.0
+    comes_again: bool = True
+    token: uuid.UUID | None = None
+    position: int = 0
+    ahead: int = 0
+    due: float = 0.0
+    told_in: int = -1
+    inside: bool = False
+    ended: str = ""
+    done: bool = False
+
+    def take(self, place: Place) -> None:
+        """A place of their own in line."""
+        self.token, self.position, self.ahead = place.token, place.position, place.ahead
+        self.inside, self.ended = False, ""
+
+    def asks_at(self, told: float, rng: Random) -> float:
+        """When they really ask who were told to ask at ``told``; never, maybe."""
+        when = told + rng.random()
+        if when >= self.goes_silent:
+            return math.inf
+        return self.wakes_at if self.sleeps_at <= when < self.wakes_at else when
+
+
+def gather(count: int, *, within: float, rng: Random) -> list[Fan]:
+    """So many fans who come ``within`` so many seconds, in the order of their coming."""
+    arrivals = sorted(_arrival(within, rng) for _ in range(count))
+    return [_fan(number, arrives, within, rng) for number, arrives in enumerate(arrivals)]
+
+
+def _arrival(within: float, rng: Random) -> float:
+    if rng.random() < RUSH:
+        return within * min(rng.expovariate(1 / RUSH_LASTS), 1)
+    return within * rng.random() ** 2
+
+
+def _fan(number: int, arrives: float, within: float, rng: Random) -> Fan:
+    fan = Fan(number, crowd.user_id(number), arrives)
+    temper = rng.random()
+    tires = arrives + 1 + within * rng.expovariate(1 / PATIENCE)
+    if temper < SILENT:
+        fan.goes_silent = tires
+    elif temper < SILENT + LEAVING:
+        fan.leaves = tires
+    elif temper < SILENT + LEAVING + SLEEPING:
+        fan.sleeps_at = tires
+        fan.wakes_at = tires + within * rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
+    fan.stays = within * (SHORTEST_STAY + rng.expovariate(1 / FURTHER_STAY))
+    fan.comes_again = rng.random() < COMES_AGAIN
+    return fan
