@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.forms import OnceForm
 from accounts.services import balance_amount
-from accounts.views import MemberRequest
+from accounts.views import MemberRequest, act_once
 from concertbook.clock import database_now
-from concertbook.errors import NotFound
+from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatNotFound
 from concerts.models import ConcertSchedule
 from concerts.services.programme import get_schedule
@@ -115,6 +116,7 @@ def check_out(request: MemberRequest) -> HttpResponse:
         "balance": balance,
         "short": max(0, total - balance),
         "seconds_left": _seconds_until(my_holds[0].expires_at if my_holds else None),
+        "once": OnceForm(),
     }
     return render(request, "payments/checkout.html", context)
 
@@ -124,9 +126,23 @@ def _pay(request: MemberRequest) -> HttpResponse:
         wanted = [uuid.UUID(each) for each in request.POST.getlist("reservations")]
     except ValueError:
         raise NotFound from None
-    checkout.pay(user=request.user, reservation_ids=wanted)
+    act_once(
+        request,
+        _key_of(request),
+        ["pay", sorted(map(str, wanted))],
+        lambda once: checkout.pay(user=request.user, reservation_ids=wanted, once=once),
+    )
+    # Sent twice or once: what was asked for is done, and looks the same.
     messages.success(request, _("Paid. Here are your tickets."))
     return redirect("ticket_list")
+
+
+def _key_of(request: MemberRequest) -> uuid.UUID:
+    form = OnceForm(request.POST)
+    if not form.is_valid():
+        raise Malformed
+    key: uuid.UUID = form.cleaned_data["key"]
+    return key
 
 
 @login_required
@@ -183,11 +199,19 @@ def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
-        cancellations.cancel_ticket(user=request.user, ticket_id=ticket_id)
+        act_once(
+            request,
+            _key_of(request),
+            ["cancel", str(ticket_id)],
+            lambda once: cancellations.cancel_ticket(
+                user=request.user, ticket_id=ticket_id, once=once
+            ),
+        )
         messages.success(request, _("Cancelled. The refund is in your balance."))
         return redirect("ticket", ticket_id)
     context = {
         "quote": cancellations.quote_refund(user=request.user, ticket_id=ticket_id),
         "ticket": tickets.get_ticket(user=request.user, ticket_id=ticket_id),
+        "once": OnceForm(),
     }
     return render(request, "payments/cancel.html", context)

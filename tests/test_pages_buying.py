@@ -67,15 +67,17 @@ def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
     checkout = client.get("/checkout/")
     assert checkout.context["total"] == 100_000
     ids = [hold.pk for hold in checkout.context["my_holds"]]
-    tickets = client.post("/checkout/", {"reservations": ids}, follow=True)
+    pay = {"reservations": ids, "key": checkout.context["once"]["key"].value()}
+    tickets = client.post("/checkout/", pay, follow=True)
     assert tickets.redirect_chain[-1][0] == "/tickets/"
     assert tickets.context["page"].paginator.count == 2
 
     ticket = Ticket.objects.get(seat_number=2)
     assert f"/tickets/{ticket.pk}/qr.svg" in client.get(f"/tickets/{ticket.pk}/").content.decode()
     assert client.get(f"/tickets/{ticket.pk}/qr.svg")["Content-Type"] == "image/svg+xml"
-    assert client.get(f"/tickets/{ticket.pk}/cancel/").context["quote"].amount > 0
-    client.post(f"/tickets/{ticket.pk}/cancel/")
+    asked = client.get(f"/tickets/{ticket.pk}/cancel/").context
+    assert asked["quote"].amount > 0
+    client.post(f"/tickets/{ticket.pk}/cancel/", {"key": asked["once"]["key"].value()})
     ticket.refresh_from_db()
     assert ticket.status == Ticket.Status.CANCELLED
     assert "qr.svg" not in client.get(f"/tickets/{ticket.pk}/").content.decode()
@@ -212,7 +214,7 @@ def test_an_expired_hold_is_gone_from_the_checkout_and_cannot_be_paid(client):
     client.force_login(user)
     overdue(reservation)
 
-    client.post("/checkout/", {"reservations": [reservation.pk]})
+    client.post("/checkout/", {"reservations": [reservation.pk], "key": UNKNOWN})
 
     assert client.get("/checkout/").context["my_holds"] == []
     assert balance_of(user) == 50_000
@@ -222,7 +224,7 @@ def test_an_expired_hold_is_gone_from_the_checkout_and_cannot_be_paid(client):
 def test_paying_for_nothing_of_mine_is_refused(client, wanted):
     client.force_login(UserFactory(won=50_000))
 
-    response = client.post("/checkout/", {"reservations": wanted}, follow=True)
+    response = client.post("/checkout/", {"reservations": wanted, "key": UNKNOWN}, follow=True)
 
     assert 'role="alert"' in response.content.decode()
 
@@ -247,7 +249,7 @@ def test_what_is_somebody_elses_is_not_found(client):
 
     for address in ["", "qr.svg", "cancel/"]:
         assert client.get(f"/tickets/{ticket.pk}/{address}").status_code == 404
-    client.post(f"/tickets/{ticket.pk}/cancel/")
+    client.post(f"/tickets/{ticket.pk}/cancel/", {"key": UNKNOWN})
     client.post(f"/reservations/{reservation.pk}/release/")
 
     ticket.refresh_from_db()
