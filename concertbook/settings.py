@@ -152,6 +152,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"expires": 2.0},
     },
+    "refund cancelled schedules": {
+        "task": "payments.tasks.refund_cancelled_schedules",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,

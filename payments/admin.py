@@ -20,6 +20,7 @@ from accounts.admin import (
     won,
 )
 from concerts.models import ConcertSchedule
+from payments import schedule_admin  # noqa: F401  (registers itself)
 from payments.models import Payment, Refund, Reservation, Ticket
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}

@@ -173,7 +173,11 @@ def ticket_list(request: MemberRequest) -> HttpResponse:
 @require_safe
 def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    context = {"ticket": found, "quote": _quote(request, ticket_id)}
+    context = {
+        "ticket": found,
+        "quote": _quote(request, ticket_id),
+        "refund": tickets.refund_of(found),
+    }
     return render(request, "payments/ticket.html", context)
 
 

@@ -20,6 +20,7 @@ from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.holds import release_expired_holds, release_reservation
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
@@ -205,6 +206,12 @@ def forget_to_release(sale):
     sale.was_inside_since(sale.poor, minutes=20)
 
 
+def forget_the_refunds_of_a_cancelled_schedule(sale):
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(
+        cancelled_at=timezone.now() - dt.timedelta(minutes=16), cancelled_by=sale.idler
+    )
+
+
 def lose_a_history_line(sale):
     SeatStatusHistory.objects.filter(seat=sale.ticket.seat_id, seq=1).delete()
 
@@ -251,6 +258,7 @@ BROKEN = [
     (hold_after_the_stay, {"held_without_admission"}),
     (pay_after_the_hold, {"paid_too_late"}),
     (forget_to_release, {"hold_overdue"}),
+    (forget_the_refunds_of_a_cancelled_schedule, {"cancelled_schedule_unfinished"}),
     (lose_a_history_line, {"seat_history_broken"}),
     (contradict_the_history, {"seat_history_broken"}),
     (let_in_too_many, {"room_over_capacity"}),
@@ -275,6 +283,14 @@ def test_a_line_of_type_other_needs_no_source_and_counts_in_the_total(sale):
     balance.add_line(type=BalanceHistory.Type.OTHER, amount=5_000, source=uuid.uuid4()).save()
     balance.save()
 
+    assert found() == set()
+
+
+def test_a_schedule_that_is_just_being_refunded_is_no_violation(sale):
+    cancel_schedule(schedule_id=sale.schedule.pk, by=sale.idler)
+
+    assert found() == set()
+    refund_cancelled_schedules()
     assert found() == set()
 
 

@@ -252,6 +252,17 @@ CHECKS = [
         """,
     ),
     Check(
+        "cancelled_schedule_unfinished",
+        "A live reservation of a schedule that was cancelled more than a quarter of an hour ago:"
+        " nobody ends and refunds it.",
+        """
+        SELECT r.id FROM payments_reservation r
+        JOIN concerts_concertschedule s ON s.id = r.schedule_id
+        WHERE s.cancelled_at < now() - interval '15 minutes'
+          AND r.status IN ('HOLD', 'CONFIRMED')
+        """,
+    ),
+    Check(
         "seat_history_broken",
         "A seat whose history has a gap, or does not lead from AVAILABLE to what the seat is.",
         """

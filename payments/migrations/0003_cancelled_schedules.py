@@ -1,0 +1,55 @@
+"""Promises about a schedule that was cancelled: nothing of it is held or sold any more, refunds
+because of it keep no fee, and a used ticket that is refunded keeps when it was used."""
+
+from django.conf import settings
+from django.db import migrations, models
+
+FORWARD = """
+CREATE FUNCTION payments_nothing_sold_once_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM concerts_concertschedule
+        WHERE id = NEW.schedule_id AND cancelled_at IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'schedule % was cancelled: nothing of it is held or sold', NEW.schedule_id
+            USING ERRCODE = 'check_violation',
+                  CONSTRAINT = 'payments_nothing_sold_once_cancelled';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER payments_nothing_sold_once_cancelled
+    BEFORE INSERT OR UPDATE OF status ON payments_reservation
+    FOR EACH ROW WHEN (NEW.status IN ('HOLD', 'CONFIRMED'))
+    EXECUTE FUNCTION payments_nothing_sold_once_cancelled();
+"""
+
+BACKWARD = """
+DROP TRIGGER payments_nothing_sold_once_cancelled ON payments_reservation;
+DROP FUNCTION payments_nothing_sold_once_cancelled();
+"""
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('concerts', '0002_cancelled_schedules'),
+        ('payments', '0002_promises'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.RemoveConstraint(
+            model_name='ticket',
+            name='payments_ticket_used_has_time',
+        ),
+        migrations.AddConstraint(
+            model_name='refund',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reason', 'schedule_cancelled'), _negated=True), ('fee', 0), _connector='OR'), name='payments_refund_in_full_when_schedule_cancelled'),
+        ),
+        migrations.AddConstraint(
+            model_name='ticket',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'USED'), ('used_at__isnull', False)), models.Q(('status', 'ISSUED'), ('used_at', None)), ('status', 'CANCELLED'), _connector='OR'), name='payments_ticket_used_has_time'),
+        ),
+        migrations.RunSQL([FORWARD], [BACKWARD]),
+    ]
