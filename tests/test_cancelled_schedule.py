@@ -310,6 +310,21 @@ def test_no_reservation_of_a_cancelled_schedule_is_made_or_confirmed(schedule, o
     )
 
 
+def test_a_ticket_that_was_used_or_cancelled_stays_so(schedule, operator):
+    used, cancelled = bought(UserFactory(won=20_000), schedule, 1, 2).tickets
+    check_in(code=used.code, by=operator)
+    cancel_ticket(user=cancelled.user, ticket_id=cancelled.pk)
+
+    for ticket, status in (
+        (used, {"status": "CANCELLED"}),
+        (used, {"status": "ISSUED", "used_at": None}),
+        (cancelled, {"status": "ISSUED"}),
+        (cancelled, {"status": "USED", "used_at": timezone.now()}),
+    ):
+        rows = Ticket.objects.filter(pk=ticket.pk)
+        refused_by("payments_ticket_goes_one_way", lambda rows=rows, to=status: rows.update(**to))
+
+
 def test_no_fee_is_kept_when_the_schedule_was_cancelled(schedule, operator):
     receipt = bought(UserFactory(won=10_000), schedule, 1)
     refused_by(
