@@ -23,16 +23,19 @@ from accounts.services import balance_amount
 from accounts.views import MemberRequest, act_once
 from concertbook.clock import database_now
 from concertbook.errors import Malformed, NotFound
-from concerts.errors import SeatNotFound
+from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
+from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
+from payments.models import Reservation
 from payments.services import cancellations, checkout, holds, tickets
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import require_admission
 
 ROWS_PER_PAGE = 20
+SEATS_AT_ONCE = 50
 
 
 @never_cache
@@ -53,7 +56,13 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     if not numbers:
         messages.error(request, _("Please choose at least one seat."))
         return redirect(request.path)
-    holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+    try:
+        holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+    except SeatTaken:
+        if set(numbers) <= _my_numbers(holds.my_holds(user=request.user), schedule):
+            # The second click of two: they are held already, by this very person.
+            return redirect("checkout")
+        return redirect(f"{request.path}?{urlencode({'taken': numbers}, doseq=True)}")
     return redirect("checkout")
 
 
@@ -62,6 +71,10 @@ def _seat_numbers(request: MemberRequest) -> list[int]:
         return [int(number) for number in request.POST.getlist("seats")]
     except ValueError:
         raise SeatNotFound from None
+
+
+def _my_numbers(my_holds: Iterable[Reservation], schedule: ConcertSchedule) -> set[int]:
+    return {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk}
 
 
 def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
@@ -76,10 +89,29 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "inside_until": stay.expires_at,
         "seconds_inside": _seconds_until(stay.expires_at),
         "my_holds": my_holds,
-        "my_numbers": {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk},
+        "my_numbers": _my_numbers(my_holds, schedule),
         "allowance": holds.allowance(user=user, schedule=schedule),
+        "instead": _instead(request, schedule, found.seats),
     }
     return render(request, "payments/seats.html", context)
+
+
+def _instead(
+    request: MemberRequest, schedule: ConcertSchedule, seats: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """What is offered to somebody who came too late: as of now, however often it is looked at."""
+    wanted = set(request.GET.getlist("taken")[:SEATS_AT_ONCE])
+    taken = [seat["number"] for seat in seats if str(seat["number"]) in wanted]
+    if not taken:
+        return None
+    numbers = suggest_seats(schedule_id=schedule.pk, numbers=taken)
+    offered = [seat for seat in seats if seat["number"] in numbers]
+    return {
+        "gone": [seat for seat in seats if seat["number"] in taken and seat not in offered],
+        "seats": offered,
+        "numbers": numbers,
+        "total": sum(seat["price"] for seat in offered),
+    }
 
 
 def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
