@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import uuid
 from io import StringIO
 
@@ -334,9 +335,22 @@ def test_the_command_prints_a_table_and_ends_well_when_all_is_well():
 
     call_command("audit", stdout=out)
 
-    header, *lines = out.getvalue().splitlines()
+    table, sums, ledger = out.getvalue().strip().split("\n\n")
+    header, *lines = table.splitlines()
     assert header.split() == ["check", "violations", "examples"]
     assert [line.split() for line in lines] == [[check.name, "0"] for check in CHECKS]
+    figures = dict(line.strip().rsplit(None, 1) for line in sums.splitlines())
+    assert figures == {
+        "charged": "100,000",
+        "granted by OTHER lines": "0",
+        "in balances": "90,000",
+        "net sales": "10,000",
+        "paid": "20,000",
+        "refunded": "10,000",
+        "charged + granted - balances - net sales": "0",
+    }
+    last = BalanceHistory.objects.latest("pk").pk
+    assert re.fullmatch(rf"ledger as of line {last}: 6 lines, sha256 [0-9a-f]{{64}}", ledger)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -348,7 +362,7 @@ def test_the_command_fails_and_names_the_violation():
     with pytest.raises(CommandError, match="1 violation"):
         call_command("audit", "--json", stdout=out)
 
-    broken = [row for row in json.loads(out.getvalue()) if row["violations"]]
+    broken = [row for row in json.loads(out.getvalue())["checks"] if row["violations"]]
     assert [row["check"] for row in broken] == ["confirmed_without_payment_and_ticket"]
     assert broken[0]["examples"] == [str(sale.ticket.reservation_id)]
 

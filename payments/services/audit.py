@@ -4,9 +4,20 @@ The database's own constraints refuse most of this as it is written. The audit d
 them: it asks the data, so that a dropped constraint, a restored dump or a script shows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+
+from payments.services.ledger_proof import (
+    TOTALS,
+    LedgerHash,
+    Totals,
+    hash_ledger,
+    read_totals,
+    settled_line,
+)
 
 STATEMENT_TIMEOUT = "10min"
 EXAMPLES = 3
@@ -31,16 +42,42 @@ class Finding:
     examples: list[str]
 
 
+@dataclass(frozen=True)
+class Audit:
+    """Every finding, and the figures to write down and compare with later."""
+
+    findings: list[Finding]
+    totals: Totals
+    ledger: LedgerHash
+
+
 def run_audit() -> list[Finding]:
     """Every check in one read-only snapshot; one finding each, also of those that found nothing.
 
     Takes no lock and may run during a sale. Not inside a transaction.
     """
+    with _snapshot():
+        return run_checks()
+
+
+def full_audit(*, as_of: int | None = None) -> Audit:
+    """run_audit with the totals of the same snapshot, and a hash over the ledger.
+
+    The hash is over the lines up to the id ``as_of``, by default the last one. Raises NotFound
+    for a line that is not there yet, Unavailable when the ledger is written to without a pause.
+    """
+    last = settled_line(wanted=as_of)
+    with _snapshot():
+        return Audit(run_checks(), read_totals(), hash_ledger(as_of=last))
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
-        return run_checks()
+        yield
 
 
 def run_checks() -> list[Finding]:
@@ -189,20 +226,10 @@ CHECKS = [
         "money_does_not_add_up",
         "Over everybody: what was charged (and granted by OTHER lines) is not what people have"
         " plus what they paid and did not get back.",
-        """
+        f"""
         SELECT concat_ws(', ', charged || ' charged', granted || ' granted',
                          balances || ' in balances', paid || ' paid', refunded || ' refunded')
-        FROM (
-            SELECT
-                (SELECT coalesce(sum(amount), 0) FROM accounts_charge
-                 WHERE status = 'SUCCESS') AS charged,
-                (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory
-                 WHERE type = 'OTHER') AS granted,
-                (SELECT coalesce(sum(amount), 0) FROM accounts_balance) AS balances,
-                (SELECT coalesce(sum(amount), 0) FROM payments_payment
-                 WHERE status = 'SUCCESS') AS paid,
-                (SELECT coalesce(sum(amount), 0) FROM payments_refund) AS refunded
-        ) total
+        FROM ({TOTALS}) total
         WHERE charged + granted <> balances + paid - refunded
         """,
     ),
