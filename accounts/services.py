@@ -29,11 +29,15 @@ SETTLE_AFTER = dt.timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Movement:
-    """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund."""
+    """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund.
+
+    ``at`` is the source's own moment, so that both fall on the same day.
+    """
 
     type: BalanceHistory.Type
     amount: int
     source: uuid.UUID
+    at: dt.datetime
     status: BalanceHistory.Status = BalanceHistory.Status.SUCCESS
     reason: str = ""
 
@@ -101,6 +105,7 @@ def settle_charge(
             type=BalanceHistory.Type.CHARGE,
             amount=pending.amount,
             source=pending.pk,
+            at=pending.charged_at,
             status=BalanceHistory.Status(pending.status),
             reason=pending.reason,
         )
@@ -169,6 +174,7 @@ def write_lines(*, balance: Balance, movements: Sequence[Movement]) -> list[Bala
             source=movement.source,
             status=movement.status,
             reason=movement.reason,
+            at=movement.at,
         )
         for movement in movements
     ]

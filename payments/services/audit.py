@@ -4,11 +4,9 @@ The database's own constraints refuse most of this as it is written. The audit d
 them: it asks the data, so that a dropped constraint, a restored dump or a script shows.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
 
 from payments.services.ledger_proof import (
     TOTALS,
@@ -18,6 +16,7 @@ from payments.services.ledger_proof import (
     read_totals,
     settled_line,
 )
+from payments.services.snapshot import snapshot
 
 STATEMENT_TIMEOUT = "10min"
 EXAMPLES = 3
@@ -56,7 +55,7 @@ def run_audit() -> list[Finding]:
 
     Takes no lock and may run during a sale. Not inside a transaction.
     """
-    with _snapshot():
+    with snapshot(statement_timeout=STATEMENT_TIMEOUT):
         return run_checks()
 
 
@@ -67,17 +66,8 @@ def full_audit(*, as_of: int | None = None) -> Audit:
     for a line that is not there yet, Unavailable when the ledger is written to without a pause.
     """
     last = settled_line(wanted=as_of)
-    with _snapshot():
+    with snapshot(statement_timeout=STATEMENT_TIMEOUT):
         return Audit(run_checks(), read_totals(), hash_ledger(as_of=last))
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
-        yield
 
 
 def run_checks() -> list[Finding]:

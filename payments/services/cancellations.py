@@ -128,6 +128,7 @@ def _give_back(refund: Refund, balance: Balance) -> None:
             type=BalanceHistory.Type.CANCELLATION,
             amount=refund.amount,
             source=refund.pk,
+            at=refund.created_at,
             reason=refund.reason,
         )
         write_lines(balance=balance, movements=[movement])

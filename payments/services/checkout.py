@@ -188,6 +188,7 @@ def _write_payments(
             type=BalanceHistory.Type.RESERVATION,
             amount=payment.amount,
             source=payment.pk,
+            at=payment.paid_at,
             status=BalanceHistory.Status(status),
             reason=reason,
         )
