@@ -113,7 +113,7 @@ def headings() -> list[Cell]:
         title=_("Concert"),
         concert_id=_("Concert ID"),
         tickets_sold=_("Tickets sold"),
-        sales=_("Sales"),
+        sales=_("Gross sales"),
         tickets_refunded=_("Tickets refunded"),
         refunds=_("Refunds"),
         fees=_("Fees kept"),
@@ -128,7 +128,7 @@ def conclusion(settlement: Settlement) -> Iterator[list[Cell]]:
     """Our total, the ledger's, and the difference."""
     ledger, differences = settlement.ledger, settlement.differences
     verdict = _("Reconciles to the won") if settlement.reconciles else _("DOES NOT RECONCILE")
-    yield _row(day=_("Total"), **_figures(settlement.total))
+    yield _row(day=_("Sum"), **_figures(settlement.total))
     yield _row(
         day=_("Ledger"),
         sales=ledger.sales,

@@ -82,6 +82,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     found = seat_map(user=user, schedule_id=schedule.pk)
     stay = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
     my_holds = holds.my_holds(user=user)
+    my_numbers = _my_numbers(my_holds, schedule)
     context = {
         "schedule": schedule,
         "cursor": found.cursor,
@@ -89,25 +90,29 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "inside_until": stay.expires_at,
         "seconds_inside": _seconds_until(stay.expires_at),
         "my_holds": my_holds,
-        "my_numbers": _my_numbers(my_holds, schedule),
+        "my_numbers": my_numbers,
         "allowance": holds.allowance(user=user, schedule=schedule),
-        "instead": _instead(request, schedule, found.seats),
+        "instead": _instead(request, schedule, found.seats, my_numbers),
     }
     return render(request, "payments/seats.html", context)
 
 
 def _instead(
-    request: MemberRequest, schedule: ConcertSchedule, seats: list[dict[str, Any]]
+    request: MemberRequest,
+    schedule: ConcertSchedule,
+    seats: list[dict[str, Any]],
+    mine: set[int],
 ) -> dict[str, Any] | None:
     """What is offered to somebody who came too late: as of now, however often it is looked at."""
     wanted = set(request.GET.getlist("taken")[:SEATS_AT_ONCE])
-    taken = [seat["number"] for seat in seats if str(seat["number"]) in wanted]
+    others = [seat for seat in seats if seat["number"] not in mine]
+    taken = [seat for seat in others if str(seat["number"]) in wanted]
     if not taken:
         return None
-    numbers = suggest_seats(schedule_id=schedule.pk, numbers=taken)
+    numbers = suggest_seats(schedule_id=schedule.pk, numbers=[seat["number"] for seat in taken])
     offered = [seat for seat in seats if seat["number"] in numbers]
     return {
-        "gone": [seat for seat in seats if seat["number"] in taken and seat not in offered],
+        "gone": [seat for seat in taken if seat not in offered],
         "seats": offered,
         "numbers": numbers,
         "total": sum(seat["price"] for seat in offered),

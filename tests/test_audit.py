@@ -210,7 +210,7 @@ def forget_to_release(sale):
 
 def forget_the_refunds_of_a_cancelled_schedule(sale):
     ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(
-        cancelled_at=timezone.now() - dt.timedelta(minutes=16), cancelled_by=sale.idler
+        cancelled_at=timezone.now() - dt.timedelta(minutes=61), cancelled_by=sale.idler
     )
 
 

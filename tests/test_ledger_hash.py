@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import io
+import re
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -45,6 +47,22 @@ def test_it_is_the_documented_encoding_of_every_line():
 
     assert found.sha256 == hashlib.sha256(expected).hexdigest()
     assert found.lines == 2
+
+
+@pytest.mark.django_db
+def test_the_statement_in_the_documents_gives_the_same_hash():
+    bought(UserFactory(won=50_000), ScheduleFactory(), 1)
+    page = (settings.BASE_DIR / "docs/operations.md").read_text()
+    (statement,) = re.findall(r'psql "\$DATABASE_URL" -c "(.*?)" \| sha256sum', page, re.DOTALL)
+    # As the shell hands it over.
+    copy = statement.replace('\\"', '"').replace("LINE", str(last_line()))
+    digest = hashlib.sha256()
+
+    with connection.cursor() as cursor, cursor.copy(copy) as blocks:
+        for block in blocks:
+            digest.update(block)
+
+    assert digest.hexdigest() == hash_ledger(as_of=last_line()).sha256
 
 
 @pytest.mark.django_db

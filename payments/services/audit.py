@@ -270,12 +270,12 @@ CHECKS = [
     ),
     Check(
         "cancelled_schedule_unfinished",
-        "A live reservation of a schedule that was cancelled more than a quarter of an hour ago:"
-        " nobody ends and refunds it.",
+        "A live reservation of a schedule that was cancelled more than an hour ago: nobody ends"
+        " and refunds it.",
         """
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule s ON s.id = r.schedule_id
-        WHERE s.cancelled_at < now() - interval '15 minutes'
+        WHERE s.cancelled_at < now() - interval '1 hour'
           AND r.status IN ('HOLD', 'CONFIRMED')
         """,
     ),
