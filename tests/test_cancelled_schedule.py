@@ -212,6 +212,7 @@ def test_other_schedules_go_on(schedule, operator):
 
 def test_a_round_has_an_end_and_the_next_goes_on(schedule, operator, monkeypatch):
     monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 2)
+    monkeypatch.setattr(schedule_cancellation, "BATCHES_AT_ONCE", 1)
     for number in range(1, 6):
         bought(UserFactory(won=10_000), schedule, number)
     cancel(schedule, operator)
@@ -221,6 +222,7 @@ def test_a_round_has_an_end_and_the_next_goes_on(schedule, operator, monkeypatch
 
 def test_progress_counts_tickets_money_and_holds(schedule, operator, monkeypatch):
     monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 1)
+    monkeypatch.setattr(schedule_cancellation, "BATCHES_AT_ONCE", 1)
     for number in (1, 2):
         bought(UserFactory(won=10_000), schedule, number)
     held(UserFactory(), schedule, 3)
@@ -238,21 +240,29 @@ def test_progress_counts_tickets_money_and_holds(schedule, operator, monkeypatch
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_buyer_whose_records_are_damaged_keeps_nobody_else_waiting(schedule, operator, caplog):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE accounts_balance SET amount = amount + 1 WHERE user_id = %s",
+        "DELETE FROM payments_payment WHERE user_id = %s",
+    ],
+)
+def test_a_buyer_whose_records_are_damaged_keeps_nobody_else_waiting(
+    schedule, operator, caplog, damage
+):
     poor, fine = UserFactory(won=10_000), UserFactory(won=10_000)
     bought(poor, schedule, 1)
     bought(fine, schedule, 2)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(
-            "UPDATE accounts_balance SET amount = amount + 1 WHERE user_id = %s", [poor.pk]
-        )
+        cursor.execute(damage, [poor.pk])
 
     cancel(schedule, operator)
     refund_cancelled_schedules()
 
     assert balance_of(fine) == 10_000
     assert progress_of(schedule_id=schedule.pk).left == 1
+    assert Ticket.objects.get(user=poor).status == "ISSUED"
     assert str(poor.pk) in caplog.text
 
 

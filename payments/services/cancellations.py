@@ -73,62 +73,50 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
             ticket=ticket_id
         )
         ticket = mine.select_for_update(no_key=True).get()
+        payment = reservation.payments.get(status=Payment.Status.SUCCESS)
         balance = lock_balance(user_id=user.pk)
         # As it is now: it may have been cancelled while we waited for the locks.
         schedule = ConcertSchedule.objects.get(pk=reservation.schedule_id)
         now = database_now()
         quote = _quote(ticket, schedule, now)
         reason = CANCELLED if schedule.cancelled_at is None else SCHEDULE_CANCELLED
-        refund = void_ticket(
-            ticket, reservation, quote=quote, balance=balance, by=user, reason=reason, now=now
-        )
+        ticket.status = Ticket.Status.CANCELLED
+        save_change(ticket, now=now, fields=["status"])
+        reservation.status = Reservation.Status.CANCELLED
+        reservation.save(update_fields=["status"])
         seat.release(available_from=schedule.after_rest(now))
         save_status(
             [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason=reason, now=now
         )
+        refund = _refund(payment, quote, balance, reason=reason, now=now)
         if once:
             once.save(refund)
     return refund
 
 
-def void_ticket(
-    ticket: Ticket,
-    reservation: Reservation,
-    *,
-    quote: Quote,
-    balance: Balance,
-    by: User,
-    reason: str,
-    now: dt.datetime,
+def _refund(
+    payment: Payment, quote: Quote, balance: Balance, *, reason: str, now: dt.datetime
 ) -> Refund:
-    """End a ticket with its reservation, and give its payment back but for the fee.
-
-    The caller holds the locks of all of them and of the seat, which it releases.
-    """
-    ticket.status = Ticket.Status.CANCELLED
-    save_change(ticket, now=now, fields=["status"])
-    reservation.status = Reservation.Status.CANCELLED
-    reservation.save(update_fields=["status"])
     refund = Refund.objects.create(
-        payment=reservation.payments.get(status=Payment.Status.SUCCESS),
+        payment=payment,
         amount=quote.amount,
         fee=quote.fee,
-        refunded_by=by,
+        refunded_by_id=payment.user_id,
         reason=reason,
         created_at=now,
     )
-    _give_back(refund, balance)
+    # A fee of 100 % moves no money, and the ledger has no empty lines.
+    if refund.amount:
+        write_lines(balance=balance, movements=[ledger_movement(refund)])
     return refund
 
 
-def _give_back(refund: Refund, balance: Balance) -> None:
-    # A fee of 100 % moves no money, and the ledger has no empty lines.
-    if refund.amount:
-        movement = Movement(
-            type=BalanceHistory.Type.CANCELLATION,
-            amount=refund.amount,
-            source=refund.pk,
-            at=refund.created_at,
-            reason=refund.reason,
-        )
-        write_lines(balance=balance, movements=[movement])
+def ledger_movement(refund: Refund) -> Movement:
+    """What a refund that gives something back does to its balance."""
+    return Movement(
+        type=BalanceHistory.Type.CANCELLATION,
+        amount=refund.amount,
+        source=refund.pk,
+        at=refund.created_at,
+        reason=refund.reason,
+    )
