@@ -95,7 +95,7 @@ class ConcertSchedule(models.Model):
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
     # Set once and for good: all that cancelling writes here. The rest is read off the seats sold.
-    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True, editable=False)
     cancelled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,

@@ -53,7 +53,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         if obj is None or obj.cancelled_at is None:
             return fieldsets
         fields = ("cancelled_at", "cancelled_by", "cancel_reason", "refunded")
-        return (*fieldsets, (_("Cancellation"), {"fields": fields}))
+        return (*fieldsets, (_("Schedule cancellation"), {"fields": fields}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
         cancellation = ("cancelled_at", "cancelled_by", "cancel_reason", "refunded")

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='concertschedule',
             name='cancelled_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='cancelled'),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='cancelled at'),
         ),
         migrations.AddField(
             model_name='concertschedule',
