@@ -23,6 +23,7 @@ from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from accounts.spreadsheets import quoted
 from accounts.templatetags.money import reason as in_words
 from accounts.templatetags.money import won as in_won
 
@@ -91,21 +92,12 @@ class ReadOnlyAdmin(Admin):
         return tuple(self.fields)
 
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
 class SafeResource(ModelResource):  # type: ignore[misc]
     """Rows for a spreadsheet, in which nothing that somebody typed runs as a formula."""
 
     def export_field(self, field: Field, instance: Model, **kwargs: Any) -> Any:
         cell = super().export_field(field, instance, **kwargs)
         return quoted(cell) if isinstance(cell, str) else cell
-
-
-def quoted(cell: str) -> str:
-    """The cell as text. A negative number is no formula and stays a number."""
-    is_number = cell.removeprefix("-").isdecimal()
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not is_number else cell
 
 
 class ExportAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]

@@ -17,13 +17,16 @@ class SignupForm(forms.Form):
         """Called by allauth; the adapter has the name already."""
 
 
-class ChargeForm(forms.Form):
-    """``key`` is made with the form: however often it is sent, it charges once."""
+class OnceForm(forms.Form):
+    """``key`` is made with the form: however often it is sent, it acts once."""
 
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+class ChargeForm(OnceForm):
     amount = forms.IntegerField(
         label=_("Amount in won"),
         min_value=1,
         max_value=settings.CHARGE_MAX_WON,
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
-    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)

@@ -1,5 +1,6 @@
 """Who you are and what you own: user, balance, and the ledger behind the balance."""
 
+import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
@@ -97,10 +98,12 @@ class Balance(models.Model):
         source: uuid.UUID,
         status: "BalanceHistory.Status | None" = None,
         reason: str = "",
+        at: dt.datetime | None = None,
     ) -> "BalanceHistory":
         """The next line of the history, applied to this balance; neither is saved.
 
-        The caller holds the balance's row lock and has checked that the amount is there.
+        ``at`` is when it happened, by default when it is written. The caller holds the balance's
+        row lock and has checked that the amount is there.
         """
         line = BalanceHistory(
             balance=self,
@@ -111,6 +114,8 @@ class Balance(models.Model):
             source=source,
             reason=reason,
         )
+        if at is not None:
+            line.created_at = at
         self.last_seq = line.seq
         self.amount = line.balance_after = self.amount + line.signed_amount
         return line

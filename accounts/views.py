@@ -1,6 +1,8 @@
 """The pages of my money."""
 
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -54,14 +56,30 @@ def balance(request: MemberRequest) -> HttpResponse:
 
 
 def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
-    once = Once(
-        user=request.user, key=f"page-{key}", request=["charge", amount], render=lambda line: b""
-    )
-    try:
-        services.charge(user=request.user, amount=amount, once=once)
+    if act_once(
+        request,
+        key,
+        ["charge", amount],
+        lambda once: services.charge(user=request.user, amount=amount, once=once),
+    ):
         messages.success(request, _("Your balance has been charged."))
-    except AnsweredBefore:
+    else:
         messages.info(request, _("This charge was already made; it was not made again."))
+
+
+def act_once(
+    request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[Once], Any]
+) -> bool:
+    """Act under the key that came with a form; False when it did so before, the first time sent.
+
+    ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
+    """
+    once = Once(user=request.user, key=f"page-{key}", request=what, render=lambda result: b"")
+    try:
+        act(once)
+    except AnsweredBefore:
+        return False
+    return True
 
 
 def _declined_test_amounts() -> dict[int, str]:

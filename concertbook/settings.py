@@ -165,6 +165,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"expires": 2.0},
     },
+    "refund cancelled schedules": {
+        "task": "payments.tasks.refund_cancelled_schedules",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,
@@ -242,8 +247,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    # Three models have a status with these two values: one name for the pair.
-    "ENUM_NAME_OVERRIDES": {"OutcomeEnum": "payments.models.Payment.Status"},
+    # Three models have a status with these two values: one name for the pair. And a ticket has
+    # its own, with its refund and without.
+    "ENUM_NAME_OVERRIDES": {
+        "OutcomeEnum": "payments.models.Payment.Status",
+        "TicketStatusEnum": "payments.models.Ticket.Status",
+    },
 }
 
 # --- Business figures --------------------------------------------------------------------------

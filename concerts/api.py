@@ -90,6 +90,8 @@ class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
             "purchase_limit",
             "reserve_from",
             "reserve_until",
+            "cancelled_at",
+            "cancel_reason",
             "created_at",
         )
 

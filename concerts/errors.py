@@ -27,3 +27,11 @@ class SaleClosed(DomainError):
     code = "sale_closed"
     status = 403
     message = _("The sale is over.")
+
+
+class ScheduleCancelled(DomainError):
+    """The whole performance is off: nothing is sold, and whoever paid is refunded in full."""
+
+    code = "sale_closed"
+    status = 403
+    message = _("This performance was cancelled. Whoever had a ticket gets all of it back.")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from concerts.errors import SaleClosed, SaleNotOpen, SeatTaken
+from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
 from queueing.models import WaitingRoom
 
@@ -61,8 +61,8 @@ class Concert(models.Model):
 class ConcertScheduleQuerySet(models.QuerySet["ConcertSchedule"]):
     def with_seats_available(self) -> "ConcertScheduleQuerySet":
         rested = Q(seats__available_from=None) | Q(seats__available_from__lte=Now())
-        free = Count("seats", filter=Q(rested, seats__status=Seat.Status.AVAILABLE))
-        return self.annotate(seats_available=free)
+        on_offer = Q(rested, seats__status=Seat.Status.AVAILABLE, cancelled_at=None)
+        return self.annotate(seats_available=Count("seats", filter=on_offer))
 
 
 class ConcertSchedule(models.Model):
@@ -94,6 +94,21 @@ class ConcertSchedule(models.Model):
     reserve_until = models.DateTimeField(_("sale closes"))
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
+    # Set once and for good: all that cancelling writes here. The rest is read off the seats sold.
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True, editable=False)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        verbose_name=_("cancelled by"),
+    )
+    cancel_reason = models.CharField(
+        _("why it was cancelled"), max_length=200, blank=True, editable=False
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -103,6 +118,9 @@ class ConcertSchedule(models.Model):
         verbose_name = _("schedule")
         verbose_name_plural = _("schedules")
         ordering = ["start_at", "pk"]
+        permissions = [
+            ("cancel_concertschedule", "Can cancel a schedule and refund everybody in full")
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(
@@ -118,6 +136,11 @@ class ConcertSchedule(models.Model):
             models.CheckConstraint(
                 condition=Q(price__gt=0, purchase_limit__gt=0),
                 name="concerts_concertschedule_figures_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_at=None, cancelled_by=None, cancel_reason="")
+                | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
+                name="concerts_concertschedule_cancelled_by_somebody",
             ),
         ]
 
@@ -135,11 +158,17 @@ class ConcertSchedule(models.Model):
         return now + dt.timedelta(seconds=secrets.SystemRandom().uniform(0, self.rest_seconds))
 
     def require_on_sale(self, now: dt.datetime) -> None:
-        """Raises SaleNotOpen or SaleClosed at ``now``, the database's clock."""
+        """Raises ScheduleCancelled, SaleNotOpen or SaleClosed at ``now``, the database's clock."""
+        self.require_not_cancelled()
         if now < self.reserve_from:
             raise SaleNotOpen
         if now >= self.reserve_until:
             raise SaleClosed
+
+    def require_not_cancelled(self) -> None:
+        """Raises ScheduleCancelled."""
+        if self.cancelled_at is not None:
+            raise ScheduleCancelled
 
 
 class SeatQuerySet(models.QuerySet["Seat"]):

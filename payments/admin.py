@@ -20,7 +20,9 @@ from accounts.admin import (
     won,
 )
 from concerts.models import ConcertSchedule
+from payments import schedule_admin  # noqa: F401  (registers itself)
 from payments.models import Payment, Refund, Reservation, Ticket
+from payments.settlement_admin import SettlementMixin, may_settle
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
 
@@ -80,7 +82,7 @@ class PaymentResource(SafeResource):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ExportAdmin):
+class PaymentAdmin(SettlementMixin, ExportAdmin):
     resource_classes: ClassVar = [PaymentResource]
     fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
     list_display = (
@@ -209,6 +211,8 @@ class RefundAdmin(ExportAdmin):
         return refund.payment.user
 
 
+# The one page of the navigation that is no model's list.
+SETTLEMENT = "settlement"
 SIDEBAR = [
     (
         _("Programme"),
@@ -235,6 +239,7 @@ SIDEBAR = [
             ("payments.Payment", "payments"),
             ("payments.Ticket", "confirmation_number"),
             ("payments.Refund", "undo"),
+            (SETTLEMENT, "summarize"),
         ],
     ),
     (
@@ -268,10 +273,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _sees(request: HttpRequest, label: str) -> bool:
+    if label == SETTLEMENT:
+        return may_settle(request)
     return admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
 
 
 def _link(label: str, icon: str) -> dict[str, Any]:
+    if label == SETTLEMENT:
+        where = reverse("admin:payments_payment_settlement")
+        return {"title": _("Settlement"), "icon": icon, "link": where}
     opts = apps.get_model(label)._meta
     return {
         "title": capfirst(opts.verbose_name_plural),

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
@@ -130,6 +130,9 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     concert = serializers.UUIDField(source="reservation.schedule.concert_id")
     concert_title = serializers.CharField(source="reservation.schedule.concert.title")
     schedule = serializers.UUIDField(source="reservation.schedule_id")
+    schedule_cancelled_at = serializers.DateTimeField(
+        source="reservation.schedule.cancelled_at", allow_null=True
+    )
     label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
 
     class Meta:
@@ -140,6 +143,7 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "concert",
             "concert_title",
             "schedule",
+            "schedule_cancelled_at",
             "seat_number",
             "label",
             "price",
@@ -151,6 +155,24 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "created_at",
             "updated_at",
         )
+
+
+class RefundSerializer(serializers.ModelSerializer[Refund]):
+    class Meta:
+        model = Refund
+        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
+
+
+class MyTicketSerializer(TicketSerializer):
+    refund = serializers.SerializerMethodField()
+
+    class Meta(TicketSerializer.Meta):
+        fields = (*TicketSerializer.Meta.fields, "refund")  # type: ignore[assignment]
+
+    @extend_schema_field(RefundSerializer(allow_null=True))
+    def get_refund(self, ticket: Ticket) -> Any:
+        refund = tickets.refund_of(ticket)
+        return refund and RefundSerializer(refund).data
 
 
 class PaymentSerializer(serializers.ModelSerializer[Payment]):
@@ -185,7 +207,7 @@ class Payments(APIView):
 
 
 class TicketList(generics.ListAPIView[Ticket]):
-    serializer_class = TicketSerializer
+    serializer_class = MyTicketSerializer
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[Ticket]:
@@ -195,10 +217,10 @@ class TicketList(generics.ListAPIView[Ticket]):
 
 
 class TicketDetail(APIView):
-    @extend_schema(responses=TicketSerializer)
+    @extend_schema(responses=MyTicketSerializer)
     def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
         ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
-        return Response(TicketSerializer(ticket).data)
+        return Response(MyTicketSerializer(ticket).data)
 
 
 class TicketQr(APIView):
@@ -221,12 +243,6 @@ class RefundQuote(APIView):
     def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
         quote = cancellations.quote_refund(user=current_user(request), ticket_id=ticket_id)
         return Response(self.RefundQuoteOutput(quote).data)
-
-
-class RefundSerializer(serializers.ModelSerializer[Refund]):
-    class Meta:
-        model = Refund
-        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
 
 
 class Cancel(APIView):

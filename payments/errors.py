@@ -55,3 +55,9 @@ class CancellationClosed(DomainError):
     code = "sale_closed"
     status = 403
     message = _("The concert has begun: its tickets can no longer be cancelled.")
+
+
+class InvalidPeriod(DomainError):
+    code = "malformed"
+    status = 400
+    message = _("The period must end on or after the day it begins, and last a year at most.")

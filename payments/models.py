@@ -21,6 +21,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
         return self.filter(status="HOLD", expires_at__lte=now)
 
+    def of_cancelled_schedules(self) -> "ReservationQuerySet":
+        """Live ones whose whole schedule was cancelled: what is left to end and refund."""
+        return self.live().filter(schedule__cancelled_at__isnull=False)
+
 
 class Reservation(models.Model):
     """One seat for one user: held for a few minutes, then confirmed by a payment or gone.
@@ -109,9 +113,11 @@ class Reservation(models.Model):
         return self.status == self.Status.HOLD and self.expires_at <= now
 
     def require_payable(self, now: dt.datetime) -> None:
-        """Raises AlreadyPaid, AlreadyCancelled or HoldExpired at ``now``, the database's clock."""
+        """Raises AlreadyPaid, AlreadyCancelled, HoldExpired at ``now``, the database's clock, or
+        ScheduleCancelled."""
         if self.status == self.Status.CONFIRMED:
             raise AlreadyPaid(reservation=str(self.pk))
+        self.schedule.require_not_cancelled()
         if self.status == self.Status.CANCELLED:
             raise AlreadyCancelled(reservation=str(self.pk))
         if self.status == self.Status.EXPIRED or self.is_overdue(now):
@@ -225,8 +231,10 @@ class Ticket(models.Model):
                 name="payments_ticket_status_known",
             ),
             models.CheckConstraint(
+                # A used one that is cancelled with its whole schedule keeps when it was used.
                 condition=Q(status="USED", used_at__isnull=False)
-                | ~Q(status="USED") & Q(used_at=None),
+                | Q(status="ISSUED", used_at=None)
+                | Q(status="CANCELLED"),
                 name="payments_ticket_used_has_time",
             ),
         ]
@@ -261,6 +269,12 @@ def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> N
         raise StaleTicket
 
 
+# Why a ticket was cancelled and its payment given back: its holder wanted it, or the whole
+# performance is off and nobody is charged a fee.
+CANCELLED = "cancelled"
+SCHEDULE_CANCELLED = "schedule_cancelled"
+
+
 class Refund(models.Model):
     """What came back of a payment: ``amount`` to the balance, ``fee`` kept; together all of it."""
 
@@ -287,6 +301,10 @@ class Refund(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount__gte=0, fee__gte=0), name="payments_refund_never_negative"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason=SCHEDULE_CANCELLED) | Q(fee=0),
+                name="payments_refund_in_full_when_schedule_cancelled",
             ),
         ]
 

@@ -18,20 +18,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.forms import OnceForm
 from accounts.services import balance_amount
-from accounts.views import MemberRequest
+from accounts.views import MemberRequest, act_once
 from concertbook.clock import database_now
-from concertbook.errors import NotFound
-from concerts.errors import SeatNotFound
+from concertbook.errors import Malformed, NotFound
+from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
+from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
+from payments.models import Reservation
 from payments.services import cancellations, checkout, holds, tickets
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import require_admission
 
 ROWS_PER_PAGE = 20
+SEATS_AT_ONCE = 50
 
 
 @never_cache
@@ -52,7 +56,13 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     if not numbers:
         messages.error(request, _("Please choose at least one seat."))
         return redirect(request.path)
-    holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+    try:
+        holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+    except SeatTaken:
+        if set(numbers) <= _my_numbers(holds.my_holds(user=request.user), schedule):
+            # The second click of two: they are held already, by this very person.
+            return redirect("checkout")
+        return redirect(f"{request.path}?{urlencode({'taken': numbers}, doseq=True)}")
     return redirect("checkout")
 
 
@@ -63,11 +73,16 @@ def _seat_numbers(request: MemberRequest) -> list[int]:
         raise SeatNotFound from None
 
 
+def _my_numbers(my_holds: Iterable[Reservation], schedule: ConcertSchedule) -> set[int]:
+    return {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk}
+
+
 def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     user = request.user
     found = seat_map(user=user, schedule_id=schedule.pk)
     stay = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
     my_holds = holds.my_holds(user=user)
+    my_numbers = _my_numbers(my_holds, schedule)
     context = {
         "schedule": schedule,
         "cursor": found.cursor,
@@ -75,10 +90,33 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "inside_until": stay.expires_at,
         "seconds_inside": _seconds_until(stay.expires_at),
         "my_holds": my_holds,
-        "my_numbers": {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk},
+        "my_numbers": my_numbers,
         "allowance": holds.allowance(user=user, schedule=schedule),
+        "instead": _instead(request, schedule, found.seats, my_numbers),
     }
     return render(request, "payments/seats.html", context)
+
+
+def _instead(
+    request: MemberRequest,
+    schedule: ConcertSchedule,
+    seats: list[dict[str, Any]],
+    mine: set[int],
+) -> dict[str, Any] | None:
+    """What is offered to somebody who came too late: as of now, however often it is looked at."""
+    wanted = set(request.GET.getlist("taken")[:SEATS_AT_ONCE])
+    others = [seat for seat in seats if seat["number"] not in mine]
+    taken = [seat for seat in others if str(seat["number"]) in wanted]
+    if not taken:
+        return None
+    numbers = suggest_seats(schedule_id=schedule.pk, numbers=[seat["number"] for seat in taken])
+    offered = [seat for seat in seats if seat["number"] in numbers]
+    return {
+        "gone": [seat for seat in taken if seat not in offered],
+        "seats": offered,
+        "numbers": numbers,
+        "total": sum(seat["price"] for seat in offered),
+    }
 
 
 def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -115,6 +153,7 @@ def check_out(request: MemberRequest) -> HttpResponse:
         "balance": balance,
         "short": max(0, total - balance),
         "seconds_left": _seconds_until(my_holds[0].expires_at if my_holds else None),
+        "once": OnceForm(),
     }
     return render(request, "payments/checkout.html", context)
 
@@ -124,9 +163,23 @@ def _pay(request: MemberRequest) -> HttpResponse:
         wanted = [uuid.UUID(each) for each in request.POST.getlist("reservations")]
     except ValueError:
         raise NotFound from None
-    checkout.pay(user=request.user, reservation_ids=wanted)
+    act_once(
+        request,
+        _key_of(request),
+        ["pay", sorted(map(str, wanted))],
+        lambda once: checkout.pay(user=request.user, reservation_ids=wanted, once=once),
+    )
+    # Sent twice or once: what was asked for is done, and looks the same.
     messages.success(request, _("Paid. Here are your tickets."))
     return redirect("ticket_list")
+
+
+def _key_of(request: MemberRequest) -> uuid.UUID:
+    form = OnceForm(request.POST)
+    if not form.is_valid():
+        raise Malformed
+    key: uuid.UUID = form.cleaned_data["key"]
+    return key
 
 
 @login_required
@@ -157,7 +210,11 @@ def ticket_list(request: MemberRequest) -> HttpResponse:
 @require_safe
 def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    context = {"ticket": found, "quote": _quote(request, ticket_id)}
+    context = {
+        "ticket": found,
+        "quote": _quote(request, ticket_id),
+        "refund": tickets.refund_of(found),
+    }
     return render(request, "payments/ticket.html", context)
 
 
@@ -183,11 +240,19 @@ def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
-        cancellations.cancel_ticket(user=request.user, ticket_id=ticket_id)
+        act_once(
+            request,
+            _key_of(request),
+            ["cancel", str(ticket_id)],
+            lambda once: cancellations.cancel_ticket(
+                user=request.user, ticket_id=ticket_id, once=once
+            ),
+        )
         messages.success(request, _("Cancelled. The refund is in your balance."))
         return redirect("ticket", ticket_id)
     context = {
         "quote": cancellations.quote_refund(user=request.user, ticket_id=ticket_id),
         "ticket": tickets.get_ticket(user=request.user, ticket_id=ticket_id),
+        "once": OnceForm(),
     }
     return render(request, "payments/cancel.html", context)

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.admin import quoted
 from accounts.models import BalanceHistory, Charge
+from accounts.spreadsheets import quoted
 from payments.models import Payment, Refund
 from payments.services.cancellations import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
@@ -65,7 +65,7 @@ def test_nothing_that_was_typed_runs_as_a_formula(operator, model):
     assert any("'+attack@example.com" in row.values() for row in rows)
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"])
 def test_a_cell_that_begins_like_a_formula_is_quoted(start):
     assert quoted(f"{start}cmd") == f"'{start}cmd"
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import uuid
 from io import StringIO
 
@@ -20,6 +21,7 @@ from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.holds import release_expired_holds, release_reservation
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
@@ -105,6 +107,7 @@ def lose_a_ticket(sale):
 
 
 def forget_a_cancellation(sale):
+    lift_guards()
     Ticket.objects.filter(pk=sale.cancelled.pk).update(status=Ticket.Status.ISSUED)
 
 
@@ -205,6 +208,12 @@ def forget_to_release(sale):
     sale.was_inside_since(sale.poor, minutes=20)
 
 
+def forget_the_refunds_of_a_cancelled_schedule(sale):
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(
+        cancelled_at=timezone.now() - dt.timedelta(minutes=61), cancelled_by=sale.idler
+    )
+
+
 def lose_a_history_line(sale):
     SeatStatusHistory.objects.filter(seat=sale.ticket.seat_id, seq=1).delete()
 
@@ -251,6 +260,7 @@ BROKEN = [
     (hold_after_the_stay, {"held_without_admission"}),
     (pay_after_the_hold, {"paid_too_late"}),
     (forget_to_release, {"hold_overdue"}),
+    (forget_the_refunds_of_a_cancelled_schedule, {"cancelled_schedule_unfinished"}),
     (lose_a_history_line, {"seat_history_broken"}),
     (contradict_the_history, {"seat_history_broken"}),
     (let_in_too_many, {"room_over_capacity"}),
@@ -275,6 +285,14 @@ def test_a_line_of_type_other_needs_no_source_and_counts_in_the_total(sale):
     balance.add_line(type=BalanceHistory.Type.OTHER, amount=5_000, source=uuid.uuid4()).save()
     balance.save()
 
+    assert found() == set()
+
+
+def test_a_schedule_that_is_just_being_refunded_is_no_violation(sale):
+    cancel_schedule(schedule_id=sale.schedule.pk, by=sale.idler)
+
+    assert found() == set()
+    refund_cancelled_schedules()
     assert found() == set()
 
 
@@ -317,9 +335,22 @@ def test_the_command_prints_a_table_and_ends_well_when_all_is_well():
 
     call_command("audit", stdout=out)
 
-    header, *lines = out.getvalue().splitlines()
+    table, sums, ledger = out.getvalue().strip().split("\n\n")
+    header, *lines = table.splitlines()
     assert header.split() == ["check", "violations", "examples"]
     assert [line.split() for line in lines] == [[check.name, "0"] for check in CHECKS]
+    figures = dict(line.strip().rsplit(None, 1) for line in sums.splitlines())
+    assert figures == {
+        "charged": "100,000",
+        "granted by OTHER lines": "0",
+        "in balances": "90,000",
+        "net sales": "10,000",
+        "paid": "20,000",
+        "refunded": "10,000",
+        "charged + granted - balances - net sales": "0",
+    }
+    last = BalanceHistory.objects.latest("pk").pk
+    assert re.fullmatch(rf"ledger as of line {last}: 6 lines, sha256 [0-9a-f]{{64}}", ledger)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -331,7 +362,7 @@ def test_the_command_fails_and_names_the_violation():
     with pytest.raises(CommandError, match="1 violation"):
         call_command("audit", "--json", stdout=out)
 
-    broken = [row for row in json.loads(out.getvalue()) if row["violations"]]
+    broken = [row for row in json.loads(out.getvalue())["checks"] if row["violations"]]
     assert [row["check"] for row in broken] == ["confirmed_without_payment_and_ticket"]
     assert broken[0]["examples"] == [str(sale.ticket.reservation_id)]
 

@@ -75,6 +75,44 @@ def test_a_chosen_seat_that_somebody_else_takes_is_let_go_and_the_others_stay(pa
     expect(page.locator("#total")).to_have_text("₩10,000")
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_one_button_takes_the_nearest_seats_when_the_chosen_one_is_gone(
+    chromium, live_server, complaints, scripts
+):
+    schedule, user, rival = ScheduleFactory(seats=5), UserFactory(), UserFactory()
+    admitted(user, schedule)
+    context = chromium.new_context(
+        base_url=live_server.url,
+        locale="en",
+        viewport={"width": 390, "height": 844},
+        java_script_enabled=scripts,
+    )
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    # The map must not find out before the button is pressed.
+    page.route("**/seats/changes/**", lambda route: route.abort())
+    log_in(page, live_server, user)
+    page.goto(f"/schedules/{schedule.pk}/seats/")
+    page.get_by_label("A-1", exact=True).check(force=True)
+    held(rival, schedule, 1)
+    page.get_by_role("button", name="Hold these seats").click()
+
+    offer = page.get_by_role("region", name="Somebody else was first")
+    expect(offer).to_contain_text("Somebody else was first: A-1")
+    expect(offer).to_contain_text("A-2")
+    if scripts:
+        expect_accessible(page)
+    held(rival, schedule, 2)
+    offer.get_by_role("button", name="Hold this seat").click()
+    expect(offer).to_contain_text("Somebody else was first: A-2")
+    offer.get_by_role("button", name="Hold this seat").click()
+
+    expect(page).to_have_url(re.compile("/checkout/$"))
+    expect(page.get_by_role("listitem")).to_contain_text("A-3")
+    context.close()
+    assert complaints == []
+
+
 def test_no_more_seats_can_be_chosen_than_one_person_may_buy(page, live_server):
     open_seat_map(page, live_server)
 

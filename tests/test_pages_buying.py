@@ -67,15 +67,17 @@ def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
     checkout = client.get("/checkout/")
     assert checkout.context["total"] == 100_000
     ids = [hold.pk for hold in checkout.context["my_holds"]]
-    tickets = client.post("/checkout/", {"reservations": ids}, follow=True)
+    pay = {"reservations": ids, "key": checkout.context["once"]["key"].value()}
+    tickets = client.post("/checkout/", pay, follow=True)
     assert tickets.redirect_chain[-1][0] == "/tickets/"
     assert tickets.context["page"].paginator.count == 2
 
     ticket = Ticket.objects.get(seat_number=2)
     assert f"/tickets/{ticket.pk}/qr.svg" in client.get(f"/tickets/{ticket.pk}/").content.decode()
     assert client.get(f"/tickets/{ticket.pk}/qr.svg")["Content-Type"] == "image/svg+xml"
-    assert client.get(f"/tickets/{ticket.pk}/cancel/").context["quote"].amount > 0
-    client.post(f"/tickets/{ticket.pk}/cancel/")
+    asked = client.get(f"/tickets/{ticket.pk}/cancel/").context
+    assert asked["quote"].amount > 0
+    client.post(f"/tickets/{ticket.pk}/cancel/", {"key": asked["once"]["key"].value()})
     ticket.refresh_from_db()
     assert ticket.status == Ticket.Status.CANCELLED
     assert "qr.svg" not in client.get(f"/tickets/{ticket.pk}/").content.decode()
@@ -180,18 +182,83 @@ def test_seats_that_are_none_hold_nothing_and_are_told(client, seats):
     assert not Reservation.objects.exists()
 
 
-def test_a_seat_that_somebody_else_took_is_told_on_the_seat_map(client):
-    schedule = ScheduleFactory()
-    held(UserFactory(), schedule, 1)
+def test_a_seat_that_somebody_else_took_is_named_with_the_nearest_to_take_instead(client):
+    schedule = ScheduleFactory(seats=6)
+    held(UserFactory(), schedule, 2)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+    english = {"Accept-Language": "en"}
+
+    response = client.post(address, {"seats": [2, 3]}, headers=english, follow=True)
+
+    assert response.redirect_chain == [(f"{address}?taken=2&taken=3", 302)]
+    instead = response.context["instead"]
+    assert [seat["label"] for seat in instead["gone"]] == ["A-2"]
+    assert instead["numbers"] == [3, 4]
+    page = response.content.decode()
+    assert 'role="alert"' in page
+    assert "Hold these 2 seats" in page
+    assert client.post(address, {"seats": instead["numbers"]})["Location"] == "/checkout/"
+
+
+def test_when_the_offered_seats_are_gone_too_the_next_nearest_are_offered(client):
+    schedule = ScheduleFactory(seats=6)
+    rival = UserFactory()
+    held(rival, schedule, 1)
     user = UserFactory()
     admitted(user, schedule)
     client.force_login(user)
     address = f"/schedules/{schedule.pk}/seats/"
 
-    response = client.post(address, {"seats": [1, 2]}, headers=came_from(address), follow=True)
+    first = client.post(address, {"seats": [1]}, follow=True).context["instead"]["numbers"]
+    held(rival, schedule, *first)
+    second = client.post(address, {"seats": first}, follow=True).context["instead"]["numbers"]
+    held(rival, schedule, *second)
 
-    assert response.redirect_chain[-1][0].endswith(address)
-    assert 'role="alert"' in response.content.decode()
+    assert (first, second) == ([2], [3])
+    assert client.get(f"{address}?taken=3").context["instead"]["numbers"] == [4]
+
+
+def test_when_nothing_is_left_it_says_so(client):
+    schedule = ScheduleFactory(seats=1)
+    held(UserFactory(), schedule, 1)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+
+    page = client.get(
+        f"/schedules/{schedule.pk}/seats/?taken=1", headers={"Accept-Language": "en"}
+    ).content.decode()
+
+    assert "There are no other free seats of this grade right now." in page
+
+
+@pytest.mark.parametrize("taken", ["x", "-1", "9" * 30, "", "99", "1.5", "%00"])
+def test_an_address_with_no_seat_of_ours_shows_the_map_and_no_offer(client, taken):
+    schedule = ScheduleFactory(seats=1)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+
+    response = client.get(f"/schedules/{schedule.pk}/seats/?taken={taken}")
+
+    assert response.status_code == 200
+    assert response.context["instead"] is None
+
+
+def test_the_second_click_of_two_leads_to_the_checkout_too(client):
+    schedule = ScheduleFactory(seats=3)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+
+    for _click in range(2):
+        assert client.post(address, {"seats": [1, 2]})["Location"] == "/checkout/"
+
+    assert Reservation.objects.count() == 2
 
 
 def test_the_checkout_sends_the_short_of_money_to_charge_exactly_what_is_missing(client):
@@ -212,7 +279,7 @@ def test_an_expired_hold_is_gone_from_the_checkout_and_cannot_be_paid(client):
     client.force_login(user)
     overdue(reservation)
 
-    client.post("/checkout/", {"reservations": [reservation.pk]})
+    client.post("/checkout/", {"reservations": [reservation.pk], "key": UNKNOWN})
 
     assert client.get("/checkout/").context["my_holds"] == []
     assert balance_of(user) == 50_000
@@ -222,7 +289,7 @@ def test_an_expired_hold_is_gone_from_the_checkout_and_cannot_be_paid(client):
 def test_paying_for_nothing_of_mine_is_refused(client, wanted):
     client.force_login(UserFactory(won=50_000))
 
-    response = client.post("/checkout/", {"reservations": wanted}, follow=True)
+    response = client.post("/checkout/", {"reservations": wanted, "key": UNKNOWN}, follow=True)
 
     assert 'role="alert"' in response.content.decode()
 
@@ -247,7 +314,7 @@ def test_what_is_somebody_elses_is_not_found(client):
 
     for address in ["", "qr.svg", "cancel/"]:
         assert client.get(f"/tickets/{ticket.pk}/{address}").status_code == 404
-    client.post(f"/tickets/{ticket.pk}/cancel/")
+    client.post(f"/tickets/{ticket.pk}/cancel/", {"key": UNKNOWN})
     client.post(f"/reservations/{reservation.pk}/release/")
 
     ticket.refresh_from_db()

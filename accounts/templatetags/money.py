@@ -14,6 +14,8 @@ REASONS: dict[str, str | Promise] = {
     "card_expired": _("The card has expired"),
     "insufficient_balance": _("Not enough balance"),
     "hold_expired": _("The hold had expired"),
+    "cancelled": _("Cancelled by the buyer"),
+    "schedule_cancelled": _("The performance was cancelled"),
 }
 
 

@@ -1,5 +1,6 @@
 """What is on: concerts and their schedules, for whoever looks."""
 
+import datetime as dt
 import uuid
 
 from django.db.models import (
@@ -36,9 +37,14 @@ def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concer
             | Q(venue__icontains=search)
         )
     if on_sale:
-        open_now = ConcertSchedule.objects.filter(reserve_from__lte=now, reserve_until__gt=now)
-        concerts = concerts.filter(pk__in=open_now.values("concert"))
+        concerts = concerts.filter(
+            pk__in=_on_sale(ConcertSchedule.objects.all(), now).values("concert")
+        )
     return concerts
+
+
+def _on_sale(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertScheduleQuerySet:
+    return schedules.filter(reserve_from__lte=now, reserve_until__gt=now, cancelled_at=None)
 
 
 def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
@@ -50,10 +56,10 @@ def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]
     now = database_now()
     mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
     seats = Seat.objects.filter(schedule__concert=OuterRef("pk")).order_by("price")
-    upcoming = mine.filter(reserve_from__gt=now).order_by("reserve_from")
+    upcoming = mine.filter(reserve_from__gt=now, cancelled_at=None).order_by("reserve_from")
     return find_concerts(search=search, on_sale=on_sale).annotate(
         from_price=Subquery(seats.values("price")[:1]),
-        is_on_sale=Exists(mine.filter(reserve_from__lte=now, reserve_until__gt=now)),
+        is_on_sale=Exists(_on_sale(mine, now)),
         next_sale=Subquery(upcoming.values("reserve_from")[:1]),
     )
 
@@ -74,14 +80,15 @@ def find_schedules(concert: Concert) -> ConcertScheduleQuerySet:
 def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
     """find_schedules with what a buyer asks first.
 
-    ``lowest`` and ``highest`` seat price (won; None without seats), and ``sale``: upcoming, open
-    or over by the database's clock.
+    ``lowest`` and ``highest`` seat price (won; None without seats), and ``sale``: cancelled, or
+    upcoming, open or over by the database's clock.
     """
     now = database_now()
     return find_schedules(concert).annotate(
         lowest=Min("seats__price"),
         highest=Max("seats__price"),
         sale=Case(
+            When(cancelled_at__isnull=False, then=Value("cancelled")),
             When(reserve_from__gt=now, then=Value("upcoming")),
             When(reserve_until__lte=now, then=Value("over")),
             default=Value("open"),

@@ -57,9 +57,10 @@ def seat_map(
 
     A seat that changed right at the cursor may come twice, none is ever left out: the cursor is
     read before the seats. A cursor of the future (a database restored from a dump) gets all
-    seats. Raises NotFound, QueueNotAdmitted.
+    seats. Raises NotFound, ScheduleCancelled, QueueNotAdmitted.
     """
     schedule = get_schedule(schedule_id)
+    schedule.require_not_cancelled()
     require_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
     now = _current_cursor()
     seats = schedule.seats.with_offer().order_by("number")

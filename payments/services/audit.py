@@ -6,7 +6,17 @@ them: it asks the data, so that a dropped constraint, a restored dump or a scrip
 
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
+
+from payments.services.ledger_proof import (
+    TOTALS,
+    LedgerHash,
+    Totals,
+    hash_ledger,
+    read_totals,
+    settled_line,
+)
+from payments.services.snapshot import snapshot
 
 STATEMENT_TIMEOUT = "10min"
 EXAMPLES = 3
@@ -31,16 +41,33 @@ class Finding:
     examples: list[str]
 
 
+@dataclass(frozen=True)
+class Audit:
+    """Every finding, and the figures to write down and compare with later."""
+
+    findings: list[Finding]
+    totals: Totals
+    ledger: LedgerHash
+
+
 def run_audit() -> list[Finding]:
     """Every check in one read-only snapshot; one finding each, also of those that found nothing.
 
     Takes no lock and may run during a sale. Not inside a transaction.
     """
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+    with snapshot(statement_timeout=STATEMENT_TIMEOUT):
         return run_checks()
+
+
+def full_audit(*, as_of: int | None = None) -> Audit:
+    """run_audit with the totals of the same snapshot, and a hash over the ledger.
+
+    The hash is over the lines up to the id ``as_of``, by default the last one. Raises NotFound
+    for a line that is not there yet, Unavailable when the ledger is written to without a pause.
+    """
+    last = settled_line(wanted=as_of)
+    with snapshot(statement_timeout=STATEMENT_TIMEOUT):
+        return Audit(run_checks(), read_totals(), hash_ledger(as_of=last))
 
 
 def run_checks() -> list[Finding]:
@@ -189,20 +216,10 @@ CHECKS = [
         "money_does_not_add_up",
         "Over everybody: what was charged (and granted by OTHER lines) is not what people have"
         " plus what they paid and did not get back.",
-        """
+        f"""
         SELECT concat_ws(', ', charged || ' charged', granted || ' granted',
                          balances || ' in balances', paid || ' paid', refunded || ' refunded')
-        FROM (
-            SELECT
-                (SELECT coalesce(sum(amount), 0) FROM accounts_charge
-                 WHERE status = 'SUCCESS') AS charged,
-                (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory
-                 WHERE type = 'OTHER') AS granted,
-                (SELECT coalesce(sum(amount), 0) FROM accounts_balance) AS balances,
-                (SELECT coalesce(sum(amount), 0) FROM payments_payment
-                 WHERE status = 'SUCCESS') AS paid,
-                (SELECT coalesce(sum(amount), 0) FROM payments_refund) AS refunded
-        ) total
+        FROM ({TOTALS}) total
         WHERE charged + granted <> balances + paid - refunded
         """,
     ),
@@ -249,6 +266,17 @@ CHECKS = [
         """
         SELECT id FROM payments_reservation
         WHERE status = 'HOLD' AND expires_at < now() - interval '60 seconds'
+        """,
+    ),
+    Check(
+        "cancelled_schedule_unfinished",
+        "A live reservation of a schedule that was cancelled more than an hour ago: nobody ends"
+        " and refunds it.",
+        """
+        SELECT r.id FROM payments_reservation r
+        JOIN concerts_concertschedule s ON s.id = r.schedule_id
+        WHERE s.cancelled_at < now() - interval '1 hour'
+          AND r.status IN ('HOLD', 'CONFIRMED')
         """,
     ),
     Check(

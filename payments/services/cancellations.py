@@ -11,10 +11,18 @@ from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, lock_balance, write_lines
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
-from concerts.models import Seat, save_status
+from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.refund_policy import RefundPolicy
 from payments.errors import CancellationClosed
-from payments.models import Payment, Refund, Reservation, Ticket, save_change
+from payments.models import (
+    CANCELLED,
+    SCHEDULE_CANCELLED,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    save_change,
+)
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,17 @@ class Quote:
 
 def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
     """Raises NotFound, AlreadyCancelled, TicketUsed, CancellationClosed."""
-    ticket = Ticket.objects.filter(user=user, pk=ticket_id).first()
+    tickets = Ticket.objects.select_related("reservation__schedule")
+    ticket = tickets.filter(user=user, pk=ticket_id).first()
     if ticket is None:
         raise NotFound
-    return _quote(ticket, database_now())
+    return _quote(ticket, ticket.reservation.schedule, database_now())
 
 
-def _quote(ticket: Ticket, now: dt.datetime) -> Quote:
+def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:
     ticket.require_issued()
+    if schedule.cancelled_at is not None:
+        return Quote(amount=ticket.price, fee=0)
     if now >= ticket.start_at:
         raise CancellationClosed
     fee = RefundPolicy.parse(ticket.refund_policy).fee(
@@ -46,8 +57,9 @@ def _quote(ticket: Ticket, now: dt.datetime) -> Quote:
 def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None) -> Refund:
     """Cancel the user's ticket and refund it to the balance.
 
-    Raises NotFound (also for anybody else's), AlreadyCancelled, TicketUsed, CancellationClosed;
-    with ``once`` also what its claim raises.
+    In full and at any time once the whole schedule was cancelled, should the user be faster than
+    the sweep. Raises NotFound (also for anybody else's), AlreadyCancelled, TicketUsed,
+    CancellationClosed; with ``once`` also what its claim raises.
     """
     mine = Ticket.objects.filter(user=user, pk=ticket_id)
     seat_id = mine.values_list("seat", flat=True).first()
@@ -56,42 +68,55 @@ def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None)
     with transaction.atomic(durable=True):
         if once:
             once.claim()
-        seats = Seat.objects.select_for_update(of=("self",), no_key=True)
-        seat = seats.select_related("schedule").get(pk=seat_id)
+        seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
         reservation = Reservation.objects.select_for_update(of=("self",), no_key=True).get(
             ticket=ticket_id
         )
         ticket = mine.select_for_update(no_key=True).get()
         payment = reservation.payments.get(status=Payment.Status.SUCCESS)
         balance = lock_balance(user_id=user.pk)
+        # As it is now: it may have been cancelled while we waited for the locks.
+        schedule = ConcertSchedule.objects.get(pk=reservation.schedule_id)
         now = database_now()
-        quote = _quote(ticket, now)
+        quote = _quote(ticket, schedule, now)
+        reason = CANCELLED if schedule.cancelled_at is None else SCHEDULE_CANCELLED
         ticket.status = Ticket.Status.CANCELLED
         save_change(ticket, now=now, fields=["status"])
         reservation.status = Reservation.Status.CANCELLED
         reservation.save(update_fields=["status"])
-        seat.release(available_from=seat.schedule.after_rest(now))
+        seat.release(available_from=schedule.after_rest(now))
         save_status(
-            [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason="cancelled", now=now
+            [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason=reason, now=now
         )
-        refund = Refund.objects.create(
-            payment=payment,
-            amount=quote.amount,
-            fee=quote.fee,
-            refunded_by=user,
-            reason="cancelled",
-            created_at=now,
-        )
-        _give_back(refund, balance)
+        refund = _refund(payment, quote, balance, reason=reason, now=now)
         if once:
             once.save(refund)
     return refund
 
 
-def _give_back(refund: Refund, balance: Balance) -> None:
+def _refund(
+    payment: Payment, quote: Quote, balance: Balance, *, reason: str, now: dt.datetime
+) -> Refund:
+    refund = Refund.objects.create(
+        payment=payment,
+        amount=quote.amount,
+        fee=quote.fee,
+        refunded_by_id=payment.user_id,
+        reason=reason,
+        created_at=now,
+    )
     # A fee of 100 % moves no money, and the ledger has no empty lines.
     if refund.amount:
-        movement = Movement(
-            type=BalanceHistory.Type.CANCELLATION, amount=refund.amount, source=refund.pk
-        )
-        write_lines(balance=balance, movements=[movement])
+        write_lines(balance=balance, movements=[ledger_movement(refund)])
+    return refund
+
+
+def ledger_movement(refund: Refund) -> Movement:
+    """What a refund that gives something back does to its balance."""
+    return Movement(
+        type=BalanceHistory.Type.CANCELLATION,
+        amount=refund.amount,
+        source=refund.pk,
+        at=refund.created_at,
+        reason=refund.reason,
+    )

@@ -17,7 +17,7 @@ from concertbook.errors import DomainError, NotFound
 from concerts.models import Seat, save_status
 from payments.errors import HoldExpired
 from payments.models import Payment, Reservation, Ticket
-from payments.services.holds import expire_overdue
+from payments.services.holds import expire_overdue, refused_once_cancelled
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from queueing.services.gate import extend_stay, finish, lock_admission, require_still_inside
@@ -52,13 +52,13 @@ class Basket:
 def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None = None) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
-    Raises NotFound (also for anybody else's), AlreadyPaid, AlreadyCancelled, QueueNotAdmitted;
-    HoldExpired and InsufficientBalance after the failed attempt was recorded; with ``once`` also
-    what its claim raises.
+    Raises NotFound (also for anybody else's), AlreadyPaid, ScheduleCancelled, AlreadyCancelled,
+    QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed attempt was recorded;
+    with ``once`` also what its claim raises.
     """
     rooms = _rooms_of(user, set(reservation_ids))
     refusal: DomainError
-    with transaction.atomic(durable=True):
+    with refused_once_cancelled(), transaction.atomic(durable=True):
         if once:
             once.claim()
         basket = _lock_basket(user, rooms, reservation_ids)
@@ -188,6 +188,7 @@ def _write_payments(
             type=BalanceHistory.Type.RESERVATION,
             amount=payment.amount,
             source=payment.pk,
+            at=payment.paid_at,
             status=BalanceHistory.Status(status),
             reason=reason,
         )

@@ -3,19 +3,21 @@
 import datetime as dt
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
+from psycopg.errors import CheckViolation
 
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests
-from concerts.errors import SeatTaken
+from concerts.errors import ScheduleCancelled, SeatTaken
 from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
@@ -26,6 +28,8 @@ from queueing.services.gate import extend_stay, lock_admission, require_still_in
 
 SWEEP_BATCH = 500
 HOARDING_WINDOW = dt.timedelta(hours=1)
+# The trigger's name (migration 0003).
+NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
 
 
 def hold_seats(
@@ -35,8 +39,8 @@ def hold_seats(
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
     Raises NotFound, DuplicateSeats, SeatNotFound, QueueNotAdmitted, SaleNotOpen, SaleClosed,
-    PurchaseLimitExceeded, TooManyRequests for hoarding; SeatTaken with ``nearest``, the seats
-    to try instead.
+    ScheduleCancelled, PurchaseLimitExceeded, TooManyRequests for hoarding; SeatTaken with
+    ``nearest``, the seats to try instead.
     """
     schedule = get_schedule(schedule_id)
     if len(set(numbers)) != len(numbers):
@@ -54,14 +58,14 @@ def hold_seats(
 def _hold(
     user: User, schedule: ConcertSchedule, numbers: Sequence[int], token: uuid.UUID | None
 ) -> list[Reservation]:
-    with transaction.atomic(durable=True):
+    with refused_once_cancelled(), transaction.atomic(durable=True):
         admission = lock_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
         seats = lock_seats(schedule_id=schedule.pk, numbers=numbers)
         standing = _standing_of(user, schedule)
         now = standing.now
         require_still_inside(admission, now)
         # As they are now: an operator may have moved the sale while we waited for the locks.
-        schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit = standing.rules
+        standing.refresh(schedule)
         schedule.require_on_sale(now)
         standing.require_no_hoarding()
         expire_overdue(seats, now=now)
@@ -76,6 +80,21 @@ def _hold(
     return reservations
 
 
+@contextmanager
+def refused_once_cancelled() -> Iterator[None]:
+    """Around a transaction that sells: raises ScheduleCancelled when the database refuses it.
+
+    The schedule was then cancelled between our reading it and our writing.
+    """
+    try:
+        yield
+    except IntegrityError as exc:
+        refusal = exc.__cause__
+        if not isinstance(refusal, CheckViolation) or refusal.diag.constraint_name != NOTHING_SOLD:
+            raise
+        raise ScheduleCancelled from exc
+
+
 @dataclass(frozen=True)
 class Standing:
     """What a user has and had, at ``now``: read after the last lock, with the clock, at once."""
@@ -88,10 +107,14 @@ class Standing:
     reserve_from: dt.datetime
     reserve_until: dt.datetime
     purchase_limit: int
+    cancelled_at: dt.datetime | None
 
-    @property
-    def rules(self) -> tuple[dt.datetime, dt.datetime, int]:
-        return self.reserve_from, self.reserve_until, self.purchase_limit
+    def refresh(self, schedule: ConcertSchedule) -> None:
+        """Bring the schedule's rules up to date. Nothing is saved."""
+        schedule.reserve_from = self.reserve_from
+        schedule.reserve_until = self.reserve_until
+        schedule.purchase_limit = self.purchase_limit
+        schedule.cancelled_at = self.cancelled_at
 
     @property
     def has_overdue(self) -> bool:
@@ -133,7 +156,8 @@ def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
                    min(expires_at) FILTER (WHERE live AND status = 'HOLD'),
                    count(slot) FILTER (WHERE given_up),
                    min(mine.created_at) FILTER (WHERE given_up),
-                   schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit
+                   schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit,
+                   schedule.cancelled_at
             FROM concerts_concertschedule AS schedule LEFT JOIN mine ON true
             WHERE schedule.id = %(schedule)s
             GROUP BY schedule.id

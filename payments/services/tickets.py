@@ -4,16 +4,26 @@ import io
 import uuid
 
 import segno
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
 from concertbook.errors import NotFound
-from payments.models import Ticket
+from payments.models import Payment, Refund, Ticket
 
 
 def my_tickets(*, user: User) -> QuerySet[Ticket]:
+    """With all that refund_of needs."""
+    refunded = Payment.objects.filter(refund__isnull=False).select_related("refund")
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
-    return tickets.filter(user=user)
+    return tickets.filter(user=user).prefetch_related(
+        Prefetch("reservation__payments", refunded, to_attr="refunded")
+    )
+
+
+def refund_of(ticket: Ticket) -> Refund | None:
+    """What came back for one of my_tickets; None while it is live."""
+    payments: list[Payment] = ticket.reservation.refunded  # type: ignore[attr-defined]
+    return payments[0].refund if payments else None
 
 
 def get_ticket(*, user: User, ticket_id: uuid.UUID) -> Ticket:

@@ -24,11 +24,12 @@ from concertbook.clock import database_now
 from concerts.models import Seat
 from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket
-from payments.services import cancellations, checkout, door, holds
+from payments.services import cancellations, checkout, door, holds, schedule_cancellation
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.door import check_in
 from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, places
 from tests.concurrency.guards import Guard, constraint, row_locks
@@ -136,6 +137,15 @@ def one_ticket_is_cancelled_twice():
     return cancel, cancel, lambda: Refund.objects.count() == 1
 
 
+def a_cancelled_schedules_buyer_is_refunded_twice():
+    ticket = _ticket()
+    schedule = ticket.reservation.schedule
+    cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
+    schedule.refresh_from_db()
+    refund = partial(schedule_cancellation._end_all_of, schedule, [ticket.user_id])
+    return refund, refund, lambda: Refund.objects.count() == 1
+
+
 def a_ticket_is_used_and_refunded():
     ticket = _ticket()
     cancel = partial(cancel_ticket, user=ticket.user, ticket_id=ticket.pk)
@@ -181,14 +191,6 @@ def ticket_versions() -> Guard:
     stack = ExitStack()
     for module in (door, cancellations):
         stack.enter_context(mock.patch.object(module, "save_change", save))
-    return stack
-
-
-def ticket_versions_and_times() -> Guard:
-    """Nor does it matter that a ticket which says when it was used is not USED any more."""
-    stack = ExitStack()
-    stack.enter_context(ticket_versions())
-    stack.enter_context(constraint("payments_ticket_used_has_time"))
     return stack
 
 
@@ -305,11 +307,21 @@ CONTROLS = [
         ),
     ),
     Control(
+        a_cancelled_schedules_buyer_is_refunded_twice,
+        CLOCK,
+        (
+            locks(*ALL_OF_CANCELLATION, refusal=""),
+            promise("payments_refund_payment_id_key"),
+            LEDGER_SEQ,
+        ),
+    ),
+    Control(
         a_ticket_is_used_and_refunded,
         CLOCK,
         (
             locks(Ticket, refusal="TicketUsed|AlreadyCancelled"),
-            Layer(ticket_versions_and_times, StaleTicket.__name__),
+            VERSIONS,
+            promise("payments_ticket_goes_one_way"),
         ),
     ),
     Control(

@@ -1,0 +1,121 @@
+"""What to write down of an audit: the sums that must agree, and a hash over the whole ledger.
+
+The hash is SHA-256 over what PostgreSQL answers to ``COPY (...) TO STDOUT (FORMAT csv)`` for LINES
+in UTF-8: anybody with psql and sha256sum can make it anew (docs/operations.md).
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Max
+
+from accounts.models import BalanceHistory
+from concertbook.errors import NotFound, Unavailable
+
+WAIT_SECONDS = 30
+POLL_SECONDS = 0.05
+
+LINES = """
+    SELECT id, balance_id, seq, type, status, amount, balance_after, reason, source,
+           to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    FROM accounts_balancehistory WHERE id <= {as_of:d} ORDER BY id
+"""
+
+# charged, granted, balances, paid, refunded; the check money_does_not_add_up asks the same.
+TOTALS = """
+    SELECT
+        (SELECT coalesce(sum(amount), 0) FROM accounts_charge
+         WHERE status = 'SUCCESS') AS charged,
+        (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory
+         WHERE type = 'OTHER') AS granted,
+        (SELECT coalesce(sum(amount), 0) FROM accounts_balance) AS balances,
+        (SELECT coalesce(sum(amount), 0) FROM payments_payment
+         WHERE status = 'SUCCESS') AS paid,
+        (SELECT coalesce(sum(amount), 0) FROM payments_refund) AS refunded
+"""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over everybody, in won. ``granted`` is what OTHER lines gave or took."""
+
+    charged: int
+    granted: int
+    balances: int
+    paid: int
+    refunded: int
+
+    @property
+    def net_sales(self) -> int:
+        return self.paid - self.refunded
+
+    @property
+    def difference(self) -> int:
+        """What came in less what is there; 0 or something is wrong."""
+        return self.charged + self.granted - self.balances - self.net_sales
+
+
+@dataclass(frozen=True)
+class LedgerHash:
+    """``sha256`` over the ``lines`` of the ledger up to the id ``as_of``, 0 for none."""
+
+    as_of: int
+    lines: int
+    sha256: str
+
+
+def read_totals() -> Totals:
+    """As of the caller's snapshot."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS)
+        return Totals(*map(int, cursor.fetchone()))
+
+
+def hash_ledger(*, as_of: int) -> LedgerHash:
+    """The hash over all lines up to this one, in memory that does not grow with them.
+
+    The same again at any later time if no line up to there was on its way (see settled_line).
+    """
+    digest = hashlib.sha256()
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY ({LINES.format(as_of=as_of)}) TO STDOUT (FORMAT csv)") as blocks:
+            for block in blocks:
+                digest.update(block)
+        lines = BalanceHistory.objects.filter(pk__lte=as_of).count()
+    return LedgerHash(as_of=as_of, lines=lines, sha256=digest.hexdigest())
+
+
+def settled_line(*, wanted: int | None = None) -> int:
+    """The last line's id, or ``wanted``, once no line can come in before it any more.
+
+    An id is drawn before its line is committed, so a lower one may appear after a higher one:
+    this waits for whoever writes to the ledger just now, and keeps nobody waiting. Outside a
+    transaction. Raises NotFound when the ledger is not that long yet; Unavailable when somebody
+    writes for longer than WAIT_SECONDS.
+    """
+    last: int = BalanceHistory.objects.aggregate(last=Max("pk", default=0))["last"]
+    if wanted is not None and wanted > last:
+        raise NotFound
+    before_us = _writers()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while before_us & _writers():
+        if time.monotonic() > deadline:
+            raise Unavailable
+        time.sleep(POLL_SECONDS)
+    return last if wanted is None else wanted
+
+
+def _writers() -> set[str]:
+    """The transactions that write to the ledger now: each took this lock before drawing an id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT virtualtransaction FROM pg_locks
+            WHERE relation = 'accounts_balancehistory'::regclass AND mode = 'RowExclusiveLock'
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND pid <> pg_backend_pid()
+            """
+        )
+        return {transaction for (transaction,) in cursor.fetchall()}

@@ -1,0 +1,203 @@
+"""Cancel a whole schedule: nothing of it is sold any more, and every buyer is refunded in full.
+
+The row is the message. All that an operator's request writes is that the schedule was cancelled;
+what is left to do is read off its reservations that are still live. A sweep does it, some buyers in
+one transaction: any number of workers may run it at once, and each may be killed at any statement.
+"""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from accounts.models import Balance, User
+from accounts.services import lock_balances, write_lines_of_many
+from concertbook.clock import database_now
+from concertbook.errors import NotFound
+from concerts.models import ConcertSchedule, Seat, save_status
+from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
+from payments.services.cancellations import ledger_movement
+
+logger = logging.getLogger(__name__)
+
+# One transaction's worth: their balances are locked meanwhile, for a tenth of a second.
+BUYERS_AT_ONCE = 100
+BATCHES_AT_ONCE = 5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Tickets and won refunded because the schedule was cancelled, and those still to come."""
+
+    refunded: int
+    won_refunded: int
+    left: int
+    won_left: int
+    holds: int
+
+    @property
+    def tickets(self) -> int:
+        return self.refunded + self.left
+
+    @property
+    def won(self) -> int:
+        return self.won_refunded + self.won_left
+
+    @property
+    def is_done(self) -> bool:
+        return self.left + self.holds == 0
+
+
+def progress_of(*, schedule_id: uuid.UUID) -> Progress:
+    """How far the refunds of a schedule are; before it is cancelled, what cancelling would do."""
+    # By the seats, which have an index by schedule.
+    live = Reservation.objects.live().filter(seat__schedule=schedule_id)
+    sold = Q(status=Reservation.Status.CONFIRMED)
+    refunds = Refund.objects.filter(
+        reason=SCHEDULE_CANCELLED, payment__reservation__seat__schedule=schedule_id
+    )
+    return Progress(
+        **refunds.aggregate(refunded=Count("pk"), won_refunded=Sum("amount", default=0)),
+        **live.aggregate(
+            left=Count("pk", filter=sold),
+            won_left=Sum("price", filter=sold, default=0),
+            holds=Count("pk", filter=~sold),
+        ),
+    )
+
+
+def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bool:
+    """Cancel the whole schedule, for good. From the commit on it sells nothing.
+
+    ``reason`` is shown to its buyers. The refunds follow by the sweep, those of used tickets too:
+    a show that breaks off is given back as well. False when it was cancelled before: by whom and
+    why then stay as they are. Raises NotFound.
+    """
+    with transaction.atomic(durable=True):
+        schedules = ConcertSchedule.objects.select_for_update(no_key=True)
+        schedule = schedules.filter(pk=schedule_id).first()
+        if schedule is None:
+            raise NotFound
+        if schedule.cancelled_at is not None:
+            return False
+        schedule.cancelled_at = database_now()
+        schedule.cancelled_by = by
+        schedule.cancel_reason = reason
+        schedule.save(update_fields=["cancelled_at", "cancelled_by", "cancel_reason", "updated_at"])
+    return True
+
+
+def refund_cancelled_schedules() -> int:
+    """Refund and let go what is left of cancelled schedules; returns how many seats were freed.
+
+    A round of a few batches, about a second's work: beat's other ticks wait for the same workers.
+    """
+    left = Reservation.objects.of_cancelled_schedules()
+    schedules = ConcertSchedule.objects.filter(pk__in=left.values("schedule"))
+    freed = 0
+    for schedule in schedules.select_related("cancelled_by"):
+        for _batch in range(BATCHES_AT_ONCE):
+            ended = _end_next_of(schedule)
+            if not ended:
+                break
+            freed += ended
+    return freed
+
+
+def _end_next_of(schedule: ConcertSchedule) -> int:
+    left = Reservation.objects.live().filter(schedule=schedule).order_by("user")
+    users = list(left.values_list("user", flat=True).distinct()[:BUYERS_AT_ONCE])
+    try:
+        return _end_all_of(schedule, users)
+    except IntegrityError:
+        return sum(_end_alone(schedule, user) for user in users)
+
+
+def _end_alone(schedule: ConcertSchedule, user: uuid.UUID) -> int:
+    """Of a batch that failed: whose records are damaged is passed over, and named by the audit."""
+    try:
+        return _end_all_of(schedule, [user])
+    except IntegrityError:
+        logger.exception("Schedule %s: user %s is not refunded", schedule.pk, user)
+        return 0
+
+
+def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
+    """All that these people have of a cancelled schedule, or what nobody else is at just now."""
+    live = Reservation.objects.live().filter(schedule=schedule, user__in=users)
+    with transaction.atomic(durable=True):
+        seats = _lock_free_seats(live)
+        locked = live.select_for_update(no_key=True).filter(seat__in=seats).order_by("pk")
+        reservations = list(locked)
+        sold = [each for each in reservations if each.status == Reservation.Status.CONFIRMED]
+        held = [each for each in reservations if each.status == Reservation.Status.HOLD]
+        tickets = Ticket.objects.filter(reservation__in=sold)
+        list(tickets.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+        balances = lock_balances(user_ids={each.user_id for each in sold})
+        now = database_now()
+        tickets.update(status=Ticket.Status.CANCELLED, version=F("version") + 1, updated_at=now)
+        locked.order_by().update(status=Reservation.Status.CANCELLED)
+        _refund(schedule, sold, balances, now)
+        _release(schedule, seats, sold, Seat.Status.RESERVED, now)
+        _release(schedule, seats, held, Seat.Status.HELD, now)
+    return len(reservations)
+
+
+def _lock_free_seats(live: QuerySet[Reservation]) -> list[Seat]:
+    # What another sweep or the buyer has locked is theirs, or waits for the next round.
+    free = Seat.objects.select_for_update(skip_locked=True, no_key=True)
+    return list(free.filter(pk__in=live.values("seat")).order_by("pk"))
+
+
+def _refund(
+    schedule: ConcertSchedule,
+    sold: Sequence[Reservation],
+    balances: Mapping[uuid.UUID, Balance],
+    now: dt.datetime,
+) -> None:
+    """In full, to the balances, which the caller holds locked."""
+    payments = Payment.objects.filter(reservation__in=sold, status=Payment.Status.SUCCESS)
+    refunds = Refund.objects.bulk_create(
+        Refund(
+            payment=payment,
+            amount=payment.amount,
+            fee=0,
+            refunded_by=_who_cancelled(schedule),
+            reason=SCHEDULE_CANCELLED,
+            created_at=now,
+        )
+        for payment in payments
+    )
+    if len(refunds) != len(sold):
+        raise IntegrityError("a sold seat without its one payment")
+    write_lines_of_many(
+        movements=[
+            (balances[refund.payment.user_id], ledger_movement(refund)) for refund in refunds
+        ]
+    )
+
+
+def _release(
+    schedule: ConcertSchedule,
+    seats: Sequence[Seat],
+    ended: Sequence[Reservation],
+    was: Seat.Status,
+    now: dt.datetime,
+) -> None:
+    """Nobody has these seats any more; nor are they offered, as their schedule is cancelled."""
+    of_ended = {reservation.seat_id for reservation in ended}
+    freed = [seat for seat in seats if seat.pk in of_ended]
+    for seat in freed:
+        seat.release()
+    if freed:
+        by = _who_cancelled(schedule)
+        save_status(freed, from_status=was, changed_by=by, reason=SCHEDULE_CANCELLED, now=now)
+
+
+def _who_cancelled(schedule: ConcertSchedule) -> User:
+    assert schedule.cancelled_by is not None, "a constraint names somebody"
+    return schedule.cancelled_by

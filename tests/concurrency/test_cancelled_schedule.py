@@ -1,0 +1,247 @@
+"""A schedule is cancelled in the middle of its sale, and the refunds are killed at every turn."""
+
+import pytest
+from django.db import connection
+
+from concerts.errors import ScheduleCancelled
+from payments.errors import AlreadyCancelled, TicketUsed
+from payments.models import Refund, Reservation, Ticket
+from payments.services import schedule_cancellation
+from payments.services.audit import run_audit
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import pay
+from payments.services.door import check_in
+from payments.services.holds import hold_seats, release_expired_holds
+from payments.services.schedule_cancellation import (
+    cancel_schedule,
+    progress_of,
+    refund_cancelled_schedules,
+)
+from tests.concurrency.threads import Gate, Meeting, background, race
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    admitted,
+    balance_of,
+    bought,
+    held,
+    overdue,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CLOCK = "SELECT clock_timestamp()"
+STANDING = "LEFT JOIN mine"
+
+
+@pytest.fixture
+def schedule():
+    return ScheduleFactory(price=10_000, seats=6)
+
+
+def cancelling(schedule):
+    operator = StaffFactory()
+    return lambda: cancel_schedule(schedule_id=schedule.pk, by=operator)
+
+
+def sweep():
+    while refund_cancelled_schedules():
+        pass
+
+
+def assert_everybody_has_their_money(*users, won=10_000):
+    sweep()
+    assert [balance_of(user) for user in users] == [won] * len(users)
+    assert not Reservation.objects.live().exists()
+    assert not Ticket.objects.exclude(status="CANCELLED").exists()
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_cancelling_while_somebody_pays(schedule, _round):
+    user = UserFactory(won=10_000)
+    (hold,) = held(user, schedule, 1)
+
+    paid, done = race(
+        lambda: pay(user=user, reservation_ids=[hold.pk]),
+        cancelling(schedule),
+        meeting=Meeting(CLOCK),
+    )
+
+    assert done is True
+    assert type(paid).__name__ in {"Receipt", "ScheduleCancelled"}
+    assert_everybody_has_their_money(user)
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_cancelling_while_somebody_holds(schedule, _round):
+    user = UserFactory(won=10_000)
+    admitted(user, schedule)
+
+    taken, done = race(
+        lambda: hold_seats(user=user, schedule_id=schedule.pk, numbers=[1]),
+        cancelling(schedule),
+        meeting=Meeting(CLOCK),
+    )
+
+    assert done is True
+    assert type(taken).__name__ in {"list", "ScheduleCancelled"}
+    assert_everybody_has_their_money(user)
+
+
+def test_a_hold_that_read_the_rules_just_before_is_refused_by_the_database(schedule):
+    user = UserFactory()
+    admitted(user, schedule)
+    gate = Gate(after=STANDING)
+
+    with background(
+        lambda: hold_seats(user=user, schedule_id=schedule.pk, numbers=[1]), gate
+    ) as holding:
+        gate.wait()
+        cancelling(schedule)()
+        gate.open()
+        assert type(holding.result()) is ScheduleCancelled
+    assert not Reservation.objects.exists()
+
+
+def test_a_payment_that_looked_just_before_is_refused_by_the_database(schedule):
+    user = UserFactory(won=10_000)
+    (hold,) = held(user, schedule, 1)
+    gate = Gate(after=CLOCK)
+
+    with background(lambda: pay(user=user, reservation_ids=[hold.pk]), gate) as paying:
+        gate.wait()
+        cancelling(schedule)()
+        gate.open()
+        assert type(paying.result()) is ScheduleCancelled
+    assert balance_of(user) == 10_000
+    assert_everybody_has_their_money(user)
+
+
+def test_a_payment_that_commits_after_the_cancellation_is_refunded_all_the_same(schedule):
+    user = UserFactory(won=10_000)
+    (hold,) = held(user, schedule, 1)
+    gate = Gate(after='INSERT INTO "payments_ticket"')
+
+    with background(lambda: pay(user=user, reservation_ids=[hold.pk]), gate) as paying:
+        gate.wait()
+        cancelling(schedule)()
+        assert refund_cancelled_schedules() == 0, "the buyer has the seat locked: not now"
+        gate.open()
+        assert type(paying.result()).__name__ == "Receipt"
+
+    assert_everybody_has_their_money(user)
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_the_sweep_and_the_buyer_refund_one_ticket_once(schedule, _round):
+    user = UserFactory(won=10_000)
+    (ticket,) = bought(user, schedule, 1).tickets
+    cancelling(schedule)()
+
+    own, _freed = race(
+        lambda: cancel_ticket(user=user, ticket_id=ticket.pk),
+        refund_cancelled_schedules,
+        meeting=Meeting(CLOCK),
+    )
+
+    assert type(own) in (Refund, AlreadyCancelled)
+    assert_everybody_has_their_money(user)
+    assert Refund.objects.get().fee == 0
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_a_ticket_that_goes_through_the_door_meanwhile_is_refunded_too(schedule, _round):
+    user, staff = UserFactory(won=10_000), StaffFactory()
+    (ticket,) = bought(user, schedule, 1).tickets
+
+    def cancel_and_sweep():
+        cancelling(schedule)()
+        sweep()
+
+    entry, _none = race(
+        lambda: check_in(code=ticket.code, by=staff), cancel_and_sweep, meeting=Meeting(CLOCK)
+    )
+
+    assert type(entry) in (Ticket, AlreadyCancelled)
+    assert_everybody_has_their_money(user)
+    with pytest.raises((AlreadyCancelled, TicketUsed)):
+        check_in(code=ticket.code, by=staff)
+
+
+def test_two_operators_at_once_cancel_once(schedule):
+    assert sorted(race(cancelling(schedule), cancelling(schedule))) == [False, True]
+
+
+def test_many_sweeps_at_once_refund_everybody_once(schedule):
+    users = [UserFactory(won=20_000) for _ in range(3)]
+    for number, user in enumerate(users, start=1):
+        bought(user, schedule, number, number + 3)
+    cancelling(schedule)()
+
+    results = race(*[sweep] * 4)
+
+    assert results == [None] * 4
+    assert Refund.objects.count() == 6
+    assert_everybody_has_their_money(*users, won=20_000)
+
+
+def test_the_sweep_of_holds_and_that_of_refunds_do_not_meet_badly(schedule):
+    holds = [held(UserFactory(), schedule, number)[0] for number in (1, 2, 3)]
+    overdue(*holds[:2])
+    cancelling(schedule)()
+
+    race(release_expired_holds, sweep, release_expired_holds, sweep)
+
+    ended = set(Reservation.objects.values_list("status", flat=True))
+    assert ended <= {"EXPIRED", "CANCELLED"}
+
+
+class Killed(BaseException):
+    """What a kill -9 looks like from inside: no handler of ours sees it."""
+
+
+def killed_at(statement):
+    """Sweep, and die right after that many statements; True when it lived to the end."""
+    seen = 0
+
+    def die(execute, sql, *args):
+        nonlocal seen
+        result = execute(sql, *args)
+        seen += 1
+        if seen == statement:
+            raise Killed
+        return result
+
+    try:
+        with connection.execute_wrapper(die):
+            refund_cancelled_schedules()
+    except Killed:
+        return False
+    return True
+
+
+def test_killed_after_any_statement_it_goes_on_and_nobody_is_refunded_twice(schedule, monkeypatch):
+    monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 1)
+    users = [UserFactory(won=20_000) for _ in range(3)]
+    for number, user in enumerate(users, start=1):
+        bought(user, schedule, number)
+        held(user, schedule, number + 3)
+    cancelling(schedule)()
+
+    statement, refunded = 0, 0
+    while True:
+        statement += 1
+        lived = killed_at(statement)
+        assert not [finding for finding in run_audit() if finding.violations]
+        progress = progress_of(schedule_id=schedule.pk)
+        assert (progress.tickets, progress.won) == (3, 30_000)
+        assert progress.refunded >= refunded
+        refunded = progress.refunded
+        if lived:
+            break
+
+    assert statement > 15, "it was killed in the middle of things"
+    assert refunded == 3
+    assert Refund.objects.count() == 3
+    assert_everybody_has_their_money(*users, won=20_000)
