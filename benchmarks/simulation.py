@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Self
+from unittest.mock import patch
 
 from django.test import override_settings
 
@@ -20,6 +21,7 @@ from benchmarks.doors import Answer, Doors, InBatches, OneByOne
 from benchmarks.fans import Fan, gather
 from benchmarks.rows import Fact, in_ms
 from benchmarks.witness import Witness, by_minute, quality
+from queueing import line
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, rooms
 from queueing.services.polling import Place
@@ -125,12 +127,21 @@ class Simulation:
         self.ticks: list[float] = []
 
     def __enter__(self) -> Self:
-        self.patches = ExitStack()
-        self.patches.enter_context(override_settings(**NO_LIMITS))
-        self.patches.enter_context(self.clock)
+        with ExitStack() as patches:
+            patches.enter_context(override_settings(**NO_LIMITS))
+            patches.enter_context(patch.object(line, "random", self.rng))
+            patches.enter_context(self.clock)
+            self.prepare()
+            self.patches = patches.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.patches.close()
+
+    def prepare(self) -> None:
         self.room.save()
-        fans = gather(self.plan.people, within=self.plan.within, rng=self.rng)
         crowd.enroll(range(self.plan.people))
+        fans = gather(self.plan.people, within=self.plan.within, rng=self.rng)
         for fan in fans:
             self.joining[math.ceil(fan.arrives)].append(fan)
             if fan.leaves < self.plan.at_most:
@@ -139,10 +150,6 @@ class Simulation:
         self.doors: Doors = (
             OneByOne(self.room) if self.plan.one_by_one else InBatches(self.room, self.rng)
         )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.patches.close()
 
     def run(self) -> Iterator[str]:
         """To the end of the line; tells of every minute."""
