@@ -12,6 +12,8 @@ import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
+# allauth imports this at its first use, and two threads that do so at once are an error.
+import cryptography.hazmat.primitives.ciphers  # noqa: F401
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import KEY_PREFIX
