@@ -8,20 +8,20 @@ from payments.services.audit import run_audit
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("interleavings")
-    group.addoption("--schedules", type=int, default=20, help="orders to play of each scenario")
-    group.addoption("--seed", type=int, help="play this order only")
+    group.addoption("--schedules", type=int, help="play this many of each scenario, and print")
+    group.addoption("--seed", type=int, help="play this one only")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What the interleaver played, as a table and with every ending that was seen."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    rows = [
-        value for each in reports for name, value in each.user_properties if name == "interleavings"
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What the interleaver played, if told how much: a table, and every ending that was seen."""
+    if config.getoption("--schedules", None) is None:
+        return
+    reports = [
+        report for result in ("passed", "failed") for report in terminalreporter.getreports(result)
     ]
-    for scenario, schedules, traces, violations, *endings in sorted(rows):
-        terminalreporter.write_line(f"| {scenario} | {schedules} | {traces} | {violations} |")
-        for ending in endings:
-            terminalreporter.write_line(f"      {ending}")
+    for name, told in sorted(each for report in reports for each in report.user_properties):
+        if name == "interleavings":
+            terminalreporter.write_line(told)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ statements, also while its row is locked.
 
 import queue
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,8 @@ SOON = 0.003
 # play, from a fair die at every statement to somebody who is overtaken just once, by all others.
 PERSEVERANCE = (0.0, 0.5, 0.8, 0.95)
 PACE = (1, 5, 25)
+
+COMMIT = "COMMIT"
 
 # What a sale writes to, and a play may leave changed.
 PROPS: tuple[type[Model], ...] = (
@@ -90,7 +93,7 @@ class Part:
 
     def _stop(self, statement: str) -> None:
         if not self.left_alone:
-            self.next = " ".join(statement.split())
+            self.next = _in_short(statement)
             self.arrivals.put(self)
             self.go.acquire()
 
@@ -109,6 +112,10 @@ class Part:
         return not (self.is_moving or self.is_done)
 
 
+def _in_short(statement: str) -> str:
+    return re.sub("^SELECT .*? FROM ", "SELECT … FROM ", " ".join(statement.split()))[:200]
+
+
 @contextmanager
 def _stopping_before_each_statement(stop: Callable[[str], None]) -> Iterator[None]:
     database = connections["default"]
@@ -119,7 +126,7 @@ def _stopping_before_each_statement(stop: Callable[[str], None]) -> Iterator[Non
         return execute(sql, *args)
 
     def stop_before_commit() -> None:
-        stop("COMMIT")
+        stop(COMMIT)
         commit()
 
     def stop_before_rollback() -> None:
@@ -133,6 +140,26 @@ def _stopping_before_each_statement(stop: Callable[[str], None]) -> Iterator[Non
         database.execute_wrapper(stop_before),
     ):
         yield
+
+
+class Whim:
+    """Who goes next, as chance wants it."""
+
+    def __init__(self, chance: random.Random, parts: Sequence[Part]) -> None:
+        self.chance = chance
+        self.perseverance = chance.choice(PERSEVERANCE)
+        self.pace = {part: chance.choice(PACE) for part in parts}
+        self.last: Part | None = None
+
+    def pick(self, ready: Sequence[Part]) -> Part:
+        if self.last in ready and self._goes_on(self.last):
+            return self.last
+        (self.last,) = self.chance.choices(ready, [self.pace[part] for part in ready])
+        return self.last
+
+    def _goes_on(self, part: Part) -> bool:
+        # Nobody commits as a matter of course: what is written and not yet seen is the race.
+        return part.next != COMMIT and self.chance.random() < self.perseverance
 
 
 class Stage:
@@ -199,15 +226,12 @@ class Stage:
 
     def _direct(self, parts: Sequence[Part], chance: random.Random) -> list[str]:
         trace: list[str] = []
-        last = None
-        perseverance = chance.choice(PERSEVERANCE)
-        pace = {part: chance.choice(PACE) for part in parts}
+        whim = Whim(chance, parts)
         self._wait_until_nobody_moves(parts, trace)
         while ready := [part for part in parts if part.is_ready]:
-            if last not in ready or chance.random() >= perseverance:
-                (last,) = chance.choices(ready, [pace[part] for part in ready])
-            trace.append(f"{last.name}: {last.next}")
-            last.move()
+            part = whim.pick(ready)
+            trace.append(f"{part.name}: {part.next}")
+            part.move()
             self._wait_until_nobody_moves(parts, trace)
         return trace
 

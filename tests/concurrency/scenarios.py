@@ -13,9 +13,8 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from accounts.models import User
 from accounts.services import charge
-from concerts.models import ConcertSchedule, Seat
+from concerts.models import Seat
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay
 from payments.services.door import check_in
@@ -54,8 +53,8 @@ def _scenario(calls: Mapping[str, Call], *endings: str) -> Scenario:
     return Scenario(calls, frozenset(endings))
 
 
-def _schedule(seats: int, **options: Any) -> ConcertSchedule:
-    schedule: ConcertSchedule = ScheduleFactory(price=PRICE, seats=0, **options)
+def _schedule(seats: int, **options: Any) -> Any:
+    schedule = ScheduleFactory(price=PRICE, seats=0, **options)
     Seat.objects.bulk_create(
         Seat(pk=uuid.UUID(int=n), schedule=schedule, number=n, label=str(n), price=PRICE)
         for n in range(1, seats + 1)
@@ -63,14 +62,14 @@ def _schedule(seats: int, **options: Any) -> ConcertSchedule:
     return schedule
 
 
-def _person(name: str, *, won: int = 0, inside: ConcertSchedule | None = None) -> User:
-    user: User = UserFactory(name=name, won=won)
+def _person(name: str, *, won: int = 0, inside: Any = None) -> Any:
+    user: Any = UserFactory(name=name, won=won)
     if inside is not None:
         admitted(user, inside)
     return user
 
 
-def _holding(user: User, schedule: ConcertSchedule, *numbers: int) -> Call:
+def _holding(user: Any, schedule: Any, *numbers: int) -> Call:
     return partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=numbers)
 
 
@@ -87,7 +86,13 @@ def _cancelling(ticket: Any) -> Call:
 
 
 def _scanning(ticket: Any) -> Call:
-    return partial(check_in, code=ticket.code, by=StaffFactory())
+    staff: Any = StaffFactory()
+    return partial(check_in, code=ticket.code, by=staff)
+
+
+def _cancelling_all(schedule: Any) -> Call:
+    operator: Any = StaffFactory()
+    return partial(cancel_schedule, schedule_id=schedule.pk, by=operator)
 
 
 # --- Two ----------------------------------------------------------------------------------------
@@ -175,11 +180,20 @@ def cancel_and_check_in() -> Scenario:
 
 
 def charge_and_pay() -> Scenario:
-    """A newcomer's first charge is on its way, and so is the payment that needs it."""
-    (reservation,) = held(_person("a"), _schedule(1), 1)
+    """What is missing for the payment is on its way."""
+    return _charge_and_pay(_person("a", won=5_000), missing=5_000)
+
+
+def charge_and_pay_of_a_newcomer() -> Scenario:
+    """As before, but nothing was ever charged, so that the balance itself has yet to be made."""
+    return _charge_and_pay(_person("a"), missing=PRICE)
+
+
+def _charge_and_pay(user: Any, *, missing: int) -> Scenario:
+    (reservation,) = held(user, _schedule(1), 1)
     return _scenario(
         {
-            "charge": partial(charge, user=reservation.user, amount=PRICE),
+            "charge": partial(charge, user=user, amount=missing),
             "pay": _paying(reservation),
         },
         "BalanceHistory, Receipt | a owns | issued | 0",
@@ -229,9 +243,7 @@ def pay_and_expire_and_let_go() -> Scenario:
 def pay_and_expire_and_begin_to_pay() -> Scenario:
     """A hold ends, unless it is extended in time because its payment begins."""
     (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
-    begin = partial(
-        begin_payment, user=reservation.user, reservation_ids=[reservation.pk]
-    )
+    begin = partial(begin_payment, user=reservation.user, reservation_ids=[reservation.pk])
     return _scenario(
         {
             "begin": begin,
@@ -315,7 +327,7 @@ def schedule_cancelled_and_hold_and_pay() -> Scenario:
     b = _person("b", inside=schedule)
     return _scenario(
         {
-            "operator": partial(cancel_schedule, schedule_id=schedule.pk, by=StaffFactory()),
+            "operator": _cancelling_all(schedule),
             "refunds": refund_cancelled_schedules,
             "pay": _paying(reservation),
             "hold": _holding(b, schedule, 2),
@@ -348,7 +360,7 @@ def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
     given_back = "free | cancelled | 10000"
     return _scenario(
         {
-            "operator": partial(cancel_schedule, schedule_id=schedule.pk, by=StaffFactory()),
+            "operator": _cancelling_all(schedule),
             "refunds": refund_cancelled_schedules,
             "cancel": _cancelling(ticket),
             "door": _scanning(ticket),
@@ -371,6 +383,7 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     pay_and_let_go,
     cancel_and_check_in,
     charge_and_pay,
+    charge_and_pay_of_a_newcomer,
     hold_and_hold_and_expire,
     pay_and_expire_and_let_go,
     pay_and_expire_and_begin_to_pay,
