@@ -152,10 +152,11 @@ class Whim:
         self.last: Part | None = None
 
     def pick(self, ready: Sequence[Part]) -> Part:
-        if self.last in ready and self._goes_on(self.last):
-            return self.last
-        (self.last,) = self.chance.choices(ready, [self.pace[part] for part in ready])
-        return self.last
+        part = self.last
+        if part is None or part not in ready or not self._goes_on(part):
+            (part,) = self.chance.choices(ready, [self.pace[each] for each in ready])
+        self.last = part
+        return part
 
     def _goes_on(self, part: Part) -> bool:
         # Nobody commits as a matter of course: what is written and not yet seen is the race.

@@ -1,7 +1,7 @@
 """Every use case that touches a seat or a won against the others, in thousands of orders.
 
-By default a few orders each; `make interleave` plays 10,000. After a violation the same play again:
-pytest -n0 tests/concurrency/test_interleavings.py -k SCENARIO --seed SEED
+By default a few orders of each scenario; `make interleave` plays 20,000. A violation names its
+scenario and seed: make interleave ARGS="-k SCENARIO --seed SEED" plays it again.
 """
 
 import random
@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import transaction
 from django.db.models import Model
 
 from accounts.models import Balance
@@ -24,6 +25,7 @@ from tests.concurrency import scenarios
 from tests.concurrency.guards import Guard, constraint, row_locks
 from tests.concurrency.interleaver import Played, Stage
 from tests.concurrency.scenarios import SCENARIOS, Scenario, ending_of
+from tests.factories import ScheduleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +112,23 @@ def told_of(make: Make, seeds: Iterable[int]) -> list[str]:
     with Stage() as stage:
         plays = [(seed, stage.play(scenario.calls, random.Random(seed))) for seed in seeds]
     return [told(make, seed, played) for seed, played in plays]
+
+
+def test_two_who_lock_in_opposite_order_deadlock_in_some_order_and_the_play_ends():
+    ScheduleFactory(seats=2)
+    one, other = (partial(_lock, *numbers) for numbers in ((1, 2), (2, 1)))
+
+    with Stage() as stage:
+        plays = [stage.play({"one": one, "other": other}, random.Random(n)) for n in range(20)]
+
+    outcomes = [outcome for played in plays for outcome in played.outcomes.values()]
+    assert any("deadlock detected" in str(outcome) for outcome in outcomes)
+
+
+def _lock(*numbers: int) -> None:
+    with transaction.atomic():
+        for number in numbers:
+            Seat.objects.select_for_update().get(number=number)
 
 
 # --- Without the guards --------------------------------------------------------------------------
