@@ -16,11 +16,11 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from unittest import mock
 
 from django.db import connection, connections
@@ -42,6 +42,7 @@ PERSEVERANCE = (0.0, 0.5, 0.8, 0.95)
 PACE = (1, 5, 25)
 
 COMMIT = "COMMIT"
+WAITS = "waits"
 
 # What a sale writes to, and a play may leave changed.
 PROPS: tuple[type[Model], ...] = (
@@ -60,7 +61,14 @@ class Played:
     outcomes: dict[str, Any]
     ending: str
     findings: list[str]
-    trace: list[str]
+    trace: list["Step"]
+
+
+class Step(NamedTuple):
+    """A part's statement, its COMMIT or ROLLBACK, or that it now waits for a lock."""
+
+    part: str
+    statement: str
 
 
 class Part:
@@ -145,22 +153,25 @@ def _stopping_before_each_statement(stop: Callable[[str], None]) -> Iterator[Non
 class Whim:
     """Who goes next, as chance wants it."""
 
-    def __init__(self, chance: random.Random, parts: Sequence[Part]) -> None:
+    def __init__(self, chance: random.Random, names: Iterable[str]) -> None:
         self.chance = chance
         self.perseverance = chance.choice(PERSEVERANCE)
-        self.pace = {part: chance.choice(PACE) for part in parts}
+        self.pace = {name: chance.choice(PACE) for name in names}
         self.last: Part | None = None
 
     def pick(self, ready: Sequence[Part]) -> Part:
         part = self.last
         if part is None or part not in ready or not self._goes_on(part):
-            (part,) = self.chance.choices(ready, [self.pace[each] for each in ready])
+            (part,) = self.chance.choices(ready, [self.pace[each.name] for each in ready])
         self.last = part
         return part
 
     def _goes_on(self, part: Part) -> bool:
         # Nobody commits as a matter of course: what is written and not yet seen is the race.
         return part.next != COMMIT and self.chance.random() < self.perseverance
+
+
+Pick = Callable[[Sequence[Part]], Part]
 
 
 class Stage:
@@ -192,10 +203,17 @@ class Stage:
 
     def play(self, calls: Mapping[str, Call], chance: random.Random) -> Played:
         """Play the calls once, as chance wants it. The sale is as it was at first."""
+        return self._play(calls, Whim(chance, calls).pick)
+
+    def play_in_turn(self, calls: Mapping[str, Call], order: Sequence[str]) -> Played:
+        """Play the calls one after the other, each of them to its end."""
+        return self._play(calls, lambda ready: min(ready, key=lambda part: order.index(part.name)))
+
+    def _play(self, calls: Mapping[str, Call], pick: Pick) -> Played:
         self._ask("SELECT stage.set()")
         parts = [Part(name, call, self.arrivals) for name, call in calls.items()]
         with self._on_stage(parts):
-            trace = self._direct(parts, chance)
+            trace = self._direct(parts, pick)
         return Played(
             outcomes={part.name: part.outcome for part in parts},
             ending=self._ask(ENDING)[0][0],
@@ -225,18 +243,17 @@ class Stage:
         pid: int = database.connection.info.backend_pid
         return pid
 
-    def _direct(self, parts: Sequence[Part], chance: random.Random) -> list[str]:
-        trace: list[str] = []
-        whim = Whim(chance, parts)
+    def _direct(self, parts: Sequence[Part], pick: Pick) -> list[Step]:
+        trace: list[Step] = []
         self._wait_until_nobody_moves(parts, trace)
         while ready := [part for part in parts if part.is_ready]:
-            part = whim.pick(ready)
-            trace.append(f"{part.name}: {part.next}")
+            part = pick(ready)
+            trace.append(Step(part.name, part.next))
             part.move()
             self._wait_until_nobody_moves(parts, trace)
         return trace
 
-    def _wait_until_nobody_moves(self, parts: Sequence[Part], trace: list[str]) -> None:
+    def _wait_until_nobody_moves(self, parts: Sequence[Part], trace: list[Step]) -> None:
         """Until everybody stands before a statement, is done, or waits for one who stands."""
         waited = {part for part in parts if part.waits}
         deadline = time.monotonic() + DEADLINE
@@ -252,7 +269,7 @@ class Stage:
             # Where nobody stands they wait in a circle, and PostgreSQL will end it.
             if somebody_stands and all(part.waits for part in moving):
                 break
-        trace += [f"{part.name} waits" for part in parts if part.waits and part not in waited]
+        trace += [Step(part.name, WAITS) for part in parts if part.waits and part not in waited]
 
     def _has_arrived(self, *, within: float) -> bool:
         try:

@@ -1,7 +1,9 @@
 """The plays of the interleaver: a sale, two to four people or sweeps at it, and how it may end.
 
 An ending says what each part answered, then who has each seat, what became of the tickets, and
-everybody's won. Those listed are all that the promises allow; every other one is a violation.
+everybody's won. Those listed are all that the promises allow; every other one is a violation. And
+each must be what the same calls come to one after the other, in an order that agrees with the
+play's: who began when another one was done comes after it. But for the few in between.
 Seats cost 10,000 won. Their keys follow their numbers, so that whoever locks several meets the
 others in the same order whenever a play is played.
 """
@@ -26,6 +28,8 @@ from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted
 
 PRICE = 10_000
 CLOCK = "clock"
+# These pass over what is locked, for the next of their kind: so they may come as if too early.
+SWEEPS = {"sweep", "other sweep", "refunds"}
 # Just past the end of a hold, and well before that of the stay inside.
 HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
 
@@ -33,10 +37,11 @@ HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
 @dataclass(frozen=True)
 class Scenario:
     """``calls`` by name, the clock's among them where time passes; ``endings`` as the module
-    says."""
+    says, and ``in_between`` those of them that the calls one after the other cannot have."""
 
     calls: Mapping[str, Call]
     endings: frozenset[str]
+    in_between: frozenset[str]
 
 
 def ending_of(played: Played) -> str:
@@ -49,8 +54,8 @@ def _word(outcome: Any) -> str:
     return str(outcome) if outcome is None or isinstance(outcome, int) else type(outcome).__name__
 
 
-def _scenario(calls: Mapping[str, Call], *endings: str) -> Scenario:
-    return Scenario(calls, frozenset(endings))
+def _scenario(calls: Mapping[str, Call], *endings: str, in_between: Iterable[str] = ()) -> Scenario:
+    return Scenario(calls, frozenset([*endings, *in_between]), frozenset(in_between))
 
 
 def _schedule(seats: int, **options: Any) -> Any:
@@ -129,11 +134,11 @@ def hold_and_expire() -> Scenario:
         {"hold": _holding(a, schedule, 1), "sweep": release_expired_holds, **HOLDS_END},
         # Too early, and nobody has looked again since it ended.
         "SeatTaken, 0 | o holds",
-        # Too early; but it ended then, and either of them freed it.
-        "SeatTaken, 0 | free",
         "SeatTaken, 1 | free",
         "list, 0 | a holds",
         "list, 1 | a holds",
+        # Too early; but it ended while nearer seats were looked for, which frees it as well.
+        in_between=["SeatTaken, 0 | free"],
     )
 
 
@@ -218,8 +223,9 @@ def hold_and_hold_and_expire() -> Scenario:
         },
         *(f"list, SeatTaken, {swept} | a holds, free" for swept in (0, 1)),
         *(f"SeatTaken, list, {swept} | b holds, b holds" for swept in (0, 1)),
-        *(f"SeatTaken, SeatTaken, {swept} | free, free" for swept in (0, 1)),
+        "SeatTaken, SeatTaken, 1 | free, free",
         "SeatTaken, SeatTaken, 0 | o holds, free",
+        in_between=["SeatTaken, SeatTaken, 0 | free, free"],
     )
 
 
