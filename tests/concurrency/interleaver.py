@@ -90,8 +90,8 @@ class Part:
 
     def run(self, connect: Callable[[], int]) -> None:
         """In a thread of its own."""
-        self.pid = connect()
         try:
+            self.pid = connect()
             with _stopping_before_each_statement(self._stop):
                 self.outcome = self.call()
         except Exception as exc:
@@ -190,7 +190,7 @@ class Stage:
     def __enter__(self) -> Self:
         self.director.ensure_connection()
         self._ask(_stage_sql())
-        self._ask(SEARCH_PATH)
+        self._ask(ENTER)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -238,7 +238,7 @@ class Stage:
         if database.connection is None:
             database.ensure_connection()
             database.inc_thread_sharing()
-            database.connection.execute(SEARCH_PATH)
+            database.connection.execute(ENTER)
             self.connected.append(database)
         pid: int = database.connection.info.backend_pid
         return pid
@@ -298,8 +298,13 @@ def pass_time(*, seconds: int) -> None:
 
 # --- What the stage is made of -------------------------------------------------------------------
 
-# Whoever names a schema before pg_catalog finds its functions before PostgreSQL's own.
-SEARCH_PATH = "SET search_path = stage, pg_catalog, public"
+# Whoever names a schema before pg_catalog finds its functions before PostgreSQL's own. And the
+# others may take their time, on a busy machine, while somebody waits for a lock.
+ENTER = """
+    SET search_path = stage, pg_catalog, public;
+    SET lock_timeout = 0;
+    SET statement_timeout = 0
+"""
 
 CLOCK = """
 CREATE SCHEMA stage;
