@@ -330,17 +330,20 @@ def schedule_cancelled_and_hold_and_pay() -> Scenario:
     schedule = _schedule(2)
     (reservation,) = held(_person("a", won=PRICE), schedule, 1)
     b = _person("b", inside=schedule)
-    paid = [
+    # The answer, how many of this seat's live reservations the sweep ended, and what is left.
+    payments = [
         ("Receipt", 0, "a owns", "issued | 0"),
         ("Receipt", 1, "free", "cancelled | 10000"),
         ("ScheduleCancelled", 0, "a holds", "10000"),
         ("ScheduleCancelled", 1, "free", "10000"),
     ]
-    taken = [("list", 0, "b holds"), ("list", 1, "free")]
-    refused = [("ScheduleCancelled", 0, "free")]
+    holds = [("list", 0, "b holds"), ("list", 1, "free")]
+    refusal = ("ScheduleCancelled", 0, "free")
 
-    def ending(pay: tuple[str, int, str, str], hold: tuple[str, int, str]) -> str:
-        return f"True, {pay[1] + hold[1]}, {pay[0]}, {hold[0]} | {pay[2]}, {hold[2]} | {pay[3]}"
+    def ending(payment: tuple[str, int, str, str], hold: tuple[str, int, str]) -> str:
+        paid, ended, seat, money = payment
+        taken, other_ended, other_seat = hold
+        return f"True, {ended + other_ended}, {paid}, {taken} | {seat}, {other_seat} | {money}"
 
     return _scenario(
         {
@@ -349,10 +352,12 @@ def schedule_cancelled_and_hold_and_pay() -> Scenario:
             "pay": _paying(reservation),
             "hold": _holding(b, schedule, 2),
         },
-        *(ending(pay, hold) for pay in paid for hold in refused),
-        *(ending(pay, hold) for pay in paid for hold in taken if pay[1] == hold[1]),
+        *(ending(payment, refusal) for payment in payments),
+        *(ending(each, hold) for each in payments for hold in holds if each[1] == hold[1]),
         # One of the two seats was locked: the next sweep frees it.
-        in_between=[ending(pay, hold) for pay in paid for hold in taken if pay[1] != hold[1]],
+        in_between=[
+            ending(each, hold) for each in payments for hold in holds if each[1] != hold[1]
+        ],
     )
 
 
