@@ -141,7 +141,8 @@ def summary_of(make: Make, season: Season) -> str:
     )
 
 
-@pytest.mark.parametrize("make", SCENARIOS, ids=lambda make: make.__name__)
+# Those of three and four parts, and most clocks: on two sales made anew.
+@pytest.mark.parametrize("make", SCENARIOS[9:], ids=lambda make: make.__name__)
 def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
     assert told_of(make, range(2)) == told_of(make, range(2))
 
