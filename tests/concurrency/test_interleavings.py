@@ -87,7 +87,8 @@ class InTurn:
 
     def explains(self, played: Played) -> bool:
         """Whether some order that agrees with the play's ends as the play did."""
-        orders = orders_that_agree([step.part for step in played.trace])
+        orders = list(orders_that_agree([step.part for step in played.trace]))
+        orders.sort(key=lambda order: order not in self.known)
         return any(self._ending(order) == ending_of(played) for order in orders)
 
     def _ending(self, order: tuple[str, ...]) -> str:
