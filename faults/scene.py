@@ -1,0 +1,85 @@
+"""One round's stage while it is played: what a fault may do, and when all is well again."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from faults.clients import Crowd, Phone
+from faults.system import System
+from payments.rehearsal.stage import Stage
+from queueing.line import LineUnavailable, read_mark
+
+TICK = 0.05
+SECONDS_TO_SNAP = 20.0
+
+
+@dataclass
+class Scene:
+    system: System
+    stage: Stage
+    crowd: Crowd
+    room_id: int
+    # When something was broken, by time.time: PostgreSQL and Redis are on the same machine.
+    broken_at: float | None = None
+
+    def broken(self) -> None:
+        """From now on it counts how long it takes until all is well again."""
+        self.broken_at = time.time()
+
+    def go_on(self, seconds: float) -> None:
+        """Let the crowd be busy; what has died comes back."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.system.revive()
+            time.sleep(TICK)
+
+    def spring(self, trap: str) -> None:
+        """Kill whichever process steps into this trap next (traps.py)."""
+        armed = self.system.traps / trap
+        armed.touch()
+        deadline = time.monotonic() + SECONDS_TO_SNAP
+        while armed.exists():
+            if time.monotonic() > deadline:
+                armed.unlink(missing_ok=True)
+                raise TrapUntouched(trap)
+            time.sleep(0.005)
+        self.broken()
+
+    @contextlib.contextmanager
+    def asking(self, *ports: int) -> Iterator[None]:
+        """Whoever comes anew asks these web servers and no other."""
+        usual = self.crowd.ports
+        self.crowd.ports = list(ports)
+        yield
+        self.crowd.ports = usual
+        # Those who came before must be gone before the servers are.
+        time.sleep(1)
+
+    def wait_until_well(self, patience: float) -> float:
+        """Seconds from the breaking until money moves and the line does; raises NeverWell."""
+        began = self.broken_at or time.time()
+        canary = Phone(self.crowd, len(self.crowd.users) - 1)
+        while not (self._money_moves(canary) and self._line_moves(began)):
+            if time.time() - began > patience:
+                raise NeverWell(f"not well again after {patience:g} s")
+            self.go_on(TICK)
+        return time.time() - began
+
+    def _money_moves(self, canary: Phone) -> bool:
+        path = "me/balance/charges/"
+        return canary.ask("charge", "POST", path, {"amount": 1}, about=[1]).ok
+
+    def _line_moves(self, since: float) -> bool:
+        try:
+            return read_mark(self.room_id).measured_at > since * 1000
+        except LineUnavailable:
+            return False
+
+
+class TrapUntouched(Exception):
+    """Nobody came by: the round has shown nothing."""
+
+
+class NeverWell(Exception):
+    """It takes longer than promised."""
