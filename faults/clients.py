@@ -1,6 +1,7 @@
 """The crowd of one round: join, poll, hold, let go, pay, cancel, charge, and ask again."""
 
 import http.client
+import itertools
 import random
 import time
 import uuid
@@ -40,7 +41,7 @@ class Manners:
 
 @dataclass
 class Crowd:
-    """``ports`` are the web servers to ask; whoever comes anew picks one of them."""
+    """``ports`` are the web servers, which everybody asks in turns."""
 
     stage: Stage
     users: list[str]
@@ -82,18 +83,23 @@ class Phone:
         self.crowd = crowd
         self.user = crowd.users[number]
         self.access = crowd.stage.access[number]
+        self.turns = itertools.count(number)
         self.clients: dict[int, Client] = {}
-        self.port = crowd.ports[0]
 
     def _client(self) -> Client:
-        if self.port not in self.clients:
-            self.clients[self.port] = self.new_client(ANSWER_SECONDS)
-        return self.clients[self.port]
+        port = self._next_port()
+        if port not in self.clients:
+            self.clients[port] = self.new_client(ANSWER_SECONDS, port)
+        return self.clients[port]
 
-    def new_client(self, timeout: float) -> Client:
+    def _next_port(self) -> int:
+        ports = self.crowd.ports
+        return ports[next(self.turns) % len(ports)]
+
+    def new_client(self, timeout: float, port: int | None = None) -> Client:
         crowd = self.crowd
         return Client(
-            url=f"http://127.0.0.1:{self.port}",
+            url=f"http://127.0.0.1:{port or self._next_port()}",
             access=self.access,
             log=crowd.log,
             over=crowd.over,
@@ -157,7 +163,6 @@ class Buyer:
     def run(self) -> None:
         try:
             while not self.crowd.over.is_set():
-                self.phone.port = self.random.choice(self.crowd.ports)
                 self._visit()
         except Exception as exc:
             # A bug of this harness, or an answer nobody foresaw: either way not a clean round.

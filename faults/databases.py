@@ -18,6 +18,11 @@ class Standby(PostgreSQL):
         super().__init__(folder, scratch=True)
         self.primary = primary
 
+    @property
+    def url(self) -> str:
+        # Whatever the environment wants of the applications' connections.
+        return f"{super().url}?target_session_attrs=any"
+
     def prepare(self, user: str | None, lock: int) -> None:
         source = f"host=127.0.0.1 port={self.primary.port} user=postgres"
         options: list[str | Path] = ["-D", self.cluster, "--write-recovery-conf", "--no-sync"]

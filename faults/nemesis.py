@@ -168,9 +168,10 @@ def application_clocks_off(scene: Scene) -> None:
         scene.system.another_web(FAULTS_CLOCK=fast) as ahead,
         scene.system.another_web(FAULTS_CLOCK=slow) as behind,
         scene.system.other_worker(FAULTS_CLOCK=fast),
-        scene.asking(ahead, behind),
+        scene.asking(ahead, scene.system.port, behind),
     ):
-        scene.go_on(4)
+        scene.go_on(3)
+        scene.wait_until_well(patience=20)
 
 
 def pool_of_two(scene: Scene) -> None:

@@ -13,9 +13,11 @@ from faults.nemesis import Fault
 from faults.scene import NeverWell, Scene, TrapUntouched
 from faults.system import System
 from faults.truth import read_opening, read_truth, users_in_order
-from payments.rehearsal.stage import set_stage
+from payments.rehearsal.stage import Stage, end_sessions, set_stage
 from payments.services.audit import run_audit
-from queueing.models import WaitingRoom
+from queueing.models import QueueToken, WaitingRoom
+from queueing.services.places import leave
+from queueing.services.rooms import close_room
 
 SECONDS_BEFORE = 0.5
 SECONDS_AFTER = 0.7
@@ -42,13 +44,13 @@ def play(system: System, fault: Fault, seed: int) -> Round:
     stage = set_stage(buyers=manners.buyers + 1, seats=manners.seats, capacity=manners.capacity)
     opening = read_opening(stage)
     crowd = Crowd(stage, users_in_order(stage), seed, manners, [system.port])
-    room = WaitingRoom.objects.get(slug=stage.slug)
-    scene = Scene(system, stage, crowd, room.pk)
+    scene = Scene(system, stage, crowd, quiet_room())
     recovery, violations = _strike(scene, fault)
     connections.close_all()
     violations += [Violation(each) for each in crowd.startled]
     violations += check(crowd.history, read_truth(stage, opening))
     violations += _audit()
+    _clear(stage)
     return Round(
         fault=fault.name,
         seed=seed,
@@ -72,6 +74,22 @@ def _strike(scene: Scene, fault: Fault) -> tuple[float | None, list[Violation]]:
     scene.go_on(SECONDS_AFTER)
     scene.crowd.finish(SECONDS_TO_FINISH)
     return recovery if scene.broken_at else None, violations
+
+
+def quiet_room() -> int:
+    """A room that is open, with nobody in it."""
+    facts = {"title": "Quiet", "state": WaitingRoom.State.OPEN}
+    room, _created = WaitingRoom.objects.get_or_create(slug="quiet", defaults=facts)
+    return room.pk
+
+
+def _clear(stage: Stage) -> None:
+    """Leave nothing to do for the ticks of the rounds to come."""
+    room = WaitingRoom.objects.get(slug=stage.slug)
+    close_room(room_id=room.pk)
+    for token in QueueToken.objects.live().filter(room=room).select_related("user"):
+        leave(user=token.user, token=token.pk)
+    end_sessions(stage)
 
 
 def _audit() -> list[Violation]:

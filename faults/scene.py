@@ -19,7 +19,8 @@ class Scene:
     system: System
     stage: Stage
     crowd: Crowd
-    room_id: int
+    # Nobody is ever in this room's line, so that only the worker's ticks touch its index.
+    quiet_room: int
     # When something was broken, by time.time: PostgreSQL and Redis are on the same machine.
     broken_at: float | None = None
 
@@ -48,13 +49,13 @@ class Scene:
 
     @contextlib.contextmanager
     def asking(self, *ports: int) -> Iterator[None]:
-        """Whoever comes anew asks these web servers and no other."""
+        """From now on these web servers are asked, and no other."""
         usual = self.crowd.ports
         self.crowd.ports = list(ports)
         yield
         self.crowd.ports = usual
-        # Those who came before must be gone before the servers are.
-        time.sleep(1)
+        # What they were asked last they answer.
+        self.go_on(1)
 
     def wait_until_well(self, patience: float) -> float:
         """Seconds from the breaking until money moves and the line does; raises NeverWell."""
@@ -72,7 +73,7 @@ class Scene:
 
     def _line_moves(self, since: float) -> bool:
         try:
-            return read_mark(self.room_id).measured_at > since * 1000
+            return read_mark(self.quiet_room).measured_at > since * 1000
         except LineUnavailable:
             return False
 

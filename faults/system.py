@@ -1,6 +1,7 @@
 """The real processes: PostgreSQL, Valkey, the web server, the Celery worker, beat."""
 
 import contextlib
+import http.client
 import os
 import shutil
 import sys
@@ -77,7 +78,7 @@ class System:
         ]
         for program in self.programs:
             program.start()
-        wait_for(self.port)
+        wait_until_alive(self.port)
 
     def _beat_command(self, name: str) -> list[str]:
         return [*BEAT, "-s", str(self.folder / name), "--pidfile="]
@@ -88,10 +89,11 @@ class System:
 
     @contextlib.contextmanager
     def another_web(self, **environ: str) -> Iterator[int]:
-        """One more web server; yields its port."""
+        """One more web server, of one process; yields its port."""
         port = free_port()
-        with self._beside(Program("another-web", web_command(port), environ)):
-            wait_for(port)
+        command = [*web_command(port), "--workers", "1"]
+        with self._beside(Program("another-web", command, environ)):
+            wait_until_alive(port)
             yield port
 
     @contextlib.contextmanager
@@ -132,6 +134,15 @@ class System:
 def web_command(port: int) -> list[str]:
     command = [sys.executable, "-m", "granian", *FLAGS, *QUIET, "--respawn-failed-workers"]
     return [*command, "--port", str(port), "faults.wsgi:application"]
+
+
+def wait_until_alive(port: int) -> None:
+    wait_for(port)
+    # It listens long before it has imported what answers.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/livez")
+    connection.getresponse()
+    connection.close()
 
 
 @contextlib.contextmanager
