@@ -18,7 +18,6 @@ from payments.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
 ATTEMPTS = 40
 MOST_HOLDS = 6
 PAUSE_SECONDS = 0.15
-ANSWER_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,9 @@ class Manners:
     """How a crowd behaves. Shares are of 1.
 
     ``hasty`` requests are given up after some milliseconds, and sent again; ``clicks`` is how
-    often a button is pressed at once, one of these; ``late`` payments are sent as the hold runs
-    out; ``favourites`` are the seats that everybody wants, 0 for no such thing.
+    often a button is pressed at once, one of these; ``absent`` buyers let their holds run out,
+    ``late`` ones send the payment as the hold runs out; ``favourites`` are the seats that everybody
+    wants, 0 for no such thing. Nobody waits longer than ``patience`` seconds for an answer.
     """
 
     buyers: int = 16
@@ -35,8 +35,10 @@ class Manners:
     capacity: int = 10
     hasty: float = 0.03
     clicks: tuple[int, ...] = (1, 1, 1, 1, 1, 1, 1, 2)
+    absent: float = 0.05
     late: float = 0.05
     favourites: int = 0
+    patience: float = 8.0
 
 
 @dataclass
@@ -89,21 +91,21 @@ class Phone:
     def _client(self) -> Client:
         port = self._next_port()
         if port not in self.clients:
-            self.clients[port] = self.new_client(ANSWER_SECONDS, port)
+            self.clients[port] = self.new_client(port=port)
         return self.clients[port]
 
     def _next_port(self) -> int:
         ports = self.crowd.ports
         return ports[next(self.turns) % len(ports)]
 
-    def new_client(self, timeout: float, port: int | None = None) -> Client:
+    def new_client(self, *, timeout: float = 0, port: int = 0) -> Client:
         crowd = self.crowd
         return Client(
             url=f"http://127.0.0.1:{port or self._next_port()}",
             access=self.access,
             log=crowd.log,
             over=crowd.over,
-            timeout=timeout,
+            timeout=timeout or crowd.manners.patience,
         )
 
     def close(self) -> None:
@@ -219,8 +221,8 @@ class Buyer:
         if self._chance(0.1):
             self._let_go(held)
             return False
-        if self._chance(0.05):
-            return False  # and let it run out
+        if self._chance(self.manners.absent):
+            return False
         paid = self._pay(held)
         if paid.ok:
             self.tickets += [ticket["id"] for ticket in paid.json["tickets"]]
@@ -333,7 +335,7 @@ class Buyer:
     def _press(self, send: Send, key: str = "") -> Operation:
         """Send once, or as often at once as somebody clicks; or without the patience to wait."""
         if self._chance(self.manners.hasty):
-            impatient = self.phone.new_client(self.random.uniform(0.002, 0.05))
+            impatient = self.phone.new_client(timeout=self.random.uniform(0.002, 0.05))
             return send(key, impatient)
         times = self.random.choice(self.manners.clicks)
         return send(key, None) if times == 1 else self._press_at_once(send, key, times)
@@ -344,7 +346,7 @@ class Buyer:
         answers: list[Operation] = []
 
         def click(key: str) -> None:
-            client = self.phone.new_client(ANSWER_SECONDS)
+            client = self.phone.new_client()
             answers.append(send(key, client))
             client.close()
 

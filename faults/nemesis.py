@@ -18,6 +18,7 @@ from faults.scene import Scene
 from scripts.embedded import Valkey
 
 POLITE = Manners()
+IMPATIENT = Manners(hasty=0, patience=2)
 TEN_MINUTES = 600
 SLOW_CLIENTS = 40
 
@@ -140,22 +141,23 @@ def clients_do_as_they_do(scene: Scene) -> None:
 
 
 def slow_clients(scene: Scene) -> None:
-    """Requests whose bodies trickle in, more of them than the web server has threads."""
-    head = (
-        f"POST /api/v1/payments/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
-        f"Authorization: Bearer {scene.stage.access[-1]}\r\nIdempotency-Key: slow\r\n"
-        "Content-Type: application/json\r\n\r\n"
-    )
+    """Half of them send their request a byte at a time, half never read their answer."""
+    seats = f"GET /api/v1/schedules/{scene.stage.schedule_id}/seats/ HTTP/1.1\r\n"
+    head = f"{seats}Host: localhost\r\nAuthorization: Bearer {scene.stage.access[-1]}\r\nX-Slow: "
     with contextlib.ExitStack() as stack:
         address = "127.0.0.1", scene.system.port
         slow = [stack.enter_context(socket.create_connection(address)) for _ in range(SLOW_CLIENTS)]
+        senders, readers = slow[::2], slow[1::2]
         for each in slow:
             each.sendall(head.encode())
-        until = time.monotonic() + 4
+        for each in readers:
+            each.sendall(b"\r\n\r\n")
+        until = time.monotonic() + 2 * IMPATIENT.patience
         while time.monotonic() < until:
-            for each in slow:
-                each.sendall(b" ")
+            for each in senders:
+                each.sendall(b"x")
             scene.go_on(0.2)
+    scene.require_all_answered()
 
 
 # --- Machines ------------------------------------------------------------------------------------
@@ -175,7 +177,10 @@ def application_clocks_off(scene: Scene) -> None:
 
 
 def pool_of_two(scene: Scene) -> None:
-    with scene.system.another_web(FAULTS_POOL="2") as port, scene.asking(port):
+    with (
+        scene.system.another_web("--blocking-threads", "16", FAULTS_POOL="2") as port,
+        scene.asking(port),
+    ):
         scene.go_on(4)
 
 
@@ -184,7 +189,11 @@ FAULTS = [
     Fault(f"{WEB}: after the debit", kill_web_after_the_debit),
     Fault(f"{WEB}: after the ticket", kill_web_after_the_ticket),
     Fault(f"{WEB}: after COMMIT", kill_web_after_the_commit),
-    Fault("kill -9 of the Celery worker in mid-expiry", kill_worker_in_mid_expiry),
+    Fault(
+        "kill -9 of the Celery worker in mid-expiry",
+        kill_worker_in_mid_expiry,
+        Manners(absent=0.6),
+    ),
     Fault(
         "kill -9 of the admitting worker between commit and index",
         kill_worker_between_commit_and_index,
@@ -203,6 +212,6 @@ FAULTS = [
     Fault("application clock 10 minutes off", application_clocks_off),
     Fault("hold expires while paying", clients_do_as_they_do, Manners(late=0.7)),
     Fault("opposite seat orders", clients_do_as_they_do, Manners(favourites=3, capacity=16)),
-    Fault("slow clients", slow_clients),
+    Fault("slow clients", slow_clients, IMPATIENT),
     Fault("a pool of 2 under 100 clients", pool_of_two, Manners(buyers=100, capacity=60)),
 ]

@@ -10,7 +10,7 @@ from faults.checker import Violation, check
 from faults.clients import Crowd
 from faults.history import History
 from faults.nemesis import Fault
-from faults.scene import NeverWell, Scene, TrapUntouched
+from faults.scene import BrokenPromise, Scene
 from faults.system import System
 from faults.truth import read_opening, read_truth, users_in_order
 from payments.rehearsal.stage import Stage, end_sessions, set_stage
@@ -69,7 +69,7 @@ def _strike(scene: Scene, fault: Fault) -> tuple[float | None, list[Violation]]:
     try:
         fault.strike(scene)
         recovery = scene.wait_until_well(fault.recovers_within)
-    except (NeverWell, TrapUntouched) as exc:
+    except BrokenPromise as exc:
         violations.append(Violation(f"{type(exc).__name__}: {exc}"))
     scene.go_on(SECONDS_AFTER)
     scene.crowd.finish(SECONDS_TO_FINISH)

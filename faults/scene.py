@@ -57,6 +57,12 @@ class Scene:
         # What they were asked last they answer.
         self.go_on(1)
 
+    def require_all_answered(self) -> None:
+        """Raises Unanswered when anybody lost their patience."""
+        lost = [each for each in self.crowd.history.operations if each.status == 0]
+        if lost:
+            raise Unanswered(f"{len(lost)} requests without an answer: {lost[0]}")
+
     def wait_until_well(self, patience: float) -> float:
         """Seconds from the breaking until money moves and the line does; raises NeverWell."""
         began = self.broken_at or time.time()
@@ -78,9 +84,17 @@ class Scene:
             return False
 
 
-class TrapUntouched(Exception):
+class BrokenPromise(Exception):
+    """What a fault itself finds wrong."""
+
+
+class TrapUntouched(BrokenPromise):
     """Nobody came by: the round has shown nothing."""
 
 
-class NeverWell(Exception):
+class NeverWell(BrokenPromise):
     """It takes longer than promised."""
+
+
+class Unanswered(BrokenPromise):
+    """Others are affected."""

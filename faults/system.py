@@ -88,10 +88,10 @@ class System:
             program.revive()
 
     @contextlib.contextmanager
-    def another_web(self, **environ: str) -> Iterator[int]:
+    def another_web(self, *flags: str, **environ: str) -> Iterator[int]:
         """One more web server, of one process; yields its port."""
         port = free_port()
-        command = [*web_command(port), "--workers", "1"]
+        command = [*web_command(port), "--workers", "1", *flags]
         with self._beside(Program("another-web", command, environ)):
             wait_until_alive(port)
             yield port
