@@ -143,42 +143,42 @@ CELERY_BEAT_SCHEDULE = {
     "admit the waiting": {
         "task": "queueing.tasks.admit_waiting",
         "schedule": 1.0,
-        "options": {"expires": 1.0},
+        "options": {"headers": {"good_for": 1.0}},
     },
     "build missing lines": {
         "task": "queueing.tasks.build_missing_lines",
         "schedule": 1.0,
-        "options": {"expires": 1.0},
+        "options": {"headers": {"good_for": 1.0}},
     },
     "tell rooms how many seats are left": {
         "task": "concerts.tasks.tell_rooms_seats_left",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "write back requests": {
         "task": "queueing.tasks.write_back_requests",
         "schedule": 30.0,
-        "options": {"expires": 30.0},
+        "options": {"headers": {"good_for": 30.0}},
     },
     "release expired holds": {
         "task": "payments.tasks.release_expired_holds",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "refund cancelled schedules": {
         "task": "payments.tasks.refund_cancelled_schedules",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,
-        "options": {"expires": 30.0},
+        "options": {"headers": {"good_for": 30.0}},
     },
     "forget old answers": {
         "task": "accounts.tasks.forget_old_answers",
         "schedule": 600.0,
-        "options": {"expires": 600.0},
+        "options": {"headers": {"good_for": 600.0}},
     },
 }
 
