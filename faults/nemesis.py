@@ -19,7 +19,7 @@ from scripts.embedded import Valkey
 
 POLITE = Manners()
 IMPATIENT = Manners(hasty=0, patience=2)
-TEN_MINUTES = 600
+TEN_MINUTES = "600"
 SLOW_CLIENTS = 40
 
 
@@ -164,24 +164,20 @@ def slow_clients(scene: Scene) -> None:
 
 
 def application_clocks_off(scene: Scene) -> None:
-    """One web server ten minutes ahead, one behind, and a worker ahead of both."""
-    fast, slow = str(TEN_MINUTES), str(-TEN_MINUTES)
-    with (
-        scene.system.another_web(FAULTS_CLOCK=fast) as ahead,
-        scene.system.another_web(FAULTS_CLOCK=slow) as behind,
-        scene.system.other_worker(FAULTS_CLOCK=fast),
-        scene.asking(ahead, scene.system.port, behind),
-    ):
-        scene.go_on(3)
+    """One web server ten minutes ahead, one behind, and the only worker ahead."""
+    ahead = scene.system.another_web("web-ahead", FAULTS_CLOCK=TEN_MINUTES)
+    behind = scene.system.another_web("web-behind", FAULTS_CLOCK=f"-{TEN_MINUTES}")
+    worker = scene.system.other_worker(FAULTS_CLOCK=TEN_MINUTES)
+    with worker, scene.asking(ahead, scene.system.port, behind):
         scene.wait_until_well(patience=20)
+        scene.go_on(1)
 
 
 def pool_of_two(scene: Scene) -> None:
-    with (
-        scene.system.another_web("--blocking-threads", "16", FAULTS_POOL="2") as port,
-        scene.asking(port),
-    ):
-        scene.go_on(4)
+    """Sixteen threads that share two connections."""
+    port = scene.system.another_web("web-of-two", "--blocking-threads", "16", FAULTS_POOL="2")
+    with scene.asking(port):
+        scene.go_on(3)
 
 
 WEB = "kill -9 of a web worker in mid-payment"

@@ -55,6 +55,7 @@ class System:
         self.redis = Valkey(folder / "valkey", scratch=True)
         self.port = free_port()
         self.programs: list[Program] = []
+        self.other_webs: dict[str, int] = {}
 
     def start_stores(self) -> dict[str, str]:
         """PostgreSQL and Valkey; returns what the environment must say of them."""
@@ -87,14 +88,15 @@ class System:
         for program in self.programs:
             program.revive()
 
-    @contextlib.contextmanager
-    def another_web(self, *flags: str, **environ: str) -> Iterator[int]:
-        """One more web server, of one process; yields its port."""
-        port = free_port()
-        command = [*web_command(port), "--workers", "1", *flags]
-        with self._beside(Program("another-web", command, environ)):
-            wait_until_alive(port)
-            yield port
+    def another_web(self, name: str, *flags: str, **environ: str) -> int:
+        """The port of one more web server, of one process; started when first asked for."""
+        if name not in self.other_webs:
+            port = self.other_webs[name] = free_port()
+            program = Program(name, [*web_command(port), "--workers", "1", *flags], environ)
+            program.start()
+            self.programs.append(program)
+        wait_until_alive(self.other_webs[name])
+        return self.other_webs[name]
 
     @contextlib.contextmanager
     def another_beat(self) -> Iterator[None]:
