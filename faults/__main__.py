@@ -9,6 +9,7 @@ import argparse
 import os
 import statistics
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how many; by default each fault once")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so many")
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--fault", default="", help="only those whose name has this in it")
     return parser.parse_args()
@@ -63,7 +65,10 @@ def played(system: System, options: argparse.Namespace) -> "Iterator[Round]":
     faults = [fault for fault in FAULTS if options.fault.lower() in fault.name.lower()]
     if not faults:
         sys.exit(f"No fault is called {options.fault}; there are:\n" + names(FAULTS))
+    until = time.monotonic() + 60 * options.minutes
     for number in range(options.rounds or len(faults)):
+        if time.monotonic() > until:
+            break
         fault = faults[number % len(faults)]
         result = play(system, fault, options.seed + number)
         print(line(number + 1, result), flush=True)

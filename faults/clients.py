@@ -17,7 +17,8 @@ from payments.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
 # What a client without an answer does next.
 ATTEMPTS = 40
 MOST_HOLDS = 6
-PAUSE_SECONDS = 0.15
+PAUSE_SECONDS = 0.25
+PATIENCE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Manners:
     ``hasty`` requests are given up after some milliseconds, and sent again; ``clicks`` is how
     often a button is pressed at once, one of these; ``absent`` buyers let their holds run out,
     ``late`` ones send the payment as the hold runs out; ``favourites`` are the seats that everybody
-    wants, 0 for no such thing. Nobody waits longer than ``patience`` seconds for an answer.
+    wants, 0 for no such thing.
     """
 
     buyers: int = 16
@@ -38,7 +39,6 @@ class Manners:
     absent: float = 0.05
     late: float = 0.05
     favourites: int = 0
-    patience: float = 8.0
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Phone:
             access=self.access,
             log=crowd.log,
             over=crowd.over,
-            timeout=timeout or crowd.manners.patience,
+            timeout=timeout or PATIENCE_SECONDS,
         )
 
     def close(self) -> None:

@@ -57,11 +57,15 @@ class Scene:
         # What they were asked last they answer.
         self.go_on(1)
 
-    def require_all_answered(self) -> None:
-        """Raises Unanswered when anybody lost their patience."""
-        lost = [each for each in self.crowd.history.operations if each.status == 0]
-        if lost:
-            raise Unanswered(f"{len(lost)} requests without an answer: {lost[0]}")
+    @contextlib.contextmanager
+    def others_unaffected(self) -> Iterator[None]:
+        """Raises Unanswered when less is asked and answered meanwhile than there are clients."""
+        began = self.crowd.now()
+        yield
+        answered = [each for each in self.crowd.history.operations if each.status]
+        served = sum(each.started > began for each in answered)
+        if served < len(self.crowd.buyers):
+            raise Unanswered(f"only {served} answers for {len(self.crowd.buyers)} clients")
 
     def wait_until_well(self, patience: float) -> float:
         """Seconds from the breaking until money moves and the line does; raises NeverWell."""
