@@ -97,9 +97,10 @@ TEMPLATES = [
 
 # --- Stores ------------------------------------------------------------------------------------
 
+DATABASE = env.db("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/concertbook")
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/concertbook"),
+        **DATABASE,
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 60),
         "OPTIONS": {
             "connect_timeout": 3,
@@ -110,6 +111,8 @@ DATABASES = {
             # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"
             " -c idle_in_transaction_session_timeout=30s",
+            # What the address asks for besides: sslmode, or of several hosts the one that writes.
+            **DATABASE.get("OPTIONS", {}),
         },
     }
 }

@@ -18,11 +18,6 @@ class Standby(PostgreSQL):
         super().__init__(folder, scratch=True)
         self.primary = primary
 
-    @property
-    def url(self) -> str:
-        # Whatever the environment wants of the applications' connections.
-        return f"{super().url}?target_session_attrs=any"
-
     def prepare(self, user: str | None, lock: int) -> None:
         source = f"host=127.0.0.1 port={self.primary.port} user=postgres"
         options: list[str | Path] = ["-D", self.cluster, "--write-recovery-conf", "--no-sync"]
@@ -66,7 +61,7 @@ class Databases:
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
-        return f"postgresql://postgres@{hosts}/concertbook"
+        return f"postgresql://postgres@{hosts}/concertbook?target_session_attrs=read-write"
 
     def add_standby(self) -> Standby:
         standby = Standby(self._new_place(), self.primary)

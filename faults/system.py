@@ -63,8 +63,6 @@ class System:
         self.redis.start()
         return {
             "DATABASE_URL": self.databases.url,
-            # Of two hosts the one that writes: how a fail-over is found without a proxy.
-            "PGTARGETSESSIONATTRS": "read-write",
             "REDIS_URL": self.redis.url,
             "FAULTS_TRAPS": str(self.traps),
         }
