@@ -19,6 +19,8 @@ class Standby(PostgreSQL):
         self.primary = primary
 
     def prepare(self, user: str | None, lock: int) -> None:
+        if self.cluster.exists():
+            return  # promoted long ago
         source = f"host=127.0.0.1 port={self.primary.port} user=postgres"
         options: list[str | Path] = ["-D", self.cluster, "--write-recovery-conf", "--no-sync"]
         program = self.program.with_name("pg_basebackup")

@@ -28,7 +28,7 @@ class Fault:
     name: str
     strike: Callable[[Scene], None]
     manners: Manners = POLITE
-    recovers_within: float = 30.0
+    recovers_within: float = 60.0
 
 
 # --- Processes -----------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def application_clocks_off(scene: Scene) -> None:
     behind = scene.system.another_web("web-behind", FAULTS_CLOCK=f"-{TEN_MINUTES}")
     worker = scene.system.other_worker(FAULTS_CLOCK=TEN_MINUTES)
     with worker, scene.asking(ahead, scene.system.port, behind):
-        scene.wait_until_well(patience=20)
+        scene.wait_until_well(patience=60)
         scene.go_on(1)
 
 
