@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
+from django.conf import settings
+
 from faults.history import History, Operation
 from payments.rehearsal.client import Client, Log
 from payments.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
@@ -284,8 +286,6 @@ class Buyer:
         return paid
 
     def _wait_until_nearly_too_late(self) -> None:
-        from django.conf import settings
-
         ends = self.held_at + settings.HOLD_SECONDS
         time.sleep(max(0.0, ends + self.random.uniform(-0.2, 0.1) - self.crowd.now()))
 

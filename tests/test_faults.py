@@ -1,4 +1,7 @@
-"""The judge of `make faults` can say no: made-up histories, each with one thing wrong."""
+"""The judge of `make faults` can say no: made-up histories, each with one thing wrong.
+
+And its traps snap where they should, and nowhere else.
+"""
 
 import datetime as dt
 import json
@@ -8,6 +11,7 @@ import pytest
 
 from faults.checker import check
 from faults.history import History, Operation
+from faults.traps import COMMIT, Watch
 from faults.truth import Charged, Held, Paid, Refunded, Sold, Stay, Truth
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -333,3 +337,40 @@ def test_a_violation_shows_the_piece_of_history():
     assert str(violation).splitlines()[1].split() == (
         ["6.000", "to", "6.100", "ann", "poll", "t1", "key=-:", "fail,", "500"]
     )
+
+
+# --- Traps ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deaths(tmp_path, monkeypatch):
+    """Plays transactions to a watch over the trap "payment", which is set; says how often it
+    would have died by then."""
+    monkeypatch.setenv("FAULTS_TRAPS", str(tmp_path))
+    died = []
+    watch = Watch(["payment"], die=lambda: died.append(True))
+    (tmp_path / "payment").touch()
+
+    def play(*events):
+        for event in events:
+            watch.see(event)
+        watch.transaction_ended()
+        return len(died)
+
+    return play
+
+
+def test_a_process_dies_after_the_commit_that_follows_the_ticket(deaths):
+    assert deaths('INSERT INTO "payments_ticket" VALUES (1)', COMMIT) == 1
+
+
+def test_a_trap_is_not_for_other_transactions(deaths):
+    assert deaths('UPDATE "accounts_balance" SET amount = 1', COMMIT) == 0
+    assert deaths('INSERT INTO "payments_ticket" VALUES (1)') == 0, "rolled back"
+    assert deaths("SELECT 1", COMMIT) == 0
+
+
+def test_a_trap_snaps_once(deaths):
+    ticket = 'INSERT INTO "payments_ticket" VALUES (1)'
+
+    assert [deaths(ticket, COMMIT), deaths(ticket, COMMIT)] == [1, 1]
