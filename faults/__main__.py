@@ -44,8 +44,11 @@ def main() -> int:
 
         call_command("migrate", verbosity=0)
         system.start_programs()
-        rounds = list(played(system, options))
-    print(table(rounds))
+        rounds: list[Round] = []
+        try:
+            rounds.extend(played(system, options))
+        finally:
+            print(table(rounds))
     return int(any(each.violations for each in rounds))
 
 

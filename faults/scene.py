@@ -52,8 +52,10 @@ class Scene:
         """From now on these web servers are asked, and no other."""
         usual = self.crowd.ports
         self.crowd.ports = list(ports)
-        yield
-        self.crowd.ports = usual
+        try:
+            yield
+        finally:
+            self.crowd.ports = usual
         # What they were asked last they answer.
         self.go_on(1)
 
