@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave faults lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,9 @@ openapi: .venv/.stamp-dev ## write docs/openapi.yaml anew
 bench: .venv/.stamp-dev ## measure under load, on servers as durable as in production
 	@$(WITH_SERVERS) --durable $(BIN)/python -m benchmarks $(ARGS)
 
+faults: .venv/.stamp-dev ## break each thing once, under load, and judge what is left; ARGS="--rounds 300" for more
+	@$(BIN)/python -m faults $(ARGS)
+
 rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buyers 300"
 	@$(IN_DEMO) sh -c 'exec $(BIN)/python manage.py rehearse --url "http://127.0.0.1:$$PORT" "$$@"' \
 		rehearse $(ARGS)
@@ -58,7 +61,7 @@ requirements: ## pin what requirements*.in ask for; ARGS=--upgrade for newer ver
 	"$$venv/bin/"$(COMPILE) requirements.in -o requirements.txt $(ARGS); \
 	"$$venv/bin/"$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt $(ARGS)
 
-ci: lint test ## what must pass before a merge
+ci: lint faults test ## what must pass before a merge
 
 clean: ## remove everything made here, the demo's data too
 	@$(PYTHON) -m scripts.reach --forget var/demo

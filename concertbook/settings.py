@@ -97,9 +97,10 @@ TEMPLATES = [
 
 # --- Stores ------------------------------------------------------------------------------------
 
+DATABASE = env.db("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/concertbook")
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/concertbook"),
+        **DATABASE,
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 60),
         "OPTIONS": {
             "connect_timeout": 3,
@@ -110,6 +111,8 @@ DATABASES = {
             # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"
             " -c idle_in_transaction_session_timeout=30s",
+            # What the address asks for besides: sslmode, or of several hosts the one that writes.
+            **DATABASE.get("OPTIONS", {}),
         },
     }
 }
@@ -143,42 +146,42 @@ CELERY_BEAT_SCHEDULE = {
     "admit the waiting": {
         "task": "queueing.tasks.admit_waiting",
         "schedule": 1.0,
-        "options": {"expires": 1.0},
+        "options": {"headers": {"good_for": 1.0}},
     },
     "build missing lines": {
         "task": "queueing.tasks.build_missing_lines",
         "schedule": 1.0,
-        "options": {"expires": 1.0},
+        "options": {"headers": {"good_for": 1.0}},
     },
     "tell rooms how many seats are left": {
         "task": "concerts.tasks.tell_rooms_seats_left",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "write back requests": {
         "task": "queueing.tasks.write_back_requests",
         "schedule": 30.0,
-        "options": {"expires": 30.0},
+        "options": {"headers": {"good_for": 30.0}},
     },
     "release expired holds": {
         "task": "payments.tasks.release_expired_holds",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "refund cancelled schedules": {
         "task": "payments.tasks.refund_cancelled_schedules",
         "schedule": 2.0,
-        "options": {"expires": 2.0},
+        "options": {"headers": {"good_for": 2.0}},
     },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,
-        "options": {"expires": 30.0},
+        "options": {"headers": {"good_for": 30.0}},
     },
     "forget old answers": {
         "task": "accounts.tasks.forget_old_answers",
         "schedule": 600.0,
-        "options": {"expires": 600.0},
+        "options": {"headers": {"good_for": 600.0}},
     },
 }
 

@@ -1,5 +1,6 @@
 """The settings as a production machine would meet them, and what a supervisor asks."""
 
+import ast
 import json
 import os
 import socket
@@ -144,3 +145,16 @@ def test_behind_one_proxy_its_word_counts_and_what_the_client_put_before_it_does
     )
 
     assert shown.stdout.split() == ["198.51.100.7", "True"], shown.stderr
+
+
+def test_what_the_databases_address_asks_for_is_done():
+    url = "postgresql://me@one:5432,two:5433/db?sslmode=require&target_session_attrs=read-write"
+    ask = "from django.conf import settings; print(settings.DATABASES['default'])"
+
+    answer = python("-c", ask, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="concertbook.settings")
+
+    database = ast.literal_eval(answer.stdout)
+    assert (database["HOST"], database["PORT"]) == ("one,two", "5432,5433")
+    assert database["OPTIONS"]["sslmode"] == "require"
+    assert database["OPTIONS"]["target_session_attrs"] == "read-write"
+    assert database["OPTIONS"]["connect_timeout"] == 3, "ours stay as they are"

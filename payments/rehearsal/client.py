@@ -53,10 +53,13 @@ class RehearsalOver(Exception):
 
 
 class Client:
-    """``over`` ends all patience. Not for two threads at once."""
+    """``over`` ends all patience; ``timeout`` in seconds. Not for two threads at once."""
 
-    def __init__(self, *, url: str, access: str, log: Log, over: Event) -> None:
+    def __init__(
+        self, *, url: str, access: str, log: Log, over: Event, timeout: float = TIMEOUT_SECONDS
+    ) -> None:
         self.address = urlsplit(url)
+        self.timeout = timeout
         self.authorization = f"Bearer {access}"
         self.log = log
         self.over = over
@@ -68,7 +71,7 @@ class Client:
             if self.address.scheme == "https"
             else http.client.HTTPConnection
         )
-        return kind(self.address.hostname or "", self.address.port, timeout=TIMEOUT_SECONDS)
+        return kind(self.address.hostname or "", self.address.port, timeout=self.timeout)
 
     def close(self) -> None:
         self.connection.close()
@@ -90,7 +93,7 @@ class Client:
         """
         for attempt in range(ATTEMPTS):
             try:
-                answer = self._send(step, method, path, body, headers or {})
+                answer = self.send(step, method, path, body, headers or {})
             except (OSError, http.client.HTTPException) as exc:
                 self.log.connection_errors.append(f"{step}: {type(exc).__name__} {exc}".strip())
                 self.close()
@@ -103,9 +106,10 @@ class Client:
             self._have_patience(float(answer.headers.get("retry-after") or 1))
         return answer
 
-    def _send(
+    def send(
         self, step: str, method: str, path: str, body: object, headers: Mapping[str, str]
     ) -> Answer:
+        """One attempt. Raises OSError and HTTPException when there is no answer."""
         sent = {"Authorization": self.authorization, **headers}
         payload = None
         if body is not None:

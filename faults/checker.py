@@ -1,0 +1,303 @@
+"""The judge: what the clients were told against what the database holds. Knows neither SQL nor
+HTTP.
+
+Every acknowledged operation exists exactly once; one without an answer, or with one of 503, not at
+all or once; one that was refused, never.
+"""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from faults.history import History, Operation
+from faults.truth import Stay, Truth
+
+Thing = TypeVar("Thing")
+FAR_AWAY = dt.datetime.max.replace(tzinfo=dt.UTC)
+# What a client of this workload may be told; anything else is wrong.
+REFUSALS = {
+    "hold": {"seat_taken", "purchase_limit_exceeded", "queue_not_admitted", "too_many_requests"},
+    "pay": {
+        "already_cancelled",
+        "already_paid",
+        "hold_expired",
+        "idempotency_in_flight",
+        "insufficient_balance",
+        "queue_not_admitted",
+    },
+    "cancel": {"already_cancelled", "idempotency_in_flight"},
+    "charge": {"idempotency_in_flight"},
+    "release": {"already_paid"},
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is wrong, and the piece of the history that shows it."""
+
+    what: str
+    operations: Sequence[Operation] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *(f"    {each}" for each in self.operations)])
+
+
+def check(history: History, truth: Truth) -> list[Violation]:
+    """Everything that is wrong; empty after a good round."""
+    return [violation for judge in JUDGES for violation in judge(history, truth)]
+
+
+def answers_are_honest(history: History, truth: Truth) -> Iterator[Violation]:
+    for each in history.operations:
+        if each.status == 503 and not each.retry_after:
+            yield Violation("an answer of 503 without Retry-After", [each])
+        elif each.status >= 500 and each.status != 503:
+            yield Violation(f"an answer of {each.status}", [each])
+        elif 400 <= each.status < 500 and each.code not in REFUSALS.get(each.kind, ()):
+            yield Violation(f"refused with {each.status} {each.code}", [each])
+
+
+def one_key_has_one_answer(history: History, truth: Truth) -> Iterator[Violation]:
+    keyed = (each for each in history.operations if each.key and each.ok)
+    for attempts in _grouped(keyed, lambda each: (each.user, each.key)).values():
+        if len({each.body for each in attempts}) > 1:
+            yield Violation("one key, two answers", attempts)
+
+
+def holds_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(history.of("hold"), lambda each: each.about)
+    found = Counter((each.user, each.seat) for each in truth.held)
+    for wanted in attempts.keys() | found.keys():
+        yield from _count(f"hold of seat {wanted[1]}", attempts[wanted], found[wanted])
+    held = {each.id: each for each in truth.held}
+    for each in filter(_is_ok, history.of("hold")):
+        if any(told["id"] not in held for told in each.json["reservations"]):
+            yield Violation("an acknowledged hold is lost", [each])
+
+
+def releases_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    status = {each.id: each.status for each in truth.held}
+    for each in filter(_is_ok, history.of("release")):
+        if status.get(each.about[0]) in ("HOLD", "CONFIRMED"):
+            yield Violation("let go of, and still there", [each])
+
+
+def payments_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(history.of("pay"), lambda each: each.about)
+    paid = Counter((each.user, each.reservation) for each in truth.paid)
+    sold = Counter((each.user, each.reservation) for each in truth.sold)
+    for wanted in attempts.keys() | paid.keys() | sold.keys():
+        yield from _effect("payment", attempts[wanted], paid[wanted])
+        if paid[wanted] != sold[wanted]:
+            what = f"{paid[wanted]} payments and {sold[wanted]} tickets for one reservation"
+            yield Violation(what, attempts[wanted])
+    tickets = {each.id for each in truth.sold}
+    for each in history.of("pay"):
+        if each.ok and any(ticket["id"] not in tickets for ticket in each.json["tickets"]):
+            yield Violation("an acknowledged ticket is lost", [each])
+        if each.code == "already_paid" and not any(paid[each.user, one] for one in each.about):
+            yield Violation("told that it is paid, and it is not", [each])
+
+
+def cancellations_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(history.of("cancel"), lambda each: each.about)
+    refunded = Counter((each.user, each.ticket) for each in truth.refunded)
+    cancelled = Counter((each.user, each.id) for each in truth.sold if each.status == "CANCELLED")
+    for wanted in attempts.keys() | refunded.keys() | cancelled.keys():
+        yield from _effect("refund", attempts[wanted], refunded[wanted])
+        yield from _effect("cancelled ticket", attempts[wanted], cancelled[wanted])
+
+
+def charges_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    charged = [each for each in truth.charged if each.status == "SUCCESS"]
+    found = Counter((each.user, each.key, each.amount) for each in charged)
+    attempts = _grouped(history.of("charge"), lambda each: (each.user, each.key, each.about[0]))
+    for wanted in attempts.keys() | found.keys():
+        judge = _effect if wanted[1] else _count
+        yield from judge("charge", attempts.get(wanted, []), found[wanted])
+    ids = {each.id for each in charged}
+    for each in filter(_is_ok, history.of("charge")):
+        if each.json["id"] not in ids:
+            yield Violation("an acknowledged charge is lost", [each])
+
+
+def no_seat_is_sold_twice(history: History, truth: Truth) -> Iterator[Violation]:
+    valid = Counter(each.seat for each in truth.sold if each.status != "CANCELLED")
+    for seat, times in valid.items():
+        if times > 1:
+            yield Violation(f"seat {seat} has {times} valid tickets")
+    # And by what the buyers were told alone: a ticket is theirs until they ask to cancel it.
+    given_up = {each.about[0] for each in history.of("cancel") if each.ok or each.unknown}
+    owners: dict[int, dict[str, Operation]] = defaultdict(dict)
+    for each in filter(_is_ok, history.of("pay")):
+        for ticket in each.json["tickets"]:
+            if ticket["id"] not in given_up:
+                owners[ticket["seat_number"]][ticket["id"]] = each
+    for seat, tickets in owners.items():
+        if len(tickets) > 1:
+            yield Violation(f"seat {seat} was sold {len(tickets)} times", list(tickets.values()))
+
+
+def balances_add_up(history: History, truth: Truth) -> Iterator[Violation]:
+    expected = Counter(truth.opening)
+    for charge in truth.charged:
+        expected[charge.user] += charge.amount if charge.status == "SUCCESS" else 0
+    for payment in truth.paid:
+        expected[payment.user] -= payment.amount
+    for refund in truth.refunded:
+        expected[refund.user] += refund.amount
+    for user in expected.keys() | truth.balances.keys():
+        has = truth.balances.get(user, 0)
+        if has != expected[user]:
+            moved = history.of("charge", "pay", "cancel")
+            theirs = [each for each in moved if each.user == user]
+            yield Violation(f"a balance of {has:,} instead of {expected[user]:,}", theirs)
+
+
+def no_place_is_lost(history: History, truth: Truth) -> Iterator[Violation]:
+    stays = {each.token: each for each in truth.stays}
+    for each in filter(_is_ok, history.of("join", "poll")):
+        told = each.json
+        stay = stays.get(told["token"])
+        if stay is None or (stay.user, stay.position) != (each.user, told["position"]):
+            yield Violation("a place in line is lost, or another", [each])
+    yield from _endings_that_nobody_wanted(history, truth)
+
+
+def _endings_that_nobody_wanted(history: History, truth: Truth) -> Iterator[Violation]:
+    """Within a round nobody is silent or inside for too long, so people end their stays."""
+    left = {each.about[0] for each in history.of("leave") if each.ok or each.unknown}
+    paid = {each.user for each in history.of("pay") if each.ok or each.unknown}
+    for stay in truth.stays:
+        if stay.left is None and stay.outcome:
+            yield Violation(f"place {stay.position} ended as {stay.outcome} and goes on")
+        if stay.left is None:
+            continue
+        wanted = {"LEFT": stay.token in left, "PAID": stay.user in paid}
+        if not wanted.get(stay.outcome, False):
+            yield Violation(f"place {stay.position} ended for nothing: {stay.outcome or 'lost'}")
+
+
+def leaving_is_kept(history: History, truth: Truth) -> Iterator[Violation]:
+    there = {each.token for each in truth.stays if each.left is None}
+    for each in filter(_is_ok, history.of("leave")):
+        if each.about[0] in there:
+            yield Violation("left, and still in line", [each])
+
+
+def nobody_is_overtaken(history: History, truth: Truth) -> Iterator[Violation]:
+    somebody_later_in = FAR_AWAY
+    for stay in sorted(truth.stays, key=lambda each: each.position, reverse=True):
+        out_of_line = stay.admitted or stay.left or FAR_AWAY
+        if somebody_later_in < out_of_line:
+            yield Violation(f"place {stay.position} was overtaken")
+        somebody_later_in = min(somebody_later_in, stay.admitted or FAR_AWAY)
+
+
+def who_joined_first_is_first(history: History, truth: Truth) -> Iterator[Violation]:
+    """Whoever had their number before another asked for one is before them."""
+    joined = [each for each in history.of("join") if each.status == 201]
+    done = sorted(joined, key=lambda each: each.ended)
+    last: Operation | None = None
+    for each in sorted(joined, key=lambda each: each.started):
+        while done and done[0].ended < each.started:
+            earlier = done.pop(0)
+            if last is None or _position(earlier) > _position(last):
+                last = earlier
+        if last is not None and _position(last) > _position(each):
+            yield Violation("joined later, and is before", [last, each])
+
+
+def _position(joined: Operation) -> int:
+    return int(joined.json["position"])
+
+
+def nobody_is_past_capacity(history: History, truth: Truth) -> Iterator[Violation]:
+    most = most_inside(truth.stays)
+    if most > truth.capacity:
+        yield Violation(f"{most} people inside at once, {truth.capacity} allowed")
+
+
+def most_inside(stays: Iterable[Stay]) -> int:
+    doors = []
+    for stay in stays:
+        if stay.admitted is not None:
+            # Who leaves at the very moment when another comes in leaves first.
+            doors += [(stay.admitted, 1), (stay.left or FAR_AWAY, -1)]
+    most = inside = 0
+    for _moment, change in sorted(doors):
+        inside += change
+        most = max(most, inside)
+    return most
+
+
+def nothing_deadlocks(history: History, truth: Truth) -> Iterator[Violation]:
+    if truth.deadlocks:
+        yield Violation(f"{truth.deadlocks} deadlocks")
+
+
+JUDGES: list[Callable[[History, Truth], Iterator[Violation]]] = [
+    answers_are_honest,
+    one_key_has_one_answer,
+    holds_are_kept,
+    releases_are_kept,
+    payments_are_kept,
+    cancellations_are_kept,
+    charges_are_kept,
+    no_seat_is_sold_twice,
+    balances_add_up,
+    no_place_is_lost,
+    leaving_is_kept,
+    nobody_is_overtaken,
+    who_joined_first_is_first,
+    nobody_is_past_capacity,
+    nothing_deadlocks,
+]
+
+
+def _effect(name: str, attempts: Sequence[Operation], found: int) -> Iterator[Violation]:
+    """All attempts together have one effect, if any."""
+    least = int(any(each.ok for each in attempts))
+    most = int(any(each.ok or each.unknown for each in attempts))
+    yield from _between(name, attempts, found, least, most)
+
+
+def _count(name: str, attempts: Sequence[Operation], found: int) -> Iterator[Violation]:
+    """Each attempt has an effect of its own."""
+    least = sum(each.ok for each in attempts)
+    most = sum(each.ok or each.unknown for each in attempts)
+    yield from _between(name, attempts, found, least, most)
+
+
+def _between(
+    name: str, attempts: Sequence[Operation], found: int, least: int, most: int
+) -> Iterator[Violation]:
+    if not least <= found <= most:
+        wanted = str(least) if least == most else f"{least} or {most}"
+        yield Violation(f"{name}: {found} instead of {wanted}", attempts)
+
+
+def _is_ok(operation: Operation) -> bool:
+    return operation.ok
+
+
+def _grouped(
+    operations: Iterable[Operation], by: Callable[[Operation], Thing]
+) -> dict[Thing, list[Operation]]:
+    groups: dict[Thing, list[Operation]] = defaultdict(list)
+    for each in operations:
+        groups[by(each)].append(each)
+    return groups
+
+
+def _by_target(
+    operations: Iterable[Operation], targets: Callable[[Operation], Iterable[Thing]]
+) -> dict[tuple[str, Thing], list[Operation]]:
+    """Attempts by user and each thing that they were about."""
+    groups: dict[tuple[str, Thing], list[Operation]] = defaultdict(list)
+    for each in operations:
+        for target in targets(each):
+            groups[each.user, target].append(each)
+    return groups

@@ -1,0 +1,100 @@
+"""One round: a fresh concert, a crowd, one fault, and the judgement."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connections
+
+from faults.checker import Violation, check
+from faults.clients import Crowd
+from faults.history import History
+from faults.nemesis import Fault
+from faults.scene import BrokenPromise, Scene
+from faults.system import System
+from faults.truth import read_opening, read_truth, users_in_order
+from payments.rehearsal.stage import Stage, end_sessions, set_stage
+from payments.services.audit import run_audit
+from queueing.models import QueueToken, WaitingRoom
+from queueing.services.places import leave
+from queueing.services.rooms import close_room
+
+SECONDS_BEFORE = 0.5
+SECONDS_AFTER = 0.7
+SECONDS_TO_FINISH = 40.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """``recovery`` in seconds, None where nothing was down."""
+
+    fault: str
+    seed: int
+    seconds: float
+    history: History
+    recovery: float | None
+    violations: Sequence[Violation]
+
+
+def play(system: System, fault: Fault, seed: int) -> Round:
+    began = time.monotonic()
+    # The last round may have taken the database away from under us.
+    connections.close_all()
+    manners = fault.manners
+    stage = set_stage(buyers=manners.buyers + 1, seats=manners.seats, capacity=manners.capacity)
+    opening = read_opening(stage)
+    crowd = Crowd(stage, users_in_order(stage), seed, manners, [system.port])
+    scene = Scene(system, stage, crowd, quiet_room())
+    recovery, violations = _strike(scene, fault)
+    connections.close_all()
+    violations += [Violation(each) for each in crowd.startled]
+    violations += check(crowd.history, read_truth(stage, opening))
+    violations += _audit()
+    _clear(stage)
+    return Round(
+        fault=fault.name,
+        seed=seed,
+        seconds=time.monotonic() - began,
+        history=crowd.history,
+        recovery=recovery,
+        violations=violations,
+    )
+
+
+def _strike(scene: Scene, fault: Fault) -> tuple[float | None, list[Violation]]:
+    recovery = None
+    violations = []
+    scene.crowd.start()
+    scene.go_on(SECONDS_BEFORE)
+    try:
+        fault.strike(scene)
+        recovery = scene.wait_until_well(fault.recovers_within)
+    except BrokenPromise as exc:
+        violations.append(Violation(f"{type(exc).__name__}: {exc}"))
+    scene.go_on(SECONDS_AFTER)
+    scene.crowd.finish(SECONDS_TO_FINISH)
+    return recovery if scene.broken_at else None, violations
+
+
+def quiet_room() -> int:
+    """A room that is open, with nobody in it."""
+    facts = {"title": "Quiet", "state": WaitingRoom.State.OPEN}
+    room, _created = WaitingRoom.objects.get_or_create(slug="quiet", defaults=facts)
+    return room.pk
+
+
+def _clear(stage: Stage) -> None:
+    """Leave nothing to do for the ticks of the rounds to come."""
+    room = WaitingRoom.objects.get(slug=stage.slug)
+    close_room(room_id=room.pk)
+    for token in QueueToken.objects.live().filter(room=room).select_related("user"):
+        leave(user=token.user, token=token.pk)
+    end_sessions(stage)
+
+
+def _audit() -> list[Violation]:
+    return [
+        Violation(f"the audit found {each.violations} x {each.check.name}: {each.examples}")
+        for each in run_audit()
+        if each.violations
+    ]

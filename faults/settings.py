@@ -1,0 +1,16 @@
+"""The project's settings, but for what would make a round last for minutes."""
+
+from concertbook.settings import *  # noqa: F403
+from concertbook.settings import DATABASES, env
+
+# Holds run out within a round, and whoever pays may just be too late.
+HOLD_SECONDS = 3
+PAYMENT_SECONDS = 1
+
+if connections := env.int("FAULTS_POOL", 0):
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": connections,
+        "max_size": connections,
+        "timeout": 3,
+    }
