@@ -85,7 +85,7 @@ class Room:
 
 @dataclass
 class Schedule:
-    """``starts`` and the sale's ends in seconds of the clock; ``rests`` for seats that come back."""
+    """Moments in seconds of the clock; ``rests`` is for how long a seat that comes back does."""
 
     limit: int
     opens: int
