@@ -6,6 +6,7 @@ long ago it was answers as if that time had passed.
 """
 
 import functools
+from typing import Any
 
 import psycopg
 import redis
@@ -55,7 +56,7 @@ def _moments() -> dict[str, list[str]]:
         return dict(cursor.fetchall())
 
 
-def _move_line(client: "redis.Redis[bytes]", room_id: int, milliseconds: int) -> None:
+def _move_line(client: Any, room_id: int, milliseconds: int) -> None:
     _waiting, due, asked, inside, room = line._keys(room_id)
     if not client.exists(room):
         return
@@ -65,8 +66,8 @@ def _move_line(client: "redis.Redis[bytes]", room_id: int, milliseconds: int) ->
     for position, moment in client.hgetall(asked).items():
         moved.hset(asked, position, int(moment) - milliseconds)
     for person, stay in client.hgetall(inside).items():
-        position, until = stay.split()
-        moved.hset(inside, person, f"{position.decode()} {int(until) - milliseconds}")
+        position, until = map(int, stay.split())
+        moved.hset(inside, person, f"{position} {until - milliseconds}")
     for name in ("measured_at", "moving_since"):
         if int(client.hget(room, name) or 0):
             moved.hincrby(room, name, -milliseconds)
