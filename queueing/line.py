@@ -105,9 +105,10 @@ class Mark:
 
     Every join up to position ``through`` is known to be in the index. ``inside`` people were
     inside at ``measured_at`` (ms since 1970); places inside came free at ``freed_lately`` and
-    ``freed_before`` people a second, averaged over half a minute and over five. ``undrawn`` is 1
-    until a room that shuffles has drawn its lots. The line moves since ``moving_since`` (ms, 0
-    while it stands). ``server`` is the Redis process that has the index.
+    ``freed_before`` people a second, averaged over half a minute and over five, of the
+    ``measured_for`` seconds that the room was full and moved. ``undrawn`` is 1 until a room that
+    shuffles has drawn its lots. The line moves since ``moving_since`` (ms, 0 while it stands).
+    ``server`` is the Redis process that has the index.
     """
 
     through: int
@@ -115,6 +116,7 @@ class Mark:
     measured_at: int
     freed_lately: float
     freed_before: float
+    measured_for: float
     undrawn: int
     moving_since: int
     server: str = ""
@@ -342,6 +344,7 @@ def read_mark(room_id: int) -> Mark:
         measured_at=int(room[b"measured_at"]),
         freed_lately=float(room[b"freed_lately"]),
         freed_before=float(room[b"freed_before"]),
+        measured_for=float(room[b"measured_for"]),
         undrawn=int(room[b"undrawn"]),
         moving_since=int(room[b"moving_since"]),
         server=server["run_id"],

@@ -12,28 +12,33 @@ def room():
 
 
 def test_while_there_are_places_the_doors_set_the_pace(room):
-    found = pace(room, full=False, freed_lately=0, freed_before=0)
+    found = pace(room, full=False, freed_lately=0, freed_before=0, measured_for=0)
 
     assert found.fast == 10
     assert found.slow < 10
 
 
 def test_in_a_full_room_those_who_leave_set_the_pace(room):
-    found = pace(room, full=True, freed_lately=2, freed_before=1)
+    found = pace(room, full=True, freed_lately=2, freed_before=1, measured_for=300)
 
     assert found.slow < 1 < 2 < found.fast < 3
 
 
-def test_nobody_measured_yet_is_everybody_staying_as_long_as_they_may(room):
-    found = pace(room, full=True, freed_lately=0, freed_before=0)
+def test_until_it_is_measured_anything_between_the_doors_and_the_longest_stays_may_be(room):
+    found = pace(room, full=True, freed_lately=2, freed_before=1, measured_for=5)
 
-    assert 100 / 1100 < found.slow <= found.fast < 0.2
+    assert found.fast == 10
+    assert 100 / 1100 < found.slow < 0.2
 
 
 @pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("measured_for", [0, 300])
 @pytest.mark.parametrize("freed", [(0, 0), (0, 50), (50, 0), (50, 50), (3, 4)])
-def test_the_range_is_never_upside_down(room, full, freed):
-    found = pace(room, full=full, freed_lately=freed[0], freed_before=freed[1])
+def test_the_range_is_never_upside_down(room, full, freed, measured_for):
+    lately, before = freed
+    found = pace(
+        room, full=full, freed_lately=lately, freed_before=before, measured_for=measured_for
+    )
 
     assert 0 < found.slow <= found.fast <= 10
     told = wait(ahead=99, fast=found.fast, slow=found.slow, opens_in=0)

@@ -13,6 +13,7 @@ from django.db.models import (
 )
 
 from concertbook.errors import NotFound
+from concertbook.prepared import OneOf, Prepared, Slot
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import (
     ConcertSchedule,
@@ -32,14 +33,20 @@ def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
     wanted = set(numbers)
     if not all(0 < number <= HIGHEST_NUMBER for number in wanted):
         raise SeatNotFound
-    locked = Seat.objects.select_for_update(of=("self",), no_key=True).filter(
-        schedule=schedule_id, number__in=wanted
-    )
-    seats = list(locked.order_by("pk"))
+    seats = LOCKED_SEATS.fetch(schedule=schedule_id, numbers=list(wanted))
     if len(seats) != len(wanted):
         missing = wanted - {seat.number for seat in seats}
         raise SeatNotFound(seats=sorted(missing))
     return seats
+
+
+LOCKED_SEATS = Prepared(
+    lambda: (
+        Seat.objects.select_for_update(no_key=True)
+        .filter(OneOf("number", "numbers"), schedule=Slot("schedule"))
+        .order_by("pk")
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,22 @@ from itertools import islice
 from operator import attrgetter
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from psycopg.errors import CheckViolation
 
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests
-from concerts.errors import ScheduleCancelled, SeatTaken
+from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seating import lock_seats
 from payments.errors import AlreadyPaid, DuplicateSeats, PurchaseLimitExceeded
 from payments.models import Reservation, ReservationQuerySet
+from queueing.errors import QueueNotAdmitted
+from queueing.models import room_of
 from queueing.services.gate import extend_stay, lock_admission, require_still_inside
 
 SWEEP_BATCH = 500
@@ -42,37 +44,44 @@ def hold_seats(
     ScheduleCancelled, PurchaseLimitExceeded, TooManyRequests for hoarding; SeatTaken with
     ``nearest``, the seats to try instead.
     """
-    schedule = get_schedule(schedule_id)
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
     try:
-        return _hold(user, schedule, numbers, token)
+        return _hold(user, schedule_id, numbers, token)
+    except (SeatNotFound, QueueNotAdmitted):
+        get_schedule(schedule_id)  # that there is no such schedule says more
+        raise
     except SeatTaken as taken:
         # After the transaction, which undid it: the hold that stood in the way may be overdue.
-        _release(Reservation.objects.filter(schedule=schedule, seat__number__in=numbers))
+        _release(Reservation.objects.filter(schedule=schedule_id, seat__number__in=numbers))
         # And whoever looks for other seats should hold no locks.
-        taken.extra["nearest"] = suggest_seats(schedule_id=schedule.pk, numbers=numbers)
+        taken.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
         raise
 
 
 def _hold(
-    user: User, schedule: ConcertSchedule, numbers: Sequence[int], token: uuid.UUID | None
+    user: User, schedule_id: uuid.UUID, numbers: Sequence[int], token: uuid.UUID | None
 ) -> list[Reservation]:
+    """Seven round trips: BEGIN, the token, the seats, what the user has with the schedule and
+    the clock, two that write, COMMIT. One more where the stay has to be extended.
+    """
+    room_id = get_schedule(schedule_id).concert.waiting_room_id if token is None else room_of(token)
     with refused_once_cancelled(), transaction.atomic(durable=True):
-        admission = lock_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
-        seats = lock_seats(schedule_id=schedule.pk, numbers=numbers)
-        standing = _standing_of(user, schedule)
-        now = standing.now
+        admission = lock_admission(user=user, room_id=room_id, token=token)
+        seats = lock_seats(schedule_id=schedule_id, numbers=numbers)
+        standing = _standing_of(user, schedule_id)
+        # Read only now: an operator may have moved the sale while we waited for the locks.
+        schedule, now = standing.schedule, standing.now
+        if standing.room_id != admission.room_id:
+            raise QueueNotAdmitted
         require_still_inside(admission, now)
-        # As they are now: an operator may have moved the sale while we waited for the locks.
-        standing.refresh(schedule)
         schedule.require_on_sale(now)
         standing.require_no_hoarding()
         expire_overdue(seats, now=now)
         if standing.has_overdue:
             mine = Reservation.objects.filter(user=user, schedule=schedule)
             expire_overdue(_lock_overdue_seats(mine.overdue(now)), now=now)
-            standing = _standing_of(user, schedule)
+            standing = _standing_of(user, schedule_id)
         slots = standing.free_slots(len(seats), limit=schedule.purchase_limit)
         until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
         reservations = _write_holds(user, schedule, seats, slots, now=now, until=until)
@@ -97,24 +106,15 @@ def refused_once_cancelled() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a user has and had, at ``now``: read after the last lock, with the clock, at once."""
+    """What a user has and had, and the sale's rules, at ``now``: read at once with the clock."""
 
     now: dt.datetime
     filled_slots: list[int]
     first_hold_ends: dt.datetime | None
     given_up: int
     first_given_up: dt.datetime | None
-    reserve_from: dt.datetime
-    reserve_until: dt.datetime
-    purchase_limit: int
-    cancelled_at: dt.datetime | None
-
-    def refresh(self, schedule: ConcertSchedule) -> None:
-        """Bring the schedule's rules up to date. Nothing is saved."""
-        schedule.reserve_from = self.reserve_from
-        schedule.reserve_until = self.reserve_until
-        schedule.purchase_limit = self.purchase_limit
-        schedule.cancelled_at = self.cancelled_at
+    room_id: int
+    schedule: ConcertSchedule
 
     @property
     def has_overdue(self) -> bool:
@@ -135,8 +135,15 @@ class Standing:
         return slots
 
 
-def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
-    """The caller has the user's token locked, so that nobody fills a slot meanwhile."""
+# What a sale goes by, in the order of the columns.
+RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
+
+
+def _standing_of(user: User, schedule_id: uuid.UUID) -> Standing:
+    """After the last lock. The caller has the user's token locked: nobody fills a slot meanwhile.
+
+    Raises NotFound for an unknown schedule.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -150,21 +157,31 @@ def _standing_of(user: User, schedule: ConcertSchedule) -> Standing:
                 WHERE user_id = %(user)s
                   AND (created_at > since
                        OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
+            ), had AS (
+                SELECT coalesce(array_agg(slot) FILTER (WHERE live), '{}'),
+                       min(expires_at) FILTER (WHERE live AND status = 'HOLD'),
+                       count(slot) FILTER (WHERE given_up),
+                       min(created_at) FILTER (WHERE given_up)
+                FROM mine
             )
-            SELECT clock_timestamp(),
-                   coalesce(array_agg(slot) FILTER (WHERE live), '{}'),
-                   min(expires_at) FILTER (WHERE live AND status = 'HOLD'),
-                   count(slot) FILTER (WHERE given_up),
-                   min(mine.created_at) FILTER (WHERE given_up),
-                   schedule.reserve_from, schedule.reserve_until, schedule.purchase_limit,
+            SELECT clock_timestamp(), had.*, concert.waiting_room_id, schedule.id, concert.id,
+                   schedule.purchase_limit, schedule.reserve_from, schedule.reserve_until,
                    schedule.cancelled_at
-            FROM concerts_concertschedule AS schedule LEFT JOIN mine ON true
+            FROM had, concerts_concertschedule AS schedule
+            JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
             WHERE schedule.id = %(schedule)s
-            GROUP BY schedule.id
             """,
-            {"user": user.pk, "schedule": schedule.pk, "window": HOARDING_WINDOW.total_seconds()},
+            {
+                "user": user.pk,
+                "schedule": schedule_id,
+                "window": HOARDING_WINDOW.total_seconds(),
+            },
         )
-        return Standing(*cursor.fetchone())
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound
+    schedule = ConcertSchedule.from_db(DEFAULT_DB_ALIAS, RULES, row[6:])
+    return Standing(*(*row[:6], schedule))
 
 
 def _write_holds(
@@ -180,7 +197,7 @@ def _write_holds(
     for seat in seats:
         seat.hold(user=user, until=until, now=now)
     save_status(seats, from_status=Seat.Status.AVAILABLE, changed_by=user, reason="held", now=now)
-    return Reservation.objects.bulk_create(
+    reservations = [
         Reservation(
             user=user,
             seat=seat,
@@ -191,7 +208,36 @@ def _write_holds(
             expires_at=until,
         )
         for seat, slot in zip(sorted(seats, key=attrgetter("number")), slots, strict=True)
-    )
+    ]
+    _insert(reservations)
+    return reservations
+
+
+def _insert(reservations: Sequence[Reservation]) -> None:
+    """Alike but for seat, slot and price."""
+    first = reservations[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO payments_reservation
+                (id, seat_id, slot, price, user_id, schedule_id, status, created_at, expires_at)
+            SELECT id, seat, slot, price, %(user)s, %(schedule)s, 'HOLD', %(now)s, %(until)s
+            FROM unnest(%(ids)s::uuid[], %(seats)s::uuid[], %(slots)s::smallint[],
+                        %(prices)s::bigint[]) AS held (id, seat, slot, price)
+            """,
+            {
+                "user": first.user_id,
+                "schedule": first.schedule_id,
+                "now": first.created_at,
+                "until": first.expires_at,
+                "ids": [each.pk for each in reservations],
+                "seats": [each.seat_id for each in reservations],
+                "slots": [each.slot for each in reservations],
+                "prices": [each.price for each in reservations],
+            },
+        )
+    for reservation in reservations:
+        reservation._state.adding = False
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:

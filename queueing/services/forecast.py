@@ -10,6 +10,8 @@ from queueing.models import WaitingRoom
 # What a pace was lately and what it was before say more than either; the truth may lie a little
 # outside both.
 MARGIN = 1.2
+# After so many seconds what was measured says more than what is possible.
+ENOUGH = 60
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,22 @@ class Pace:
     slow: float
 
 
-def pace(room: WaitingRoom, *, full: bool, freed_lately: float, freed_before: float) -> Pace:
+def pace(
+    room: WaitingRoom, *, full: bool, freed_lately: float, freed_before: float, measured_for: float
+) -> Pace:
     """The pace of a room, full or not, where places came free so fast (per second).
 
     While there are places the doors set the pace. In a full room those who leave do: as fast as
-    they did, but no slower than if everybody stays as long as anybody may.
+    they did while it was measured (``measured_for`` seconds), but no slower than if everybody
+    stays as long as anybody may.
     """
     ceiling = room.admit_per_minute / 60
     if not full:
         return Pace(fast=ceiling, slow=ceiling / MARGIN)
     longest_stay = room.active_seconds + settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
     floor = min(ceiling, room.capacity / longest_stay)
+    if measured_for < ENOUGH:
+        return Pace(fast=ceiling, slow=floor)
     freed = freed_lately, freed_before
     fast = min(ceiling, max(floor, *freed) * MARGIN)
     return Pace(fast=fast, slow=min(fast, max(floor, min(freed) / MARGIN)))

@@ -8,6 +8,7 @@ from django.db.models.functions import Greatest
 
 from accounts.models import User
 from concertbook.clock import database_now
+from concertbook.prepared import Prepared, Slot
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
@@ -32,8 +33,23 @@ def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) 
     admitted; whether its time is over is for require_still_inside, with the clock read after
     the caller's last lock. Inside a transaction only. Raises QueueNotAdmitted.
     """
-    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True)
-    return _find_token(tokens.select_related("room"), user=user, room_id=room_id, token=token)
+    if token is None:
+        found = OWN_TOKEN.fetch(user=user.pk, room=room_id)
+    else:
+        found = SHOWN_TOKEN.fetch(user=user.pk, room=room_id, token=token)
+    if not found:
+        raise QueueNotAdmitted
+    return found[0]
+
+
+def _locked_tokens() -> QueueTokenQuerySet:
+    tokens = QueueToken.objects.select_for_update(no_key=True).order_by()
+    admitted = tokens.filter(user=Slot("user"), room=Slot("room"), status=Status.ACTIVE)
+    return admitted.only("token", "room", "status", "available_at", "expires_at")
+
+
+OWN_TOKEN = Prepared(_locked_tokens)
+SHOWN_TOKEN = Prepared(lambda: _locked_tokens().filter(pk=Slot("token")))
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
@@ -58,11 +74,12 @@ def extend_stay(token: QueueToken, *, until: dt.datetime) -> None:
     Bounded: never longer than one hold past the room's own time, however often they hold. The
     caller holds the token's lock.
     """
-    if token.available_at is None:
+    if token.available_at is None or token.expires_at is None:
         raise QueueNotAdmitted
+    if token.expires_at >= until:
+        return
     longest = settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
-    stay = dt.timedelta(seconds=token.room.active_seconds + longest)
-    latest = token.available_at + stay
+    latest = token.available_at + dt.timedelta(seconds=token.room.active_seconds + longest)
     QueueToken.objects.filter(pk=token.pk).update(
         expires_at=Greatest("expires_at", min(until, latest))
     )

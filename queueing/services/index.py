@@ -84,7 +84,7 @@ def follow(
             _add_newcomers(room, mark.through, through)
             _forget_silent(room, silent)
         inside = _agree_on_inside(room)
-        measured = _measure(room, mark, now=now, inside=inside, admitted=len(admitted))
+        measured = _measure(room, mark, now=now, inside=inside, admitted=len(admitted), full=full)
         mark = replace(measured, through=through)
         line.write_room(room.pk, about=about(room, mark, full=full), mark=mark)
     except LineUnavailable:
@@ -148,19 +148,32 @@ def _sum_inside(room: WaitingRoom) -> tuple[int, int]:
 
 
 def _measure(
-    room: WaitingRoom, mark: Mark, *, now: dt.datetime, inside: int, admitted: int
+    room: WaitingRoom, mark: Mark, *, now: dt.datetime, inside: int, admitted: int, full: bool
 ) -> Mark:
     measured_at = milliseconds(now)
-    seconds = max(0.001, (measured_at - mark.measured_at) / 1000)
-    freed = max(0, mark.inside + admitted - inside) / seconds
+    # A room that has places, or stands still, tells nothing of how fast people leave a full one.
+    if full and room.is_moving:
+        seconds = max(0.001, (measured_at - mark.measured_at) / 1000)
+        freed = max(0, mark.inside + admitted - inside) / seconds
+        mark = _average(mark, freed, seconds=seconds)
     return replace(
         mark,
         inside=inside,
         measured_at=measured_at,
         moving_since=(mark.moving_since or measured_at) if room.is_moving else 0,
-        freed_lately=forecast.average(mark.freed_lately, freed, seconds=seconds, over=LATELY),
-        freed_before=forecast.average(mark.freed_before, freed, seconds=seconds, over=BEFORE),
         undrawn=int(is_undrawn(room)),
+    )
+
+
+def _average(mark: Mark, freed: float, *, seconds: float) -> Mark:
+    """Over as long as there is something to average, at most."""
+    so_far = mark.measured_for + seconds
+    lately, before = min(LATELY, so_far), min(BEFORE, so_far)
+    return replace(
+        mark,
+        freed_lately=forecast.average(mark.freed_lately, freed, seconds=seconds, over=lately),
+        freed_before=forecast.average(mark.freed_before, freed, seconds=seconds, over=before),
+        measured_for=so_far,
     )
 
 
@@ -171,6 +184,7 @@ def about(room: WaitingRoom, mark: Mark, *, full: bool) -> About:
         full=full,
         freed_lately=mark.freed_lately,
         freed_before=mark.freed_before,
+        measured_for=mark.measured_for,
     )
     return About(
         slug=room.slug,
@@ -189,6 +203,7 @@ def unmeasured(room: WaitingRoom) -> Mark:
         measured_at=0,
         freed_lately=0,
         freed_before=0,
+        measured_for=0,
         undrawn=0,
         moving_since=0,
     )

@@ -8,17 +8,26 @@ from unittest import mock
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from concertbook.prepared import Prepared
+
 Guard = AbstractContextManager[Any]
 
 
-def row_locks(*models: type[Model]) -> Guard:
+@contextmanager
+def row_locks(*models: type[Model]) -> Iterator[None]:
     """SELECT ... FOR UPDATE on these models' tables reads without locking."""
     locking = QuerySet.select_for_update
 
     def select_for_update(query: QuerySet[Any], **options: Any) -> QuerySet[Any]:
         return query if query.model in models else locking(query, **options)
 
-    return mock.patch.object(QuerySet, "select_for_update", select_for_update)
+    # What was written once is written again, with and without.
+    anew = property(Prepared._statement.func)
+    with (
+        mock.patch.object(QuerySet, "select_for_update", select_for_update),
+        mock.patch.object(Prepared, "_statement", anew),
+    ):
+        yield
 
 
 @contextmanager

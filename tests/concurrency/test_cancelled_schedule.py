@@ -32,7 +32,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CLOCK = "SELECT clock_timestamp()"
-STANDING = "LEFT JOIN mine"
+STANDING = "WITH mine"
 
 
 @pytest.fixture
