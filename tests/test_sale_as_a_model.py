@@ -76,11 +76,11 @@ LADDERS: tuple[books.Ladder, ...] = (
 MOVES = (*[books.STEP] * 6, *[2 * books.STEP] * 2, books.HOUR, books.DAY, 3 * books.DAY)
 # When an operator may have a sale close, from now.
 CLOSINGS = (-books.STEP, 0, 2 * books.STEP, *[3 * books.DAY] * 4)
-# Two performances of one run, behind one room: one on sale for four days, one for ten whose sale
-# opens a little later and whose seats rest when they come back.
+# Two performances of one run, behind one room: one on sale for four days, whose seats rest when
+# they come back, and one for ten, whose sale opens a little later.
 SCHEDULES = (
-    {"limit": 2, "opens": -books.HOUR, "starts": 4 * books.DAY, "rests": 0},
-    {"limit": 3, "opens": books.STEP, "starts": 10 * books.DAY, "rests": books.REST},
+    {"limit": 2, "opens": -books.HOUR, "starts": 4 * books.DAY, "rests": books.REST},
+    {"limit": 3, "opens": books.STEP, "starts": 10 * books.DAY, "rests": 0},
 )
 
 # Hypothesis is fond of the number 0: with this it is the first of these.
