@@ -175,7 +175,7 @@ LOCKED = [
     Guard(
         "a number on its way to the commit",
         "queueing/services/places.py",
-        "            CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))\n",
+        "CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))",
         "",
         (f"{QUEUE}::test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken",),
     ),
@@ -625,9 +625,9 @@ PERMITTED = [
     permission(
         "cancel a schedule, what it takes",
         "payments/schedule_admin.py",
-        "    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
+        "def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
         '        return bool(request.user.has_perm("concerts.cancel_concertschedule"))',
-        "    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
+        "def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
         "        return True",
         "tests/test_cancelled_schedule.py::test_who_may_only_change_schedules_may_not_cancel_them",
     ),
@@ -648,9 +648,9 @@ PERMITTED = [
     permission(
         "settle, what it takes",
         "payments/settlement_admin.py",
-        "    def has_settlement_permission(self, request: HttpRequest) -> bool:\n"
+        "def has_settlement_permission(self, request: HttpRequest) -> bool:\n"
         "        return may_settle(request)",
-        "    def has_settlement_permission(self, request: HttpRequest) -> bool:\n        return True",
+        "def has_settlement_permission(self, request: HttpRequest) -> bool:\n        return True",
         "tests/test_settlement.py::test_who_may_not_see_all_of_the_records_may_not_settle",
     ),
     permission(
