@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.fields import get_error_detail
 from rest_framework.permissions import AllowAny
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,6 +22,7 @@ from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.idempotency import AnsweredBefore, Once
 from accounts.models import BalanceHistory, User
 from concertbook.errors import TooManyRequests
+from concertbook.front import render
 from concertbook.pagination import NewestFirst
 
 
@@ -163,7 +163,7 @@ class Charges(APIView):
             return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
         return answer_once(
             request,
-            self.ChargesOutput,
+            lambda line: self.ChargesOutput(line).data,
             lambda once: services.charge(user=user, amount=amount, once=once),
             status.HTTP_201_CREATED,
         )
@@ -215,20 +215,21 @@ def valid_input(serializer: type[serializers.Serializer[Any]], request: Request)
 
 def answer_once(
     request: Request,
-    output: type[serializers.Serializer[Any]],
+    answer_of: Callable[[Any], Any],
     act: Callable[[Once], Any],
     code: int,
 ) -> HttpResponse:
     """Act under the request's Idempotency-Key, or answer as before, byte for byte.
 
-    ``act`` calls the service with the Once it is given; ``output`` renders the result. Raises
+    ``act`` calls the service with the Once it is given; ``answer_of`` makes JSON types of the
+    result. Raises
     IdempotencyKeyMissing and whatever the service raises.
     """
     once = Once(
         user=current_user(request),
         key=request.headers.get("Idempotency-Key"),
         request=[request.method, request.path, request.data],
-        render=lambda result: JSONRenderer().render(output(result).data),
+        render=lambda result: render(answer_of(result)),
     )
     try:
         act(once)

@@ -18,6 +18,7 @@ from django.db import connection
 from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from accounts.models import Charge, IdempotencyKey, User
 from concertbook.clock import database_now
+from concertbook.prepared import Prepared, Slot
 
 KEPT = dt.timedelta(hours=24)
 LONGEST_KEY = 255
@@ -68,19 +69,28 @@ class Once:
 
     def find_answer(self) -> None:
         """Raises AnsweredBefore when there is one, IdempotencyKeyReused for another request's."""
-        saved = IdempotencyKey.objects.filter(user=self.user, key=self.key).first()
-        if saved is None:
-            return
-        if saved.request_hash != self.request_hash:
-            raise IdempotencyKeyReused
-        raise AnsweredBefore(bytes(saved.answer))
+        for saved in SAVED.fetch(user=self.user.pk, key=self.key):
+            if saved.request_hash != self.request_hash:
+                raise IdempotencyKeyReused
+            raise AnsweredBefore(bytes(saved.answer))
 
     def save(self, result: Any) -> None:
         """Keep the answer, in the same transaction as the effect."""
         self.answer = self.render(result)
-        IdempotencyKey.objects.create(
-            user=self.user, key=self.key, request_hash=self.request_hash, answer=self.answer
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO accounts_idempotencykey"
+                " (user_id, key, request_hash, answer, created_at)"
+                " VALUES (%s, %s, %s, %s, clock_timestamp())",
+                [self.user.pk, self.key, self.request_hash, self.answer],
+            )
+
+
+SAVED = Prepared(
+    lambda: IdempotencyKey.objects.filter(user=Slot("user"), key=Slot("key")).only(
+        "request_hash", "answer"
+    )
+)
 
 
 def _hash(request: Any) -> str:

@@ -1,7 +1,8 @@
-"""Who asks, by signature alone: no session is loaded and no row read.
+"""Who asks, by signature alone: no session is loaded.
 
-For the one question that a million people ask all the time, their place in line. A pass says
-which user and which session; that the session still is, the caller must see to.
+For what a crowd does, before Django (concertbook.front). A pass says which user and which session;
+that the session still is, the caller must see to: in Redis for a place in line, and by load_user,
+which asks the database and the password as well, for money.
 """
 
 import functools
@@ -10,16 +11,26 @@ import json
 import time
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 # allauth imports this at its first use, and two threads that do so at once are an error.
 import cryptography.hazmat.primitives.ciphers  # noqa: F401
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import KEY_PREFIX
+from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.db.models import Exists, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
+
+from accounts.app_tokens import AUTH_CLAIM
+from accounts.models import User
+from concertbook.front import StepAside
+from concertbook.prepared import Prepared, Slot
 
 COOKIE = "line_pass"
 # The first part of every access token that we issue.
@@ -29,12 +40,49 @@ JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 @dataclass(frozen=True)
 class Pass:
     """``session_in_cache`` is the key under which Redis has the session while it lasts;
-    ``expires_at`` is in seconds since 1970.
+    ``expires_at`` is in seconds since 1970. ``auth`` tells the password that was logged in with
+    from another, where the pass knows it.
     """
 
     user_id: uuid.UUID
-    session_in_cache: str
+    session_key: str
     expires_at: float
+    auth: str = ""
+
+    @functools.cached_property
+    def session_in_cache(self) -> str:
+        """As the session's store writes it."""
+        cache = caches[settings.SESSION_CACHE_ALIAS]
+        return str(cache.make_key(KEY_PREFIX + self.session_key))
+
+
+def read_authorization(environ: Mapping[str, Any]) -> Pass:
+    """Whom the Authorization header names. Raises StepAside without a valid access token."""
+    scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    visitor = read_access_token(token) if scheme == "Bearer" else None
+    if visitor is None:
+        raise StepAside
+    return visitor
+
+
+def load_user(visitor: Pass) -> User:
+    """The user, with little more than the id, while the session lasts. One statement.
+
+    Raises StepAside when the session is over, the user not active or the password another.
+    """
+    for user in LOGGED_IN.fetch(user=visitor.user_id, session=visitor.session_key):
+        if constant_time_compare(user.get_session_auth_hash(), visitor.auth):
+            return user
+    raise StepAside
+
+
+def _logged_in() -> QuerySet[User]:
+    session = Session.objects.filter(pk=Slot("session"), expire_date__gt=Now())
+    users = User.objects.filter(Exists(session), pk=Slot("user"), is_active=True)
+    return users.order_by().only("id", "password")
+
+
+LOGGED_IN = Prepared(_logged_in)
 
 
 def read_access_token(token: str) -> Pass | None:
@@ -67,7 +115,8 @@ def _decode(token: str) -> Pass:
     session_key = claims["token_use"] == "access" and jwt.session_key_from_sid(claims["sid"])
     if not session_key:
         raise Forged
-    return Pass(uuid.UUID(claims["sub"]), _in_cache(session_key), float(claims["exp"]))
+    auth = claims.get(AUTH_CLAIM, "")
+    return Pass(uuid.UUID(claims["sub"]), session_key, float(claims["exp"]), auth)
 
 
 def _sign_jwt(signed: str) -> str:
@@ -90,12 +139,7 @@ def _verify(line_pass: str, session_key: str) -> Pass:
     user, _dot, signature = line_pass.partition(".")
     if not session_key or not constant_time_compare(signature, _sign(user, session_key)):
         raise Forged
-    return Pass(uuid.UUID(user), _in_cache(session_key), float("inf"))
-
-
-def _in_cache(session_key: str) -> str:
-    """As the session's store writes it."""
-    return str(caches[settings.SESSION_CACHE_ALIAS].make_key(KEY_PREFIX + session_key))
+    return Pass(uuid.UUID(user), session_key, float("inf"))
 
 
 def give_pass(request: HttpRequest, response: HttpResponse, *, path: str) -> None:

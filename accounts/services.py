@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from accounts.errors import (
     ChargeDeclined,
@@ -21,6 +20,7 @@ from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.clock import database_now
+from concertbook.prepared import Prepared, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -154,12 +154,20 @@ def lock_balance(*, user_id: uuid.UUID) -> Balance:
 
     Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
     """
-    balances = Balance.objects.select_for_update(no_key=True)
-    balance = balances.filter(user_id=user_id).first()
-    if balance is None:
+    found = LOCKED_BALANCE.fetch(user=user_id)
+    if not found:
         Balance.objects.bulk_create([Balance(user_id=user_id)], ignore_conflicts=True)
-        balance = balances.get(user_id=user_id)
-    return balance
+        found = LOCKED_BALANCE.fetch(user=user_id)
+    return found[0]
+
+
+LOCKED_BALANCE = Prepared(
+    lambda: (
+        Balance.objects.select_for_update(no_key=True)
+        .filter(user=Slot("user"))
+        .only("user", "amount", "last_seq")
+    )
+)
 
 
 def lock_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Balance]:
@@ -178,21 +186,53 @@ def write_lines(*, balance: Balance, movements: Sequence[Movement]) -> list[Bala
     the database refuses a balance below 0 and a second line for one source.
     """
     lines = [_next_line(balance, movement) for movement in movements]
-    BalanceHistory.objects.bulk_create(lines)
-    balance.save(update_fields=["amount", "last_seq", "updated_at"])
+    _save(lines, [balance])
     return lines
 
 
 def write_lines_of_many(*, movements: Sequence[tuple[Balance, Movement]]) -> None:
-    """write_lines for several balances, all of them locked, in as few statements as for one."""
-    BalanceHistory.objects.bulk_create(
-        _next_line(balance, movement) for balance, movement in movements
-    )
-    moved = {balance.pk: balance for balance, _movement in movements}.values()
-    for balance in moved:
-        # Saving one by one would do it.
-        balance.updated_at = timezone.now()
-    Balance.objects.bulk_update(moved, ["amount", "last_seq", "updated_at"])
+    """write_lines for several balances, all of them locked, in one statement as for one."""
+    lines = [_next_line(balance, movement) for balance, movement in movements]
+    _save(lines, list({balance.pk: balance for balance, _movement in movements}.values()))
+
+
+def _save(lines: Sequence[BalanceHistory], moved: Sequence[Balance]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH moved AS (
+                UPDATE accounts_balance AS balance
+                SET amount = new.amount, last_seq = new.last_seq, updated_at = clock_timestamp()
+                FROM unnest(%(balances)s::bigint[], %(left)s::bigint[], %(last)s::bigint[])
+                    AS new (id, amount, last_seq)
+                WHERE balance.id = new.id
+            )
+            INSERT INTO accounts_balancehistory
+                (balance_id, seq, type, status, amount, balance_after, reason, source, created_at)
+            SELECT * FROM unnest(
+                %(balance_of)s::bigint[], %(seqs)s::bigint[], %(types)s::text[],
+                %(statuses)s::text[], %(amounts)s::bigint[], %(after)s::bigint[],
+                %(reasons)s::text[], %(sources)s::uuid[], %(at)s::timestamptz[])
+            RETURNING id
+            """,
+            {
+                "balances": [balance.pk for balance in moved],
+                "left": [balance.amount for balance in moved],
+                "last": [balance.last_seq for balance in moved],
+                "balance_of": [line.balance_id for line in lines],
+                "seqs": [line.seq for line in lines],
+                "types": [str(line.type) for line in lines],
+                "statuses": [str(line.status) for line in lines],
+                "amounts": [line.amount for line in lines],
+                "after": [line.balance_after for line in lines],
+                "reasons": [line.reason for line in lines],
+                "sources": [line.source for line in lines],
+                "at": [line.created_at for line in lines],
+            },
+        )
+        for line, (pk,) in zip(lines, cursor.fetchall(), strict=True):
+            line.pk = pk
+            line._state.adding = False
 
 
 def _next_line(balance: Balance, movement: Movement) -> BalanceHistory:

@@ -16,7 +16,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
-from accounts.app_tokens import BACKEND
+from accounts.app_tokens import AUTH_CLAIM, BACKEND
 from accounts.models import User
 from accounts.passes import COOKIE, give_pass
 from accounts.sessions import SessionStore
@@ -87,7 +87,7 @@ def settle() -> None:
 def access_tokens(numbers: Sequence[int]) -> list[str]:
     """An access token of a mobile app for each, with a session of its own."""
     return [
-        jwt.create_access_token(User(pk=user_id(number)), SessionStore(key), {})
+        jwt.create_access_token(User(pk=user_id(number)), SessionStore(key), {AUTH_CLAIM: "0" * 64})
         for number, key in _log_in(numbers)
     ]
 

@@ -1,6 +1,6 @@
 """The one clock: the database's, so that servers whose clocks differ agree."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connection
 
@@ -15,3 +15,8 @@ def database_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         (moment,) = cursor.fetchone()
     return moment  # type: ignore[no-any-return]
+
+
+def utc(moment: datetime) -> str:
+    """As the API writes a time: ISO 8601, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

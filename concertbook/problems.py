@@ -191,13 +191,16 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         body = stream.read(settings.API_MAX_BODY_BYTES + 1)
         try:
-            return json.loads(
-                body.decode("utf-8"),
-                parse_constant=_refuse_constant,
-                object_pairs_hook=_unique_keys,
-            )
+            return parse_json(body)
         except (ValueError, RecursionError) as exc:
             raise exceptions.ParseError(_("The body is not valid JSON.")) from exc
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises ValueError and RecursionError."""
+    return json.loads(
+        body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
+    )
 
 
 def _refuse_constant(name: str) -> None:

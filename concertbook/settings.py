@@ -214,7 +214,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 HEADLESS_ONLY = False
 HEADLESS_CLIENTS = ("app",)
-HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
+HEADLESS_TOKEN_STRATEGY = "accounts.app_tokens.TokenStrategy"
 HEADLESS_JWT_ALGORITHM = "HS256"
 # Without it an access token would outlive its log-out.
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True

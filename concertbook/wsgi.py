@@ -8,6 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 
 django_application = get_wsgi_application()
 
-from queueing.front import Front  # noqa: E402 - Django has to be set up first
+# Django has to be set up first.
+from concertbook.front import Front  # noqa: E402
+from payments.front import ROUTES as SALE  # noqa: E402
+from queueing.front import ROUTES as LINE  # noqa: E402
 
-application = Front(django_application)
+application = Front(django_application, [*LINE, *SALE])

@@ -1,6 +1,7 @@
 """Hold, pay, tickets, cancel, the door: for mobile apps."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import StrictIntegerField, answer_once, current_user, valid_input
+from concertbook.clock import utc
 from concertbook.pagination import NewestFirst
 from payments.errors import DuplicateSeats
 from payments.models import Payment, Refund, Reservation, Ticket
@@ -21,6 +23,8 @@ from payments.services import cancellations, checkout, door, holds, tickets
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 from queueing.errors import QueueNotAdmitted
 
+# Seats held, or paid, by one request.
+MOST_AT_ONCE = 50
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", str, "header", required=True)
 
 
@@ -48,7 +52,9 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
 class Holds(APIView):
     class HoldsInput(serializers.Serializer[Any]):
         seats = serializers.ListField(
-            child=StrictIntegerField(min_value=1, max_value=2**31 - 1), min_length=1, max_length=50
+            child=StrictIntegerField(min_value=1, max_value=2**31 - 1),
+            min_length=1,
+            max_length=MOST_AT_ONCE,
         )
 
         def validate_seats(self, seats: list[int]) -> list[int]:
@@ -74,12 +80,31 @@ class Holds(APIView):
             numbers=valid_input(self.HoldsInput, request)["seats"],
             token=token,
         )
-        body = {
-            "reservations": reservations,
-            "total": sum(reservation.price for reservation in reservations),
-            "expires_at": reservations[0].expires_at,
-        }
-        return Response(self.HoldsOutput(body).data, status=status.HTTP_201_CREATED)
+        return Response(hold_answer(reservations), status=status.HTTP_201_CREATED)
+
+
+def hold_answer(reservations: Sequence[Reservation]) -> dict[str, Any]:
+    """As HoldsOutput describes it, without its cost."""
+    return {
+        "reservations": [_reservation_answer(reservation) for reservation in reservations],
+        "total": sum(reservation.price for reservation in reservations),
+        "expires_at": utc(reservations[0].expires_at),
+    }
+
+
+def _reservation_answer(reservation: Reservation) -> dict[str, Any]:
+    return {
+        "id": str(reservation.pk),
+        "concert": str(reservation.schedule.concert_id),
+        "schedule": str(reservation.schedule_id),
+        "seat": reservation.seat.number,
+        "label": reservation.seat.label,
+        "price": reservation.price,
+        "status": reservation.status,
+        "created_at": utc(reservation.created_at),
+        "expires_at": utc(reservation.expires_at),
+        "confirmed_at": reservation.confirmed_at and utc(reservation.confirmed_at),
+    }
 
 
 class ReservationList(generics.ListAPIView[Reservation]):
@@ -111,7 +136,7 @@ class PaymentBeginnings(APIView):
 
     class PaymentBeginningsInput(serializers.Serializer[Any]):
         reservations = serializers.ListField(
-            child=serializers.UUIDField(), min_length=1, max_length=50
+            child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
         )
 
     class PaymentBeginningsOutput(serializers.Serializer[Any]):
@@ -184,7 +209,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
 class Payments(APIView):
     class PaymentsInput(serializers.Serializer[Any]):
         reservations = serializers.ListField(
-            child=serializers.UUIDField(), min_length=1, max_length=50
+            child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
         )
 
     class PaymentsOutput(serializers.Serializer[checkout.Receipt]):
@@ -200,10 +225,52 @@ class Payments(APIView):
         reservations = valid_input(self.PaymentsInput, request)["reservations"]
         return answer_once(
             request,
-            self.PaymentsOutput,
+            receipt_answer,
             lambda once: checkout.pay(user=user, reservation_ids=reservations, once=once),
             status.HTTP_201_CREATED,
         )
+
+
+def receipt_answer(receipt: checkout.Receipt) -> dict[str, Any]:
+    """As PaymentsOutput describes it, without its cost."""
+    return {
+        "payments": [_payment_answer(payment) for payment in receipt.payments],
+        "tickets": [_ticket_answer(ticket) for ticket in receipt.tickets],
+        "balance": receipt.balance,
+    }
+
+
+def _payment_answer(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": str(payment.pk),
+        "reservation": str(payment.reservation_id),
+        "amount": payment.amount,
+        "status": payment.status,
+        "reason": payment.reason,
+        "paid_at": utc(payment.paid_at),
+    }
+
+
+def _ticket_answer(ticket: Ticket) -> dict[str, Any]:
+    schedule = ticket.reservation.schedule
+    return {
+        "id": str(ticket.pk),
+        "reservation": str(ticket.reservation_id),
+        "concert": str(schedule.concert_id),
+        "concert_title": schedule.concert.title,
+        "schedule": str(schedule.pk),
+        "schedule_cancelled_at": schedule.cancelled_at and utc(schedule.cancelled_at),
+        "seat_number": ticket.seat_number,
+        "label": ticket.seat.label,
+        "price": ticket.price,
+        "status": ticket.status,
+        "start_at": utc(ticket.start_at),
+        "end_at": utc(ticket.end_at),
+        "code": ticket.code,
+        "used_at": ticket.used_at and utc(ticket.used_at),
+        "created_at": utc(ticket.created_at),
+        "updated_at": utc(ticket.updated_at),
+    }
 
 
 class TicketList(generics.ListAPIView[Ticket]):
@@ -251,7 +318,7 @@ class Cancel(APIView):
         user = current_user(request)
         return answer_once(
             request,
-            RefundSerializer,
+            lambda refund: RefundSerializer(refund).data,
             lambda once: cancellations.cancel_ticket(user=user, ticket_id=ticket_id, once=once),
             status.HTTP_200_OK,
         )

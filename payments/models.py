@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from concertbook.clock import utc
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 
@@ -252,8 +253,7 @@ class Ticket(models.Model):
         if self.status == self.Status.CANCELLED:
             raise AlreadyCancelled(ticket=str(self.pk))
         if self.status == self.Status.USED and self.used_at:
-            used_at = self.used_at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-            raise TicketUsed(ticket=str(self.pk), used_at=used_at, gate=self.gate)
+            raise TicketUsed(ticket=str(self.pk), used_at=utc(self.used_at), gate=self.gate)
 
 
 def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> None:

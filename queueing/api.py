@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.api import current_user
 from concertbook.addresses import client_address
+from concertbook.clock import utc
 from queueing.errors import QueueNotAdmitted
 from queueing.models import Draw, QueueToken, WaitingRoom
 from queueing.services import draw, places, polling
@@ -88,7 +89,7 @@ def place_answer(place: polling.Place) -> dict[str, Any]:
         "estimated_wait_until_seconds": place.estimated_wait_until_seconds,
         "seats_left": place.seats_left,
         "poll_after_seconds": place.poll_after_seconds,
-        "expires_at": until and until.isoformat().replace("+00:00", "Z"),
+        "expires_at": until and utc(until),
     }
 
 
@@ -139,7 +140,10 @@ class DrawParticipants(APIView):
 
 def queue_token(request: Request) -> uuid.UUID | None:
     """The Queue-Token header, None without one. Raises QueueNotAdmitted for a forged one."""
-    value = request.headers.get("Queue-Token")
+    return parse_queue_token(request.headers.get("Queue-Token"))
+
+
+def parse_queue_token(value: str | None) -> uuid.UUID | None:
     if value is None:
         return None
     try:

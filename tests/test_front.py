@@ -9,8 +9,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
+from concertbook.front import Front
+from concertbook.wsgi import LINE, SALE
 from queueing import line
-from queueing.front import Front
 from queueing.models import QueueToken
 from queueing.services import admission, index, places
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -33,7 +34,7 @@ def ask(path, *, method="GET", **headers):
     environ = (
         RequestFactory(headers={"Host": "testserver", **headers}).generic(method, path).environ
     )
-    (body,) = Front(django)(environ, lambda *head: answered.append(head))
+    (body,) = Front(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
     ((status, answer_headers),) = answered
     return int(status[:3]), dict(answer_headers), json.loads(body)
 

@@ -42,14 +42,15 @@ def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) 
     return found[0]
 
 
-def _locked_tokens() -> QueueTokenQuerySet:
-    tokens = QueueToken.objects.select_for_update(no_key=True).order_by()
-    admitted = tokens.filter(user=Slot("user"), room=Slot("room"), status=Status.ACTIVE)
+def admitted_tokens() -> QueueTokenQuerySet:
+    """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
+    tokens = QueueToken.objects.select_for_update(no_key=True).order_by("room")
+    admitted = tokens.filter(user=Slot("user"), status=Status.ACTIVE)
     return admitted.only("token", "room", "status", "available_at", "expires_at")
 
 
-OWN_TOKEN = Prepared(_locked_tokens)
-SHOWN_TOKEN = Prepared(lambda: _locked_tokens().filter(pk=Slot("token")))
+OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room")))
+SHOWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room"), pk=Slot("token")))
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:

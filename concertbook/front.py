@@ -1,0 +1,105 @@
+"""What a crowd does, answered before Django: a framework would cost it more than the answer.
+
+A WSGI application around Django's. Apps list the addresses that they answer themselves
+(queueing.front, payments.front), to whoever shows a valid pass. For everything out of the ordinary
+they step aside, and Django answers the same address with all its manners; both call the same
+services.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.http.request import split_domain_port, validate_host
+from django.utils import translation
+
+from concertbook.errors import DomainError
+from concertbook.problems import CONTENT_TYPE, domain_problem, parse_json
+
+Environ = dict[str, Any]
+Answer = tuple[str, list[tuple[str, str]], bytes]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+# Method, path, and who answers: called with the environ and the path's groups.
+Route = tuple[str, re.Pattern[str], Callable[..., Answer]]
+
+JSON = "application/json"
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+class StepAside(Exception):
+    """Django had better answer."""
+
+
+class Front:
+    def __init__(self, django: Application, routes: Sequence[Route]) -> None:
+        self.django = django
+        self.routes = routes
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        try:
+            status, headers, body = self._answer(environ)
+        except StepAside:
+            return self.django(environ, start_response)
+        start_response(status, headers)
+        return [body]
+
+    def _answer(self, environ: Environ) -> Answer:
+        for method, path, answer in self.routes:
+            found = environ["REQUEST_METHOD"] == method and path.fullmatch(environ["PATH_INFO"])
+            if found and _is_our_host(environ.get("HTTP_HOST", "")):
+                try:
+                    return answer(environ, *found.groups())
+                except DomainError as refusal:
+                    return _refuse(environ, refusal)
+        raise StepAside
+
+
+@functools.lru_cache(maxsize=100)
+def _is_our_host(host: str) -> bool:
+    domain, _port = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _refuse(environ: Environ, refusal: DomainError) -> Answer:
+    with translation.override(translation.get_language_from_request(WSGIRequest(environ))):
+        body, status, headers = domain_problem(refusal)
+        return respond(f"{status} {refusal.code}", render(body), CONTENT_TYPE, **headers)
+
+
+def render(body: Any) -> bytes:
+    """Compact JSON; what JSON has no type for (a UUID) is written as a string."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+
+
+def respond(status: str, content: bytes, content_type: str = JSON, **headers: str) -> Answer:
+    """An answer that no cache may keep; other headers by name, with _ for a hyphen."""
+    return (
+        status,
+        [
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(content))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            *headers.items(),
+        ],
+        content,
+    )
+
+
+def read_json(environ: Environ) -> Any:
+    """The body, which Django can read once more. Raises StepAside for one that is not JSON."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
+    if content_type != JSON or not length.isdecimal() or len(length) > len("65536"):
+        raise StepAside
+    body = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = BytesIO(body)
+    try:
+        return parse_json(body)
+    except (ValueError, RecursionError) as exc:
+        raise StepAside from exc
