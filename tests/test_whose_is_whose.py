@@ -3,7 +3,11 @@
 import uuid
 
 import pytest
+from django.contrib.sessions.models import Session
 
+from accounts.app_tokens import issue_tokens
+from accounts.passes import load_user, read_authorization
+from concertbook.front import StepAside
 from payments.models import Reservation
 from payments.services.holds import hold_seats, my_reservations
 from queueing.models import QueueToken
@@ -204,3 +208,36 @@ def test_who_looks_frees_ones_own_overdue_holds_alone():
     list(my_reservations(user=user))
 
     assert statuses(holds) == ["EXPIRED", "HOLD"]
+
+
+# --- Before Django -------------------------------------------------------------------------------
+
+
+def another_password(user):
+    user.set_password("another horse battery")
+    user.save()
+
+
+def the_session_over(user):
+    Session.objects.all().delete()
+
+
+def not_active(user):
+    user.is_active = False
+    user.save()
+
+
+@pytest.mark.parametrize(
+    "now",
+    [another_password, the_session_over, not_active],
+    ids=lambda change: change.__name__.replace("_", " "),
+)
+def test_who_is_not_logged_in_any_more_buys_nothing(now):
+    user = UserFactory()
+    header = {"HTTP_AUTHORIZATION": f"Bearer {issue_tokens(user).access}"}
+    assert load_user(read_authorization(header)) == user
+
+    now(user)
+
+    with pytest.raises(StepAside):
+        load_user(read_authorization(header))

@@ -114,7 +114,12 @@ def tables_locked_by(act):
     with CaptureQueriesContext(connection) as queries:
         act()
     locking = (query["sql"] for query in queries if LOCK in query["sql"])
-    return [re.search(r'FROM "(\w+)"', sql)[1] for sql in locking]
+    return [table for sql in locking for table in tables_locked_in(sql)]
+
+
+def tables_locked_in(sql):
+    _select, _lock, named = sql.partition(f"{LOCK} OF ")
+    return re.findall(r'"(\w+)"', named) or re.findall(r'FROM "(\w+)"', sql)[:1]
 
 
 def test_a_payment_takes_its_locks_in_the_order_of_the_house():

@@ -87,7 +87,7 @@ LOCKED = [
     lock(
         "a balance while it moves",
         "accounts/services.py",
-        "balances = Balance.objects.select_for_update(no_key=True)\n",
+        "Balance.objects.select_for_update(no_key=True)\n        .filter(user=Slot(",
         f"{RACE}[two_charges_are_settled_at_once-without-0]",
     ),
     lock(
@@ -148,7 +148,7 @@ LOCKED = [
     lock(
         "the token at the gate",
         "queueing/services/gate.py",
-        "tokens = QueueToken.objects.select_for_update(no_key=True).order_by()",
+        'tokens = QueueToken.objects.select_for_update(no_key=True).order_by("room")',
         f"{RACE}[one_person_holds_past_the_limit-without-0]",
     ),
     Guard(
@@ -221,18 +221,18 @@ LOCKED = [
         "ticket = mine.select_for_update(no_key=True).get()",
         f"{RACE}[a_ticket_is_used_and_refunded-without-0]",
     ),
-    lock(
-        "seats while they are paid",
-        "payments/services/checkout.py",
-        'Seat.objects.select_for_update(of=("self",), no_key=True)',
-        f"{PAYMENTS}::test_a_payment_that_has_read_the_clock_in_time_wins_over_the_sweep",
-        f"{PAYMENTS}::test_payments_and_sweeps_racing_around_the_last_moment_end_cleanly",
-    ),
-    lock(
-        "reservations while they are paid",
-        "payments/services/checkout.py",
-        'Reservation.objects.select_for_update(of=("self",), no_key=True)',
-        f"{LOCKS}::test_a_payment_takes_its_locks_in_the_order_of_the_house",
+    *(
+        Guard(
+            f"{what} while they are paid",
+            "payments/services/checkout.py",
+            'locked = Reservation.objects.select_for_update(of=("seat", "self"), no_key=True)',
+            f"locked = Reservation.objects.{without}",
+            (f"{LOCKS}::test_a_payment_takes_its_locks_in_the_order_of_the_house",),
+        )
+        for what, without in (
+            ("seats", 'select_for_update(of=("self",), no_key=True)'),
+            ("reservations", 'select_for_update(of=("seat",), no_key=True)'),
+        )
     ),
     lock(
         "a ticket at the door",
@@ -356,8 +356,8 @@ OWNED = [
     owner(
         "key",
         "accounts/idempotency.py",
-        "IdempotencyKey.objects.filter(user=self.user, key=self.key)",
-        "IdempotencyKey.objects.filter(key=self.key)",
+        'IdempotencyKey.objects.filter(user=Slot("user"), key=Slot("key"))',
+        'IdempotencyKey.objects.filter(key=Slot("key"))',
         "tests/test_idempotency.py::test_keys_of_two_people_do_not_meet",
     ),
     owner(
@@ -384,8 +384,8 @@ OWNED = [
     owner(
         "token, to buy",
         "queueing/services/gate.py",
-        'tokens.filter(user=Slot("user"), room=Slot("room"), status=Status.ACTIVE)',
-        'tokens.filter(room=Slot("room"), status=Status.ACTIVE)',
+        'tokens.filter(user=Slot("user"), status=Status.ACTIVE)',
+        "tokens.filter(status=Status.ACTIVE)",
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
     owner(
@@ -448,8 +448,8 @@ OWNED = [
     owner(
         "reservation, to pay",
         "payments/services/checkout.py",
-        "Reservation.objects.filter(user=user, pk__in=wanted)",
-        "Reservation.objects.filter(pk__in=wanted)",
+        'locked.filter(OneOf("pk", "reservations"), user=Slot("user"))',
+        'locked.filter(OneOf("pk", "reservations"))',
         f"{WHOSE}::test_anothers_hold_is_not_paid",
     ),
     owner(
@@ -712,11 +712,25 @@ INSIDE = [
         "",
         ("tests/test_front.py::test_after_logging_out_django_is_asked_and_says_no",),
     ),
+    *(
+        Guard(
+            f"the sale before Django, {what}",
+            "accounts/passes.py",
+            text,
+            without,
+            (f"{WHOSE}::test_who_is_not_logged_in_any_more_buys_nothing[{what}]",),
+        )
+        for what, text, without in (
+            ("another password", "if constant_time_compare(user.get_session_auth_hash()", "if (1,"),
+            ("the session over", "Exists(session), pk=", "pk="),
+            ("not active", 'pk=Slot("user"), is_active=True', 'pk=Slot("user")'),
+        )
+    ),
     Guard(
         "our own host",
-        "queueing/front.py",
-        '    if not _is_our_host(environ.get("HTTP_HOST", "")):\n        raise StepAside\n',
-        "",
+        "concertbook/front.py",
+        'if found and _is_our_host(environ.get("HTTP_HOST", "")):',
+        "if found:",
         ("tests/test_front.py::test_another_host_is_left_to_django",),
     ),
     Guard(

@@ -109,6 +109,7 @@ class Seat:
     rests_until: int = 0
     changes: int = 0
     reservation: "Reservation | None" = None
+    id: Any = None
 
     def change(self, state: str, reservation: "Reservation | None" = None, rest: int = 0) -> None:
         self.state, self.reservation, self.rests_until = state, reservation, rest
@@ -430,7 +431,7 @@ class Oracle:
     def _basket(self, user: int, wanted: Sequence[Reservation]) -> list[Reservation]:
         if not wanted or any(reservation.user != user for reservation in wanted):
             raise Refused("NotFound")
-        return sorted(set(wanted), key=lambda each: (each.seat.number, each.id))
+        return sorted(set(wanted), key=lambda each: (each.seat.number, each.seat.id))
 
     def _require_payable(self, reservation: Reservation) -> None:
         if reservation.state == "CONFIRMED":
@@ -449,9 +450,9 @@ class Oracle:
         return mine
 
     def pay(self, user: int, wanted: Sequence[Reservation], key: str | None = None) -> list[Ticket]:
-        basket = self._basket(user, wanted)
         request = ("pay", tuple(sorted(str(each.id) for each in wanted)))
         self._claim(user, key, request)
+        basket = self._basket(user, wanted)
         for reservation in sorted(basket, key=lambda each: not each.paid):
             self._or_failed(basket, lambda each=reservation: self._require_payable(each))
         mine = self._require_inside(user)
