@@ -39,9 +39,10 @@ class Bench:
     environ: dict[str, str]
 
     def run(self, *arguments: str, anew: bool = False) -> subprocess.CompletedProcess[str]:
-        database = "--create-db" if anew else "--reuse-db"
-        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", database, *arguments]
-        command += ["-p", "no:cacheprovider", "--no-header", "--tb=line"]
+        # The migrations of a database that is there already take longer to check than the tests.
+        database = ["--create-db"] if anew else ["--reuse-db", "--no-migrations"]
+        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", *database, *arguments]
+        command += ["-p", "no:cacheprovider", "-p", "no:schemathesis", "--no-header", "--tb=line"]
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -154,7 +155,10 @@ def judge(guard: Guard, free: queue.Queue[Bench]) -> Verdict:
         return Verdict(guard, "")
     finally:
         free.put(bench)
-    return Verdict(guard, first_failure(done.stdout) if done.returncode == FAILED else "")
+    if done.returncode != FAILED:
+        print(f"{guard.name}: pytest says {done.returncode}", done.stdout[-500:], file=sys.stderr)
+        return Verdict(guard, "")
+    return Verdict(guard, first_failure(done.stdout))
 
 
 def first_failure(output: str) -> str:

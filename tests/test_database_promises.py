@@ -123,12 +123,12 @@ class Sale:
         }
         return QueueToken.objects.create(**values | fields)
 
-    def off(self) -> ConcertSchedule:
-        """The schedule, cancelled."""
+    def off(self) -> uuid.UUID:
+        """The key of the schedule, which is cancelled."""
         ConcertSchedule.objects.filter(pk=self.schedule.pk).update(
             cancelled_at=timezone.now(), cancelled_by=self.other
         )
-        return self.schedule
+        return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
 
     def promised(self, *, came: int = 0) -> WaitingRoom:
         """A room that will draw lots, and so many people before it."""
@@ -595,11 +595,11 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
     ),
     "a schedule cancelled for another reason after all": (
         "concerts_schedule_stays_cancelled",
-        lambda sale: ConcertSchedule.objects.filter(pk=sale.off().pk).update(cancel_reason="x"),
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.off()).update(cancel_reason="x"),
     ),
     "a cancelled schedule that takes place after all": (
         "concerts_schedule_stays_cancelled",
-        lambda sale: ConcertSchedule.objects.filter(pk=sale.off().pk).update(
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.off()).update(
             cancelled_at=None, cancelled_by=None, cancel_reason=""
         ),
     ),

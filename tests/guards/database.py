@@ -58,7 +58,7 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 
 
 def somebody_joins() -> None:
-    assert admitted(UserFactory(), ScheduleFactory(seats=0)).position
+    assert admitted(UserFactory.create(), ScheduleFactory.create(seats=0)).position
 
 
 # One for each guard is enough to notice.
