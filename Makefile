@@ -6,7 +6,11 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test lint fmt openapi bench rehearse audit model guards audit-dependencies requirements ci clean
+=======
+.PHONY: help demo test interleave lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
+>>>>>>> main
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -16,6 +20,10 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
+
+interleave: .venv/.stamp-dev ## play races in 20,000 orders; ARGS="--schedules 100" of each, "--seed 7" again
+	@$(BIN)/python -m pytest tests/concurrency/test_interleavings.py -k in_every_order \
+		--schedules 1200 $(ARGS)
 
 lint: .venv/.stamp-dev ## style, types, import rules, migrations, deployment checks, API drift
 	$(BIN)/ruff check .

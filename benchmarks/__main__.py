@@ -1,7 +1,7 @@
 """``make bench``: what is measured in turns with its yardstick, as ratios.
 
-sale (hold, pay and poll over HTTP; the default), line (the waiting room with a million people in
-it), or simulation (a million people come for tickets, on the real rules and a clock of its own).
+sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
+in it), or simulation (a million people come for tickets, on the real rules and a clock of its own).
 """
 
 import argparse
@@ -64,65 +64,9 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    if options.what == "line":
-        from benchmarks import waiting
+    from benchmarks import sale, waiting
 
-        yield from waiting.measure(options)
-    else:
-        yield from sales(options)
-
-
-def sales(options: argparse.Namespace) -> "Iterator[Row]":
-    from benchmarks.servers import web
-    from benchmarks.yardstick import Yardstick
-
-    yardstick = Yardstick(
-        os.environ["DATABASE_URL"], clients=options.connections, seconds=options.seconds
-    )
-    with web("concertbook.wsgi:application") as port:
-        with web("benchmarks.plain_django:application") as plain:
-            yield polls(options, port, plain)
-        yield from sale(options, port, yardstick, seats_each=1)
-        yield from sale(options, port, yardstick, seats_each=4)
-
-
-def sale(
-    options: argparse.Namespace, port: int, yardstick: object, *, seats_each: int
-) -> "list[Row]":
-    """Hold and pay, in seats per second, so that one and four at a time compare."""
-    from benchmarks.rows import Row, answered
-    from benchmarks.stage import Stage
-
-    seats = options.operations * seats_each
-    stage = Stage(buyers=options.buyers, seats=seats * options.rounds)
-    unit = "one seat" if seats_each == 1 else f"{seats_each} seats at once"
-    hold = Row(f"hold, {unit}", "pgbench hold")
-    pay = Row(f"pay, {unit}", "pgbench pay")
-    for turn in range(options.rounds):
-        numbers = range(1 + turn * seats, 1 + (turn + 1) * seats)
-        requests = stage.holds(numbers, seats_each=seats_each)
-        hold.ours.append(seats_each * answered(port, requests, 201, options))
-        hold.theirs.append(yardstick.per_second("hold"))  # type: ignore[attr-defined]
-        requests = stage.payments(seats_each=seats_each)
-        pay.ours.append(seats_each * answered(port, requests, 201, options))
-        pay.theirs.append(yardstick.per_second("pay"))  # type: ignore[attr-defined]
-        stage.reopen()
-    return [hold, pay]
-
-
-def polls(options: argparse.Namespace, port: int, plain: int) -> "Row":
-    from benchmarks.load import request
-    from benchmarks.rows import Row, answered
-    from benchmarks.stage import Stage
-
-    stage = Stage(buyers=options.buyers, seats=1)
-    row = Row("poll my place", "bare Django view + Redis")
-    count = options.operations * 4
-    bare = [request("GET", "/rank/", token="")] * count
-    for _turn in range(options.rounds):
-        row.ours.append(answered(port, stage.polls(count), 200, options))
-        row.theirs.append(answered(plain, bare, 200, options))
-    return row
+    yield from (waiting if options.what == "line" else sale).measure(options)
 
 
 if __name__ == "__main__":

@@ -109,13 +109,6 @@ class Stage:
             for _start, user, ids in baskets
         ]
 
-    def polls(self, count: int) -> list[bytes]:
-        each = [
-            request("GET", f"{API}/queue-tokens/{buyer.token}/", token=buyer.access)
-            for buyer in self.buyers
-        ]
-        return [each[turn % len(each)] for turn in range(count)]
-
     def reopen(self) -> None:
         """Let everybody in again: who has paid for their last seat has left the room."""
         QueueToken.objects.filter(room=self.room).update(status=QueueToken.Status.EXPIRED)

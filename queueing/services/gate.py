@@ -44,7 +44,8 @@ def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) 
 
 def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
-    tokens = QueueToken.objects.select_for_update(no_key=True).order_by("room_id")
+    # By the column: ordering by the room would join it, and lock it for everybody.
+    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
     admitted = tokens.filter(user=Slot("user"), status=Status.ACTIVE)
     return admitted.only("token", "room", "status", "available_at", "expires_at")
 

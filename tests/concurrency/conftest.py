@@ -1,8 +1,27 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from payments.services.audit import run_audit
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("interleavings")
+    group.addoption("--schedules", type=int, help="play this many of each scenario, and print")
+    group.addoption("--seed", type=int, help="play this one only")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What the interleaver played, if told how much: a table, and every ending that was seen."""
+    if config.getoption("--schedules", None) is None:
+        return
+    reports = [
+        report for result in ("passed", "failed") for report in terminalreporter.getreports(result)
+    ]
+    for name, told in sorted(each for report in reports for each in report.user_properties):
+        if name == "interleavings":
+            terminalreporter.write_line(told)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,109 @@
+"""The sale under load: holds and payments beside PostgreSQL alone, and the sweep."""
+
+import os
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+
+from benchmarks.rows import Fact, Row, answered
+from benchmarks.servers import web
+from benchmarks.stage import Stage
+from benchmarks.yardstick import Yardstick
+from payments.services.holds import release_expired_holds
+
+WARM_UP = 200
+OVERDUE = 10_000
+# Of each buyer, in one schedule: what the stage's purchase limit allows.
+EACH = 200
+
+
+def measure(options: Namespace) -> Iterator[Row | Fact]:
+    yardstick = Yardstick(
+        os.environ["DATABASE_URL"], clients=options.connections, seconds=options.seconds
+    )
+    with web("concertbook.wsgi:application") as port:
+        warm_up(port, options)
+        for seats_each in (1, 4):
+            yield from hold_and_pay(options, port, yardstick, seats_each=seats_each)
+    yield sweep()
+
+
+def warm_up(port: int, options: Namespace) -> None:
+    """Let every thread open its connection, and prepare its statements, before it is measured."""
+    stage = Stage(buyers=20, seats=WARM_UP)
+    numbers = range(1, WARM_UP + 1)
+    answered(port, stage.holds(numbers, seats_each=1), 201, options)
+    answered(port, stage.payments(seats_each=1), 201, options)
+
+
+def hold_and_pay(
+    options: Namespace, port: int, yardstick: Yardstick, *, seats_each: int
+) -> list[Row]:
+    """In seats per second, so that one and four at a time compare."""
+    seats = options.operations * seats_each
+    stage = Stage(buyers=options.buyers, seats=seats * options.rounds)
+    unit = "one seat" if seats_each == 1 else f"{seats_each} seats at once"
+    hold = Row(f"hold, {unit}", "pgbench hold")
+    pay = Row(f"pay, {unit}", "pgbench pay")
+    for turn in range(options.rounds):
+        numbers = range(1 + turn * seats, 1 + (turn + 1) * seats)
+        requests = stage.holds(numbers, seats_each=seats_each)
+        hold.ours.append(seats_each * answered(port, requests, 201, options))
+        hold.theirs.append(yardstick.per_second("hold"))
+        requests = stage.payments(seats_each=seats_each)
+        pay.ours.append(seats_each * answered(port, requests, 201, options))
+        pay.theirs.append(yardstick.per_second("pay"))
+        stage.reopen()
+    return [hold, pay]
+
+
+def sweep() -> Fact:
+    stage = Stage(buyers=OVERDUE // EACH, seats=OVERDUE)
+    _hold_long_ago(stage)
+    started = time.perf_counter()
+    released = release_expired_holds()
+    seconds = time.perf_counter() - started
+    if released != OVERDUE:
+        raise SystemExit(f"the sweep released {released}, not {OVERDUE}")
+    return Fact(f"sweep of {OVERDUE:,} holds", f"{seconds:.2f} s", "below 2 s")
+
+
+def _hold_long_ago(stage: Stage) -> None:
+    """Every seat of the stage held by one of its buyers, until a minute ago."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE concerts_seat SET status = 'HELD', version = 1,
+                   held_by_id = (%(users)s::uuid[])[1 + (number - 1) / %(each)s],
+                   hold_expires_at = now() - interval '1 minute'
+            WHERE schedule_id = %(schedule)s
+            """,
+            _names(stage),
+        )
+        cursor.execute(
+            """
+            INSERT INTO payments_reservation
+                (id, user_id, seat_id, schedule_id, slot, status, price, created_at, expires_at)
+            SELECT gen_random_uuid(), held_by_id, id, schedule_id, 1 + (number - 1) %% %(each)s,
+                   'HOLD', price, now() - interval '6 minutes', hold_expires_at
+            FROM concerts_seat WHERE schedule_id = %(schedule)s
+            """,
+            _names(stage),
+        )
+        cursor.execute(
+            """
+            INSERT INTO concerts_seatstatushistory
+                (seat_id, seq, from_status, to_status, changed_by_id, reason, changed_at)
+            SELECT id, 1, 'AVAILABLE', 'HELD', held_by_id, 'held', now() - interval '6 minutes'
+            FROM concerts_seat WHERE schedule_id = %(schedule)s
+            """,
+            _names(stage),
+        )
+
+
+def _names(stage: Stage) -> dict[str, Any]:
+    users = [buyer.user.pk for buyer in stage.buyers]
+    return {"users": users, "schedule": stage.schedule.pk, "each": EACH}

@@ -1,0 +1,404 @@
+"""The plays of the interleaver: a sale, two to four people or sweeps at it, and how it may end.
+
+An ending says what each part answered, then who has each seat, what became of the tickets, and
+everybody's won. Those listed are all that the promises allow; every other one is a violation. And
+each must be what the same calls come to one after the other, in an order that agrees with the
+play's: who began when another one was done comes after it. But for the few in between.
+Seats cost 10,000 won. Their keys follow their numbers, so that whoever locks several meets the
+others in the same order whenever a play is played.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from accounts.services import charge
+from concerts.models import Seat
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import begin_payment, pay
+from payments.services.door import check_in
+from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from tests.concurrency.interleaver import Played, pass_time
+from tests.concurrency.threads import Call
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
+
+PRICE = 10_000
+CLOCK = "clock"
+# These pass over what is locked, for the next of their kind: so they may come as if too early.
+SWEEPS = {"sweep", "other sweep", "refunds"}
+# Just past the end of a hold, and well before that of the stay inside.
+HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``calls`` by name, the clock's among them where time passes; ``endings`` as the module
+    says, and ``in_between`` those of them that the calls one after the other cannot have."""
+
+    calls: Mapping[str, Call]
+    endings: frozenset[str]
+    in_between: frozenset[str]
+
+
+def ending_of(played: Played) -> str:
+    """A play's ending in the words of the scenarios."""
+    answers = [_word(each) for name, each in played.outcomes.items() if name != CLOCK]
+    return f"{', '.join(answers)} | {played.ending}"
+
+
+def _word(outcome: Any) -> str:
+    return str(outcome) if outcome is None or isinstance(outcome, int) else type(outcome).__name__
+
+
+def _scenario(calls: Mapping[str, Call], *endings: str, in_between: Sequence[str] = ()) -> Scenario:
+    return Scenario(calls, frozenset([*endings, *in_between]), frozenset(in_between))
+
+
+def _schedule(seats: int, **options: Any) -> Any:
+    schedule = ScheduleFactory(price=PRICE, seats=0, **options)
+    Seat.objects.bulk_create(
+        Seat(pk=uuid.UUID(int=n), schedule=schedule, number=n, label=str(n), price=PRICE)
+        for n in range(1, seats + 1)
+    )
+    return schedule
+
+
+def _person(name: str, *, won: int = 0, inside: Any = None) -> Any:
+    user: Any = UserFactory(name=name, won=won)
+    if inside is not None:
+        admitted(user, inside)
+    return user
+
+
+def _holding(user: Any, schedule: Any, *numbers: int) -> Call:
+    return partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=numbers)
+
+
+def _paying(reservation: Any) -> Call:
+    return partial(pay, user=reservation.user, reservation_ids=[reservation.pk])
+
+
+def _letting_go(reservation: Any) -> Call:
+    return partial(release_reservation, user=reservation.user, reservation_id=reservation.pk)
+
+
+def _cancelling(ticket: Any) -> Call:
+    return partial(cancel_ticket, user=ticket.user, ticket_id=ticket.pk)
+
+
+def _scanning(ticket: Any) -> Call:
+    staff: Any = StaffFactory()
+    return partial(check_in, code=ticket.code, by=staff)
+
+
+def _cancelling_all(schedule: Any) -> Call:
+    operator: Any = StaffFactory()
+    return partial(cancel_schedule, schedule_id=schedule.pk, by=operator)
+
+
+# --- Two ----------------------------------------------------------------------------------------
+
+
+def hold_and_hold() -> Scenario:
+    """Two people want seats that overlap, and name them in opposite order."""
+    schedule = _schedule(3)
+    a, b = (_person(name, inside=schedule) for name in "ab")
+    return _scenario(
+        {"hold": _holding(a, schedule, 2, 1), "other hold": _holding(b, schedule, 3, 2)},
+        "list, SeatTaken | a holds, a holds, free",
+        "SeatTaken, list | free, b holds, b holds",
+    )
+
+
+def hold_and_hold_of_one_person() -> Scenario:
+    """One person, in two windows, wants one seat each; the limit is one."""
+    schedule = _schedule(2, purchase_limit=1)
+    a = _person("a", inside=schedule)
+    return _scenario(
+        {"hold": _holding(a, schedule, 1), "other hold": _holding(a, schedule, 2)},
+        "list, PurchaseLimitExceeded | a holds, free",
+        "PurchaseLimitExceeded, list | free, a holds",
+    )
+
+
+def hold_and_expire() -> Scenario:
+    """Somebody else's hold of the wanted seat ends, now or later."""
+    schedule = _schedule(1)
+    held(_person("o"), schedule, 1)
+    a = _person("a", inside=schedule)
+    return _scenario(
+        {"hold": _holding(a, schedule, 1), "sweep": release_expired_holds, **HOLDS_END},
+        # Too early, and nobody has looked again since it ended.
+        "SeatTaken, 0 | o holds",
+        "SeatTaken, 1 | free",
+        "list, 0 | a holds",
+        "list, 1 | a holds",
+        # Too early; but it ended while nearer seats were looked for, which frees it as well.
+        in_between=["SeatTaken, 0 | free"],
+    )
+
+
+def pay_and_expire() -> Scenario:
+    """A hold ends while it is paid."""
+    (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
+    return _scenario(
+        {"pay": _paying(reservation), "sweep": release_expired_holds, **HOLDS_END},
+        "Receipt, 0 | a owns | issued | 40000",
+        "HoldExpired, 0 | free | 50000",
+        "HoldExpired, 1 | free | 50000",
+    )
+
+
+def pay_and_cancel() -> Scenario:
+    """The money for one seat comes from cancelling another."""
+    reservation, paid = held(_person("a", won=PRICE), _schedule(2), 1, 2)
+    (ticket,) = _paying(paid)().tickets
+    return _scenario(
+        {"pay": _paying(reservation), "cancel": _cancelling(ticket)},
+        "Receipt, Refund | a owns, free | issued, cancelled | 0",
+        "InsufficientBalance, Refund | a holds, free | cancelled | 10000",
+    )
+
+
+def pay_and_let_go() -> Scenario:
+    """One window pays, the other lets go."""
+    (reservation,) = held(_person("a", won=PRICE), _schedule(1), 1)
+    return _scenario(
+        {"pay": _paying(reservation), "let go": _letting_go(reservation)},
+        "Receipt, AlreadyPaid | a owns | issued | 0",
+        "AlreadyCancelled, None | free | 10000",
+    )
+
+
+def cancel_and_check_in() -> Scenario:
+    """A ticket is at the door, and in another window its money is wanted back."""
+    (ticket,) = bought(_person("a", won=PRICE), _schedule(1), 1).tickets
+    return _scenario(
+        {"cancel": _cancelling(ticket), "door": _scanning(ticket)},
+        "Refund, AlreadyCancelled | free | cancelled | 10000",
+        "TicketUsed, Ticket | a owns | used | 0",
+    )
+
+
+def charge_and_pay() -> Scenario:
+    """What is missing for the payment is on its way."""
+    return _charge_and_pay(_person("a", won=5_000), missing=5_000)
+
+
+def charge_and_pay_of_a_newcomer() -> Scenario:
+    """As before, but nothing was ever charged, so that the balance itself has yet to be made."""
+    return _charge_and_pay(_person("a"), missing=PRICE)
+
+
+def _charge_and_pay(user: Any, *, missing: int) -> Scenario:
+    (reservation,) = held(user, _schedule(1), 1)
+    return _scenario(
+        {
+            "charge": partial(charge, user=user, amount=missing),
+            "pay": _paying(reservation),
+        },
+        "BalanceHistory, Receipt | a owns | issued | 0",
+        "BalanceHistory, InsufficientBalance | a holds | 10000",
+    )
+
+
+# --- Three ---------------------------------------------------------------------------------------
+
+
+def hold_and_hold_and_expire() -> Scenario:
+    """Two people wait for a hold to end, one of them with a free seat besides."""
+    schedule = _schedule(2)
+    held(_person("o"), schedule, 1)
+    a, b = (_person(name, inside=schedule) for name in "ab")
+    return _scenario(
+        {
+            "hold": _holding(a, schedule, 1),
+            "other hold": _holding(b, schedule, 2, 1),
+            "sweep": release_expired_holds,
+            **HOLDS_END,
+        },
+        *(f"list, SeatTaken, {swept} | a holds, free" for swept in (0, 1)),
+        *(f"SeatTaken, list, {swept} | b holds, b holds" for swept in (0, 1)),
+        "SeatTaken, SeatTaken, 1 | free, free",
+        "SeatTaken, SeatTaken, 0 | o holds, free",
+        in_between=["SeatTaken, SeatTaken, 0 | free, free"],
+    )
+
+
+def pay_and_expire_and_let_go() -> Scenario:
+    """A hold ends, while one window pays it and the other lets go of it."""
+    (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
+    return _scenario(
+        {
+            "pay": _paying(reservation),
+            "let go": _letting_go(reservation),
+            "sweep": release_expired_holds,
+            **HOLDS_END,
+        },
+        "Receipt, AlreadyPaid, 0 | a owns | issued | 40000",
+        "AlreadyCancelled, None, 0 | free | 50000",
+        "HoldExpired, None, 0 | free | 50000",
+        "HoldExpired, None, 1 | free | 50000",
+    )
+
+
+def pay_and_expire_and_begin_to_pay() -> Scenario:
+    """A hold ends, unless it is extended in time because its payment begins."""
+    (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
+    begin = partial(begin_payment, user=reservation.user, reservation_ids=[reservation.pk])
+    return _scenario(
+        {
+            "begin": begin,
+            "pay": _paying(reservation),
+            "sweep": release_expired_holds,
+            **HOLDS_END,
+        },
+        "datetime, Receipt, 0 | a owns | issued | 40000",
+        "AlreadyPaid, Receipt, 0 | a owns | issued | 40000",
+        "HoldExpired, HoldExpired, 0 | free | 50000",
+        "HoldExpired, HoldExpired, 1 | free | 50000",
+    )
+
+
+def charge_and_pay_and_pay() -> Scenario:
+    """Money for one of two seats, and the other's is on its way."""
+    one, other = held(_person("a", won=PRICE), _schedule(2), 1, 2)
+    return _scenario(
+        {
+            "charge": partial(charge, user=one.user, amount=PRICE),
+            "pay": _paying(one),
+            "other pay": _paying(other),
+        },
+        "BalanceHistory, Receipt, Receipt | a owns, a owns | issued, issued | 0",
+        "BalanceHistory, Receipt, InsufficientBalance | a owns, a holds | issued | 10000",
+        "BalanceHistory, InsufficientBalance, Receipt | a holds, a owns | issued | 10000",
+    )
+
+
+# --- Four ----------------------------------------------------------------------------------------
+
+
+def pay_and_pay_and_expire_and_expire() -> Scenario:
+    """A double click at the last moment, and two beats that both sweep."""
+    (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
+    return _scenario(
+        {
+            "pay": _paying(reservation),
+            "pay again": _paying(reservation),
+            "sweep": release_expired_holds,
+            "other sweep": release_expired_holds,
+            **HOLDS_END,
+        },
+        "Receipt, AlreadyPaid, 0, 0 | a owns | issued | 40000",
+        "AlreadyPaid, Receipt, 0, 0 | a owns | issued | 40000",
+        "HoldExpired, HoldExpired, 0, 0 | free | 50000",
+        "HoldExpired, HoldExpired, 1, 0 | free | 50000",
+        "HoldExpired, HoldExpired, 0, 1 | free | 50000",
+    )
+
+
+def two_cancel_and_two_check_in() -> Scenario:
+    """One ticket at two doors, and cancelled twice."""
+    (ticket,) = bought(_person("a", won=PRICE), _schedule(1), 1).tickets
+    calls = {
+        "cancel": _cancelling(ticket),
+        "cancel again": _cancelling(ticket),
+        "door": _scanning(ticket),
+        "other door": _scanning(ticket),
+    }
+    given_back, let_in = "free | cancelled | 10000", "a owns | used | 0"
+    return _scenario(
+        calls,
+        *_one_wins("Refund", "AlreadyCancelled", place=0, of=4, then=given_back),
+        *_one_wins("Refund", "AlreadyCancelled", place=1, of=4, then=given_back),
+        *_one_wins("Ticket", "TicketUsed", place=2, of=4, then=let_in),
+        *_one_wins("Ticket", "TicketUsed", place=3, of=4, then=let_in),
+    )
+
+
+def _one_wins(won: str, lost: str, *, place: int, of: int, then: str) -> Iterable[str]:
+    answers = [lost] * of
+    answers[place] = won
+    yield f"{', '.join(answers)} | {then}"
+
+
+def schedule_cancelled_and_hold_and_pay() -> Scenario:
+    """A whole schedule is cancelled and swept, while one person pays and another one holds."""
+    schedule = _schedule(2)
+    (reservation,) = held(_person("a", won=PRICE), schedule, 1)
+    b = _person("b", inside=schedule)
+    # The answer, how many of this seat's live reservations the sweep ended, and what is left.
+    payments = [
+        ("Receipt", 0, "a owns", "issued | 0"),
+        ("Receipt", 1, "free", "cancelled | 10000"),
+        ("ScheduleCancelled", 0, "a holds", "10000"),
+        ("ScheduleCancelled", 1, "free", "10000"),
+    ]
+    holds = [("list", 0, "b holds"), ("list", 1, "free")]
+    refusal = ("ScheduleCancelled", 0, "free")
+
+    def ending(payment: tuple[str, int, str, str], hold: tuple[str, int, str]) -> str:
+        paid, ended, seat, money = payment
+        taken, other_ended, other_seat = hold
+        return f"True, {ended + other_ended}, {paid}, {taken} | {seat}, {other_seat} | {money}"
+
+    return _scenario(
+        {
+            "operator": _cancelling_all(schedule),
+            "refunds": refund_cancelled_schedules,
+            "pay": _paying(reservation),
+            "hold": _holding(b, schedule, 2),
+        },
+        *(ending(payment, refusal) for payment in payments),
+        *(ending(each, hold) for each in payments for hold in holds if each[1] == hold[1]),
+        # One of the two seats was locked: the next sweep frees it.
+        in_between=[
+            ending(each, hold) for each in payments for hold in holds if each[1] != hold[1]
+        ],
+    )
+
+
+def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
+    """A whole schedule is cancelled and swept, while a ticket of it is at the door, and in
+    another window cancelled."""
+    schedule = _schedule(1)
+    (ticket,) = bought(_person("a", won=PRICE), schedule, 1).tickets
+    given_back = "free | cancelled | 10000"
+    return _scenario(
+        {
+            "operator": _cancelling_all(schedule),
+            "refunds": refund_cancelled_schedules,
+            "cancel": _cancelling(ticket),
+            "door": _scanning(ticket),
+        },
+        f"True, 0, Refund, AlreadyCancelled | {given_back}",
+        f"True, 1, AlreadyCancelled, AlreadyCancelled | {given_back}",
+        # Let in, and then refunded all the same: of a cancelled schedule everybody is.
+        f"True, 1, AlreadyCancelled, Ticket | {given_back}",
+        f"True, 1, TicketUsed, Ticket | {given_back}",
+        "True, 0, TicketUsed, Ticket | a owns | used | 0",
+    )
+
+
+SCENARIOS: tuple[Callable[[], Scenario], ...] = (
+    hold_and_hold,
+    hold_and_hold_of_one_person,
+    hold_and_expire,
+    pay_and_expire,
+    pay_and_cancel,
+    pay_and_let_go,
+    cancel_and_check_in,
+    charge_and_pay,
+    charge_and_pay_of_a_newcomer,
+    hold_and_hold_and_expire,
+    pay_and_expire_and_let_go,
+    pay_and_expire_and_begin_to_pay,
+    charge_and_pay_and_pay,
+    pay_and_pay_and_expire_and_expire,
+    two_cancel_and_two_check_in,
+    schedule_cancelled_and_hold_and_pay,
+    schedule_cancelled_and_cancel_and_check_in,
+)

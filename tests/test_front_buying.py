@@ -1,0 +1,260 @@
+"""Holds and payments that are answered before Django: the same words, in few statements."""
+
+import datetime as dt
+import json
+import uuid
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import OperationalError
+from django.test import RequestFactory
+from django.utils import timezone
+
+from accounts.app_tokens import issue_tokens
+from concertbook.front import Front
+from concertbook.wsgi import LINE, SALE
+from concerts.models import Seat
+from payments.api import Holds, Payments, hold_answer, receipt_answer
+from payments.models import Payment, Reservation
+from payments.services import checkout, holds
+from payments.services.holds import release_reservation
+from tests.factories import ScheduleFactory, UserFactory, admitted, held
+
+# Outside of a transaction: what is in front of Django closes connections that are too old.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class SteppedAside(Exception):
+    """Django is to answer, and would read this body."""
+
+
+@pytest.fixture
+def schedule():
+    return ScheduleFactory(seats=8, price=10_000)
+
+
+class App:
+    """A mobile app of somebody who is let in and has money."""
+
+    def __init__(self, schedule):
+        self.user = UserFactory(won=500_000)
+        self.token = admitted(self.user, schedule).pk
+        self.access = issue_tokens(self.user).access
+        self.schedule = schedule
+
+    def hold(self, *numbers, **headers):
+        path = f"/api/v1/schedules/{self.schedule.pk}/reservations/"
+        return self.send(path, {"seats": numbers}, **{"Queue-Token": str(self.token)} | headers)
+
+    def pay(self, *ids, key="a key", **headers):
+        body = {"reservations": [str(each) for each in ids]}
+        return self.send("/api/v1/payments/", body, **{"Idempotency-Key": key} | headers)
+
+    def send(self, path, body, *, content_type="application/json", **headers):
+        """Status, headers and body of what is answered before Django. Raises SteppedAside."""
+
+        def django(environ, start_response):
+            raise SteppedAside(environ["wsgi.input"].read())
+
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        bearer = {"Authorization": f"Bearer {self.access}"}
+        factory = RequestFactory(headers={"Host": "testserver"} | bearer | headers)
+        environ = factory.generic("POST", path, content, content_type=content_type).environ
+        answered = []
+        (answer,) = Front(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
+        ((status, answer_headers),) = answered
+        return int(status[:3]), dict(answer_headers), json.loads(answer)
+
+
+@pytest.fixture
+def fan(schedule):
+    return App(schedule)
+
+
+def ids_of(answer):
+    return [reservation["id"] for reservation in answer["reservations"]]
+
+
+def as_described(output, result):
+    """What the schema's serializer makes of it, in UTC as the API has it."""
+    with timezone.override(dt.UTC):
+        return json.loads(json.dumps(output(result).data, default=str))
+
+
+def test_a_hold_and_its_payment_say_what_the_schema_describes(fan):
+    status, headers, answer = fan.hold(3, 2)
+
+    assert status == 201
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Cache-Control"] == "no-store"
+    assert [each["seat"] for each in answer["reservations"]] == [2, 3]
+    reservations = list(Reservation.objects.order_by("seat__number"))
+    ends = reservations[0].expires_at
+    result = {"reservations": reservations, "total": 20_000, "expires_at": ends}
+    assert answer == as_described(Holds.HoldsOutput, result) == hold_answer(reservations)
+
+    status, _headers, answer = fan.pay(*ids_of(answer))
+
+    assert (status, answer["balance"]) == (201, 480_000)
+    assert len(answer["tickets"]) == len(answer["payments"]) == 2
+
+
+def test_a_receipt_says_what_the_schema_describes(fan, schedule):
+    reservations = held(fan.user, schedule, 1, 2)
+
+    receipt = checkout.pay(user=fan.user, reservation_ids=[each.pk for each in reservations])
+
+    assert receipt_answer(receipt) == as_described(Payments.PaymentsOutput, receipt)
+
+
+def test_a_payment_sent_again_gets_the_same_bytes_from_here_and_from_django(fan, app, schedule):
+    ids = [reservation.pk for reservation in held(fan.user, schedule, 1, 2)]
+
+    first = fan.pay(*ids)
+
+    assert fan.pay(*ids) == first
+    body = {"reservations": [str(each) for each in ids]}
+    headers = {"Idempotency-Key": "a key"}
+    slow = app(fan.user).post("/api/v1/payments/", body, format="json", headers=headers)
+    assert (slow.status_code, slow.json()) == (201, first[2])
+    assert Payment.objects.count() == 2
+
+
+@pytest.mark.parametrize("numbers", [[1], [1, 2, 3, 4]])
+def test_a_hold_is_seven_round_trips_and_one_to_know_who_asks(
+    fan, numbers, django_assert_num_queries
+):
+    with django_assert_num_queries(8):
+        assert fan.hold(*numbers)[0] == 201
+
+
+@pytest.mark.parametrize("numbers", [[1], [1, 2, 3, 4]])
+def test_a_payment_is_thirteen_round_trips_and_one_to_know_who_asks(
+    fan, schedule, numbers, django_assert_num_queries
+):
+    ids = [reservation.pk for reservation in held(fan.user, schedule, *numbers)]
+
+    with django_assert_num_queries(14):
+        assert fan.pay(*ids)[0] == 201
+
+
+def test_a_payment_that_leaves_other_seats_held_leaves_the_buyer_inside(
+    fan, schedule, django_assert_num_queries
+):
+    mine, _other = held(fan.user, schedule, 1, 2)
+
+    with django_assert_num_queries(13):
+        assert fan.pay(mine.pk)[0] == 201
+
+    assert fan.hold(3)[0] == 201
+
+
+def test_a_refusal_says_what_django_would_in_the_language_asked_for(fan, app, schedule):
+    held(UserFactory(), schedule, 1)
+
+    for language in "ko", "en":
+        status, headers, answer = fan.hold(1, **{"Accept-Language": language})
+        slow = app(fan.user).post(
+            f"/api/v1/schedules/{schedule.pk}/reservations/",
+            {"seats": [1]},
+            format="json",
+            headers={"Queue-Token": str(fan.token), "Accept-Language": language},
+        )
+        assert (status, answer) == (409, slow.json())
+        assert answer["code"] == "seat_taken"
+        assert headers["Content-Type"] == slow["Content-Type"]
+
+
+def test_a_refusal_tells_when_to_come_back(fan, settings):
+    settings.GIVEN_UP_PER_HOUR = 0
+    (reservation,) = ids_of(fan.hold(1)[2])
+    release_reservation(user=fan.user, reservation_id=uuid.UUID(reservation))
+
+    status, headers, _answer = fan.hold(2)
+
+    assert status == 429
+    assert int(headers["Retry-After"]) > 0
+
+
+def test_a_token_that_is_missing_or_forged_does_not_let_in(fan):
+    for token in str(uuid.uuid4()), "no token", "":
+        status, _headers, answer = fan.hold(1, **{"Queue-Token": token})
+        assert (status, answer["code"]) == (403, "queue_not_admitted")
+
+
+def test_a_payment_needs_a_key(fan, schedule):
+    (reservation,) = held(fan.user, schedule, 1)
+
+    status, _headers, answer = fan.pay(reservation.pk, key="")
+
+    assert (status, answer["code"]) == (400, "idempotency_key_missing")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"seats": [1], "seats": [2]}',
+        b'{"seats": [NaN]}',
+        b"[1]",
+        b'{"seats": []}',
+        b'{"seats": [0]}',
+        b'{"seats": [true]}',
+        b'{"seats": [1.0]}',
+        b'{"seats": ["1"]}',
+        b'{"seats": [1, 1]}',
+        b'{"seats": [2147483648]}',
+        b'{"seats": [' + b", ".join(b"%d" % n for n in range(1, 60)) + b"]}",
+        b"[" * 60_000,
+        b'{"seats": "\\ud800"}',
+        b"\xff",
+    ],
+)
+def test_what_is_malformed_django_reads_again_and_judges(fan, body):
+    with pytest.raises(SteppedAside) as aside:
+        fan.send(f"/api/v1/schedules/{fan.schedule.pk}/reservations/", body)
+
+    assert aside.value.args == (body,)
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_type_is_left_to_django(fan, content_type):
+    with pytest.raises(SteppedAside):
+        fan.send("/api/v1/payments/", {"reservations": []}, content_type=content_type)
+
+
+def test_nobody_buys_after_logging_out_or_with_another_password_or_when_not_active(fan, schedule):
+    ids = [reservation.pk for reservation in held(fan.user, schedule, 1)]
+    for end in change_password, deactivate, log_out:
+        other = App(schedule)
+        end(other.user)
+        with pytest.raises(SteppedAside):
+            other.hold(2)
+        with pytest.raises(SteppedAside):
+            other.pay(*ids)
+    assert Seat.objects.get(number=2).status == Seat.Status.AVAILABLE
+
+
+def change_password(user):
+    user.set_password("another one, and longer")
+    user.save()
+
+
+def deactivate(user):
+    user.is_active = False
+    user.save()
+
+
+def log_out(user):
+    Session.objects.all().delete()
+
+
+def test_a_database_that_fails_is_for_django_to_explain(fan, monkeypatch):
+    def fail(**_given):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(holds, "hold_seats", fail)
+    with pytest.raises(SteppedAside):
+        fan.hold(1)
