@@ -6,11 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test lint fmt openapi bench rehearse audit model guards audit-dependencies requirements ci clean
-=======
-.PHONY: help demo test interleave lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
->>>>>>> main
+.PHONY: help demo test interleave model guards lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20

@@ -148,7 +148,7 @@ LOCKED = [
     lock(
         "the token at the gate",
         "queueing/services/gate.py",
-        'tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")',
+        'QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")',
         f"{RACE}[one_person_holds_past_the_limit-without-0]",
     ),
     Guard(
