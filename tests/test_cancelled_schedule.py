@@ -490,6 +490,14 @@ def test_the_permission_to_cancel_is_enough_to_cancel(client, schedule):
     assert ConcertSchedule.objects.get().cancelled_by == staff
 
 
+def test_what_was_cancelled_is_a_record(client, schedule, operator):
+    cancel(schedule, operator)
+    client.force_login(operator)
+
+    assert client.get(page("change", schedule)).status_code == 200
+    assert client.post(page("change", schedule), {"price": "1"}).status_code == 403
+
+
 def test_who_may_not_look_sees_no_refunds(client, schedule, operator):
     cancel(schedule, operator)
     staff = StaffFactory()
