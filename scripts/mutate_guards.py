@@ -19,6 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
 
 from scripts.embedded import addresses, throwaway_servers
 from tests.guards import code
@@ -53,6 +56,16 @@ class Bench:
             check=False,
         )
 
+    def is_clean(self) -> bool:
+        """Whether the last run left no row that the next could stumble over."""
+        url = urlsplit(self.environ["DATABASE_URL"])
+        with psycopg.connect(url._replace(path=f"/test_{url.path[1:]}").geturl()) as connection:
+            found = connection.execute(
+                "SELECT EXISTS (SELECT FROM accounts_user)"
+                " OR EXISTS (SELECT FROM queueing_waitingroom)"
+            ).fetchone()
+        return found == (False,)
+
     def without(self, guard: Guard) -> subprocess.CompletedProcess[str]:
         path = self.folder / guard.file
         source = path.read_text()
@@ -60,7 +73,7 @@ class Bench:
             raise SystemExit(f"{guard.name}: its text is not found once in {guard.file}")
         path.write_text(source.replace(guard.text, guard.without))
         try:
-            return self.run(*guard.tests)
+            return self.run(*guard.tests, anew=not self.is_clean())
         finally:
             path.write_text(source)
 
@@ -155,19 +168,20 @@ def judge(guard: Guard, free: queue.Queue[Bench]) -> Verdict:
         return Verdict(guard, "")
     finally:
         free.put(bench)
-    if done.returncode != FAILED:
+    noticed_by = first_failure(done.stdout) if done.returncode == FAILED else ""
+    if not noticed_by:
         print(f"{guard.name}: pytest says {done.returncode}", done.stdout[-500:], file=sys.stderr)
-        return Verdict(guard, "")
-    return Verdict(guard, first_failure(done.stdout))
+    return Verdict(guard, noticed_by)
 
 
 def first_failure(output: str) -> str:
     """The first test that failed, as pytest names it in its summary."""
     for line in output.splitlines():
         verdict, _space, rest = line.partition(" ")
-        if verdict in ("FAILED", "ERROR"):
+        if verdict == "FAILED":
             return rest.partition(" - ")[0].rpartition("::")[2]
-    return "?"
+    # A test that could not even begin has noticed nothing.
+    return ""
 
 
 def report(verdicts: Sequence[Verdict]) -> int:
