@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave faults lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,15 @@ rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buye
 
 audit: .venv/.stamp ## see whether the running demo's money, seats and lines add up
 	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
+
+model: .venv/.stamp-dev ## play 2,000 sales of 50 steps against the oracle in tests/model; about an hour
+	@rm -rf var/model; mkdir -p var/model
+	MODEL_ROUNDS=20 MODEL_EXAMPLES=100 MODEL_STEPS=50 MODEL_REPORT=var/model \
+		$(BIN)/python -m pytest -n 2 -q tests/test_sale_as_a_model.py
+	@$(BIN)/python -m tests.model.report var/model
+
+guards: .venv/.stamp-dev ## take every guard away in turn and see that a test fails; a quarter of an hour
+	@$(BIN)/python -m scripts.mutate_guards $(ARGS)
 
 audit-dependencies: .venv/.stamp-dev ## look for known holes in what we depend on
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r requirements.txt

@@ -173,6 +173,8 @@ def test_staff_cannot_change_what_a_group_may_do(desk, clerk):
     assert desk.get(address).status_code == 200
     assert desk.post(address, forged).status_code == 403
     assert desk.post(reverse("admin:auth_group_add"), forged).status_code == 403
+    delete = reverse("admin:auth_group_delete", args=[group.pk])
+    assert desk.post(delete, {"post": "yes"}).status_code == 403
     assert not group.permissions.exists()
 
 

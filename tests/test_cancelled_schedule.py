@@ -490,6 +490,23 @@ def test_the_permission_to_cancel_is_enough_to_cancel(client, schedule):
     assert ConcertSchedule.objects.get().cancelled_by == staff
 
 
+def test_what_was_cancelled_is_a_record(client, schedule, operator):
+    cancel(schedule, operator)
+    client.force_login(operator)
+
+    assert client.get(page("change", schedule)).status_code == 200
+    assert client.post(page("change", schedule), {"price": "1"}).status_code == 403
+
+
+def test_who_may_not_look_sees_no_refunds(client, schedule, operator):
+    cancel(schedule, operator)
+    staff = StaffFactory()
+    staff.user_permissions.set(Permission.objects.filter(codename="view_seat"))
+    client.force_login(staff)
+
+    assert client.get(page("refunds", schedule)).status_code == 403
+
+
 def test_there_are_no_refunds_to_watch_before(client, schedule, operator):
     client.force_login(operator)
 

@@ -10,11 +10,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Balance, BalanceHistory, Charge, User
-from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
+from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
-from queueing.models import Draw, QueueToken, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -122,6 +122,13 @@ class Sale:
             "last_request_at": now,
         }
         return QueueToken.objects.create(**values | fields)
+
+    def off(self) -> uuid.UUID:
+        """The key of the schedule, which is cancelled."""
+        ConcertSchedule.objects.filter(pk=self.schedule.pk).update(
+            cancelled_at=timezone.now(), cancelled_by=self.other
+        )
+        return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
 
     def promised(self, *, came: int = 0) -> WaitingRoom:
         """A room that will draw lots, and so many people before it."""
@@ -540,6 +547,145 @@ AFTERWARDS: dict[str, tuple[str, Attack]] = {
 }
 
 
+# What is left: figures, times and names that make sense, one answer for one key, and what becomes
+# of a schedule that was cancelled.
+AND_THE_REST: dict[str, tuple[str, Attack]] = {
+    "a charge of nothing": (
+        "accounts_charge_positive",
+        lambda sale: Charge.objects.create(user=sale.buyer, amount=0),
+    ),
+    "a charge that succeeded at no time": (
+        "accounts_charge_settled_when_ended",
+        lambda sale: Charge.objects.create(user=sale.buyer, amount=1, status="SUCCESS"),
+    ),
+    "two charges under one key": (
+        "accounts_charge_one_per_key",
+        lambda sale: [
+            Charge.objects.create(user=sale.buyer, amount=amount, key="k") for amount in (1, 2)
+        ],
+    ),
+    "two answers under one key": (
+        "accounts_idempotencykey_one_answer_per_key",
+        lambda sale: [
+            IdempotencyKey.objects.create(user=sale.buyer, key="k", answer=answer)
+            for answer in (b"1", b"2")
+        ],
+    ),
+    "a run that ends before it starts": (
+        "concerts_concert_starts_before_it_ends",
+        lambda sale: Concert.objects.update(end_time=F("start_time")),
+    ),
+    "a schedule for nothing": (
+        "concerts_concertschedule_figures_positive",
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(price=0),
+    ),
+    "a sale that closes before it opens": (
+        "concerts_concertschedule_times_in_order",
+        lambda sale: ConcertSchedule.objects.update(reserve_until=F("reserve_from")),
+    ),
+    "a sale that goes on after the show": (
+        "concerts_concertschedule_times_in_order",
+        lambda sale: ConcertSchedule.objects.update(
+            reserve_until=F("end_at") + dt.timedelta(seconds=1)
+        ),
+    ),
+    "a schedule cancelled by nobody": (
+        "concerts_concertschedule_cancelled_by_somebody",
+        lambda sale: ConcertSchedule.objects.update(cancelled_at=timezone.now()),
+    ),
+    "a schedule cancelled for another reason after all": (
+        "concerts_schedule_stays_cancelled",
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.off()).update(cancel_reason="x"),
+    ),
+    "a cancelled schedule that takes place after all": (
+        "concerts_schedule_stays_cancelled",
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.off()).update(
+            cancelled_at=None, cancelled_by=None, cancel_reason=""
+        ),
+    ),
+    "a hold in a cancelled schedule": (
+        "payments_nothing_sold_once_cancelled",
+        lambda sale: (sale.off(), sale.hold(4)),
+    ),
+    "a refund for a cancelled schedule that keeps a fee": (
+        "payments_refund_in_full_when_schedule_cancelled",
+        lambda sale: Refund.objects.filter(pk=sale.refund.pk).update(
+            amount=F("amount") - 1, fee=1, reason="schedule_cancelled"
+        ),
+    ),
+    "a ticket that is used and then is not": (
+        "payments_ticket_goes_one_way",
+        lambda sale: [
+            Ticket.objects.filter(pk=sale.ticket.pk).update(status=status, used_at=at)
+            for status, at in (("USED", timezone.now()), ("ISSUED", None))
+        ],
+    ),
+    "a seat for nothing": (
+        "concerts_seat_figures_positive",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(price=0),
+    ),
+    "a seat that rests while somebody holds it": (
+        "concerts_seat_rests_only_while_available",
+        lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(available_from=timezone.now()),
+    ),
+    "two seats of one number": (
+        "concerts_seat_number_unique_in_schedule",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(number=5),
+    ),
+    "a change of a seat that changes nothing": (
+        "concerts_seatstatushistory_is_a_change",
+        lambda sale: SeatStatusHistory.objects.create(
+            seat=sale.seat(4),
+            seq=1,
+            from_status="AVAILABLE",
+            to_status="AVAILABLE",
+            changed_at=timezone.now(),
+        ),
+    ),
+    "a payment that failed for no reason": (
+        "payments_payment_failed_has_reason",
+        lambda sale: sale.pay_again(status="FAILED"),
+    ),
+    "a reservation confirmed at no time": (
+        "payments_reservation_confirmed_has_time",
+        lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(status="CONFIRMED"),
+    ),
+    "two tickets with one code": (
+        "payments_ticket_code_key",
+        lambda sale: Ticket.objects.update(code="the same"),
+    ),
+    "two ends of one place in line": (
+        "queueing_queueentryhistory_token_id_key",
+        lambda sale: [
+            QueueEntryHistory.objects.create(
+                user=sale.buyer,
+                token=sale.token,
+                entered_at=timezone.now(),
+                exited_at=timezone.now(),
+                outcome="LEFT",
+            )
+            for _twice in range(2)
+        ],
+    ),
+    "two rooms at one address": (
+        "queueing_waitingroom_slug_key",
+        lambda sale: WaitingRoomFactory(slug=sale.token.room.slug),
+    ),
+    "a room for nobody": (
+        "queueing_waitingroom_figures_positive",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.token.room_id).update(capacity=0),
+    ),
+    "a room that opens at no time": (
+        "queueing_waitingroom_scheduled_has_time",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.token.room_id).update(state="SCHEDULED"),
+    ),
+    "a draw of nobody knows how many": (
+        "queueing_draw_is_whole",
+        lambda sale: Draw.objects.filter(room=sale.promised()).update(drawn_at=timezone.now()),
+    ),
+}
+
+
 def revive(reservation: Reservation) -> None:
     Reservation.objects.filter(pk=reservation.pk).update(status="HOLD")
 
@@ -567,6 +713,11 @@ def test_the_database_refuses(name):
 @pytest.mark.parametrize("name", AFTERWARDS)
 def test_the_database_refuses_afterwards(name):
     assert_refused(*AFTERWARDS[name])
+
+
+@pytest.mark.parametrize("name", AND_THE_REST)
+def test_the_database_refuses_the_rest(name):
+    assert_refused(*AND_THE_REST[name])
 
 
 def test_the_attackers_tools_are_right_by_themselves():

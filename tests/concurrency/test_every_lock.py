@@ -1,0 +1,338 @@
+"""Every lock that no other race here shows: what goes wrong without it, or who does not wait.
+
+tests/guards takes each lock of the code away in turn and runs the test that must then fail.
+"""
+
+import re
+from functools import partial
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.services import charge
+from concertbook.errors import NotFound
+from concerts.errors import SeatTaken
+from concerts.models import ConcertSchedule, Seat
+from concerts.services.operating import delete_schedules
+from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
+from payments.errors import StaleTicket
+from payments.models import Ticket, save_change
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import pay
+from payments.services.holds import hold_seats, release_reservation
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.services import index, polling, rooms
+from queueing.services.admission import admit
+from queueing.services.places import join, leave
+from tests.concurrency.threads import (
+    Gate,
+    Meeting,
+    background,
+    race,
+    somebody_waits_for_a_lock,
+    until,
+)
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    balance_of,
+    bought,
+    held,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKENS = "queueing_queuetoken"
+SEATS = "concerts_seat"
+LOCK = "FOR NO KEY UPDATE"
+
+
+class Locked(Gate):
+    """Stops a thread right after it has locked rows of a table."""
+
+    def __init__(self, table):
+        super().__init__(after=LOCK)
+        self.table = table
+
+    def __call__(self, execute, sql, *args):
+        if f'"{self.table}"' not in sql:
+            return execute(sql, *args)
+        return super().__call__(execute, sql, *args)
+
+
+def while_locked(table, first, second):
+    """What both answer, when the second begins while the first has the table's rows locked.
+
+    And whether the second had to wait.
+    """
+    gate = Locked(table)
+    with background(first, gate) as one:
+        gate.wait()
+        with background(second) as other:
+            until(lambda: somebody_waits_for_a_lock() or other.done())
+            waited = not other.done()
+            gate.open()
+            return one.result(), other.result(), waited
+
+
+# --- Money ---------------------------------------------------------------------------------------
+
+
+def test_a_charge_waits_for_a_refund_of_the_sweep():
+    user, schedule = UserFactory(won=10_000), ScheduleFactory(price=10_000)
+    bought(user, schedule, 1)
+    cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
+
+    freed, line, waited = while_locked(
+        "accounts_balance", refund_cancelled_schedules, partial(charge, user=user, amount=5_000)
+    )
+
+    assert waited
+    assert (freed, line.balance_after, balance_of(user)) == (1, 15_000, 15_000)
+
+
+# --- The order of the house ----------------------------------------------------------------------
+
+TOKEN, SEAT, RESERVATION, TICKET, BALANCE = (
+    "queueing_queuetoken",
+    "concerts_seat",
+    "payments_reservation",
+    "payments_ticket",
+    "accounts_balance",
+)
+
+
+def tables_locked_by(act):
+    with CaptureQueriesContext(connection) as queries:
+        act()
+    locking = (query["sql"] for query in queries if LOCK in query["sql"])
+    return [table for sql in locking for table in tables_locked_in(sql)]
+
+
+def tables_locked_in(sql):
+    _select, _lock, named = sql.partition(f"{LOCK} OF ")
+    return re.findall(r'"(\w+)"', named) or re.findall(r'FROM "(\w+)"', sql)[:1]
+
+
+def test_a_payment_takes_its_locks_in_the_order_of_the_house():
+    user = UserFactory(won=10_000)
+    (reservation,) = held(user, ScheduleFactory(price=10_000), 1)
+
+    locked = tables_locked_by(partial(pay, user=user, reservation_ids=[reservation.pk]))
+
+    assert locked == [TOKEN, SEAT, RESERVATION, BALANCE]
+
+
+def test_letting_go_takes_its_locks_in_the_order_of_the_house():
+    user = UserFactory()
+    (reservation,) = held(user, ScheduleFactory(), 1)
+
+    locked = tables_locked_by(
+        partial(release_reservation, user=user, reservation_id=reservation.pk)
+    )
+
+    assert locked == [SEAT, RESERVATION]
+
+
+def test_a_cancellation_takes_its_locks_in_the_order_of_the_house():
+    user = UserFactory(won=10_000)
+    (ticket,) = bought(user, ScheduleFactory(price=10_000), 1).tickets
+
+    locked = tables_locked_by(partial(cancel_ticket, user=user, ticket_id=ticket.pk))
+
+    assert locked == [SEAT, RESERVATION, TICKET, BALANCE]
+
+
+def test_the_sweep_of_refunds_takes_its_locks_in_the_order_of_the_house():
+    schedule = ScheduleFactory(price=10_000)
+    bought(UserFactory(won=10_000), schedule, 1)
+    cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
+
+    locked = tables_locked_by(refund_cancelled_schedules)
+
+    assert locked == [SEAT, RESERVATION, TICKET, BALANCE]
+
+
+def test_a_ticket_that_changed_since_it_was_read_is_not_written():
+    (ticket,) = bought(UserFactory(won=10_000), ScheduleFactory(price=10_000), 1).tickets
+    read_before = Ticket.objects.get(pk=ticket.pk)
+    save_change(Ticket.objects.get(pk=ticket.pk), now=timezone.now(), fields=[])
+
+    with pytest.raises(StaleTicket):
+        save_change(read_before, now=timezone.now(), fields=[])
+
+
+# --- The programme -------------------------------------------------------------------------------
+
+
+def test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held():
+    schedule, user = ScheduleFactory(seats=1), UserFactory()
+    admitted(user, schedule)
+
+    (_reservation,), refusal, _waited = while_locked(
+        SEATS,
+        partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=[1]),
+        partial(delete_schedules, ConcertSchedule.objects.filter(pk=schedule.pk)),
+    )
+
+    assert isinstance(refusal, SeatTaken)
+
+
+def test_seats_added_by_two_at_once_are_numbered_on():
+    schedule = ScheduleFactory(seats=0)
+    block = Block(section="", rows=1, seats_per_row=3, grade="R", price=1_000)
+    add = partial(generate_seats, schedule_id=schedule.pk, blocks=[block])
+
+    assert race(add, add, meeting=Meeting("MAX(")) == [3, 3]
+    numbers = schedule.seats.values_list("number", flat=True)
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_seat_keeps_the_price_that_somebody_is_just_holding_it_for():
+    schedule, user = ScheduleFactory(seats=1, price=10_000), UserFactory()
+    admitted(user, schedule)
+    seat = Seat.objects.get()
+    dearer = SeatDetails(label="1", section="", grade="R", price=20_000)
+
+    (reservation,), refusal, _waited = while_locked(
+        SEATS,
+        partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=[1]),
+        partial(edit_seat, seat_id=seat.pk, details=dearer),
+    )
+
+    assert isinstance(refusal, SeatTaken)
+    assert (reservation.price, Seat.objects.get().price) == (10_000, 10_000)
+
+
+# --- The line ------------------------------------------------------------------------------------
+
+
+def line_of(count, **room):
+    """A room that stands still, and so many people waiting, in order."""
+    made = WaitingRoomFactory(state="PAUSED", **room)
+    users = UserFactory.create_batch(count)
+    tokens = [join(user=user, slug=made.slug)[0].token for user in users]
+    return made, users, tokens
+
+
+def is_over(token):
+    """As if the stay had ended a moment ago, and no tick had come by since."""
+    token.expires_at = timezone.now()
+    token.save(update_fields=["expires_at"])
+
+
+def test_a_tick_leaves_alone_who_is_just_leaving():
+    schedule, user = ScheduleFactory(), UserFactory()
+    token = admitted(user, schedule)
+    is_over(token)
+
+    left, let_in, waited = while_locked(
+        TOKENS,
+        partial(leave, user=user, token=token.pk),
+        partial(admit, room_id=token.room_id),
+    )
+
+    assert (left, let_in, waited) == (None, 0, False)
+    assert QueueEntryHistory.objects.get().outcome == "LEFT"
+
+
+def test_who_is_just_leaving_is_not_let_in():
+    room, (first, _second), (theirs, next_in_line) = line_of(2, capacity=1)
+    WaitingRoom.objects.update(state="OPEN")
+
+    left, _let_in, _waited = while_locked(
+        TOKENS, partial(leave, user=first, token=theirs), partial(admit, room_id=room.pk)
+    )
+    admit(room_id=room.pk)
+
+    assert left is None
+    assert QueueToken.objects.get(pk=theirs).status == "EXPIRED"
+    assert QueueToken.objects.get(pk=next_in_line).is_admitted
+
+
+def test_writing_back_waits_for_nobody():
+    room, (user,), (token,) = line_of(1)
+    assert index.build(room)
+    polling.get_position(user=user, token=token)
+
+    left, written, waited = while_locked(
+        TOKENS, partial(leave, user=user, token=token), index.write_back_requests
+    )
+
+    assert (left, written, waited) == (None, 0, False)
+
+
+def test_an_index_is_built_again_by_somebody_else():
+    room, _users, _tokens = line_of(1)
+
+    assert index.build(room)
+    assert race(partial(index.build, room)) == [True]
+
+
+def test_joining_again_from_two_windows_ends_the_old_stay_once():
+    schedule, user = ScheduleFactory(), UserFactory()
+    is_over(admitted(user, schedule))
+    again = partial(join, user=user, slug=schedule.concert.waiting_room.slug)
+
+    places = race(again, again, meeting=Meeting("SELECT clock_timestamp()"))
+
+    assert len({place.token for place, _joined in places}) == 1
+    assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
+
+
+def test_who_joins_again_ends_ones_own_stay_alone():
+    schedule = ScheduleFactory()
+    other, user = UserFactory.create_batch(2)
+    theirs = admitted(other, schedule)
+    is_over(admitted(user, schedule))
+
+    _place, is_new = join(user=user, slug=schedule.concert.waiting_room.slug)
+
+    assert is_new
+    theirs.refresh_from_db()
+    assert theirs.is_admitted
+
+
+def test_of_two_operators_one_has_changed_the_room():
+    room = WaitingRoomFactory()
+    pause = partial(rooms.pause_room, room_id=room.pk)
+
+    changes = race(pause, pause, meeting=Meeting('FROM "queueing_waitingroom"'))
+
+    assert sorted(len(change.before) for change in changes) == [0, 1]
+
+
+def test_who_leaves_while_the_line_is_sent_home_ends_once():
+    room, (user,), (token,) = line_of(1)
+
+    left, closed, _waited = while_locked(
+        TOKENS, partial(leave, user=user, token=token), partial(rooms.close_room, room_id=room.pk)
+    )
+
+    assert (left, closed.room.state) == (None, "CLOSED")
+    assert QueueEntryHistory.objects.get().outcome == "LEFT"
+
+
+def test_anothers_place_is_not_found_where_the_index_has_lost_it():
+    room, (user,), (token,) = line_of(1)
+    assert index.build(room)
+    redis.Redis.from_url(settings.REDIS_URL).delete(f"line:{room.pk}:waiting")
+
+    with pytest.raises(NotFound):
+        polling.get_position(user=UserFactory(), token=token)
+    assert polling.get_position(user=user, token=token).ahead == 0
+
+
+def test_a_room_shows_ones_own_place():
+    room, (user,), (token,) = line_of(1)
+
+    assert polling.find_place(user=user, room=room).token == token
+    assert polling.find_place(user=UserFactory(), room=room) is None

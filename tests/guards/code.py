@@ -1,0 +1,805 @@
+"""The guards that are code: locks, who may do what, and whose is what.
+
+Each is a piece of text, what stands there when the guard is gone, and tests of which at least one
+must then fail. test_guards.py sees to it that every text is found, and that nothing that looks
+like a guard (MARKS) is missing here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+APPS = ("accounts", "concerts", "queueing", "payments", "concertbook")
+
+# Wherever the code says one of these it guards something.
+MARKS = re.compile(
+    r"select_for_update\("
+    r"|pg_\w*advisory\w*lock"
+    r"|FOR (NO KEY )?UPDATE"
+    r"|@login_required"
+    r"|IsAuthenticated|IsAdminUser\b(?!\n)"
+    r"|CsrfViewMiddleware"
+    r"|def has_\w+_permission"
+    r"|permissions=\["
+    r"|filter\((?:pk=\w+, )?user=\w"
+)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """``text`` stands once in ``file``; ``tests`` are what pytest is to run, from tests/."""
+
+    name: str
+    file: str
+    text: str
+    without: str
+    tests: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        return ROOT / self.file
+
+
+def lock(name: str, file: str, text: str, *tests: str) -> Guard:
+    """Rows are read as ever, and not locked."""
+    return Guard(
+        name, file, text, re.sub(r"select_for_update\((\([^)]*\)|[^()])*\)", "all()", text), tests
+    )
+
+
+def log_in(file: str, view: str) -> Guard:
+    methods = {match[2]: match[1] for match in VIEWS.finditer((ROOT / file).read_text())}
+    text = f"@login_required\n{methods[view]}def {view}("
+    return Guard(
+        f"log-in for {view}",
+        file,
+        text,
+        text.removeprefix("@login_required\n"),
+        (f"{WHOSE}::test_the_anonymous_are_sent_to_the_log_in_from_every_page",),
+    )
+
+
+VIEWS = re.compile(r"@login_required\n((?:@.*\n)*)def (\w+)\(")
+WHOSE = "tests/test_whose_is_whose.py"
+RACES = "tests/concurrency/test_negative_controls.py"
+RACE = f"{RACES}::test_each_guard_alone_keeps_the_promise_and_without_any_it_breaks"
+HOLDS = "tests/concurrency/test_holds.py"
+PAYMENTS = "tests/concurrency/test_payments.py"
+QUEUE = "tests/concurrency/test_queue.py"
+TICKETS = "tests/concurrency/test_tickets.py"
+OFF = "tests/concurrency/test_cancelled_schedule.py"
+LOCKS = "tests/concurrency/test_every_lock.py"
+FAULTS = "tests/test_line_faults.py"
+ADMIN = "tests/test_admin_pages.py"
+PEOPLE = "tests/test_admin_people.py"
+PROGRAMME = "tests/test_admin_programme.py"
+ROOMS = "tests/test_admin_rooms.py"
+
+LOCKED = [
+    lock(
+        "a charge while it is settled",
+        "accounts/services.py",
+        "Charge.objects.select_for_update(no_key=True).get(pk=charge_id)",
+        f"{RACE}[one_charge_is_settled_twice-without-0]",
+    ),
+    lock(
+        "a balance while it moves",
+        "accounts/services.py",
+        "Balance.objects.select_for_update(no_key=True)\n        .filter(user=Slot(",
+        f"{RACE}[two_charges_are_settled_at_once-without-0]",
+    ),
+    lock(
+        "balances while a schedule's buyers are refunded",
+        "accounts/services.py",
+        "Balance.objects.select_for_update(no_key=True).filter(user__in=user_ids)",
+        f"{LOCKS}::test_a_charge_waits_for_a_refund_of_the_sweep",
+    ),
+    Guard(
+        "one request under one key at a time",
+        "accounts/idempotency.py",
+        '"SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))"',
+        '"SELECT hashtextextended(%s, 1) IS NOT NULL"',
+        ("tests/test_forms_sent_twice.py",),
+    ),
+    lock(
+        "seats while their schedule is deleted",
+        "concerts/services/operating.py",
+        'locked = seats.select_for_update(of=("self",)).order_by("pk")',
+        f"{LOCKS}::test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held",
+    ),
+    lock(
+        "seats while they are held",
+        "concerts/services/seating.py",
+        "Seat.objects.select_for_update(no_key=True)\n        .filter(OneOf(",
+        f"{RACE}[two_people_hold_one_seat-without-0]",
+    ),
+    lock(
+        "a schedule while seats are added",
+        "concerts/services/seating.py",
+        "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
+        f"{LOCKS}::test_seats_added_by_two_at_once_are_numbered_on",
+    ),
+    lock(
+        "a seat while it is edited",
+        "concerts/services/seating.py",
+        "seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()",
+        f"{LOCKS}::test_a_seat_keeps_the_price_that_somebody_is_just_holding_it_for",
+    ),
+    lock(
+        "a room while somebody is let in",
+        "queueing/services/admission.py",
+        "WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)",
+        f"{RACE}[two_ticks_fill_one_place-without-0]",
+    ),
+    lock(
+        "places that a tick ends",
+        "queueing/services/admission.py",
+        "QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)",
+        f"{LOCKS}::test_a_tick_leaves_alone_who_is_just_leaving",
+    ),
+    lock(
+        "places that a tick fills",
+        "queueing/services/admission.py",
+        'line = line.select_for_update(no_key=True).order_by("position")',
+        f"{LOCKS}::test_who_is_just_leaving_is_not_let_in",
+    ),
+    lock(
+        "the token at the gate",
+        "queueing/services/gate.py",
+        'QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")',
+        f"{RACE}[one_person_holds_past_the_limit-without-0]",
+    ),
+    Guard(
+        "places while their last request is written back",
+        "queueing/services/index.py",
+        "FOR NO KEY UPDATE OF queueing_queuetoken SKIP LOCKED",
+        "",
+        (f"{LOCKS}::test_writing_back_waits_for_nobody",),
+    ),
+    Guard(
+        "one builder of an index at a time",
+        "queueing/services/index.py",
+        '"SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"',
+        '"SELECT hashtextextended(%s, 0) IS NOT NULL"',
+        (f"{FAULTS}::test_the_index_is_built_by_one_builder_at_a_time",),
+    ),
+    Guard(
+        "a builder that is done lets the next one build",
+        "queueing/services/index.py",
+        '"SELECT pg_advisory_unlock(hashtextextended(%s, 0))"',
+        '"SELECT hashtextextended(%s, 0)"',
+        (f"{LOCKS}::test_an_index_is_built_again_by_somebody_else",),
+    ),
+    Guard(
+        "a number on its way to the commit",
+        "queueing/services/places.py",
+        "CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))",
+        "",
+        (f"{QUEUE}::test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken",),
+    ),
+    lock(
+        "a stay that is over while its user joins anew",
+        "queueing/services/places.py",
+        "stays = QueueToken.objects.active().select_for_update(no_key=True)",
+        f"{LOCKS}::test_joining_again_from_two_windows_ends_the_old_stay_once",
+    ),
+    lock(
+        "a place while it is given up",
+        "queueing/services/places.py",
+        "mine = QueueToken.objects.select_for_update(no_key=True)",
+        f"{QUEUE}::test_leaving_twice_at_once_is_leaving_once",
+    ),
+    lock(
+        "a room while an operator changes it",
+        "queueing/services/rooms.py",
+        "rooms = WaitingRoom.objects.select_for_update(no_key=True)",
+        f"{LOCKS}::test_of_two_operators_one_has_changed_the_room",
+    ),
+    lock(
+        "a line while it is sent home",
+        "queueing/services/rooms.py",
+        "QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)",
+        f"{LOCKS}::test_who_leaves_while_the_line_is_sent_home_ends_once",
+    ),
+    lock(
+        "a seat while its ticket is cancelled",
+        "payments/services/cancellations.py",
+        "Seat.objects.select_for_update(no_key=True).get(pk=seat_id)",
+        f"{LOCKS}::test_a_cancellation_takes_its_locks_in_the_order_of_the_house",
+    ),
+    lock(
+        "a reservation while its ticket is cancelled",
+        "payments/services/cancellations.py",
+        'Reservation.objects.select_for_update(of=("self",), no_key=True).get(',
+        f"{LOCKS}::test_a_cancellation_takes_its_locks_in_the_order_of_the_house",
+    ),
+    lock(
+        "a ticket while it is cancelled",
+        "payments/services/cancellations.py",
+        "ticket = mine.select_for_update(no_key=True).get()",
+        f"{RACE}[a_ticket_is_used_and_refunded-without-0]",
+    ),
+    *(
+        Guard(
+            f"{what} while they are paid",
+            "payments/services/checkout.py",
+            'locked = Reservation.objects.select_for_update(of=("seat", "self"), no_key=True)',
+            f"locked = Reservation.objects.{without}",
+            (f"{LOCKS}::test_a_payment_takes_its_locks_in_the_order_of_the_house",),
+        )
+        for what, without in (
+            ("seats", 'select_for_update(of=("self",), no_key=True)'),
+            ("reservations", 'select_for_update(of=("seat",), no_key=True)'),
+        )
+    ),
+    lock(
+        "a ticket at the door",
+        "payments/services/door.py",
+        'Ticket.objects.select_for_update(of=("self",), no_key=True)',
+        f"{RACE}[one_ticket_is_scanned_twice-without-0]",
+    ),
+    lock(
+        "a seat while it is let go",
+        "payments/services/holds.py",
+        "Seat.objects.select_for_update(no_key=True).get(pk=seat_id)",
+        f"{HOLDS}::test_letting_go_twice_at_once_frees_the_seat_once",
+    ),
+    lock(
+        "a reservation while it is let go",
+        "payments/services/holds.py",
+        "reservation = mine.select_for_update(no_key=True).get()",
+        f"{LOCKS}::test_letting_go_takes_its_locks_in_the_order_of_the_house",
+    ),
+    lock(
+        "seats that a sweep frees",
+        "payments/services/holds.py",
+        'Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))',
+        f"{HOLDS}::test_two_sweeps_and_a_buyer_free_an_overdue_seat_once",
+        f"{PAYMENTS}::test_a_payment_that_has_read_the_clock_in_time_wins_over_the_sweep",
+    ),
+    lock(
+        "a schedule while it is cancelled",
+        "payments/services/schedule_cancellation.py",
+        "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
+        f"{OFF}::test_two_operators_at_once_cancel_once",
+    ),
+    lock(
+        "reservations of a cancelled schedule",
+        "payments/services/schedule_cancellation.py",
+        'live.select_for_update(no_key=True).filter(seat__in=seats).order_by("pk")',
+        f"{LOCKS}::test_the_sweep_of_refunds_takes_its_locks_in_the_order_of_the_house",
+    ),
+    lock(
+        "tickets of a cancelled schedule",
+        "payments/services/schedule_cancellation.py",
+        'list(tickets.select_for_update(no_key=True).order_by("pk").values_list("pk"))',
+        f"{LOCKS}::test_the_sweep_of_refunds_takes_its_locks_in_the_order_of_the_house",
+    ),
+    lock(
+        "seats of a cancelled schedule",
+        "payments/services/schedule_cancellation.py",
+        "free = Seat.objects.select_for_update(skip_locked=True, no_key=True)",
+        f"{OFF}::test_many_sweeps_at_once_refund_everybody_once",
+        f"{OFF}::test_the_sweep_and_the_buyer_refund_one_ticket_once",
+    ),
+]
+
+
+LOGGED_IN = [
+    *(log_in("accounts/views.py", view) for view in ("balance",)),
+    *(log_in("queueing/views.py", view) for view in ("waiting_room", "place", "leave")),
+    *(
+        log_in("payments/views.py", view)
+        for view in (
+            "seats",
+            "check_out",
+            "reservation_list",
+            "release_reservation",
+            "ticket_list",
+            "ticket",
+            "ticket_qr",
+            "cancel_ticket",
+        )
+    ),
+    Guard(
+        "log-in for the API",
+        "concertbook/settings.py",
+        "rest_framework.permissions.IsAuthenticated",
+        "rest_framework.permissions.AllowAny",
+        (f"{WHOSE}::test_the_anonymous_are_told_so_by_every_call",),
+    ),
+    Guard(
+        "the pages' forms against forgery",
+        "concertbook/settings.py",
+        '    "django.middleware.csrf.CsrfViewMiddleware",\n',
+        "",
+        ("tests/test_pages_buying.py::test_a_form_without_its_token_is_refused_in_words",),
+    ),
+    Guard(
+        "browsers on the API against forgery",
+        "concertbook/problems.py",
+        "            super().enforce_csrf(request)",
+        "            pass",
+        ("tests/test_bad_input.py::test_a_browsers_session_needs_the_csrf_token",),
+    ),
+    Guard(
+        "the door is for staff",
+        "payments/api.py",
+        "    permission_classes = (IsAdminUser,)\n",
+        "",
+        ("tests/test_bad_input.py::test_a_customer_is_no_doorkeeper",),
+    ),
+]
+
+
+def owner(whose: str, file: str, text: str, without: str, *tests: str) -> Guard:
+    return Guard(f"whose {whose}", file, text, without, tests)
+
+
+OWNED = [
+    owner(
+        "balance",
+        "accounts/services.py",
+        "Balance.objects.filter(user=user).values_list",
+        "Balance.objects.values_list",
+        f"{WHOSE}::test_a_balance_is_ones_own",
+    ),
+    owner(
+        "ledger",
+        "accounts/services.py",
+        "BalanceHistory.objects.filter(balance__user=user)",
+        "BalanceHistory.objects.all()",
+        f"{WHOSE}::test_a_list_has_ones_own_alone[history]",
+    ),
+    owner(
+        "key",
+        "accounts/idempotency.py",
+        'IdempotencyKey.objects.filter(user=Slot("user"), key=Slot("key"))',
+        'IdempotencyKey.objects.filter(key=Slot("key"))',
+        "tests/test_idempotency.py::test_keys_of_two_people_do_not_meet",
+    ),
+    owner(
+        "lot, before the draw",
+        "queueing/services/draw.py",
+        "QueueToken.objects.waiting().filter(user=user, room=draw.room)",
+        "QueueToken.objects.waiting().filter(room=draw.room)",
+        f"{WHOSE}::test_a_lot_is_ones_own",
+    ),
+    owner(
+        "lot, after the draw",
+        "queueing/services/draw.py",
+        "participants.filter(user=user).first()",
+        "participants.first()",
+        "tests/test_draw.py::test_who_came_too_late_has_no_lot",
+    ),
+    owner(
+        "end of a place",
+        "queueing/services/endings.py",
+        "QueueEntryHistory.objects.filter(user=user, token__room=room)",
+        "QueueEntryHistory.objects.filter(token__room=room)",
+        f"{WHOSE}::test_how_it_ended_is_ones_own",
+    ),
+    owner(
+        "token, to buy",
+        "queueing/services/gate.py",
+        'tokens.filter(user=Slot("user"), status=Status.ACTIVE)',
+        "tokens.filter(status=Status.ACTIVE)",
+        "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
+    ),
+    owner(
+        "token, to look",
+        "queueing/services/gate.py",
+        "tokens.filter(user=user, room=room_id, status=Status.ACTIVE)",
+        "tokens.filter(room=room_id, status=Status.ACTIVE)",
+        "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
+    ),
+    owner(
+        "stay that is over",
+        "queueing/services/places.py",
+        "stays.filter(user=user, room=room).first()",
+        "stays.filter(room=room).first()",
+        f"{LOCKS}::test_who_joins_again_ends_ones_own_stay_alone",
+    ),
+    owner(
+        "place, to leave",
+        "queueing/services/places.py",
+        ".filter(pk=token, user=user)",
+        ".filter(pk=token)",
+        f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[leaving]",
+    ),
+    owner(
+        "place that the index does not know",
+        "queueing/services/polling.py",
+        "QueueToken.objects.waiting().filter(pk=token, user=user_id)",
+        "QueueToken.objects.waiting().filter(pk=token)",
+        f"{LOCKS}::test_anothers_place_is_not_found_where_the_index_has_lost_it",
+    ),
+    owner(
+        "place in a room",
+        "queueing/services/polling.py",
+        "QueueToken.objects.live().filter(user=user, room=room)",
+        "QueueToken.objects.live().filter(room=room)",
+        f"{WHOSE}::test_the_anonymous_are_sent_to_the_log_in_from_every_page",
+        f"{LOCKS}::test_a_room_shows_ones_own_place",
+    ),
+    owner(
+        "place in the table",
+        "queueing/services/polling.py",
+        'QueueToken.objects.select_related("room").filter(pk=token, user=user_id)',
+        'QueueToken.objects.select_related("room").filter(pk=token)',
+        f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[place]",
+    ),
+    owner(
+        "ticket, to ask what comes back",
+        "payments/services/cancellations.py",
+        "tickets.filter(user=user, pk=ticket_id)",
+        "tickets.filter(pk=ticket_id)",
+        f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[quote]",
+    ),
+    owner(
+        "ticket, to cancel",
+        "payments/services/cancellations.py",
+        "Ticket.objects.filter(user=user, pk=ticket_id)",
+        "Ticket.objects.filter(pk=ticket_id)",
+        f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[cancelling]",
+    ),
+    owner(
+        "reservation, to pay",
+        "payments/services/checkout.py",
+        'locked.filter(OneOf("pk", "reservations"), user=Slot("user"))',
+        'locked.filter(OneOf("pk", "reservations"))',
+        f"{WHOSE}::test_anothers_hold_is_not_paid",
+    ),
+    owner(
+        "overdue holds, that the limit does not count",
+        "payments/services/holds.py",
+        "Reservation.objects.filter(user=user, schedule=schedule)",
+        "Reservation.objects.filter(schedule=schedule)",
+        f"{WHOSE}::test_who_holds_again_frees_ones_own_overdue_holds_alone",
+    ),
+    owner(
+        "reservation, to let go",
+        "payments/services/holds.py",
+        "Reservation.objects.filter(user=user, pk=reservation_id)",
+        "Reservation.objects.filter(pk=reservation_id)",
+        f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[letting go]",
+    ),
+    owner(
+        "overdue holds, when one looks",
+        "payments/services/holds.py",
+        "if user is None else Reservation.objects.filter(user=user)",
+        "if user is None else Reservation.objects.all()",
+        f"{WHOSE}::test_who_looks_frees_ones_own_overdue_holds_alone",
+    ),
+    owner(
+        "reservations, to look at",
+        "payments/services/holds.py",
+        "return Reservation.objects.filter(user=user)",
+        "return Reservation.objects.all()",
+        f"{WHOSE}::test_a_list_has_ones_own_alone[reservations]",
+    ),
+    owner(
+        "seats count against a limit",
+        "payments/services/holds.py",
+        "Reservation.objects.live().filter(user=user, schedule=schedule)",
+        "Reservation.objects.live().filter(schedule=schedule)",
+        f"{WHOSE}::test_what_others_have_does_not_count_against_ones_own_limit",
+    ),
+    owner(
+        "tickets, to look at",
+        "payments/services/tickets.py",
+        "return tickets.filter(user=user)",
+        "return tickets.all()",
+        f"{WHOSE}::test_a_list_has_ones_own_alone[tickets]",
+    ),
+]
+
+
+def permission(what: str, file: str, text: str, without: str, *tests: str) -> Guard:
+    return Guard(f"permission to {what}", file, text, without, tests)
+
+
+ANSWER = "(self, request: HttpRequest, obj: Model | None = None) -> bool:\n        return "
+OF_USER = "(self, request: HttpRequest, obj: User | None = None) -> bool:\n"
+OF_SEAT = "(self, request: HttpRequest, obj: Seat | None = None) -> bool:\n"
+PERMITTED = [
+    *(
+        permission(
+            f"{verb} what the sale alone writes",
+            "accounts/admin.py",
+            f"    def has_{verb}_permission{ANSWER}False",
+            f"    def has_{verb}_permission{ANSWER}True",
+            f"{ADMIN}::test_the_sales_own_records_cannot_be_written_even_by_a_superuser",
+        )
+        for verb in ("add", "change", "delete")
+    ),
+    permission(
+        "export",
+        "accounts/admin.py",
+        "    def has_export_permission(self, request: HttpRequest) -> bool:\n"
+        "        # The library lets all of the staff export unless told otherwise.\n"
+        "        return bool(self.has_view_permission(request))",
+        "    def has_export_permission(self, request: HttpRequest) -> bool:\n        return True",
+        "tests/test_admin_export.py::test_who_may_not_see_records_may_not_export_them",
+    ),
+    permission(
+        "change somebody of the staff",
+        "accounts/admin.py",
+        f"    def has_change_permission{OF_USER}"
+        "        return super().has_change_permission(request, obj) and _may_touch(request, obj)",
+        "",
+        f"{PEOPLE}::test_staff_cannot_take_over_somebody_of_the_staff",
+    ),
+    permission(
+        "delete somebody of the staff",
+        "accounts/admin.py",
+        f"    def has_delete_permission{OF_USER}"
+        "        # What staff did is on record under their name; they are made inactive instead.\n"
+        "        is_staff = obj is not None and (obj.is_staff or obj.is_superuser)\n"
+        "        return super().has_delete_permission(request, obj) and not is_staff",
+        "",
+        f"{PEOPLE}::test_staff_cannot_take_over_somebody_of_the_staff",
+    ),
+    permission(
+        "give powers",
+        "accounts/admin.py",
+        "return readonly if request.user.is_superuser else (*readonly, *self.POWERS)",
+        "return readonly",
+        f"{PEOPLE}::test_staff_cannot_give_powers_to_themselves_or_anybody",
+    ),
+    permission(
+        "make a group",
+        "accounts/admin.py",
+        "    def has_add_permission(self, request: HttpRequest) -> bool:\n"
+        "        return request.user.is_superuser",
+        "",
+        f"{PEOPLE}::test_staff_cannot_change_what_a_group_may_do",
+    ),
+    permission(
+        "change a group",
+        "accounts/admin.py",
+        f"    def has_change_permission{ANSWER}request.user.is_superuser",
+        "",
+        f"{PEOPLE}::test_staff_cannot_change_what_a_group_may_do",
+    ),
+    permission(
+        "delete a group",
+        "accounts/admin.py",
+        f"    def has_delete_permission{ANSWER}request.user.is_superuser",
+        "",
+        f"{PEOPLE}::test_staff_cannot_change_what_a_group_may_do",
+    ),
+    permission(
+        "generate seats",
+        "concerts/admin.py",
+        'description=_("Generate seats"),\n        permissions=["change"],',
+        'description=_("Generate seats"),',
+        f"{PROGRAMME}::test_who_may_only_look_generates_nothing",
+    ),
+    permission(
+        "add a seat by itself",
+        "concerts/admin.py",
+        "    def has_add_permission(self, request: HttpRequest) -> bool:\n        return False",
+        "",
+        f"{PROGRAMME}::test_seats_are_neither_added_nor_deleted_one_by_one",
+    ),
+    permission(
+        "change a seat that somebody has",
+        "concerts/admin.py",
+        f"    def has_change_permission{OF_SEAT}"
+        "        free = obj is None or obj.status == Seat.Status.AVAILABLE\n",
+        f"    def has_change_permission{OF_SEAT}        free = True\n",
+        f"{PROGRAMME}::test_a_held_seat_is_read_only",
+    ),
+    permission(
+        "delete a seat by itself",
+        "concerts/admin.py",
+        f"    def has_delete_permission{OF_SEAT}        return False",
+        "",
+        f"{PROGRAMME}::test_seats_are_neither_added_nor_deleted_one_by_one",
+    ),
+    *(
+        permission(
+            f"{verb.lower()} a room",
+            "queueing/admin.py",
+            f'description=_("{verb}"),\n        permissions=["change"],',
+            f'description=_("{verb}"),',
+            f"{ROOMS}::test_who_may_only_look_turns_nothing",
+        )
+        for verb in ("Open", "Pause", "Pace", "Drain", "Close")
+    ),
+    permission(
+        "change a schedule that was cancelled",
+        "payments/schedule_admin.py",
+        "    def has_change_permission(\n"
+        "        self, request: HttpRequest, obj: ConcertSchedule | None = None\n"
+        "    ) -> bool:\n"
+        "        # What was cancelled is a record.\n"
+        "        live = not isinstance(obj, ConcertSchedule) or obj.cancelled_at is None\n"
+        "        return live and bool(super().has_change_permission(request, obj))",
+        "",
+        "tests/test_cancelled_schedule.py::test_what_was_cancelled_is_a_record",
+    ),
+    permission(
+        "cancel a schedule, what it takes",
+        "payments/schedule_admin.py",
+        "def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
+        '        return bool(request.user.has_perm("concerts.cancel_concertschedule"))',
+        "def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:\n"
+        "        return True",
+        "tests/test_cancelled_schedule.py::test_who_may_only_change_schedules_may_not_cancel_them",
+    ),
+    permission(
+        "cancel a schedule",
+        "payments/schedule_admin.py",
+        '        permissions=["cancel"],\n',
+        "",
+        "tests/test_cancelled_schedule.py::test_who_may_only_change_schedules_may_not_cancel_them",
+    ),
+    permission(
+        "watch the refunds",
+        "payments/schedule_admin.py",
+        ', permissions=["view"], icon="undo"',
+        ', icon="undo"',
+        "tests/test_cancelled_schedule.py::test_who_may_not_look_sees_no_refunds",
+    ),
+    permission(
+        "settle, what it takes",
+        "payments/settlement_admin.py",
+        "def has_settlement_permission(self, request: HttpRequest) -> bool:\n"
+        "        return may_settle(request)",
+        "def has_settlement_permission(self, request: HttpRequest) -> bool:\n        return True",
+        "tests/test_settlement.py::test_who_may_not_see_all_of_the_records_may_not_settle",
+    ),
+    permission(
+        "settle",
+        "payments/settlement_admin.py",
+        ', permissions=["settlement"], icon="summarize"',
+        ', icon="summarize"',
+        "tests/test_settlement.py::test_who_may_not_see_all_of_the_records_may_not_settle",
+    ),
+]
+
+INSIDE = [
+    Guard(
+        "the gate, whose time is over, to buy",
+        "queueing/services/gate.py",
+        "    if not token.admits(now):\n        raise QueueNotAdmitted",
+        "    pass",
+        ("tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good[expired]",),
+    ),
+    Guard(
+        "the gate, whose time is over, to look",
+        "queueing/services/gate.py",
+        "    require_still_inside(found, database_now())\n",
+        "",
+        ("tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good[expired]",),
+    ),
+    Guard(
+        "the gate, of another room",
+        "payments/services/holds.py",
+        "        if standing.room_id != admission.room_id:\n            raise QueueNotAdmitted\n",
+        "",
+        ("tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",),
+    ),
+    Guard(
+        "a ticket that changed since it was read",
+        "payments/models.py",
+        "Ticket.objects.filter(pk=ticket.pk, version=read)",
+        "Ticket.objects.filter(pk=ticket.pk)",
+        (f"{LOCKS}::test_a_ticket_that_changed_since_it_was_read_is_not_written",),
+    ),
+    Guard(
+        "an app token's time",
+        "accounts/passes.py",
+        "return found if found.expires_at > time.time() else None",
+        "return found",
+        ("tests/test_front.py::test_an_access_token_that_was_good_is_not_when_its_time_is_over",),
+    ),
+    Guard(
+        "a pass's signature",
+        "accounts/passes.py",
+        "if not session_key or not constant_time_compare(signature, _sign(user, session_key)):",
+        "if not session_key or not user:",
+        ("tests/test_front.py::test_a_pass_is_worth_nothing_with_another_session_or_another_name",),
+    ),
+    Guard(
+        "a session that is over",
+        "queueing/line.py",
+        "if KEYS[8] and redis.call('EXISTS', KEYS[8]) == 0 then return {'stranger'} end\n",
+        "",
+        ("tests/test_front.py::test_after_logging_out_django_is_asked_and_says_no",),
+    ),
+    *(
+        Guard(
+            f"the sale before Django, {what}",
+            "accounts/passes.py",
+            text,
+            without,
+            (f"{WHOSE}::test_who_is_not_logged_in_any_more_buys_nothing[{what}]",),
+        )
+        for what, text, without in (
+            ("another password", "if constant_time_compare(user.get_session_auth_hash()", "if (1"),
+            ("the session over", "Exists(session), pk=", "pk="),
+            ("not active", 'pk=Slot("user"), is_active=True', 'pk=Slot("user")'),
+        )
+    ),
+    Guard(
+        "our own host",
+        "concertbook/front.py",
+        'if found and _is_our_host(environ.get("HTTP_HOST", "")):',
+        "if found:",
+        ("tests/test_front.py::test_another_host_is_left_to_django",),
+    ),
+    Guard(
+        "users that are active",
+        "queueing/services/places.py",
+        " AND person.is_active",
+        "",
+        ("tests/test_front.py::test_who_is_not_active_any_more_does_not_join",),
+    ),
+    Guard(
+        "polls that are counted",
+        "queueing/line.py",
+        "if wait then return {'often', wait} end\n",
+        "",
+        ("tests/test_front.py::test_who_asks_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "joins that are counted",
+        "queueing/line.py",
+        "    if wait:\n        raise AskedTooOften(wait)\n",
+        "",
+        ("tests/test_front.py::test_who_wants_to_join_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "polls that the table can bear",
+        "queueing/services/polling.py",
+        "            if self._left < 1:",
+        "            if False:",
+        (f"{FAULTS}::test_polls_beyond_what_the_table_can_bear_are_told_to_come_later",),
+    ),
+    Guard(
+        "an index of another Redis",
+        "queueing/line.py",
+        'if room.get(b"server", b"").decode() != server["run_id"]:',
+        "if not room:",
+        (f"{FAULTS}::test_a_redis_that_comes_back_older_than_it_was_is_not_believed",),
+    ),
+    Guard(
+        "no lots are drawn by a web request",
+        "queueing/services/admission.py",
+        "(may_draw or not is_undrawn(room))",
+        "True",
+        (f"{FAULTS}::test_a_web_request_never_draws_lots",),
+    ),
+]
+
+GUARDS = [*LOCKED, *LOGGED_IN, *OWNED, *PERMITTED, *INSIDE]
+
+# Says the word and guards nothing: (file, word).
+NO_GUARDS = {
+    ("concertbook/prepared.py", "select_for_update("),
+    ("payments/api.py", "IsAdminUser"),
+}
+
+
+def unguarded(path: Path) -> Iterator[str]:
+    """Where something looks like a guard, comments and all, and no guard is listed."""
+    source, file = path.read_text(), str(path.relative_to(ROOT))
+    listed = [guard.text for guard in GUARDS if guard.file == file]
+    spans = [(source.find(text), source.find(text) + len(text)) for text in listed]
+    for mark in MARKS.finditer(source):
+        inside = any(start <= mark.start() < end for start, end in spans)
+        if not inside and (file, mark[0]) not in NO_GUARDS:
+            yield f"{file}:{source.count(chr(10), 0, mark.start()) + 1}: {mark[0]}"
+
+
+def sources() -> Iterator[Path]:
+    """The product's code, without what only plays a part in it, and without migrations."""
+    for app in APPS:
+        for path in sorted((ROOT / app).rglob("*.py")):
+            if not {"migrations", "management", "rehearsal"} & set(path.parts):
+                yield path

@@ -1,0 +1,65 @@
+"""The guards that the database keeps, found in its own catalogue, and what notices them gone.
+
+Left out is what Django makes without being told: primary and foreign keys, NOT NULL, the checks of
+its positive integers (``..._check``) and of its many-to-many tables (``..._uniq``).
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from django.db import connection
+
+from tests.concurrency import guards as dropping
+from tests.factories import ScheduleFactory, UserFactory, admitted
+from tests.test_database_promises import AFTERWARDS, AND_THE_REST, ATTACKS, assert_refused
+from tests.test_draw import test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises
+
+OURS = ("accounts_", "concerts_", "payments_", "queueing_")
+CATALOGUE = """
+    SELECT conname, conrelid::regclass::text, CASE contype WHEN 'c' THEN 'check' ELSE 'unique' END
+    FROM pg_constraint
+    WHERE contype IN ('c', 'u', 'x') AND connamespace = 'public'::regnamespace
+      AND conname !~ '(_check|_uniq)$'
+    UNION
+    SELECT index.relname, indrelid::regclass::text, 'unique index'
+    FROM pg_index JOIN pg_class index ON index.oid = indexrelid
+    WHERE indisunique AND NOT indisprimary AND index.relnamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+    UNION
+    SELECT tgname, tgrelid::regclass::text, 'trigger' FROM pg_trigger WHERE NOT tgisinternal
+"""
+
+
+def guards() -> list[tuple[str, str, str]]:
+    """(name, table, kind) of each, as the database has them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({CATALOGUE}) guard ORDER BY 3, 1, 2")
+        found: list[Any] = cursor.fetchall()
+    return [guard for guard in found if guard[1].startswith(OURS)]
+
+
+def drop(name: str) -> None:
+    """For as long as the transaction lasts that this is in."""
+    statements, _restore = (
+        dropping._trigger(name) or dropping._constraint(name) or dropping._index(name)
+    )
+    dropping._run(statements)
+
+
+def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """(guard, what is tried, a test of it): the test passes with the guard, and fails without."""
+    for table in (ATTACKS, AFTERWARDS, AND_THE_REST):
+        for what, (guard, attack) in table.items():
+            yield guard, what, partial(assert_refused, guard, attack)
+    # Two triggers refuse nothing: they make what every room needs.
+    yield "queueing_shuffling_room_has_draw", "a room that draws lots", promises
+    yield "queueing_room_has_positions", "somebody who joins a room", somebody_joins
+
+
+def somebody_joins() -> None:
+    assert admitted(UserFactory.create(), ScheduleFactory.create(seats=0)).position
+
+
+# One for each guard is enough to notice.
+NOTICED_BY = {guard: (what, test) for guard, what, test in reversed(list(attacks()))}

@@ -1,0 +1,683 @@
+"""What the box office must answer, in plain Python: no database, no lock, nothing of the product.
+
+One room, one line; two schedules behind it. Every public method is one request: it returns what
+the answer must say, or raises Refused with the name of the refusal, and leaves the books as they
+must be afterwards. Time is a number of seconds that only ``pass_time`` moves, in whole steps: all
+that happens between two steps happens at once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# One step of the clock. Whatever a run really takes is less, and so never decides anything.
+STEP = 300
+
+HOLD = 300
+PAYMENT = 300
+INSIDE = 900
+# Between two steps, so that the seconds until somebody should have asked again decide nothing.
+IDLE = 450
+# How long somebody may be told to wait before they ask again, when the index is built anew.
+LONGEST_POLL = 400
+REST = 300
+GIVEN_UP_PER_HOUR = 4
+HOUR = 3_600
+DAY = 24 * HOUR
+MOST = 10_000_000
+DECLINED = 40_001
+
+# Days before the show, and the fee in percent from then on.
+Ladder = tuple[tuple[int, int], ...]
+
+
+class Refused(Exception):
+    """The refusal that must come, by name."""
+
+
+class AnsweredBefore(Exception):
+    """Not a refusal: the answer that the same request got must come again."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("answered before")
+        self.answer = answer
+
+
+@dataclass(eq=False)
+class Place:
+    """A place in line. ``ends`` is the end of the stay once inside."""
+
+    user: int
+    state: str = "WAITING"
+    admitted: int | None = None
+    ends: int | None = None
+    outcome: str = ""
+    id: Any = None
+
+    def lets_in(self, now: int) -> bool:
+        return self.state == "ACTIVE" and self.ends is not None and now < self.ends
+
+    def end(self, outcome: str) -> None:
+        self.state, self.outcome = "EXPIRED", outcome
+
+
+@dataclass
+class Index:
+    """What Redis knows: by when people should have asked again, and who was inside at a tick."""
+
+    moving_since: int | None
+    due: dict[Place, int]
+    inside: dict[Place, int]
+
+
+@dataclass
+class Room:
+    capacity: int = 2
+    pace: int = 3
+    open: bool = True
+    line: list[Place] = field(default_factory=list)
+    index: Index | None = None
+
+    def those(self, state: str) -> list[Place]:
+        return [place for place in self.line if place.state == state]
+
+
+@dataclass
+class Schedule:
+    """Moments in seconds of the clock; ``rests`` is for how long a seat that comes back does."""
+
+    limit: int
+    opens: int
+    closes: int
+    starts: int
+    rests: int
+    cancelled_at: int | None = None
+    last_held: int | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancelled_at is not None
+
+
+@dataclass(eq=False)
+class Seat:
+    schedule: Schedule
+    number: int
+    price: int
+    state: str = "AVAILABLE"
+    rests_until: int = 0
+    changes: int = 0
+    reservation: "Reservation | None" = None
+    id: Any = None
+
+    def change(self, state: str, reservation: "Reservation | None" = None, rest: int = 0) -> None:
+        self.state, self.reservation, self.rests_until = state, reservation, rest
+        self.changes += 1
+
+
+@dataclass(eq=False)
+class Reservation:
+    user: int
+    seat: Seat
+    price: int
+    made: int
+    ends: int
+    state: str = "HOLD"
+    paid: bool = False
+    extended: bool = False
+    failures: set[str] = field(default_factory=set)
+    ticket: "Ticket | None" = None
+    id: Any = None
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.seat.schedule
+
+
+@dataclass(eq=False)
+class Ticket:
+    reservation: Reservation
+    ladder: Ladder
+    bought: int
+    state: str = "ISSUED"
+    version: int = 1
+    # What came back, and what was kept.
+    refund: tuple[int, int] | None = None
+    id: Any = None
+    code: str = ""
+
+    def change(self, state: str) -> None:
+        self.state = state
+        self.version += 1
+
+
+@dataclass(eq=False)
+class Charge:
+    user: int
+    amount: int
+    began: int
+    key: str | None
+    state: str = "PENDING"
+    balance_after: int = 0
+
+
+@dataclass
+class Saved:
+    """An answer under a key, kept for a day."""
+
+    request: Any
+    at: int
+    answer: Any = None
+
+
+@dataclass
+class Purse:
+    """``lines`` are (type, status, amount), the ledger from its first line on."""
+
+    lines: list[tuple[str, str, int]] = field(default_factory=list)
+    balance: int = 0
+
+    def write(self, type: str, status: str, amount: int) -> None:
+        self.lines.append((type, status, amount))
+        if status == "SUCCESS":
+            self.balance += -amount if type == "RESERVATION" else amount
+
+
+class Oracle:
+    def __init__(self, users: int, schedules: Sequence[Schedule], prices: Sequence[int]) -> None:
+        self.now = 0
+        self.ladder: Ladder = ((0, 0),)
+        self.room = Room()
+        self.schedules = list(schedules)
+        self.seats = {
+            (which, number): Seat(schedule, number, price)
+            for which, schedule in enumerate(schedules)
+            for number, price in enumerate(prices, start=1)
+        }
+        self.reservations: list[Reservation] = []
+        self.charges: list[Charge] = []
+        self.purses = {user: Purse() for user in range(users)}
+        self.saved: dict[tuple[int, str], Saved] = {}
+
+    # --- The clock -------------------------------------------------------------------------------
+
+    def pass_time(self, seconds: int) -> None:
+        assert seconds % STEP == 0
+        self.now += seconds
+
+    # --- The line --------------------------------------------------------------------------------
+
+    def join(self, user: int) -> tuple[Place, bool]:
+        mine = self.place_of(user)
+        if mine and mine.state == "ACTIVE" and not mine.lets_in(self.now):
+            mine.end("TIMED_OUT")
+            mine = None
+        if mine:
+            self._asked(mine)
+            return mine, False
+        first = not self.room.those("WAITING")
+        mine = Place(user)
+        self.room.line.append(mine)
+        self._asked(mine)
+        if first:
+            self.tick()
+        return mine, True
+
+    def place_of(self, user: int) -> Place | None:
+        live = (place for place in self.room.line if place.state != "EXPIRED")
+        return next((place for place in live if place.user == user), None)
+
+    def _asked(self, place: Place) -> None:
+        if self.room.index and place.state == "WAITING":
+            self.room.index.due[place] = self.now
+
+    def poll(self, user: int, place: Place) -> tuple[str, int]:
+        """The status, and how many are ahead."""
+        if place.user != user:
+            raise Refused("NotFound")
+        index = self.room.index
+        # Until the next tick the index tells of a stay what it knows.
+        if index and index.inside.get(place, 0) > self.now:
+            return "ACTIVE", 0
+        if place.state == "WAITING":
+            self._asked(place)
+            return "WAITING", self.room.those("WAITING").index(place)
+        return ("ACTIVE" if place.lets_in(self.now) else "EXPIRED"), 0
+
+    def leave(self, user: int, place: Place) -> None:
+        if place.user != user:
+            raise Refused("NotFound")
+        if place.state != "EXPIRED":
+            place.end("LEFT")
+        if self.room.index:
+            self._forget(self.room.index, place)
+        self.tick()
+
+    def _forget(self, index: Index, place: Place) -> None:
+        index.due.pop(place, None)
+        index.inside.pop(place, None)
+
+    def tick(self) -> int:
+        """Who is over or silent goes, then the first in line come in. How many did."""
+        for place in self.room.those("ACTIVE"):
+            if not place.lets_in(self.now):
+                place.end("TIMED_OUT")
+        for place in self._silent():
+            place.end("IDLE")
+        let_in = self._first_in_line() if self.room.open else []
+        for place in let_in:
+            place.state, place.admitted, place.ends = "ACTIVE", self.now, self.now + INSIDE
+        self._follow()
+        return len(let_in)
+
+    def _silent(self) -> list[Place]:
+        index = self.room.index
+        if not self.room.open or index is None or index.moving_since is None:
+            return []
+        if self.now - index.moving_since < IDLE:
+            return []
+        waiting = self.room.those("WAITING")
+        return [place for place in waiting if self.now - index.due[place] > IDLE]
+
+    def _first_in_line(self) -> list[Place]:
+        lately = [place for place in self.room.line if place.admitted == self.now]
+        places = self.room.capacity - len(self.room.those("ACTIVE"))
+        return self.room.those("WAITING")[: max(0, min(places, self.room.pace - len(lately)))]
+
+    def _follow(self) -> None:
+        index = self.room.index
+        if index is None:
+            return
+        if not self.room.open:
+            index.moving_since = None
+        elif index.moving_since is None:
+            index.moving_since = self.now
+        index.due = {place: index.due[place] for place in self.room.those("WAITING")}
+        index.inside = self._inside()
+
+    def _inside(self) -> dict[Place, int]:
+        return {place: place.ends for place in self.room.those("ACTIVE") if place.ends is not None}
+
+    def lose_index(self) -> None:
+        self.room.index = None
+
+    def build_index(self) -> int:
+        """How many rooms were in need of one."""
+        if self.room.index:
+            return 0
+        due = dict.fromkeys(self.room.those("WAITING"), self.now + LONGEST_POLL)
+        self.room.index = Index(self.now if self.room.open else None, due, self._inside())
+        return 1
+
+    # --- Holding ---------------------------------------------------------------------------------
+
+    def hold(
+        self, user: int, which: int, numbers: Sequence[int], place: Place | None = None
+    ) -> list[Reservation]:
+        schedule = self.schedules[which]
+        if len(set(numbers)) != len(numbers):
+            raise Refused("DuplicateSeats")
+        mine = self.place_of(user)
+        if mine is None or mine.state != "ACTIVE" or place not in (None, mine):
+            raise Refused("QueueNotAdmitted")
+        if any((which, number) not in self.seats for number in numbers):
+            raise Refused("SeatNotFound")
+        if not mine.lets_in(self.now):
+            raise Refused("QueueNotAdmitted")
+        self._require_on_sale(schedule)
+        if self._given_up_lately(user) >= GIVEN_UP_PER_HOUR:
+            raise Refused("TooManyRequests")
+        wanted = [self.seats[which, number] for number in sorted(numbers)]
+        self._require_allowance(user, schedule, wanted)
+        return self._take(user, mine, wanted)
+
+    def _require_on_sale(self, schedule: Schedule) -> None:
+        if schedule.cancelled:
+            raise Refused("ScheduleCancelled")
+        if self.now < schedule.opens:
+            raise Refused("SaleNotOpen")
+        if self.now >= schedule.closes:
+            raise Refused("SaleClosed")
+
+    def _given_up_lately(self, user: int) -> int:
+        return sum(
+            each.user == user
+            and not each.paid
+            and each.state in ("EXPIRED", "CANCELLED")
+            and self.now - each.made < HOUR
+            for each in self.reservations
+        )
+
+    def _require_allowance(self, user: int, schedule: Schedule, wanted: Sequence[Seat]) -> None:
+        """What is overdue does not count; a refusal leaves it as it is."""
+        live = [
+            each for each in self._live(schedule) if each.user == user and not self.is_overdue(each)
+        ]
+        if len(live) + len(wanted) > schedule.limit:
+            raise Refused("PurchaseLimitExceeded")
+
+    def _live(self, schedule: Schedule) -> list[Reservation]:
+        held = (seat.reservation for seat in self.seats.values() if seat.schedule is schedule)
+        return [reservation for reservation in held if reservation]
+
+    def is_overdue(self, reservation: Reservation) -> bool:
+        return reservation.state == "HOLD" and reservation.ends <= self.now
+
+    def _take(self, user: int, mine: Place, wanted: Sequence[Seat]) -> list[Reservation]:
+        schedule = wanted[0].schedule
+        # Of a seat that is to be had again the hold before goes, whoever wants it next.
+        self._expire(wanted)
+        if not all(self.is_free(seat) for seat in wanted):
+            raise Refused("SeatTaken")
+        self._expire([each.seat for each in self._live(schedule) if each.user == user])
+        schedule.last_held = self.now
+        taken = [Reservation(user, seat, seat.price, self.now, self.now + HOLD) for seat in wanted]
+        for reservation in taken:
+            reservation.seat.change("HELD", reservation)
+        self.reservations += taken
+        self._stay(mine, self.now + HOLD)
+        return taken
+
+    def _expire(self, seats: Iterable[Seat]) -> int:
+        overdue = [seat for seat in seats if seat.reservation and self.is_overdue(seat.reservation)]
+        for seat in overdue:
+            assert seat.reservation
+            seat.reservation.state = "EXPIRED"
+            seat.change("AVAILABLE", rest=self.now + seat.schedule.rests)
+        return len(overdue)
+
+    def is_free(self, seat: Seat) -> bool:
+        return seat.state == "AVAILABLE" and seat.rests_until <= self.now
+
+    def _stay(self, place: Place, until: int) -> None:
+        assert place.admitted is not None
+        assert place.ends is not None
+        latest = place.admitted + INSIDE + HOLD + PAYMENT
+        place.ends = max(place.ends, min(until, latest))
+
+    def count_free(self, which: int) -> int:
+        schedule = self.schedules[which]
+        return sum(self.is_free(seat) for seat in self.seats.values() if seat.schedule is schedule)
+
+    def release(self, user: int, reservation: Reservation) -> None:
+        if reservation.user != user:
+            raise Refused("NotFound")
+        if reservation.state == "CONFIRMED":
+            raise Refused("AlreadyPaid")
+        if reservation.state == "HOLD":
+            reservation.state = "CANCELLED"
+            reservation.seat.change("AVAILABLE")
+
+    def sweep_holds(self) -> int:
+        return self._expire(self.seats.values())
+
+    # --- Paying ----------------------------------------------------------------------------------
+
+    def begin_payment(self, user: int, wanted: Sequence[Reservation]) -> int:
+        """In how many seconds the first of these holds ends."""
+        basket = self._basket(user, wanted)
+        for reservation in basket:
+            self._require_payable(reservation)
+        mine = self._require_inside(user)
+        for reservation in basket:
+            if not reservation.extended:
+                reservation.ends += PAYMENT
+                reservation.extended = True
+        first = min(reservation.ends for reservation in basket)
+        self._stay(mine, first)
+        return first - self.now
+
+    def _basket(self, user: int, wanted: Sequence[Reservation]) -> list[Reservation]:
+        if not wanted or any(reservation.user != user for reservation in wanted):
+            raise Refused("NotFound")
+        return sorted(set(wanted), key=lambda each: (each.seat.number, each.seat.id))
+
+    def _require_payable(self, reservation: Reservation) -> None:
+        if reservation.state == "CONFIRMED":
+            raise Refused("AlreadyPaid")
+        if reservation.schedule.cancelled:
+            raise Refused("ScheduleCancelled")
+        if reservation.state == "CANCELLED":
+            raise Refused("AlreadyCancelled")
+        if reservation.state == "EXPIRED" or self.is_overdue(reservation):
+            raise Refused("HoldExpired")
+
+    def _require_inside(self, user: int) -> Place:
+        mine = self.place_of(user)
+        if mine is None or not mine.lets_in(self.now):
+            raise Refused("QueueNotAdmitted")
+        return mine
+
+    def pay(self, user: int, wanted: Sequence[Reservation], key: str | None = None) -> list[Ticket]:
+        request = ("pay", tuple(sorted(str(each.id) for each in wanted)))
+        self._claim(user, key, request)
+        basket = self._basket(user, wanted)
+        for reservation in sorted(basket, key=lambda each: not each.paid):
+            self._or_failed(basket, lambda each=reservation: self._require_payable(each))
+        mine = self._require_inside(user)
+        self._or_failed(basket, lambda: self._require_money(user, basket))
+        tickets = [self._buy(reservation) for reservation in basket]
+        if not any(each.state == "HOLD" for each in self.reservations if each.user == user):
+            mine.end("PAID")
+        self._save(user, key, request)
+        return tickets
+
+    def _claim(self, user: int, key: str | None, request: Any) -> None:
+        saved = self.saved.get((user, key)) if key else None
+        if saved is None:
+            return
+        if saved.request != request:
+            raise Refused("IdempotencyKeyReused")
+        raise AnsweredBefore(saved.answer)
+
+    def _save(self, user: int, key: str | None, request: Any) -> None:
+        if key:
+            self.saved[user, key] = Saved(request, self.now)
+
+    def _or_failed(self, basket: Sequence[Reservation], require: Callable[[], None]) -> None:
+        """Two refusals are written down, once for each reservation."""
+        try:
+            require()
+        except Refused as refused:
+            reason = {"HoldExpired": "hold_expired", "InsufficientBalance": "insufficient_balance"}
+            if str(refused) in reason:
+                self._expire([reservation.seat for reservation in basket])
+                self._fail(basket, reason[str(refused)])
+            raise
+
+    def _fail(self, basket: Sequence[Reservation], reason: str) -> None:
+        for reservation in basket:
+            if reason not in reservation.failures:
+                reservation.failures.add(reason)
+                purse = self.purses[reservation.user]
+                purse.write("RESERVATION", "FAILED", reservation.price)
+
+    def _require_money(self, user: int, basket: Sequence[Reservation]) -> None:
+        if self.purses[user].balance < sum(reservation.price for reservation in basket):
+            raise Refused("InsufficientBalance")
+
+    def _buy(self, reservation: Reservation) -> Ticket:
+        reservation.state, reservation.paid = "CONFIRMED", True
+        reservation.seat.change("RESERVED", reservation)
+        self.purses[reservation.user].write("RESERVATION", "SUCCESS", reservation.price)
+        reservation.ticket = Ticket(reservation, self.ladder, self.now)
+        return reservation.ticket
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        return [each.ticket for each in self.reservations if each.ticket]
+
+    # --- Tickets ---------------------------------------------------------------------------------
+
+    def quote(self, user: int, ticket: Ticket, days_left: int) -> tuple[int, int]:
+        """What would come back, and what would be kept."""
+        reservation = ticket.reservation
+        if reservation.user != user:
+            raise Refused("NotFound")
+        self._require_issued(ticket)
+        if reservation.schedule.cancelled:
+            return reservation.price, 0
+        if self.now >= reservation.schedule.starts:
+            raise Refused("CancellationClosed")
+        fee = reservation.price * self._percent(ticket, days_left) // 100
+        return reservation.price - fee, fee
+
+    def _require_issued(self, ticket: Ticket) -> None:
+        if ticket.state == "CANCELLED":
+            raise Refused("AlreadyCancelled")
+        if ticket.state == "USED":
+            raise Refused("TicketUsed")
+
+    def _percent(self, ticket: Ticket, days_left: int) -> int:
+        if self.now - ticket.bought < DAY and days_left >= 3:
+            return 0
+        return next(percent for days, percent in ticket.ladder if days_left >= days)
+
+    def cancel(
+        self, user: int, ticket: Ticket, days_left: int, key: str | None = None
+    ) -> tuple[int, int]:
+        """As quote."""
+        if ticket.reservation.user != user:
+            raise Refused("NotFound")
+        request = ("cancel", str(ticket.id))
+        self._claim(user, key, request)
+        refund = self.quote(user, ticket, days_left)
+        seat = ticket.reservation.seat
+        self._give_back(ticket, refund)
+        seat.change("AVAILABLE", rest=self.now + seat.schedule.rests)
+        self._save(user, key, request)
+        return refund
+
+    def _give_back(self, ticket: Ticket, refund: tuple[int, int]) -> None:
+        ticket.change("CANCELLED")
+        ticket.refund = refund
+        ticket.reservation.state = "CANCELLED"
+        amount, _fee = refund
+        if amount:
+            self.purses[ticket.reservation.user].write("CANCELLATION", "SUCCESS", amount)
+
+    def check_in(self, ticket: Ticket) -> None:
+        self._require_issued(ticket)
+        if ticket.reservation.schedule.cancelled:
+            raise Refused("AlreadyCancelled")
+        ticket.change("USED")
+
+    # --- Money -----------------------------------------------------------------------------------
+
+    def charge(self, user: int, amount: int, key: str | None, *, gateway: bool) -> int:
+        """The balance after it; ``gateway`` says whether that can be reached."""
+        if not 0 < amount <= MOST:
+            raise Refused("InvalidAmount")
+        request = ("charge", amount)
+        self._claim(user, key, request)
+        charge = self._begin_charge(user, amount, key)
+        if not gateway:
+            raise Refused("GatewayUnavailable")
+        self._settle(charge)
+        if charge.state == "FAILED":
+            raise Refused("ChargeDeclined")
+        self._save(user, key, request)
+        return charge.balance_after
+
+    def _begin_charge(self, user: int, amount: int, key: str | None) -> Charge:
+        for charge in self.charges:
+            if key and (charge.user, charge.key) == (user, key):
+                if charge.amount != amount:
+                    raise Refused("IdempotencyKeyReused")
+                return charge
+        self.charges.append(Charge(user, amount, self.now, key))
+        return self.charges[-1]
+
+    def _settle(self, charge: Charge) -> None:
+        if charge.state != "PENDING":
+            return
+        charge.state = "FAILED" if charge.amount == DECLINED else "SUCCESS"
+        purse = self.purses[charge.user]
+        purse.write("CHARGE", charge.state, charge.amount)
+        charge.balance_after = purse.balance
+
+    def settle_pending_charges(self) -> int:
+        pending = [
+            charge
+            for charge in self.charges
+            if charge.state == "PENDING" and charge.began < self.now
+        ]
+        for charge in pending:
+            self._settle(charge)
+        return len(pending)
+
+    def forget_old_answers(self) -> int:
+        for charge in self.charges:
+            if charge.state != "PENDING" and self.now - charge.began >= DAY:
+                charge.key = None
+        old = [key for key, saved in self.saved.items() if self.now - saved.at >= DAY]
+        for key in old:
+            del self.saved[key]
+        return len(old)
+
+    # --- The operator ----------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        self.room.open = False
+
+    def open(self) -> None:
+        self.room.open = True
+
+    def set_pace(self, *, pace: int, capacity: int) -> None:
+        self.room.pace, self.room.capacity = pace, capacity
+
+    def change_sale(self, which: int, *, limit: int, closes: int) -> None:
+        """The sale closes at ``closes``, in seconds of the clock."""
+        schedule = self.schedules[which]
+        # Who holds a seat at the very end of a sale has held it a moment before.
+        late = schedule.last_held is not None and closes < schedule.last_held
+        if late or (schedule.last_held is not None and limit < schedule.limit):
+            raise Refused("ValidationError")
+        schedule.limit, schedule.closes = limit, closes
+
+    def change_price(self, which: int, number: int, price: int) -> None:
+        seat = self.seats[which, number]
+        if seat.state != "AVAILABLE":
+            raise Refused("SeatTaken")
+        seat.price = price
+
+    def cancel_schedule(self, which: int) -> bool:
+        schedule = self.schedules[which]
+        if schedule.cancelled:
+            return False
+        schedule.cancelled_at = self.now
+        return True
+
+    def refund_cancelled(self) -> int:
+        """How many seats were freed."""
+        left = [each for each in self.schedules if each.cancelled]
+        ended = [reservation for schedule in left for reservation in self._live(schedule)]
+        for reservation in ended:
+            if reservation.ticket:
+                self._give_back(reservation.ticket, (reservation.price, 0))
+            reservation.state = "CANCELLED"
+            reservation.seat.change("AVAILABLE")
+        return len(ended)
+
+    def look(self, user: int) -> list[Reservation]:
+        """Nothing of one's own is shown as held past its time."""
+        mine = [reservation for reservation in self.reservations if reservation.user == user]
+        self._expire([each.seat for each in mine if each.seat.reservation is each])
+        return mine
+
+    # --- What the audit must say -----------------------------------------------------------------
+
+    def findings(self) -> Counter[str]:
+        """What no sweep has come by for is all that it may find."""
+        overdue = [each for each in self.reservations if each.state == "HOLD"]
+        long_ago = [
+            reservation
+            for schedule in self.schedules
+            if schedule.cancelled_at is not None and self.now - schedule.cancelled_at >= HOUR
+            for reservation in self._live(schedule)
+        ]
+        return +Counter(
+            hold_overdue=sum(each.ends < self.now for each in overdue),
+            cancelled_schedule_unfinished=len(long_ago),
+        )

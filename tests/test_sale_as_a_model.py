@@ -1,0 +1,834 @@
+"""A whole sale played at random against a plain-Python oracle (tests/model/oracle.py).
+
+Each step is one request. The product must answer as the oracle does, result or refusal; after each
+step every seat, reservation, ticket, won and place in line must be as in the oracle's books, and
+the audit must find what the oracle says it finds. `make model` plays longer than the suite does.
+"""
+
+import datetime as dt
+import json
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from math import ceil
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+from unittest import mock
+
+import pytest
+import redis
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.utils import timezone
+from hypothesis import HealthCheck, note, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+import accounts.services
+from accounts import idempotency
+from accounts.gateway import GatewayAnswer, SandboxGateway
+from accounts.idempotency import AnsweredBefore, Once
+from accounts.models import User
+from accounts.services import charge, settle_pending_charges
+from concertbook.clock import database_now
+from concertbook.errors import DomainError
+from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.services import operating, seating
+from payments.models import Reservation
+from payments.services import cancellations, checkout, door, holds, schedule_cancellation
+from payments.services.audit import run_audit
+from queueing.models import WaitingRoom
+from queueing.services import admission, index, places, polling, rooms
+from tests.factories import (
+    ConcertFactory,
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    WaitingRoomFactory,
+)
+from tests.model import oracle as books
+from tests.model.clock import at_once, pass_time
+from tests.model.oracle import Oracle, Refused
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30"))
+STEPS = int(os.environ.get("MODEL_STEPS", "30"))
+# `make model` plays several rounds of so many examples, side by side.
+ROUNDS = int(os.environ.get("MODEL_ROUNDS", "1"))
+# From its eleventh example on Hypothesis mostly varies what it had before: it begins anew.
+AT_ONCE = 10
+
+PRICES = (10_000, 10_000, 7_001, 7_001, 30_000)
+NUMBERS = range(1, len(PRICES) + 1)
+FANS = range(4)
+KEYS = (None, None, "a", "b", "c")
+AMOUNTS = (5_000, 5_000, 30_000, 100_000, books.DECLINED, 0, books.MOST + 1)
+LADDERS: tuple[books.Ladder, ...] = (
+    ((10, 0), (7, 10), (3, 20), (1, 30), (0, 90)),
+    ((5, 0), (2, 33), (0, 100)),
+)
+MOVES = (*[books.STEP] * 6, *[2 * books.STEP] * 2, books.HOUR, books.DAY, 3 * books.DAY)
+# When an operator may have a sale close, from now.
+CLOSINGS = (-books.STEP, 0, 2 * books.STEP, *[3 * books.DAY] * 4)
+# Two performances of one run, behind one room: one on sale for four days, whose seats rest when
+# they come back, and one for ten, whose sale opens a little later.
+SCHEDULES = (
+    {"limit": 2, "opens": -books.HOUR, "starts": 4 * books.DAY, "rests": books.REST},
+    {"limit": 3, "opens": books.STEP, "starts": 10 * books.DAY, "rests": 0},
+)
+
+# Hypothesis is fond of the number 0: with this it is the first of these.
+SALT = 31
+# The steps, each as often as it should be likely.
+LIKELY = {
+    "tick": 2,
+    "join": 3,
+    "poll": 1,
+    "leave": 1,
+    "lose_index": 1,
+    "build_index": 2,
+    "hold": 6,
+    "hold_strangely": 1,
+    "release": 1,
+    "look": 1,
+    "sweep_holds": 1,
+    "begin_payment": 2,
+    "pay": 5,
+    "pay_again": 1,
+    "quote": 1,
+    "cancel": 3,
+    "check_in": 1,
+    "charge": 2,
+    "settle_pending_charges": 1,
+    "forget_old_answers": 1,
+    "pause_or_open": 1,
+    "set_pace": 1,
+    "change_sale": 1,
+    "change_price": 1,
+    "change_policy": 1,
+    "cancel_schedule": 1,
+    "refund_cancelled": 1,
+    "pass_time": 4,
+}
+
+# A minute, which the doors count for themselves, must not pass while an example is played: on a
+# machine that is so busy the rest of it is left out.
+LONGEST = 40
+# In however short a run.
+MUST_SUCCEED = "join", "tick", "hold", "begin_payment", "pay", "cancel", "check_in", "sweep_holds"
+PERFORMANCES = range(len(SCHEDULES))
+Thing = TypeVar("Thing")
+
+# How often each rule ended how, over all examples.
+covered: Counter[str] = Counter()
+
+
+# What the database says, moments as seconds from now.
+BOOKS = {
+    "seats": """
+        SELECT schedule_id, number, status, price, version,
+               extract(epoch FROM coalesce(hold_expires_at, available_from) - clock_timestamp())
+        FROM concerts_seat
+    """,
+    "reservations": "SELECT id, user_id, status, price FROM payments_reservation",
+    "failures": "SELECT reservation_id, reason FROM payments_payment WHERE status = 'FAILED'",
+    "tickets": "SELECT id, status, version, refund_policy FROM payments_ticket",
+    "refunds": """
+        SELECT ticket.id, refund.amount, refund.fee FROM payments_refund refund
+        JOIN payments_payment payment ON payment.id = refund.payment_id
+        JOIN payments_ticket ticket USING (reservation_id)
+    """,
+    "ledger": """
+        SELECT balance.user_id, line.type, line.status, line.amount
+        FROM accounts_balancehistory line
+        JOIN accounts_balance balance ON balance.id = line.balance_id
+        ORDER BY balance.id, line.seq
+    """,
+    "balances": "SELECT user_id, amount FROM accounts_balance",
+    "line": """
+        SELECT token, status,
+               CASE status WHEN 'ACTIVE' THEN extract(epoch FROM expires_at - clock_timestamp()) END
+        FROM queueing_queuetoken ORDER BY position
+    """,
+    "ends": "SELECT token_id, outcome, was_admitted FROM queueing_queueentryhistory",
+}
+Books = dict[str, list[Any]]
+
+
+class Gateway(SandboxGateway):
+    """Can be out of reach."""
+
+    reachable = True
+
+    def charge(self, *, charge_id: uuid.UUID, amount: int) -> GatewayAnswer:
+        if not self.reachable:
+            raise TimeoutError
+        return super().charge(charge_id=charge_id, amount=amount)
+
+
+class Sale(RuleBasedStateMachine):
+    people: Sequence[User]
+    staff: Any
+    room: Any
+    schedules: Sequence[ConcertSchedule]
+
+    @initialize(ladder=st.sampled_from(LADDERS), poor=st.sampled_from((None, *FANS)))
+    def open_the_doors(self, ladder: books.Ladder, poor: int | None) -> None:
+        schedules = [books.Schedule(closes=each["starts"], **each) for each in SCHEDULES]
+        self.oracle = Oracle(len(FANS), schedules, PRICES)
+        self.oracle.ladder = ladder
+        self.steps, self.until = 0, time.monotonic() + LONGEST
+        at_once(*forget_everything(), *begin_again(self.oracle))
+        redis.Redis.from_url(django_settings.REDIS_URL).flushdb()
+        for seat in Seat.objects.all():
+            self.oracle.seats[self.which(str(seat.schedule_id)), seat.number].id = seat.pk
+        starts = ConcertSchedule.objects.in_bulk([each.pk for each in self.schedules])
+        self.starts = [starts[each.pk].start_at for each in self.schedules]
+        for fan in FANS:
+            if fan != poor:
+                self._charge(fan, 100_000, None)
+        self.build_index()
+        for fan in FANS[:2]:
+            self._join(fan)
+
+    @rule(number=st.integers(0, 2**32 - 1))
+    def step(self, number: int) -> None:
+        """One number decides all of a step, so that a step copied elsewhere is still one."""
+        if time.monotonic() > self.until:
+            return
+        self.chance, oracle = Random(number + SALT), self.oracle
+        there = {
+            "poll": oracle.room.line,
+            "leave": oracle.room.line,
+            "release": oracle.reservations,
+            "begin_payment": oracle.reservations,
+            "pay": oracle.reservations,
+            "pay_again": self.payments_under_keys(),
+            "quote": oracle.tickets,
+            "cancel": oracle.tickets,
+            "check_in": oracle.tickets,
+        }
+        possible = [name for name in LIKELY if there.get(name, True)]
+        (name,) = self.chance.choices(possible, [LIKELY[name] for name in possible])
+        getattr(self, name)()
+
+    def pick(self, things: Sequence[Thing]) -> Thing:
+        return self.chance.choice(things)
+
+    def mostly(self, likely: Sequence[Thing], anything: Sequence[Thing]) -> Thing:
+        """One of the likely, where there are any, and sometimes anything."""
+        return self.pick(likely if likely and self.chance.random() < 0.9 else anything)
+
+    def pick_some(self, things: Sequence[Thing], most: int) -> list[Thing]:
+        return self.chance.sample(things, min(len(things), self.chance.randint(1, most)))
+
+    # --- Asking both, and comparing --------------------------------------------------------------
+
+    def ask(self, name: str, act: Callable[[], Any], foretell: Callable[[], Any]) -> Any:
+        """What the product and the oracle answer, both; None when both refuse alike."""
+        expected = outcome_of(foretell, Refused, books.AnsweredBefore)
+        answer = outcome_of(act, DomainError, AnsweredBefore, ValidationError)
+        said, foretold = name_of(answer), name_of(expected)
+        covered[f"{name}: {said}"] += 1
+        note(f"{name}: {said}")
+        assert said == foretold, f"{name}: {said}, should be {foretold}"
+        if isinstance(answer, AnsweredBefore):
+            assert answer.answer == expected.answer
+        return None if isinstance(answer, Exception) else (answer, expected)
+
+    def once(self, user: int, key: str | None, *request: Any) -> Once | None:
+        if key is None:
+            return None
+        return Once(user=self.people[user], key=key, request=request, render=render)
+
+    def keep(self, user: int, key: str | None, once: Once | None) -> None:
+        if key and once:
+            self.oracle.saved[user, key].answer = once.answer
+
+    # --- The line --------------------------------------------------------------------------------
+
+    def join(self) -> None:
+        outside = [fan for fan in FANS if not self.oracle.place_of(fan)]
+        self._join(self.mostly(outside, FANS))
+
+    def _join(self, fan: int) -> None:
+        both = self.ask(
+            "join",
+            lambda: places.join(user=self.people[fan], slug=self.room.slug),
+            lambda: self.oracle.join(fan),
+        )
+        (place, is_new), (foretold, foretold_new) = both
+        if foretold_new:
+            foretold.id = place.token
+        assert (place.token, is_new) == (foretold.id, foretold_new)
+        assert (place.status, place.ahead) == self.oracle.poll(fan, foretold)
+
+    def poll(self) -> None:
+        theirs = self.mostly(self.live_places(), self.oracle.room.line)
+        fan = self.mostly([theirs.user], FANS)
+        both = self.ask(
+            "poll",
+            lambda: polling.get_position(user=self.people[fan], token=theirs.id),
+            lambda: self.oracle.poll(fan, theirs),
+        )
+        if both:
+            place, foretold = both
+            assert (place.status, place.ahead) == foretold
+
+    def live_places(self) -> list[books.Place]:
+        return [place for place in self.oracle.room.line if place.state != "EXPIRED"]
+
+    def leave(self) -> None:
+        theirs = self.mostly(self.live_places(), self.oracle.room.line)
+        fan = self.mostly([theirs.user], FANS)
+        self.ask(
+            "leave",
+            lambda: places.leave(user=self.people[fan], token=theirs.id),
+            lambda: self.oracle.leave(fan, theirs),
+        )
+
+    def tick(self) -> None:
+        let_in, foretold = self.ask(
+            "tick", lambda: admission.admit(room_id=self.room.pk), self.oracle.tick
+        )
+        assert let_in == foretold
+
+    def lose_index(self) -> None:
+        redis.Redis.from_url(django_settings.REDIS_URL).flushdb()
+        self.oracle.lose_index()
+
+    def build_index(self) -> None:
+        built, foretold = self.ask("build_index", index.build_missing, self.oracle.build_index)
+        assert built == foretold
+
+    # --- Holding ---------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        which, numbers = self.pick(PERFORMANCES), self.pick_some(NUMBERS, 2)
+        inside = [place.user for place in self.oracle.room.those("ACTIVE")]
+        self._hold(self.mostly(inside, FANS), which, numbers, None)
+
+    def hold_strangely(self) -> None:
+        """With a token, maybe another's, and seats that may be named twice or not there."""
+        fan, which, numbers = (
+            self.pick(FANS),
+            self.pick(PERFORMANCES),
+            self.chance.choices((*NUMBERS, 99), k=2),
+        )
+        line = self.oracle.room.line
+        self._hold(fan, which, numbers, self.pick([None, *line]))
+
+    def _hold(self, fan: int, which: int, numbers: list[int], place: books.Place | None) -> None:
+        both = self.ask(
+            "hold",
+            lambda: self._hold_seats(fan, which, numbers, place),
+            lambda: self.oracle.hold(fan, which, numbers, place),
+        )
+        if both:
+            for reservation, foretold in zip(*both, strict=True):
+                foretold.id = reservation.pk
+                assert reservation.seat.number == foretold.seat.number
+
+    def _hold_seats(
+        self, fan: int, which: int, numbers: list[int], place: books.Place | None
+    ) -> list[Reservation]:
+        try:
+            return holds.hold_seats(
+                user=self.people[fan],
+                schedule_id=self.schedules[which].pk,
+                numbers=numbers,
+                token=place.id if place else None,
+            )
+        except holds.SeatTaken as taken:
+            # As many others as there are, up to as many as were wanted.
+            nearest: Any = taken.extra["nearest"]
+            assert len(nearest) == min(len(numbers), self.oracle.count_free(which))
+            assert all(self.oracle.is_free(self.oracle.seats[which, each]) for each in nearest)
+            raise
+
+    def release(self) -> None:
+        theirs = self.mostly(self.holds(), self.oracle.reservations)
+        fan = self.mostly([theirs.user], FANS)
+        self.ask(
+            "release",
+            lambda: holds.release_reservation(user=self.people[fan], reservation_id=theirs.id),
+            lambda: self.oracle.release(fan, theirs),
+        )
+
+    def holds(self) -> list[books.Reservation]:
+        return [each for each in self.oracle.reservations if each.state == "HOLD"]
+
+    def look(self) -> None:
+        fan = self.pick(FANS)
+        mine, foretold = self.ask(
+            "look",
+            lambda: list(holds.my_reservations(user=self.people[fan])),
+            lambda: self.oracle.look(fan),
+        )
+        assert {each.pk: each.status for each in mine} == {each.id: each.state for each in foretold}
+
+    def sweep_holds(self) -> None:
+        swept, foretold = self.ask(
+            "sweep_holds", holds.release_expired_holds, self.oracle.sweep_holds
+        )
+        assert swept == foretold
+
+    # --- Paying ----------------------------------------------------------------------------------
+
+    def begin_payment(self) -> None:
+        fan, basket = self.a_basket()
+        both = self.ask(
+            "begin_payment",
+            lambda: checkout.begin_payment(
+                user=self.people[fan], reservation_ids=[each.id for each in basket]
+            ),
+            lambda: self.oracle.begin_payment(fan, basket),
+        )
+        if both:
+            ends, foretold = both
+            assert in_steps((ends - database_now()).total_seconds()) == foretold
+
+    def a_basket(self) -> tuple[int, list[books.Reservation]]:
+        """Somebody, and mostly all that they hold, now and then anything."""
+        theirs = self.mostly(self.holds(), self.oracle.reservations)
+        held = [each for each in self.holds() if each.user == theirs.user]
+        # Of two on one seat, both of them over, it is all the same which refusal comes.
+        some = {each.seat: each for each in self.pick_some(self.oracle.reservations, 3)}
+        anything = list(some.values())
+        return self.mostly([theirs.user], FANS), self.mostly([held or [theirs]], [anything])
+
+    def pay(self) -> None:
+        fan, basket = self.a_basket()
+        self._pay(fan, basket, self.pick(KEYS))
+
+    def _pay(self, fan: int, basket: list[books.Reservation], key: str | None) -> None:
+        ids = sorted(str(each.id) for each in basket)
+        once = self.once(fan, key, "pay", ids)
+        both = self.ask(
+            "pay",
+            lambda: checkout.pay(
+                user=self.people[fan], reservation_ids=[uuid.UUID(each) for each in ids], once=once
+            ),
+            lambda: self.oracle.pay(fan, basket, key),
+        )
+        if both:
+            receipt, tickets = both
+            self.keep(fan, key, once)
+            for ticket, foretold in zip(receipt.tickets, tickets, strict=True):
+                foretold.id, foretold.code = ticket.pk, ticket.code
+                assert ticket.reservation_id == foretold.reservation.id
+            assert receipt.balance == self.oracle.purses[fan].balance
+
+    def pay_again(self) -> None:
+        """A client that did not hear the answer asks again."""
+        (fan, key), ids = self.pick(self.payments_under_keys())
+        self._pay(fan, [each for each in self.oracle.reservations if str(each.id) in ids], key)
+
+    def payments_under_keys(self) -> list[Any]:
+        saved = self.oracle.saved.items()
+        return [(key, each.request[1]) for key, each in saved if each.request[0] == "pay"]
+
+    # --- Tickets ---------------------------------------------------------------------------------
+
+    def quote(self) -> None:
+        fan, ticket = self.a_ticket()
+        both = self.ask(
+            "quote",
+            lambda: cancellations.quote_refund(user=self.people[fan], ticket_id=ticket.id),
+            lambda: self.oracle.quote(fan, ticket, self.days_left(ticket)),
+        )
+        if both:
+            quote, foretold = both
+            assert (quote.amount, quote.fee) == foretold
+
+    def a_ticket(self) -> tuple[int, books.Ticket]:
+        """Mostly a live one and its holder."""
+        live = [each for each in self.oracle.tickets if each.state == "ISSUED"]
+        ticket = self.mostly(live, self.oracle.tickets)
+        return self.mostly([ticket.reservation.user], FANS), ticket
+
+    def days_left(self, ticket: books.Ticket) -> int:
+        """Between the dates of today and of the show, where the venue is."""
+        which = self.oracle.schedules.index(ticket.reservation.schedule)
+        start = self.starts[which] - dt.timedelta(seconds=self.oracle.now)
+        return (timezone.localdate(start) - timezone.localdate(database_now())).days
+
+    def cancel(self) -> None:
+        (fan, ticket), key = self.a_ticket(), self.pick(KEYS)
+        once = self.once(fan, key, "cancel", str(ticket.id))
+        both = self.ask(
+            "cancel",
+            lambda: cancellations.cancel_ticket(
+                user=self.people[fan], ticket_id=ticket.id, once=once
+            ),
+            lambda: self.oracle.cancel(fan, ticket, self.days_left(ticket), key),
+        )
+        if both:
+            refund, foretold = both
+            self.keep(fan, key, once)
+            assert (refund.amount, refund.fee) == foretold
+
+    def check_in(self) -> None:
+        ticket = self.pick(self.oracle.tickets)
+        self.ask(
+            "check_in",
+            lambda: door.check_in(code=ticket.code, by=self.staff),
+            lambda: self.oracle.check_in(ticket),
+        )
+
+    # --- Money -----------------------------------------------------------------------------------
+
+    def charge(self) -> None:
+        fan, amount, key = self.pick(FANS), self.pick(AMOUNTS), self.pick(KEYS)
+        self._charge(fan, amount, key, gateway=self.pick((True, True, False)))
+
+    def _charge(self, fan: int, amount: int, key: str | None, *, gateway: bool = True) -> None:
+        once = self.once(fan, key, "charge", amount)
+        with mock.patch.object(Gateway, "reachable", gateway):
+            both = self.ask(
+                "charge",
+                lambda: charge(user=self.people[fan], amount=amount, once=once),
+                lambda: self.oracle.charge(fan, amount, key, gateway=gateway),
+            )
+        if both:
+            line, balance_after = both
+            self.keep(fan, key, once)
+            assert line.balance_after == balance_after
+
+    def settle_pending_charges(self) -> None:
+        settled, foretold = self.ask(
+            "settle_pending_charges", settle_pending_charges, self.oracle.settle_pending_charges
+        )
+        assert settled == foretold
+
+    def forget_old_answers(self) -> None:
+        forgotten, foretold = self.ask(
+            "forget_old_answers", idempotency.forget_old_answers, self.oracle.forget_old_answers
+        )
+        assert forgotten == foretold
+
+    # --- The operator ----------------------------------------------------------------------------
+
+    def pause_or_open(self) -> None:
+        if self.oracle.room.open and self.chance.random() < 0.7:
+            return
+        name = "pause" if self.oracle.room.open else "open"
+        act = rooms.pause_room if self.oracle.room.open else rooms.open_room
+        self.ask(name, lambda: act(room_id=self.room.pk), getattr(self.oracle, name))
+
+    def set_pace(self) -> None:
+        pace = self.chance.randint(1, 4)
+        # A room that shrinks sends nobody out, and is over its capacity for as long.
+        capacity = max(2, len(self.oracle.room.those("ACTIVE"))) + self.chance.randint(0, 2)
+        self.ask(
+            "set_pace",
+            lambda: rooms.set_pace(room_id=self.room.pk, admit_per_minute=pace, capacity=capacity),
+            lambda: self.oracle.set_pace(pace=pace, capacity=capacity),
+        )
+
+    def change_sale(self) -> None:
+        which, limit = self.pick(PERFORMANCES), self.chance.randint(1, 4)
+        foretold = self.oracle.schedules[which]
+        closes = self.oracle.now + self.pick(CLOSINGS)
+        if not foretold.opens < closes < foretold.starts:
+            closes = foretold.closes
+        self.ask(
+            "change_sale",
+            lambda: self._change_sale(which, limit, closes),
+            lambda: self.oracle.change_sale(which, limit=limit, closes=closes),
+        )
+
+    def _change_sale(self, which: int, limit: int, closes: int) -> None:
+        schedule = self.schedules[which]
+        schedule.refresh_from_db()
+        schedule.reserve_until = database_now() + dt.timedelta(seconds=closes - self.oracle.now)
+        schedule.purchase_limit = limit
+        operating.require_sale_kept(
+            schedule_id=schedule.pk,
+            reserve_from=schedule.reserve_from,
+            reserve_until=schedule.reserve_until,
+            purchase_limit=limit,
+        )
+        schedule.save(update_fields=["reserve_until", "purchase_limit"])
+
+    def change_price(self) -> None:
+        which, number = self.pick(PERFORMANCES), self.pick(NUMBERS)
+        seat = Seat.objects.get(schedule=self.schedules[which], number=number)
+        price = self.chance.randint(1, 60_000)
+        details = seating.SeatDetails(label="1", section="", grade="", price=price)
+        self.ask(
+            "change_price",
+            lambda: seating.edit_seat(seat_id=seat.pk, details=details),
+            lambda: self.oracle.change_price(which, number, price),
+        )
+
+    def change_policy(self) -> None:
+        ladder = self.pick(LADDERS)
+        self.oracle.ladder = ladder
+        Concert.objects.update(refund_policy=policy(ladder))
+
+    def cancel_schedule(self) -> None:
+        # Rarely: there is little to see of a sale that is off.
+        which, seldom = self.pick(PERFORMANCES), self.chance.randint(0, 3)
+        if seldom:
+            return
+        first, foretold = self.ask(
+            "cancel_schedule",
+            lambda: schedule_cancellation.cancel_schedule(
+                schedule_id=self.schedules[which].pk, by=self.staff
+            ),
+            lambda: self.oracle.cancel_schedule(which),
+        )
+        assert first == foretold
+
+    def refund_cancelled(self) -> None:
+        freed, foretold = self.ask(
+            "refund_cancelled",
+            schedule_cancellation.refund_cancelled_schedules,
+            self.oracle.refund_cancelled,
+        )
+        assert freed == foretold
+
+    def pass_time(self) -> None:
+        seconds = self.pick(MOVES)
+        pass_time(seconds, room_id=self.room.pk)
+        self.oracle.pass_time(seconds)
+        covered[f"pass_time: {seconds}"] += 1
+
+    # --- The books -------------------------------------------------------------------------------
+
+    @invariant()
+    def the_books_agree(self) -> None:
+        found = read_books()
+        self.seats_agree(found)
+        self.reservations_agree(found)
+        self.tickets_agree(found)
+        self.money_agrees(found)
+        self.line_agrees(found)
+        # It costs as much as two steps.
+        self.steps += 1
+        if self.steps % 10 == 0:
+            self.audit_agrees()
+
+    def seats_agree(self, found: Books) -> None:
+        seats = {
+            (self.which(schedule), number): (status, price, version, in_steps(seconds))
+            for schedule, number, status, price, version, seconds in found["seats"]
+        }
+        assert seats == {
+            place: (seat.state, seat.price, seat.changes, self.seconds_not_free(seat))
+            for place, seat in self.oracle.seats.items()
+        }
+
+    def which(self, schedule: str) -> int:
+        return [str(each.pk) for each in self.schedules].index(schedule)
+
+    def seconds_not_free(self, seat: books.Seat) -> int:
+        """Until the hold or the rest is over."""
+        held = seat.reservation.ends if seat.state == "HELD" and seat.reservation else 0
+        return max(0, max(held, seat.rests_until) - self.oracle.now)
+
+    def reservations_agree(self, found: Books) -> None:
+        assert set(found["reservations"]) == {
+            (str(each.id), self.fan_id(each.user), each.state, each.price)
+            for each in self.oracle.reservations
+        }
+        assert Counter(found["failures"]) == Counter(
+            (str(each.id), reason) for each in self.oracle.reservations for reason in each.failures
+        )
+
+    def tickets_agree(self, found: Books) -> None:
+        tickets = self.oracle.tickets
+        assert set(found["tickets"]) == {
+            (str(each.id), each.state, each.version, policy(each.ladder)) for each in tickets
+        }
+        assert set(found["refunds"]) == {
+            (str(each.id), *each.refund) for each in tickets if each.refund
+        }
+
+    def money_agrees(self, found: Books) -> None:
+        ledgers: dict[str, list[Any]] = {self.fan_id(fan): [] for fan in FANS}
+        for user, *line in found["ledger"]:
+            ledgers[user].append(tuple(line))
+        purses = {self.fan_id(fan): purse for fan, purse in self.oracle.purses.items()}
+        assert ledgers == {fan: purse.lines for fan, purse in purses.items()}
+        balances = dict.fromkeys(purses, 0) | dict(found["balances"])
+        assert balances == {fan: purse.balance for fan, purse in purses.items()}
+
+    def fan_id(self, fan: int) -> str:
+        return str(self.people[fan].pk)
+
+    def line_agrees(self, found: Books) -> None:
+        line = [(token, status, in_steps(seconds)) for token, status, seconds in found["line"]]
+        assert line == [
+            (str(each.id), each.state, self.seconds_inside(each)) for each in self.oracle.room.line
+        ]
+        assert set(found["ends"]) == {
+            (str(each.id), each.outcome, each.admitted is not None)
+            for each in self.oracle.room.line
+            if each.outcome
+        }
+
+    def seconds_inside(self, place: books.Place) -> int:
+        return max(0, (place.ends or 0) - self.oracle.now) if place.state == "ACTIVE" else 0
+
+    def audit_agrees(self) -> None:
+        found = Counter({each.check.name: each.violations for each in run_audit()})
+        assert +found == self.oracle.findings()
+
+    def teardown(self) -> None:
+        self.audit_agrees()
+
+
+def read_books() -> Books:
+    """All of it in one round trip, ids as text."""
+    lists = (f"(SELECT coalesce(json_agg(one), '[]') FROM ({sql}) one)" for sql in BOOKS.values())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(lists)}")
+        found = cursor.fetchone()
+    return {
+        name: [tuple(one.values()) for one in ones] for name, ones in zip(BOOKS, found, strict=True)
+    }
+
+
+# Stays from example to example, and is as new when one begins.
+STAGE = (User, WaitingRoom, Concert, ConcertSchedule, Seat)
+
+
+def forget_everything() -> list[str]:
+    return [
+        f"DELETE FROM {model._meta.db_table}"
+        for app in ("accounts", "concerts", "queueing", "payments")
+        for model in apps.get_app_config(app).get_models()
+        if model not in STAGE
+    ]
+
+
+def begin_again(oracle: Oracle) -> list[str]:
+    room = oracle.room
+    return [
+        f"UPDATE queueing_waitingroom SET state = 'OPEN', capacity = {room.capacity},"
+        f" admit_per_minute = {room.pace}",
+        f"UPDATE concerts_concert SET refund_policy = '{policy(oracle.ladder)}'",
+        *(
+            f"UPDATE concerts_concertschedule SET purchase_limit = {each.limit},"
+            f" reserve_from = now() + interval '{each.opens} seconds',"
+            f" reserve_until = now() + interval '{each.closes} seconds',"
+            f" start_at = now() + interval '{each.starts} seconds',"
+            f" end_at = now() + interval '{each.starts + books.HOUR} seconds',"
+            " cancelled_at = NULL, cancelled_by_id = NULL, cancel_reason = ''"
+            f" WHERE rest_seconds = {each.rests}"
+            for each in oracle.schedules
+        ),
+        "UPDATE concerts_seat SET status = 'AVAILABLE', held_by_id = NULL, hold_expires_at = NULL,"
+        " available_from = NULL, version = 0",
+        *(
+            f"UPDATE concerts_seat SET price = {price} WHERE number = {number}"
+            for number, price in zip(NUMBERS, PRICES, strict=True)
+        ),
+    ]
+
+
+def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
+    schedule: ConcertSchedule = ScheduleFactory.create(
+        concert=concert, seats=0, rest_seconds=each["rests"]
+    )
+    Seat.objects.bulk_create(
+        Seat(schedule=schedule, number=number, price=price, label=str(number))
+        for number, price in zip(NUMBERS, PRICES, strict=True)
+    )
+    return schedule
+
+
+def policy(ladder: books.Ladder) -> str:
+    return " ".join(f"{days}:{percent}" for days, percent in ladder)
+
+
+def outcome_of(call: Callable[[], Any], *refusals: type[Exception]) -> Any:
+    try:
+        return call()
+    except refusals as refusal:
+        return refusal
+
+
+def name_of(outcome: Any) -> str:
+    if isinstance(outcome, Refused):
+        return str(outcome)
+    if isinstance(outcome, Exception):
+        return type(outcome).__name__
+    return "nothing to do" if type(outcome) in (int, bool) and not outcome else "done"
+
+
+def render(result: Any) -> bytes:
+    """No two answers are alike, so that an old one is known by its bytes."""
+    return json.dumps([type(result).__name__, str(uuid.uuid4())]).encode()
+
+
+def in_steps(seconds: float | None) -> int:
+    """The time left, as the oracle counts it; 0 for what is over, or has no end."""
+    return max(0, ceil(float(seconds or 0) / books.STEP) * books.STEP)
+
+
+@pytest.fixture
+def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.HOLD_SECONDS = books.HOLD
+    settings.PAYMENT_SECONDS = books.PAYMENT
+    settings.GIVEN_UP_PER_HOUR = books.GIVEN_UP_PER_HOUR
+    settings.CHARGE_MAX_WON = books.MOST
+    settings.PAYMENT_GATEWAY = f"{__name__}.Gateway"
+    # A seat rests for as long as it may, and the table answers whoever asks it.
+    monkeypatch.setattr(Random, "uniform", lambda _self, _least, most: most)
+    monkeypatch.setattr(polling._table, "per_second", 1_000_000)
+    monkeypatch.setattr(accounts.services, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
+
+
+@pytest.fixture
+def sale(transactional_db: None, _as_the_oracle_thinks: None) -> type[Sale]:
+    class ThisSale(Sale):
+        people = UserFactory.create_batch(len(FANS))
+        staff = StaffFactory()
+        room = WaitingRoomFactory(active_seconds=books.INSIDE, idle_seconds=books.IDLE)
+
+    concert = ConcertFactory(waiting_room=ThisSale.room)
+    ThisSale.schedules = [make_schedule(concert, each) for each in SCHEDULES]
+    return ThisSale
+
+
+@pytest.mark.parametrize("number", range(1, ROUNDS + 1))
+def test_a_sale_goes_as_the_oracle_foretells(number: int, sale: type[Sale]) -> None:
+    covered.clear()
+    for first in range(0, EXAMPLES, AT_ONCE):
+        play(seed(number * 1_000 + first)(sale))
+    write_report(number)
+    # An oracle that is asked about nothing but refusals proves nothing.
+    assert {f"{name}: done" for name in MUST_SUCCEED} <= set(covered)
+
+
+def play(sale: type[Sale]) -> None:
+    run_state_machine_as_test(
+        sale,
+        settings=settings(
+            max_examples=AT_ONCE,
+            stateful_step_count=STEPS,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def write_report(number: int) -> None:
+    """How often what was seen, for tests/model/report.py to add up."""
+    if folder := os.environ.get("MODEL_REPORT"):
+        figures = {"examples": EXAMPLES, "steps": STEPS, "covered": covered}
+        Path(folder, f"{number}.json").write_text(json.dumps(figures))

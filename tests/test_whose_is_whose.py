@@ -1,0 +1,243 @@
+"""Every page and every call on something of somebody's: not for the anonymous, nor for others."""
+
+import uuid
+
+import pytest
+from django.contrib.sessions.models import Session
+
+from accounts.app_tokens import issue_tokens
+from accounts.passes import load_user, read_authorization
+from concertbook.front import StepAside
+from payments.models import Reservation
+from payments.services.holds import hold_seats, my_reservations
+from queueing.models import QueueToken
+from queueing.services.draw import find_lot
+from queueing.services.endings import how_it_ended
+from queueing.services.places import join, leave
+from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought, held, overdue
+
+pytestmark = pytest.mark.django_db
+
+
+class Sale:
+    """Somebody with a ticket, a hold and a place in line."""
+
+    def __init__(self):
+        self.owner, self.schedule = UserFactory(won=100_000), ScheduleFactory()
+        self.ticket = bought(self.owner, self.schedule, 1).tickets[0].pk
+        (hold,) = held(self.owner, self.schedule, 2)
+        self.hold, self.room = hold.pk, self.schedule.concert.waiting_room
+        self.place = join(user=self.owner, slug=self.room.slug)[0].token
+
+
+@pytest.fixture
+def sale():
+    return Sale()
+
+
+# The address, and how it is asked.
+PAGES = {
+    "balance": ("get", "/balance/"),
+    "room": ("get", "/rooms/{sale.room.slug}/"),
+    "place": ("get", "/places/{sale.place}/"),
+    "leaving": ("post", "/places/{sale.place}/leave/"),
+    "seats": ("get", "/schedules/{sale.schedule.pk}/seats/"),
+    "checkout": ("get", "/checkout/"),
+    "reservations": ("get", "/reservations/"),
+    "letting go": ("post", "/reservations/{sale.hold}/release/"),
+    "tickets": ("get", "/tickets/"),
+    "ticket": ("get", "/tickets/{sale.ticket}/"),
+    "code": ("get", "/tickets/{sale.ticket}/qr.svg"),
+    "cancelling": ("get", "/tickets/{sale.ticket}/cancel/"),
+}
+CALLS = {
+    "me": ("get", "/api/v1/me/"),
+    "balance": ("get", "/api/v1/me/balance/"),
+    "history": ("get", "/api/v1/me/balance/history/"),
+    "seats": ("get", "/api/v1/schedules/{sale.schedule.pk}/seats/"),
+    "place": ("get", "/api/v1/queue-tokens/{sale.place}/"),
+    "leaving": ("delete", "/api/v1/queue-tokens/{sale.place}/"),
+    "reservations": ("get", "/api/v1/reservations/"),
+    "reservation": ("get", "/api/v1/reservations/{sale.hold}/"),
+    "letting go": ("delete", "/api/v1/reservations/{sale.hold}/"),
+    "paying": ("post", "/api/v1/payments/"),
+    "tickets": ("get", "/api/v1/tickets/"),
+    "ticket": ("get", "/api/v1/tickets/{sale.ticket}/"),
+    "code": ("get", "/api/v1/tickets/{sale.ticket}/qr.svg"),
+    "quote": ("get", "/api/v1/tickets/{sale.ticket}/refund-quote/"),
+    "cancelling": ("post", "/api/v1/tickets/{sale.ticket}/cancel/"),
+    "door": ("post", "/api/v1/check-ins/"),
+}
+ONES_OWN = "place", "leaving", "reservation", "letting go", "ticket", "code", "quote", "cancelling"
+
+
+def asked(client, sale, how, address, **headers):
+    return getattr(client, how)(address.format(sale=sale), headers=headers)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_the_anonymous_are_sent_to_the_log_in_from_every_page(client, sale, which):
+    answer = asked(client, sale, *PAGES[which])
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_anonymous_are_told_so_by_every_call(app, sale, call):
+    answer = asked(app(), sale, *CALLS[call])
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("which", ["place", "ticket", "code", "cancelling"])
+def test_what_is_anothers_is_on_no_page(client, sale, which):
+    client.force_login(UserFactory())
+
+    assert asked(client, sale, *PAGES[which]).status_code == 404
+
+
+def test_no_form_gives_up_what_is_anothers(client, sale):
+    client.force_login(UserFactory())
+
+    asked(client, sale, *PAGES["leaving"])
+    asked(client, sale, *PAGES["letting go"])
+
+    assert QueueToken.objects.get(pk=sale.place).is_admitted
+    assert Reservation.objects.get(pk=sale.hold).status == "HOLD"
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call in ONES_OWN])
+def test_what_is_anothers_is_not_found_by_any_call(app, sale, call):
+    answer = asked(app(UserFactory()), sale, *CALLS[call], **{"Idempotency-Key": "k"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_anothers_hold_is_not_paid(app, sale):
+    answer = app(UserFactory(won=100_000)).post(
+        "/api/v1/payments/",
+        {"reservations": [str(sale.hold)]},
+        format="json",
+        headers={"Idempotency-Key": "k"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert Reservation.objects.get(pk=sale.hold).status == "HOLD"
+
+
+@pytest.mark.parametrize("call", ["reservations", "tickets", "history"])
+def test_a_list_has_ones_own_alone(app, sale, call):
+    assert asked(app(sale.owner), sale, *CALLS[call]).json()["results"]
+    assert asked(app(UserFactory()), sale, *CALLS[call]).json()["results"] == []
+
+
+def test_a_balance_is_ones_own(app, sale):
+    assert asked(app(UserFactory()), sale, *CALLS["balance"]).json() == {"amount": 0}
+
+
+def test_the_checkout_offers_ones_own_holds_alone(client, sale):
+    client.force_login(UserFactory())
+    assert str(sale.hold) not in client.get("/checkout/").content.decode()
+
+
+def test_what_others_have_does_not_count_against_ones_own_limit(client, sale):
+    other = UserFactory()
+    held(other, sale.schedule, 3)
+    client.force_login(other)
+
+    page = client.get(f"/schedules/{sale.schedule.pk}/seats/")
+
+    assert page.context["allowance"] == sale.schedule.purchase_limit - 1
+
+
+def test_who_joins_finds_ones_own_place_and_nobody_elses(sale):
+    place, joined = join(user=UserFactory(), slug=sale.room.slug)
+
+    assert joined
+    assert place.token != sale.place
+
+
+def test_how_it_ended_is_ones_own(sale):
+    leave(user=sale.owner, token=sale.place)
+
+    assert how_it_ended(user=sale.owner, room=sale.room) == "LEFT"
+    assert how_it_ended(user=UserFactory(), room=sale.room) == ""
+
+
+def test_a_lot_is_ones_own():
+    room = WaitingRoomFactory(shuffle=True, state="PAUSED")
+    user, other = UserFactory.create_batch(2)
+    place, _joined = join(user=user, slug=room.slug)
+
+    assert find_lot(user=user, draw=room.draw).token == place.token
+    assert find_lot(user=other, draw=room.draw) is None
+
+
+def test_an_unknown_thing_is_as_unknown_as_anothers(app, sale):
+    stranger = app(UserFactory())
+    theirs = stranger.get(f"/api/v1/tickets/{sale.ticket}/")
+    nobodys = stranger.get(f"/api/v1/tickets/{uuid.uuid4()}/")
+
+    assert theirs.json() == nobodys.json()
+
+
+def two_overdue_holds():
+    schedule = ScheduleFactory()
+    user, other = UserFactory.create_batch(2)
+    holds = [*held(user, schedule, 1), *held(other, schedule, 2)]
+    overdue(*holds)
+    return schedule, user, holds
+
+
+def statuses(holds):
+    return [Reservation.objects.get(pk=hold.pk).status for hold in holds]
+
+
+def test_who_holds_again_frees_ones_own_overdue_holds_alone():
+    schedule, user, holds = two_overdue_holds()
+
+    hold_seats(user=user, schedule_id=schedule.pk, numbers=[3])
+
+    assert statuses(holds) == ["EXPIRED", "HOLD"]
+
+
+def test_who_looks_frees_ones_own_overdue_holds_alone():
+    _schedule, user, holds = two_overdue_holds()
+
+    list(my_reservations(user=user))
+
+    assert statuses(holds) == ["EXPIRED", "HOLD"]
+
+
+# --- Before Django -------------------------------------------------------------------------------
+
+
+def another_password(user):
+    user.set_password("another horse battery")
+    user.save()
+
+
+def the_session_over(user):
+    Session.objects.all().delete()
+
+
+def not_active(user):
+    user.is_active = False
+    user.save()
+
+
+@pytest.mark.parametrize(
+    "now",
+    [another_password, the_session_over, not_active],
+    ids=lambda change: change.__name__.replace("_", " "),
+)
+def test_who_is_not_logged_in_any_more_buys_nothing(now):
+    user = UserFactory()
+    header = {"HTTP_AUTHORIZATION": f"Bearer {issue_tokens(user).access}"}
+    assert load_user(read_authorization(header)) == user
+
+    now(user)
+
+    with pytest.raises(StepAside):
+        load_user(read_authorization(header))
