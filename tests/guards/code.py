@@ -244,7 +244,7 @@ LOCKED = [
         "a seat while it is let go",
         "payments/services/holds.py",
         "Seat.objects.select_for_update(no_key=True).get(pk=seat_id)",
-        f"{HOLDS}::test_letting_go_twice_at_once_frees_the_seat_once",
+        f"{LOCKS}::test_letting_go_takes_its_locks_in_the_order_of_the_house",
     ),
     lock(
         "a reservation while it is let go",
