@@ -15,9 +15,9 @@ from django.db.backends.signals import connection_created
 COMMIT = "COMMIT"
 # What one transaction does in this order before it steps into the trap.
 TRAPS = {
-    "debit": ('INSERT INTO "payments_payment"', 'UPDATE "accounts_balance"'),
-    "ticket": ('INSERT INTO "payments_ticket"',),
-    "payment": ('INSERT INTO "payments_ticket"', COMMIT),
+    "debit": ("INSERT INTO payments_payment", "UPDATE accounts_balance"),
+    "ticket": ("INSERT INTO payments_ticket",),
+    "payment": ("INSERT INTO payments_ticket", COMMIT),
     "expiry": ('UPDATE "payments_reservation"', "INSERT INTO concerts_seatstatushistory"),
     "admission": ("SET status = 'ACTIVE'", COMMIT),
 }

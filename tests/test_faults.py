@@ -361,16 +361,16 @@ def deaths(tmp_path, monkeypatch):
 
 
 def test_a_process_dies_after_the_commit_that_follows_the_ticket(deaths):
-    assert deaths('INSERT INTO "payments_ticket" VALUES (1)', COMMIT) == 1
+    assert deaths("INSERT INTO payments_ticket VALUES (1)", COMMIT) == 1
 
 
 def test_a_trap_is_not_for_other_transactions(deaths):
-    assert deaths('UPDATE "accounts_balance" SET amount = 1', COMMIT) == 0
-    assert deaths('INSERT INTO "payments_ticket" VALUES (1)') == 0, "rolled back"
+    assert deaths("UPDATE accounts_balance SET amount = 1", COMMIT) == 0
+    assert deaths("INSERT INTO payments_ticket VALUES (1)") == 0, "rolled back"
     assert deaths("SELECT 1", COMMIT) == 0
 
 
 def test_a_trap_snaps_once(deaths):
-    ticket = 'INSERT INTO "payments_ticket" VALUES (1)'
+    ticket = "INSERT INTO payments_ticket VALUES (1)"
 
     assert [deaths(ticket, COMMIT), deaths(ticket, COMMIT)] == [1, 1]
