@@ -266,10 +266,10 @@ CONTROLS = [
         CLOCK,
         (
             locks(*ALL_OF_CHECKOUT, refusal="AlreadyPaid"),
-            promise("payments_payment_one_success_per_reservation"),
-            LEDGER_SEQ,
             Layer(partial(constraint, TICKET_KEYS[0]), "|".join(TICKET_KEYS)),
             promise(TICKET_KEYS[1]),
+            promise("payments_payment_one_success_per_reservation"),
+            LEDGER_SEQ,
             promise("queueing_queueentryhistory_token_id_key"),
         ),
     ),
@@ -422,8 +422,8 @@ def test_without_one_lock_order_two_holds_in_opposite_order_deadlock():
 
 
 SOLD_ON_LAYERS = [
-    promise("payments_reservation_one_live_per_seat"),
     promise("payments_ticket_one_live_per_seat"),
+    promise("payments_reservation_one_live_per_seat"),
 ]
 
 
@@ -500,7 +500,7 @@ def test_without_reading_the_clock_after_the_last_lock_a_hold_is_paid_past_its_e
     locked = Gate(after='FROM "accounts_balance"')
 
     with (
-        mock.patch.object(checkout, "database_now", return_value=database_now()),
+        mock.patch.object(checkout, "_moment", return_value=(database_now(), [])),
         background(paying(reservation), locked) as payment,
     ):
         locked.wait()
