@@ -20,7 +20,7 @@ from payments.services.ledger_proof import hash_ledger, settled_line
 from tests.concurrency.threads import Gate, background, until
 from tests.factories import ScheduleFactory, UserFactory, bought
 
-WRITTEN = 'INSERT INTO accounts_balancehistory'
+WRITTEN = "INSERT INTO accounts_balancehistory"
 
 
 def last_line():

@@ -121,7 +121,7 @@ def test_a_payment_that_looked_just_before_is_refused_by_the_database(schedule):
 def test_a_payment_that_commits_after_the_cancellation_is_refunded_all_the_same(schedule):
     user = UserFactory(won=10_000)
     (hold,) = held(user, schedule, 1)
-    gate = Gate(after='INSERT INTO payments_ticket')
+    gate = Gate(after="INSERT INTO payments_ticket")
 
     with background(lambda: pay(user=user, reservation_ids=[hold.pk]), gate) as paying:
         gate.wait()
