@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from accounts import app_tokens, services
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.idempotency import AnsweredBefore, Once
+from accounts.idempotency import Once
 from accounts.models import BalanceHistory, User
 from concertbook.errors import TooManyRequests
 from concertbook.front import render
@@ -231,12 +231,7 @@ def answer_once(
         request=[request.method, request.path, request.data],
         render=lambda result: render(answer_of(result)),
     )
-    try:
-        act(once)
-        answer = once.answer
-    except AnsweredBefore as before:
-        answer = before.answer
-    return HttpResponse(answer, status=code, content_type="application/json")
+    return HttpResponse(once.act(act), status=code, content_type="application/json")
 
 
 def _tokens(user: User, code: int) -> Response:

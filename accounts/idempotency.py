@@ -1,8 +1,7 @@
 """One effect per key: a request that is sent again gets the first answer, byte for byte.
 
     once = Once(user=user, key=key, request=[...], render=bytes_of)
-    pay(..., once=once)     # may raise AnsweredBefore, with the answer
-    once.answer             # what was saved with the effect
+    once.act(lambda once: pay(..., once=once))  # the answer: saved with the effect, now or before
 
 A refusal that changed nothing is not saved: the same key may try again.
 """
@@ -50,6 +49,17 @@ class Once:
         self.request_hash = _hash(request)
         self.render = render
         self.answer = b""
+
+    def act(self, act: Callable[["Once"], Any]) -> bytes:
+        """The answer of ``act``, which claims and saves this, or the one given before.
+
+        Raises whatever ``act`` raises.
+        """
+        try:
+            act(self)
+        except AnsweredBefore as before:
+            return before.answer
+        return self.answer
 
     def claim(self) -> None:
         """Before the first write of the transaction that has the effect.

@@ -77,7 +77,7 @@ def render(body: Any) -> bytes:
 
 
 def respond(status: str, content: bytes, content_type: str = JSON, **headers: str) -> Answer:
-    """An answer that no cache may keep; other headers by name, with _ for a hyphen."""
+    """An answer that no cache may keep; ``headers`` are more of them, by their names."""
     return (
         status,
         [

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from accounts.api import StrictIntegerField, answer_once, current_user, valid_input
 from concertbook.clock import utc
 from concertbook.pagination import NewestFirst
+from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services import cancellations, checkout, door, holds, tickets
@@ -52,7 +53,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
 class Holds(APIView):
     class HoldsInput(serializers.Serializer[Any]):
         seats = serializers.ListField(
-            child=StrictIntegerField(min_value=1, max_value=2**31 - 1),
+            child=StrictIntegerField(min_value=1, max_value=HIGHEST_NUMBER),
             min_length=1,
             max_length=MOST_AT_ONCE,
         )

@@ -12,23 +12,22 @@ from typing import Any
 from django.db import Error, close_old_connections
 
 from accounts import passes
-from accounts.idempotency import AnsweredBefore, Once
+from accounts.idempotency import Once
 from accounts.models import User
 from concertbook.front import UUID, Answer, Environ, Route, StepAside, read_json, render, respond
+from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import MOST_AT_ONCE, hold_answer, receipt_answer
 from payments.services import checkout, holds
 from queueing.api import parse_queue_token
 from queueing.errors import QueueNotAdmitted
 
-LARGEST_NUMBER = 2**31 - 1
-
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
-    body = _read_body(environ)
-    numbers = _list_of(body, "seats", _is_seat_number)
+    visitor = passes.read_authorization(environ)
+    numbers = _list_of(read_json(environ), "seats", _is_seat_number)
     token = parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
     with _connected():
-        user = passes.load_user(passes.read_authorization(environ))
+        user = passes.load_user(visitor)
         if token is None:
             raise QueueNotAdmitted
         reservations = holds.hold_seats(
@@ -38,16 +37,14 @@ def hold(environ: Environ, schedule_id: str) -> Answer:
 
 
 def pay(environ: Environ) -> Answer:
-    body = _read_body(environ)
+    visitor = passes.read_authorization(environ)
+    body = read_json(environ)
     reservations = [uuid.UUID(each) for each in _list_of(body, "reservations", _is_uuid)]
     with _connected():
-        user = passes.load_user(passes.read_authorization(environ))
-        once = _once(environ, user, body)
-        try:
-            checkout.pay(user=user, reservation_ids=reservations, once=once)
-            answer = once.answer
-        except AnsweredBefore as before:
-            answer = before.answer
+        user = passes.load_user(visitor)
+        answer = _once(environ, user, body).act(
+            lambda once: checkout.pay(user=user, reservation_ids=reservations, once=once)
+        )
     return respond("201 Created", answer)
 
 
@@ -71,12 +68,6 @@ def _connected() -> Iterator[None]:
         raise StepAside from exc
 
 
-def _read_body(environ: Environ) -> Any:
-    if "HTTP_AUTHORIZATION" not in environ:
-        raise StepAside
-    return read_json(environ)
-
-
 def _list_of(body: Any, name: str, is_valid: Any) -> list[Any]:
     """Raises StepAside for anything but a list as long as it may be, without doubles."""
     wanted = body.get(name) if isinstance(body, dict) else None
@@ -88,7 +79,7 @@ def _list_of(body: Any, name: str, is_valid: Any) -> list[Any]:
 
 
 def _is_seat_number(value: Any) -> bool:
-    return type(value) is int and 0 < value <= LARGEST_NUMBER
+    return type(value) is int and 0 < value <= HIGHEST_NUMBER
 
 
 _is_canonical = re.compile(UUID).fullmatch
