@@ -1,42 +1,21 @@
 """What is answered before Django: the same words, less SQL, nothing it should not say."""
 
 import datetime as dt
-import json
 
 import pytest
 from django.core.wsgi import get_wsgi_application
-from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
 from concertbook.front import Front
-from concertbook.wsgi import LINE, SALE
 from queueing import line
 from queueing.models import QueueToken
 from queueing.services import admission, index, places
 from tests.factories import UserFactory, WaitingRoomFactory
+from tests.in_front import SteppedAside, ask
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class SteppedAside(Exception):
-    """Django is to answer."""
-
-
-def ask(path, *, method="GET", **headers):
-    """What the fast poll answers: status, headers, body. Raises SteppedAside."""
-
-    def django(environ, start_response):
-        raise SteppedAside
-
-    answered = []
-    environ = (
-        RequestFactory(headers={"Host": "testserver", **headers}).generic(method, path).environ
-    )
-    (body,) = Front(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
-    ((status, answer_headers),) = answered
-    return int(status[:3]), dict(answer_headers), json.loads(body)
 
 
 def bearer(user):

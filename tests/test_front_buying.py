@@ -7,25 +7,19 @@ import uuid
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
-from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
-from concertbook.front import Front
-from concertbook.wsgi import LINE, SALE
 from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
 from payments.models import Payment, Reservation
 from payments.services import checkout, holds
 from payments.services.holds import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
+from tests.in_front import SteppedAside, ask
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class SteppedAside(Exception):
-    """Django is to answer, and would read this body."""
 
 
 @pytest.fixture
@@ -51,19 +45,11 @@ class App:
         return self.send("/api/v1/payments/", body, **{"Idempotency-Key": key} | headers)
 
     def send(self, path, body, *, content_type="application/json", **headers):
-        """Status, headers and body of what is answered before Django. Raises SteppedAside."""
-
-        def django(environ, start_response):
-            raise SteppedAside(environ["wsgi.input"].read())
-
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         bearer = {"Authorization": f"Bearer {self.access}"}
-        factory = RequestFactory(headers={"Host": "testserver"} | bearer | headers)
-        environ = factory.generic("POST", path, content, content_type=content_type).environ
-        answered = []
-        (answer,) = Front(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
-        ((status, answer_headers),) = answered
-        return int(status[:3]), dict(answer_headers), json.loads(answer)
+        return ask(
+            path, method="POST", content=content, content_type=content_type, **bearer | headers
+        )
 
 
 @pytest.fixture
