@@ -9,8 +9,8 @@ A refusal that changed nothing is not saved: the same key may try again.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
 
 from django.db import connection
 
@@ -31,6 +31,10 @@ class AnsweredBefore(Exception):
         self.answer = answer
 
 
+def is_valid_key(key: str | None) -> TypeGuard[str]:
+    return key is not None and 0 < len(key) <= LONGEST_KEY
+
+
 class Once:
     """One request of one user under one key.
 
@@ -42,13 +46,15 @@ class Once:
     def __init__(
         self, *, user: User, key: str | None, request: Any, render: Callable[[Any], bytes]
     ) -> None:
-        if not key or len(key) > LONGEST_KEY:
+        if not is_valid_key(key):
             raise IdempotencyKeyMissing
         self.user = user
         self.key = key
         self.request_hash = _hash(request)
         self.render = render
         self.answer = b""
+        # What its lock goes by.
+        self.name = f"{user.pk} {key}"
 
     def act(self, act: Callable[["Once"], Any]) -> bytes:
         """The answer of ``act``, which claims and saves this, or the one given before.
@@ -70,7 +76,7 @@ class Once:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))",
-                [f"{self.user.pk} {self.key}"],
+                [self.name],
             )
             (alone,) = cursor.fetchone()
         if not alone:
@@ -86,14 +92,7 @@ class Once:
 
     def save(self, result: Any) -> None:
         """Keep the answer, in the same transaction as the effect."""
-        self.answer = self.render(result)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO accounts_idempotencykey"
-                " (user_id, key, request_hash, answer, created_at)"
-                " VALUES (%s, %s, %s, %s, clock_timestamp())",
-                [self.user.pk, self.key, self.request_hash, self.answer],
-            )
+        save_answers([(self, result)])
 
 
 SAVED = Prepared(
@@ -101,6 +100,56 @@ SAVED = Prepared(
         "request_hash", "answer"
     )
 )
+
+
+def claim_new(requests: Sequence[Once]) -> list[Once]:
+    """Claim, as Once.claim does, those of these that are new, and return them.
+
+    Without a lock to wait for, or a refusal: who was answered before, or is being answered, is
+    missing. Each of another user.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asks.at, pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))
+            FROM unnest(%s::text[]) WITH ORDINALITY AS asks (name, at)
+            """,
+            [[once.name for once in requests]],
+        )
+        claimed = [requests[at - 1] for at, alone in cursor.fetchall() if alone]
+        # A statement of its own: it sees what was saved by whoever had the lock before.
+        cursor.execute(
+            """
+            SELECT asks.at
+            FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY AS asks (who, key, at)
+            JOIN accounts_idempotencykey AS saved
+                ON saved.user_id = asks.who AND saved.key = asks.key
+            """,
+            [[once.user.pk for once in claimed], [once.key for once in claimed]],
+        )
+        answered = {at - 1 for (at,) in cursor.fetchall()}
+    return [once for at, once in enumerate(claimed) if at not in answered]
+
+
+def save_answers(results: Sequence[tuple[Once, Any]]) -> None:
+    """Once.save for each of these with its result, in one statement."""
+    for once, result in results:
+        once.answer = once.render(result)
+    requests = [once for once, _result in results]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO accounts_idempotencykey (user_id, key, request_hash, answer, created_at)
+            SELECT saved.*, clock_timestamp()
+            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[]) AS saved
+            """,
+            [
+                [once.user.pk for once in requests],
+                [once.key for once in requests],
+                [once.request_hash for once in requests],
+                [once.answer for once in requests],
+            ],
+        )
 
 
 def _hash(request: Any) -> str:

@@ -20,7 +20,7 @@ from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.clock import database_now
-from concertbook.prepared import Prepared, Slot
+from concertbook.prepared import OneOf, Prepared, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +177,22 @@ def lock_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Balance]:
     """
     balances = Balance.objects.select_for_update(no_key=True).filter(user__in=user_ids)
     return {balance.user_id: balance for balance in balances.order_by("pk")}
+
+
+def lock_free_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Balance]:
+    """As lock_balances, but waiting for nobody: one that somebody else has locked is missing."""
+    found = FREE_BALANCES.fetch(users=list(user_ids))
+    return {balance.user_id: balance for balance in found}
+
+
+FREE_BALANCES = Prepared(
+    lambda: (
+        Balance.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(OneOf("user", "users"))
+        .order_by()
+        .only("user", "amount", "last_seq")
+    )
+)
 
 
 def write_lines(*, balance: Balance, movements: Sequence[Movement]) -> list[BalanceHistory]:

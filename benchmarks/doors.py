@@ -60,7 +60,7 @@ class OneByOne:
             with suppress(QueueNotAdmitted), transaction.atomic(durable=True):
                 user = User(pk=fan.user_id)
                 admission = gate.lock_admission(user=user, room_id=self.room.pk, token=_token(fan))
-                gate.finish(admission, now=database_now())
+                gate.finish([admission], now=database_now())
 
 
 def _ask(user: uuid.UUID, token: uuid.UUID) -> Answer:

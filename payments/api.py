@@ -20,7 +20,8 @@ from concertbook.pagination import NewestFirst
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import Payment, Refund, Reservation, Ticket
-from payments.services import cancellations, checkout, door, holds, tickets
+from payments.services import cancellations, checkout, door, holds, releases, tickets
+from payments.services.reservations import get_reservation, my_reservations
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 from queueing.errors import QueueNotAdmitted
 
@@ -115,20 +116,18 @@ class ReservationList(generics.ListAPIView[Reservation]):
     def get_queryset(self) -> QuerySet[Reservation]:
         if getattr(self, "swagger_fake_view", False):
             return Reservation.objects.none()
-        return holds.my_reservations(user=current_user(self.request))
+        return my_reservations(user=current_user(self.request))
 
 
 class ReservationDetail(APIView):
     @extend_schema(responses=ReservationSerializer)
     def get(self, request: Request, reservation_id: uuid.UUID) -> Response:
-        reservation = holds.get_reservation(
-            user=current_user(request), reservation_id=reservation_id
-        )
+        reservation = get_reservation(user=current_user(request), reservation_id=reservation_id)
         return Response(ReservationSerializer(reservation).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, reservation_id: uuid.UUID) -> Response:
-        holds.release_reservation(user=current_user(request), reservation_id=reservation_id)
+        releases.release_reservation(user=current_user(request), reservation_id=reservation_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -5,19 +5,23 @@ Only requests as apps write them, whatever comes of them; what is malformed is f
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import Error, close_old_connections
 
 from accounts import passes
-from accounts.idempotency import Once
+from accounts.idempotency import Once, is_valid_key
 from accounts.models import User
 from concertbook.front import UUID, Answer, Environ, Route, StepAside, read_json, render, respond
+from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import MOST_AT_ONCE, hold_answer, receipt_answer
+from payments.models import Reservation
 from payments.services import checkout, holds
+from payments.services.baskets import Order
 from queueing.api import parse_queue_token
 from queueing.errors import QueueNotAdmitted
 
@@ -26,36 +30,106 @@ def hold(environ: Environ, schedule_id: str) -> Answer:
     visitor = passes.read_authorization(environ)
     numbers = _list_of(read_json(environ), "seats", _is_seat_number)
     token = parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
-    with _connected():
-        user = passes.load_user(visitor)
-        if token is None:
-            raise QueueNotAdmitted
-        reservations = holds.hold_seats(
-            user=user, schedule_id=uuid.UUID(schedule_id), numbers=numbers, token=token
-        )
+    asked = AskedToHold(visitor, uuid.UUID(schedule_id), numbers, token)
+    reservations = HOLDS.do(asked) or _hold_alone(asked)
     return respond("201 Created", render(hold_answer(reservations)))
 
 
-def pay(environ: Environ) -> Answer:
-    visitor = passes.read_authorization(environ)
-    body = read_json(environ)
-    reservations = [uuid.UUID(each) for each in _list_of(body, "reservations", _is_uuid)]
+@dataclass(frozen=True)
+class AskedToHold:
+    visitor: passes.Pass
+    schedule_id: uuid.UUID
+    numbers: list[int]
+    token: uuid.UUID | None
+
+
+def _hold_alone(asked: AskedToHold) -> list[Reservation]:
     with _connected():
-        user = passes.load_user(visitor)
-        answer = _once(environ, user, body).act(
-            lambda once: checkout.pay(user=user, reservation_ids=reservations, once=once)
+        user = passes.load_user(asked.visitor)
+        if asked.token is None:
+            raise QueueNotAdmitted
+        return holds.hold_seats(
+            user=user, schedule_id=asked.schedule_id, numbers=asked.numbers, token=asked.token
         )
+
+
+def _hold_together(asked: Sequence[AskedToHold]) -> list[list[Reservation] | None]:
+    close_old_connections()
+    users = passes.load_users([each.visitor for each in asked])
+    wishes = {
+        at: holds.Wish(user, each.schedule_id, each.numbers, each.token)
+        for at, (each, user) in enumerate(zip(asked, users, strict=True))
+        if user and each.token
+    }
+    held: list[list[Reservation] | None] = [None] * len(asked)
+    for schedule_id in {wish.schedule_id for wish in wishes.values()}:
+        places = [at for at, wish in wishes.items() if wish.schedule_id == schedule_id]
+        found = holds.hold_for_many([wishes[at] for at in places])
+        for at, reservations in zip(places, found, strict=True):
+            held[at] = reservations
+    return held
+
+
+HOLDS = Together(_hold_together)
+
+
+def pay(environ: Environ) -> Answer:
+    asked = AskedToPay(environ)
+    answer = PAYMENTS.do(asked) or asked.pay_alone()
     return respond("201 Created", answer)
 
 
-def _once(environ: Environ, user: User, body: Any) -> Once:
-    path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
-    return Once(
-        user=user,
-        key=environ.get("HTTP_IDEMPOTENCY_KEY"),
-        request=["POST", path, body],
-        render=lambda receipt: render(receipt_answer(receipt)),
-    )
+class AskedToPay:
+    """Raises StepAside for a request that is not as apps write it."""
+
+    def __init__(self, environ: Environ) -> None:
+        self.visitor = passes.read_authorization(environ)
+        self.key = environ.get("HTTP_IDEMPOTENCY_KEY")
+        self.body = read_json(environ)
+        self.path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+        ids = _list_of(self.body, "reservations", _is_uuid)
+        self.reservation_ids = [uuid.UUID(each) for each in ids]
+
+    def pay_alone(self) -> bytes:
+        with _connected():
+            user = passes.load_user(self.visitor)
+            return self.once(user).act(
+                lambda once: checkout.pay(
+                    user=user, reservation_ids=self.reservation_ids, once=once
+                )
+            )
+
+    def once(self, user: User) -> Once:
+        return Once(
+            user=user,
+            key=self.key,
+            request=["POST", self.path, self.body],
+            render=lambda receipt: render(receipt_answer(receipt)),
+        )
+
+
+def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
+    close_old_connections()
+    users = passes.load_users([each.visitor for each in asked])
+    # One of each buyer; and who has no key is told so alone.
+    by_user = {
+        user: each
+        for each, user in zip(asked, users, strict=True)
+        if user and is_valid_key(each.key)
+    }
+    orders = [
+        (Order(user, each.reservation_ids), each.once(user)) for user, each in by_user.items()
+    ]
+    answers: dict[AskedToPay, bytes] = {}
+    if orders:
+        is_paid = checkout.pay_for_many(orders)
+        for each, (_order, once), paid in zip(by_user.values(), orders, is_paid, strict=True):
+            if paid:
+                answers[each] = once.answer
+    return [answers.get(each) for each in asked]
+
+
+PAYMENTS = Together(_pay_together)
 
 
 @contextmanager

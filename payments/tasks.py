@@ -1,11 +1,11 @@
 from celery import shared_task
 
-from payments.services import holds, schedule_cancellation
+from payments.services import releases, schedule_cancellation
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def release_expired_holds() -> int:
-    return holds.release_expired_holds()
+    return releases.release_expired_holds()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -30,7 +30,7 @@ from concerts.services.programme import get_schedule
 from concerts.services.seat_map import seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.models import Reservation
-from payments.services import cancellations, checkout, holds, tickets
+from payments.services import cancellations, checkout, holds, releases, reservations, tickets
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import require_admission
 
@@ -59,7 +59,7 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     try:
         holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
     except SeatTaken:
-        if set(numbers) <= _my_numbers(holds.my_holds(user=request.user), schedule):
+        if set(numbers) <= _my_numbers(reservations.my_holds(user=request.user), schedule):
             # The second click of two: they are held already, by this very person.
             return redirect("checkout")
         return redirect(f"{request.path}?{urlencode({'taken': numbers}, doseq=True)}")
@@ -81,7 +81,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     user = request.user
     found = seat_map(user=user, schedule_id=schedule.pk)
     stay = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
-    my_holds = holds.my_holds(user=user)
+    my_holds = reservations.my_holds(user=user)
     my_numbers = _my_numbers(my_holds, schedule)
     context = {
         "schedule": schedule,
@@ -91,7 +91,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "seconds_inside": _seconds_until(stay.expires_at),
         "my_holds": my_holds,
         "my_numbers": my_numbers,
-        "allowance": holds.allowance(user=user, schedule=schedule),
+        "allowance": reservations.allowance(user=user, schedule=schedule),
         "instead": _instead(request, schedule, found.seats, my_numbers),
     }
     return render(request, "payments/seats.html", context)
@@ -144,7 +144,7 @@ def _seconds_until(moment: dt.datetime | None) -> int:
 def check_out(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         return _pay(request)
-    my_holds = holds.my_holds(user=request.user)
+    my_holds = reservations.my_holds(user=request.user)
     total = sum(hold.price for hold in my_holds)
     balance = balance_amount(user=request.user)
     context = {
@@ -185,7 +185,7 @@ def _key_of(request: MemberRequest) -> uuid.UUID:
 @login_required
 @require_safe
 def reservation_list(request: MemberRequest) -> HttpResponse:
-    mine = holds.my_reservations(user=request.user)
+    mine = reservations.my_reservations(user=request.user)
     page = Paginator(mine, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "payments/reservations.html", {"page": page})
 
@@ -193,7 +193,7 @@ def reservation_list(request: MemberRequest) -> HttpResponse:
 @login_required
 @require_POST
 def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> HttpResponse:
-    holds.release_reservation(user=request.user, reservation_id=reservation_id)
+    releases.release_reservation(user=request.user, reservation_id=reservation_id)
     messages.success(request, _("You have let go of the seat."))
     return redirect("checkout")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from concerts.errors import SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import operating, seating
-from payments.services.holds import release_reservation
+from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, WaitingRoomFactory, held
 
 pytestmark = pytest.mark.django_db

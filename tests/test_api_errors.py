@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import OperationalError
 
 from concertbook.errors import DomainError
-from payments.services.holds import release_expired_holds
+from payments.services.releases import release_expired_holds
 from tests.factories import (
     ScheduleFactory,
     StaffFactory,

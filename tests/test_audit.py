@@ -20,7 +20,7 @@ from payments.models import Payment, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
-from payments.services.holds import release_expired_holds, release_reservation
+from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join

@@ -14,7 +14,7 @@ from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
 from payments.models import Payment, Reservation
 from payments.services import checkout, holds
-from payments.services.holds import release_reservation
+from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
 from tests.in_front import SteppedAside, ask
 
@@ -238,9 +238,10 @@ def log_out(user):
 
 
 def test_a_database_that_fails_is_for_django_to_explain(fan, monkeypatch):
-    def fail(**_given):
+    def fail(*_given, **_named):
         raise OperationalError("gone")
 
+    monkeypatch.setattr(holds, "hold_for_many", fail)
     monkeypatch.setattr(holds, "hold_seats", fail)
     with pytest.raises(SteppedAside):
         fan.hold(1)

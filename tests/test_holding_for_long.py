@@ -9,7 +9,8 @@ from concerts.models import Seat, SeatStatusHistory
 from payments.errors import HoldExpired
 from payments.models import Reservation
 from payments.services.checkout import begin_payment, pay
-from payments.services.holds import hold_seats, release_reservation
+from payments.services.holds import hold_seats
+from payments.services.releases import release_reservation
 from queueing.models import QueueToken
 from tests.factories import ScheduleFactory, UserFactory, admitted, held, overdue
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
-from payments.services.holds import release_expired_holds, release_reservation
+from payments.services.releases import release_expired_holds, release_reservation
 from queueing.services import admission, places
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 

@@ -46,7 +46,15 @@ from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import operating, seating
 from payments.models import Reservation
-from payments.services import cancellations, checkout, door, holds, schedule_cancellation
+from payments.services import (
+    cancellations,
+    checkout,
+    door,
+    holds,
+    releases,
+    reservations,
+    schedule_cancellation,
+)
 from payments.services.audit import run_audit
 from queueing.models import WaitingRoom
 from queueing.services import admission, index, places, polling, rooms
@@ -361,7 +369,7 @@ class Sale(RuleBasedStateMachine):
         fan = self.mostly([theirs.user], FANS)
         self.ask(
             "release",
-            lambda: holds.release_reservation(user=self.people[fan], reservation_id=theirs.id),
+            lambda: releases.release_reservation(user=self.people[fan], reservation_id=theirs.id),
             lambda: self.oracle.release(fan, theirs),
         )
 
@@ -372,14 +380,14 @@ class Sale(RuleBasedStateMachine):
         fan = self.pick(FANS)
         mine, foretold = self.ask(
             "look",
-            lambda: list(holds.my_reservations(user=self.people[fan])),
+            lambda: list(reservations.my_reservations(user=self.people[fan])),
             lambda: self.oracle.look(fan),
         )
         assert {each.pk: each.status for each in mine} == {each.id: each.state for each in foretold}
 
     def sweep_holds(self) -> None:
         swept, foretold = self.ask(
-            "sweep_holds", holds.release_expired_holds, self.oracle.sweep_holds
+            "sweep_holds", releases.release_expired_holds, self.oracle.sweep_holds
         )
         assert swept == foretold
 

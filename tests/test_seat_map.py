@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from concerts.models import Seat, SeatStatusHistory
 from payments.services.cancellations import cancel_ticket
-from payments.services.holds import release_expired_holds
+from payments.services.releases import release_expired_holds
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
 pytestmark = pytest.mark.django_db

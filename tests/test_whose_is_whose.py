@@ -4,12 +4,14 @@ import uuid
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
 from accounts.passes import load_user, read_authorization
 from concertbook.front import StepAside
 from payments.models import Reservation
-from payments.services.holds import hold_seats, my_reservations
+from payments.services.holds import hold_seats
+from payments.services.reservations import my_reservations
 from queueing.models import QueueToken
 from queueing.services.draw import find_lot
 from queueing.services.endings import how_it_ended
@@ -222,6 +224,10 @@ def the_session_over(user):
     Session.objects.all().delete()
 
 
+def the_session_past_its_time(user):
+    Session.objects.update(expire_date=timezone.now())
+
+
 def not_active(user):
     user.is_active = False
     user.save()
@@ -229,7 +235,7 @@ def not_active(user):
 
 @pytest.mark.parametrize(
     "now",
-    [another_password, the_session_over, not_active],
+    [another_password, the_session_over, the_session_past_its_time, not_active],
     ids=lambda change: change.__name__.replace("_", " "),
 )
 def test_who_is_not_logged_in_any_more_buys_nothing(now):

@@ -6,11 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import (
-    Count,
-    F,
-    Max,
-)
+from django.db.models import Count, F, Max, QuerySet
 
 from concertbook.errors import NotFound
 from concertbook.prepared import OneOf, Prepared, Slot
@@ -40,12 +36,22 @@ def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
     return seats
 
 
-LOCKED_SEATS = Prepared(
-    lambda: (
-        Seat.objects.select_for_update(no_key=True)
-        .filter(OneOf("number", "numbers"), schedule=Slot("schedule"))
-        .order_by("pk")
-    )
+def lock_free_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, Seat]:
+    """The schedule's seats of these numbers, by number, locked and waiting for nobody.
+
+    As lock_seats, but what there is no such seat of, or somebody else has locked, is missing.
+    """
+    seats = FREE_SEATS.fetch(schedule=schedule_id, numbers=list(numbers))
+    return {seat.number: seat for seat in seats}
+
+
+def _wanted_seats(seats: QuerySet[Seat]) -> QuerySet[Seat]:
+    return seats.filter(OneOf("number", "numbers"), schedule=Slot("schedule")).order_by("pk")
+
+
+LOCKED_SEATS = Prepared(lambda: _wanted_seats(Seat.objects.select_for_update(no_key=True)))
+FREE_SEATS = Prepared(
+    lambda: _wanted_seats(Seat.objects.select_for_update(no_key=True, skip_locked=True))
 )
 
 

@@ -2,26 +2,24 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import Once
+from accounts.idempotency import Once, claim_new, save_answers
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import Movement, lock_balance, write_lines
-from concertbook.errors import DomainError, NotFound
-from concertbook.prepared import OneOf, Prepared, Slot
-from concerts.models import Seat, save_status
+from accounts.services import Movement, write_lines_of_many
+from concertbook.errors import DomainError
+from concerts.models import Seat, save_statuses
 from payments.errors import HoldExpired
 from payments.models import Payment, Reservation, Ticket
-from payments.services.holds import expire_overdue, refused_once_cancelled
-from queueing.errors import QueueNotAdmitted
-from queueing.models import QueueToken
-from queueing.services.gate import admitted_tokens, extend_stay, finish, require_still_inside
+from payments.services.baskets import Basket, Order, lock_basket, lock_free_baskets
+from payments.services.holds import refused_once_cancelled
+from payments.services.releases import expire_overdue
+from queueing.services.gate import extend_stay, finish
 
 
 @dataclass(frozen=True)
@@ -31,32 +29,6 @@ class Receipt:
     payments: list[Payment]
     tickets: list[Ticket]
     balance: int
-
-
-@dataclass(frozen=True)
-class Basket:
-    """What is about to be paid, every row locked; ``now`` was read after the last lock."""
-
-    user: User
-    # Of the rooms that let the user in, by room.
-    admissions: dict[int, QueueToken]
-    reservations: list[Reservation]
-    balance: Balance
-    now: dt.datetime
-    # Where the user holds other seats.
-    busy_rooms: list[int]
-
-    @property
-    def seats(self) -> list[Seat]:
-        return [reservation.seat for reservation in self.reservations]
-
-    @property
-    def rooms(self) -> set[int]:
-        return {each.schedule.concert.waiting_room_id for each in self.reservations}
-
-    @property
-    def total(self) -> int:
-        return sum(reservation.price for reservation in self.reservations)
 
 
 def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None = None) -> Receipt:
@@ -73,12 +45,12 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     with refused_once_cancelled(), transaction.atomic(durable=True):
         if once:
             once.claim()
-        basket = _lock_basket(user, reservation_ids)
+        basket = lock_basket(Order(user, reservation_ids))
         try:
             # Every check comes before the first write: a refusal leaves nothing half done, and
             # its record can go into this same transaction.
-            _require_payable(basket)
-            receipt = _buy(basket)
+            basket.require_payable()
+            (receipt,) = _buy([basket])
             if once:
                 once.save(receipt)
             return receipt
@@ -89,6 +61,36 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     raise refusal
 
 
+def pay_for_many(orders: Sequence[tuple[Order, Once]]) -> list[bool]:
+    """What pay does for each of these, in one transaction: as few round trips for all.
+
+    For orders of different users. It waits for nobody and refuses nobody: where a lock, an
+    earlier answer or a rule stands in the way, False says that nothing was done, and pay will
+    wait, or say why not. The answers are in the keys (Once). An exception undoes all of it.
+    """
+    paid: list[Once] = []
+    with refused_once_cancelled(), transaction.atomic(durable=True):
+        claimed = claim_new([once for _order, once in orders])
+        wanted = [(order, once) for order, once in orders if once in claimed]
+        baskets = lock_free_baskets([order for order, _once in wanted])
+        payable = []
+        for basket, (_order, once) in zip(baskets, wanted, strict=True):
+            if basket and _is_payable(basket):
+                payable.append(basket)
+                paid.append(once)
+        if payable:
+            save_answers(list(zip(paid, _buy(payable), strict=True)))
+    return [once in paid for _order, once in orders]
+
+
+def _is_payable(basket: Basket) -> bool:
+    try:
+        basket.require_payable()
+    except DomainError:
+        return False
+    return True
+
+
 def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.datetime:
     """Give holds a little longer, once each, because their payment has begun.
 
@@ -97,10 +99,10 @@ def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.dat
     """
     longer = dt.timedelta(seconds=settings.PAYMENT_SECONDS)
     with transaction.atomic(durable=True):
-        basket = _lock_basket(user, reservation_ids)
+        basket = lock_basket(Order(user, reservation_ids))
         for reservation in basket.reservations:
             reservation.require_payable(basket.now)
-        admissions = _require_inside(basket)
+        admissions = basket.require_inside()
         for reservation in basket.reservations:
             if reservation.extended_at is None:
                 _extend(reservation, by=longer, now=basket.now)
@@ -117,129 +119,64 @@ def _extend(reservation: Reservation, *, by: dt.timedelta, now: dt.datetime) -> 
     Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=reservation.expires_at)
 
 
-def _lock_basket(user: User, reservation_ids: Sequence[uuid.UUID]) -> Basket:
-    """Lock in the one order of the house: tokens, seats, reservations, balance. Raises NotFound."""
-    wanted = list(set(reservation_ids))
-    # That nobody is let in is not raised yet: that it is already paid is the better answer.
-    admissions = ADMISSIONS.fetch(user=user.pk, reservations=wanted)
-    reservations = WANTED.fetch(user=user.pk, reservations=wanted)
-    if not wanted or len(reservations) != len(wanted):
-        raise NotFound
-    # Locked in key order, shown in seat order.
-    reservations.sort(key=lambda reservation: reservation.seat.number)
-    balance = lock_balance(user_id=user.pk)
-    now, busy_rooms = _moment(user, wanted)
-    by_room = {admission.room_id: admission for admission in admissions}
-    return Basket(user, by_room, reservations, balance, now, busy_rooms)
-
-
-def _admissions() -> QuerySet[QueueToken]:
-    rooms = Reservation.objects.filter(OneOf("pk", "reservations"), user=Slot("user"))
-    return admitted_tokens().filter(room__in=rooms.values("schedule__concert__waiting_room"))
-
-
-def _wanted() -> QuerySet[Reservation]:
-    # Each seat is locked before its reservation, as by everybody who locks a reservation.
-    locked = Reservation.objects.select_for_update(of=("seat", "self"), no_key=True)
-    mine = locked.filter(OneOf("pk", "reservations"), user=Slot("user")).order_by("seat_id")
-    return mine.select_related("seat", "schedule__concert").only(
-        *("user", "price", "status", "expires_at", "confirmed_at", "extended_at"),
-        *("seat__number", "seat__label", "seat__status", "seat__hold_expires_at"),
-        *("seat__available_from", "seat__version"),
-        *("schedule__start_at", "schedule__end_at", "schedule__cancelled_at"),
-        *("schedule__concert__title", "schedule__concert__refund_policy"),
-        "schedule__concert__waiting_room",
-    )
-
-
-ADMISSIONS = Prepared(_admissions)
-WANTED = Prepared(_wanted)
-
-
-def _moment(user: User, paid: list[uuid.UUID]) -> tuple[dt.datetime, list[int]]:
-    """The clock, read after the last lock, and the rooms where the user holds anything else."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT clock_timestamp(), array(
-                SELECT concert.waiting_room_id
-                FROM payments_reservation AS held
-                JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
-                JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                WHERE held.user_id = %s AND held.status = 'HOLD' AND NOT held.id = ANY(%s))
-            """,
-            [user.pk, paid],
+def _buy(baskets: Sequence[Basket]) -> list[Receipt]:
+    """Each of another user, and of one moment; a receipt for each."""
+    now = baskets[0].now
+    receipts = [
+        Receipt(
+            payments=[_new_payment(basket, reservation) for reservation in basket.reservations],
+            tickets=[_new_ticket(basket, reservation) for reservation in basket.reservations],
+            balance=basket.balance.amount - basket.total,
         )
-        now, busy_rooms = cursor.fetchone()
-    return now, busy_rooms
-
-
-def _require_payable(basket: Basket) -> None:
-    # What is paid already comes first: then nothing has failed, and nothing is recorded.
-    for reservation in sorted(basket.reservations, key=lambda each: each.confirmed_at is None):
-        reservation.require_payable(basket.now)
-    _require_inside(basket)
-    if basket.balance.amount < basket.total:
-        raise InsufficientBalance(balance=basket.balance.amount, total=basket.total)
-
-
-def _require_inside(basket: Basket) -> list[QueueToken]:
-    if basket.rooms != basket.admissions.keys():
-        raise QueueNotAdmitted
-    for admission in basket.admissions.values():
-        require_still_inside(admission, basket.now)
-    return list(basket.admissions.values())
-
-
-def _buy(basket: Basket) -> Receipt:
-    payments = [_new_payment(basket, reservation) for reservation in basket.reservations]
-    tickets = [_new_ticket(basket, reservation) for reservation in basket.reservations]
-    _confirm(basket, payments, tickets)
-    _write_movements(basket, payments)
-    for seat in basket.seats:
-        seat.reserve()
-    save_status(
-        basket.seats,
-        from_status=Seat.Status.HELD,
-        changed_by=basket.user,
-        reason="paid",
-        now=basket.now,
+        for basket in baskets
+    ]
+    _confirm(receipts, now)
+    _write_movements(
+        (basket.balance, payment)
+        for basket, receipt in zip(baskets, receipts, strict=True)
+        for payment in receipt.payments
     )
-    _leave_rooms(basket)
-    return Receipt(payments=payments, tickets=tickets, balance=basket.balance.amount)
+    changes = [(seat, basket.user) for basket in baskets for seat in basket.seats]
+    for seat, _buyer in changes:
+        seat.reserve()
+    save_statuses(changes, from_status=Seat.Status.HELD, reason="paid", now=now)
+    _leave_rooms(baskets, now)
+    return receipts
 
 
-def _confirm(basket: Basket, payments: list[Payment], tickets: list[Ticket]) -> None:
-    """One statement for all three tables, and for however many seats."""
+def _confirm(receipts: Sequence[Receipt], now: dt.datetime) -> None:
+    """One statement for all three tables, and for however many seats and buyers."""
+    payments = [payment for receipt in receipts for payment in receipt.payments]
+    tickets = [ticket for receipt in receipts for ticket in receipt.tickets]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH bought AS (
                 SELECT * FROM unnest(
-                    %(reservations)s::uuid[], %(seats)s::uuid[], %(numbers)s::int[],
-                    %(prices)s::bigint[], %(payments)s::uuid[], %(tickets)s::uuid[],
-                    %(codes)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-                    %(policies)s::text[])
-                    AS bought (reservation, seat, number, price, payment, ticket, code, start_at,
-                               end_at, policy)
+                    %(users)s::uuid[], %(reservations)s::uuid[], %(seats)s::uuid[],
+                    %(numbers)s::int[], %(prices)s::bigint[], %(payments)s::uuid[],
+                    %(tickets)s::uuid[], %(codes)s::text[], %(starts)s::timestamptz[],
+                    %(ends)s::timestamptz[], %(policies)s::text[])
+                    AS bought (buyer, reservation, seat, number, price, payment, ticket, code,
+                               start_at, end_at, policy)
             ), confirmed AS (
                 UPDATE payments_reservation SET status = 'CONFIRMED', confirmed_at = %(now)s
                 WHERE id = ANY(%(reservations)s)
             ), paid AS (
                 INSERT INTO payments_payment
                     (id, user_id, reservation_id, amount, status, reason, paid_at)
-                SELECT payment, %(user)s, reservation, price, 'SUCCESS', '', %(now)s FROM bought
+                SELECT payment, buyer, reservation, price, 'SUCCESS', '', %(now)s FROM bought
             )
             INSERT INTO payments_ticket
                 (id, reservation_id, seat_id, user_id, status, price, seat_number, start_at,
                  end_at, refund_policy, code, gate, version, created_at, updated_at)
-            SELECT ticket, reservation, seat, %(user)s, 'ISSUED', price, number, start_at,
+            SELECT ticket, reservation, seat, buyer, 'ISSUED', price, number, start_at,
                    end_at, policy, code, '', 1, %(now)s, %(now)s
             FROM bought
             """,
             {
-                "user": basket.user.pk,
-                "now": basket.now,
+                "now": now,
+                "users": [ticket.user_id for ticket in tickets],
                 "reservations": [ticket.reservation_id for ticket in tickets],
                 "seats": [ticket.seat_id for ticket in tickets],
                 "numbers": [ticket.seat_number for ticket in tickets],
@@ -252,9 +189,9 @@ def _confirm(basket: Basket, payments: list[Payment], tickets: list[Ticket]) -> 
                 "policies": [ticket.refund_policy for ticket in tickets],
             },
         )
-    for reservation in basket.reservations:
-        reservation.status = Reservation.Status.CONFIRMED
-        reservation.confirmed_at = basket.now
+    for payment in payments:
+        payment.reservation.status = Reservation.Status.CONFIRMED
+        payment.reservation.confirmed_at = now
     for written in (*payments, *tickets):
         written._state.adding = False
 
@@ -276,19 +213,23 @@ def _new_payment(
     )
 
 
-def _write_movements(basket: Basket, payments: Sequence[Payment]) -> None:
-    movements = [
-        Movement(
-            type=BalanceHistory.Type.RESERVATION,
-            amount=payment.amount,
-            source=payment.pk,
-            at=payment.paid_at,
-            status=BalanceHistory.Status(payment.status),
-            reason=payment.reason,
-        )
-        for payment in payments
-    ]
-    write_lines(balance=basket.balance, movements=movements)
+def _write_movements(payments: Iterable[tuple[Balance, Payment]]) -> None:
+    write_lines_of_many(
+        movements=[
+            (
+                balance,
+                Movement(
+                    type=BalanceHistory.Type.RESERVATION,
+                    amount=payment.amount,
+                    source=payment.pk,
+                    at=payment.paid_at,
+                    status=BalanceHistory.Status(payment.status),
+                    reason=payment.reason,
+                ),
+            )
+            for balance, payment in payments
+        ]
+    )
 
 
 def _new_ticket(basket: Basket, reservation: Reservation) -> Ticket:
@@ -306,11 +247,15 @@ def _new_ticket(basket: Basket, reservation: Reservation) -> Ticket:
     )
 
 
-def _leave_rooms(basket: Basket) -> None:
-    """Give the place inside to the next in line, unless the buyer still holds seats there."""
-    for room, admission in basket.admissions.items():
-        if room not in basket.busy_rooms:
-            finish(admission, now=basket.now)
+def _leave_rooms(baskets: Sequence[Basket], now: dt.datetime) -> None:
+    """Give the places inside to the next in line, but for buyers who still hold seats there."""
+    done = [
+        admission
+        for basket in baskets
+        for room, admission in basket.admissions.items()
+        if room not in basket.busy_rooms
+    ]
+    finish(done, now=now)
 
 
 def _record_failure(basket: Basket, *, reason: str) -> None:
@@ -324,4 +269,4 @@ def _record_failure(basket: Basket, *, reason: str) -> None:
     ]
     if failed:
         Payment.objects.bulk_create(failed)
-        _write_movements(basket, failed)
+        _write_movements((basket.balance, payment) for payment in failed)

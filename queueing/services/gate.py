@@ -2,13 +2,14 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models.functions import Greatest
 
 from accounts.models import User
 from concertbook.clock import database_now
-from concertbook.prepared import Prepared, Slot
+from concertbook.prepared import OneOf, Prepared, Slot
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
@@ -42,15 +43,37 @@ def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) 
     return found[0]
 
 
+def lock_free_admissions(
+    *, user_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID]
+) -> dict[tuple[uuid.UUID, uuid.UUID | None], QueueToken]:
+    """Those of these tokens that were admitted, locked, by user and token.
+
+    As lock_admission, but for many people at once, and waiting for nobody: a token that somebody
+    else has locked is missing.
+    """
+    found = FREE_TOKENS.fetch(users=list(user_ids), tokens=list(tokens))
+    return {(token.user_id, token.pk): token for token in found}
+
+
 def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
     # By the column: ordering by the room would join it, and lock it for everybody.
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
-    admitted = tokens.filter(user=Slot("user"), status=Status.ACTIVE)
-    return admitted.only("token", "room", "status", "available_at", "expires_at")
+    return _of_the_gate(tokens.filter(user=Slot("user"), status=Status.ACTIVE))
+
+
+def free_admitted_tokens() -> QueueTokenQuerySet:
+    """As admitted_tokens, of ``OneOf("user", "users")``, but for those that are locked already."""
+    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    return _of_the_gate(tokens.filter(OneOf("user", "users"), status=Status.ACTIVE).order_by())
+
+
+def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
+    return tokens.only("token", "user", "room", "status", "available_at", "expires_at")
 
 
 OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room")))
+FREE_TOKENS = Prepared(lambda: free_admitted_tokens().filter(OneOf("pk", "tokens")))
 SHOWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room"), pk=Slot("token")))
 
 
@@ -87,6 +110,7 @@ def extend_stay(token: QueueToken, *, until: dt.datetime) -> None:
     )
 
 
-def finish(token: QueueToken, *, now: dt.datetime) -> None:
-    """The buyer is done: the place inside is free. The caller holds the token's lock."""
-    end_tokens([token.pk], outcome=QueueEntryHistory.Outcome.PAID, now=now)
+def finish(tokens: Sequence[QueueToken], *, now: dt.datetime) -> None:
+    """These buyers are done: their places are free. The caller holds the tokens' locks."""
+    pks = [token.pk for token in tokens]
+    end_tokens(pks, outcome=QueueEntryHistory.Outcome.PAID, now=now)

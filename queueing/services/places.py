@@ -96,8 +96,12 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[Place, bool]:
     room = get_room(slug)
     if _end_if_over(user=user, room=room):
         return join(user=user, slug=slug, address=address)
-    place = find_place(user=user, room=room, address=address)
-    if place is not None:
+    if place := find_place(user=user, room=room, address=address):
+        return place, False
+    # Another window has ended that stay, and is about to join: whichever does first.
+    if place := join_anew(user_id=user.pk, slug=slug, address=address):
+        return place, True
+    if place := find_place(user=user, room=room, address=address):
         return place, False
     if room.state == WaitingRoom.State.DRAINING:
         raise WaitingRoomDraining

@@ -19,7 +19,8 @@ from concerts.models import Seat
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay
 from payments.services.door import check_in
-from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from payments.services.holds import hold_seats
+from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from tests.concurrency.interleaver import Played, pass_time
 from tests.concurrency.threads import Call

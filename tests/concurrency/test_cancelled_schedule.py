@@ -11,7 +11,8 @@ from payments.services.audit import run_audit
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.door import check_in
-from payments.services.holds import hold_seats, release_expired_holds
+from payments.services.holds import hold_seats
+from payments.services.releases import release_expired_holds
 from payments.services.schedule_cancellation import (
     cancel_schedule,
     progress_of,
@@ -32,7 +33,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CLOCK = "SELECT clock_timestamp()"
-STANDING = "WITH mine"
+STANDING = "WITH moment"
 
 
 @pytest.fixture

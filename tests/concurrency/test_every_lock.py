@@ -5,6 +5,7 @@ tests/guards takes each lock of the code away in turn and runs the test that mus
 
 import re
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -23,10 +24,11 @@ from payments.errors import StaleTicket
 from payments.models import Ticket, save_change
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
-from payments.services.holds import hold_seats, release_reservation
+from payments.services.holds import hold_seats
+from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import index, polling, rooms
+from queueing.services import index, places, polling, rooms
 from queueing.services.admission import admit
 from queueing.services.places import join, leave
 from tests.concurrency.threads import (
@@ -286,6 +288,19 @@ def test_joining_again_from_two_windows_ends_the_old_stay_once():
 
     assert len({place.token for place, _joined in places}) == 1
     assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
+
+
+def test_a_stay_that_another_window_has_just_ended_keeps_nobody_out(monkeypatch):
+    schedule, user = ScheduleFactory(), UserFactory()
+    is_over(admitted(user, schedule))
+    end_if_over = places._end_if_over
+    by_another_window = Mock(side_effect=lambda **whose: end_if_over(**whose) and False)
+    monkeypatch.setattr(places, "_end_if_over", by_another_window)
+
+    _place, is_new = join(user=user, slug=schedule.concert.waiting_room.slug)
+
+    assert by_another_window.called
+    assert is_new
 
 
 def test_who_joins_again_ends_ones_own_stay_alone():

@@ -6,7 +6,8 @@ from concerts.errors import SeatTaken
 from concerts.models import Seat, SeatStatusHistory
 from payments.errors import AlreadyPaid, PurchaseLimitExceeded
 from payments.models import Reservation
-from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from payments.services.holds import hold_seats
+from payments.services.releases import release_expired_holds, release_reservation
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit
 from queueing.services.places import join, leave

@@ -24,11 +24,18 @@ from concertbook.clock import database_now
 from concerts.models import Seat
 from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket
-from payments.services import cancellations, checkout, door, holds, schedule_cancellation
+from payments.services import (
+    baskets,
+    cancellations,
+    door,
+    holds,
+    schedule_cancellation,
+)
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
 from payments.services.door import check_in
-from payments.services.holds import hold_seats, release_expired_holds, release_reservation
+from payments.services.holds import hold_seats
+from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, places
@@ -500,7 +507,7 @@ def test_without_reading_the_clock_after_the_last_lock_a_hold_is_paid_past_its_e
     locked = Gate(after='FROM "accounts_balance"')
 
     with (
-        mock.patch.object(checkout, "_moment", return_value=(database_now(), [])),
+        mock.patch.object(baskets, "_moment", return_value=(database_now(), set())),
         background(paying(reservation), locked) as payment,
     ):
         locked.wait()

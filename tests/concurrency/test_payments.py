@@ -12,7 +12,7 @@ from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import Receipt, pay
-from payments.services.holds import release_expired_holds, release_reservation
+from payments.services.releases import release_expired_holds, release_reservation
 from tests.concurrency.threads import Gate, background, race, until
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
 

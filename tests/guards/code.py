@@ -70,6 +70,7 @@ PAYMENTS = "tests/concurrency/test_payments.py"
 QUEUE = "tests/concurrency/test_queue.py"
 TICKETS = "tests/concurrency/test_tickets.py"
 OFF = "tests/concurrency/test_cancelled_schedule.py"
+TOGETHER = "tests/concurrency/test_buying_together.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 FAULTS = "tests/test_line_faults.py"
 ADMIN = "tests/test_admin_pages.py"
@@ -112,7 +113,7 @@ LOCKED = [
     lock(
         "seats while they are held",
         "concerts/services/seating.py",
-        "Seat.objects.select_for_update(no_key=True)\n        .filter(OneOf(",
+        "_wanted_seats(Seat.objects.select_for_update(no_key=True))",
         f"{RACE}[two_people_hold_one_seat-without-0]",
     ),
     lock(
@@ -224,15 +225,47 @@ LOCKED = [
     *(
         Guard(
             f"{what} while they are paid",
-            "payments/services/checkout.py",
-            'locked = Reservation.objects.select_for_update(of=("seat", "self"), no_key=True)',
-            f"locked = Reservation.objects.{without}",
+            "payments/services/baskets.py",
+            '_of_user().select_for_update(of=("seat", "self"), no_key=True)',
+            f'_of_user().select_for_update(of=("{other}",), no_key=True)',
             (f"{LOCKS}::test_a_payment_takes_its_locks_in_the_order_of_the_house",),
         )
-        for what, without in (
-            ("seats", 'select_for_update(of=("self",), no_key=True)'),
-            ("reservations", 'select_for_update(of=("seat",), no_key=True)'),
+        for what, other in (("seats", "self"), ("reservations", "seat"))
+    ),
+    lock(
+        "seats while many people hold some",
+        "concerts/services/seating.py",
+        "_wanted_seats(Seat.objects.select_for_update(no_key=True, skip_locked=True))",
+        f"{TOGETHER}::test_a_hold_that_would_have_to_wait_keeps_nobody_else_waiting",
+    ),
+    lock(
+        "the tokens of many people at the gate",
+        "queueing/services/gate.py",
+        'QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)',
+        f"{TOGETHER}::test_a_hold_that_would_have_to_wait_keeps_nobody_else_waiting",
+    ),
+    *(
+        Guard(
+            f"{what} while many people pay",
+            "payments/services/baskets.py",
+            '_of_users().select_for_update(of=("seat", "self"), no_key=True, skip_locked=True)',
+            f'_of_users().select_for_update(of=("{other}",), no_key=True, skip_locked=True)',
+            (f"{TOGETHER}::test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting",),
         )
+        for what, other in (("seats", "self"), ("reservations", "seat"))
+    ),
+    lock(
+        "balances while many people pay",
+        "accounts/services.py",
+        "Balance.objects.select_for_update(no_key=True, skip_locked=True)",
+        f"{TOGETHER}::test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting",
+    ),
+    Guard(
+        "the keys of many people's payments",
+        "accounts/idempotency.py",
+        "asks.at, pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))",
+        "asks.at, hashtextextended(asks.name, 1) IS NOT NULL",
+        (f"{TOGETHER}::test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting",),
     ),
     lock(
         "a ticket at the door",
@@ -242,19 +275,19 @@ LOCKED = [
     ),
     lock(
         "a seat while it is let go",
-        "payments/services/holds.py",
+        "payments/services/releases.py",
         "Seat.objects.select_for_update(no_key=True).get(pk=seat_id)",
         f"{LOCKS}::test_letting_go_takes_its_locks_in_the_order_of_the_house",
     ),
     lock(
         "a reservation while it is let go",
-        "payments/services/holds.py",
+        "payments/services/releases.py",
         "reservation = mine.select_for_update(no_key=True).get()",
         f"{LOCKS}::test_letting_go_takes_its_locks_in_the_order_of_the_house",
     ),
     lock(
         "seats that a sweep frees",
-        "payments/services/holds.py",
+        "payments/services/releases.py",
         'Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))',
         f"{HOLDS}::test_two_sweeps_and_a_buyer_free_an_overdue_seat_once",
         f"{PAYMENTS}::test_a_payment_that_has_read_the_clock_in_time_wins_over_the_sweep",
@@ -447,42 +480,70 @@ OWNED = [
     ),
     owner(
         "reservation, to pay",
-        "payments/services/checkout.py",
-        'locked.filter(OneOf("pk", "reservations"), user=Slot("user"))',
-        'locked.filter(OneOf("pk", "reservations"))',
+        "payments/services/baskets.py",
+        'Reservation.objects.filter(OneOf("pk", "reservations"), user=Slot("user"))',
+        'Reservation.objects.filter(OneOf("pk", "reservations"))',
         f"{WHOSE}::test_anothers_hold_is_not_paid",
+    ),
+    owner(
+        "reservation, to pay beside others",
+        "payments/services/baskets.py",
+        "mine = [each for each in reservations if each.user_id == user.pk]",
+        "mine = reservations",
+        TOGETHER,
+    ),
+    owner(
+        "token, to buy beside others",
+        "payments/services/holds.py",
+        "admissions.pop((wish.user.pk, wish.token), None)",
+        "next((a for (_, pk), a in admissions.items() if pk == wish.token), None)",
+        f"{TOGETHER}::test_nobody_holds_with_anothers_token_or_one_of_another_room",
+    ),
+    owner(
+        "token, to pay beside others",
+        "payments/services/baskets.py",
+        "inside = [each for each in admissions if each.user_id == user.pk]",
+        "inside = admissions",
+        f"{TOGETHER}::test_whom_a_rule_keeps_from_paying_pays_nothing_and_keeps_nobody_from_it",
+    ),
+    owner(
+        "answer, beside others",
+        "accounts/idempotency.py",
+        "ON saved.user_id = asks.who AND saved.key = asks.key",
+        "ON saved.key = asks.key",
+        f"{TOGETHER}::test_whom_a_rule_keeps_from_paying_pays_nothing_and_keeps_nobody_from_it",
     ),
     owner(
         "overdue holds, that the limit does not count",
         "payments/services/holds.py",
-        "Reservation.objects.filter(user=user, schedule=schedule)",
-        "Reservation.objects.filter(schedule=schedule)",
+        "Reservation.objects.filter(user=user, schedule=schedule_id)",
+        "Reservation.objects.filter(schedule=schedule_id)",
         f"{WHOSE}::test_who_holds_again_frees_ones_own_overdue_holds_alone",
     ),
     owner(
         "reservation, to let go",
-        "payments/services/holds.py",
+        "payments/services/releases.py",
         "Reservation.objects.filter(user=user, pk=reservation_id)",
         "Reservation.objects.filter(pk=reservation_id)",
         f"{WHOSE}::test_what_is_anothers_is_not_found_by_any_call[letting go]",
     ),
     owner(
         "overdue holds, when one looks",
-        "payments/services/holds.py",
+        "payments/services/releases.py",
         "if user is None else Reservation.objects.filter(user=user)",
         "if user is None else Reservation.objects.all()",
         f"{WHOSE}::test_who_looks_frees_ones_own_overdue_holds_alone",
     ),
     owner(
         "reservations, to look at",
-        "payments/services/holds.py",
+        "payments/services/reservations.py",
         "return Reservation.objects.filter(user=user)",
         "return Reservation.objects.all()",
         f"{WHOSE}::test_a_list_has_ones_own_alone[reservations]",
     ),
     owner(
         "seats count against a limit",
-        "payments/services/holds.py",
+        "payments/services/reservations.py",
         "Reservation.objects.live().filter(user=user, schedule=schedule)",
         "Reservation.objects.live().filter(schedule=schedule)",
         f"{WHOSE}::test_what_others_have_does_not_count_against_ones_own_limit",
@@ -662,6 +723,9 @@ PERMITTED = [
     ),
 ]
 
+ENDED = """            JOIN django_session AS live ON live.session_key = asks.session
+            WHERE live.expire_date > clock_timestamp()
+"""
 INSIDE = [
     Guard(
         "the gate, whose time is over, to buy",
@@ -680,7 +744,7 @@ INSIDE = [
     Guard(
         "the gate, of another room",
         "payments/services/holds.py",
-        "        if standing.room_id != admission.room_id:\n            raise QueueNotAdmitted\n",
+        "    if sale.room_id != admission.room_id:\n        raise QueueNotAdmitted\n",
         "",
         ("tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",),
     ),
@@ -722,8 +786,9 @@ INSIDE = [
         )
         for what, text, without in (
             ("another password", "if constant_time_compare(user.get_session_auth_hash()", "if (1"),
-            ("the session over", "Exists(session), pk=", "pk="),
-            ("not active", 'pk=Slot("user"), is_active=True', 'pk=Slot("user")'),
+            ("the session over", ENDED, ""),
+            ("the session past its time", "live.expire_date > clock_timestamp()", "true"),
+            ("not active", " AND logged_in.is_active", ""),
         )
     ),
     Guard(

@@ -1,0 +1,92 @@
+"""How a hold ends unpaid: let go of, or overdue."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import User
+from concertbook.clock import database_now
+from concertbook.errors import NotFound
+from concerts.models import Seat, save_status
+from payments.errors import AlreadyPaid
+from payments.models import Reservation, ReservationQuerySet
+
+SWEEP_BATCH = 500
+
+
+def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
+    """Let go of a hold before its time. What is no longer held stays as it is.
+
+    Raises NotFound for anybody else's reservation, AlreadyPaid for a confirmed one.
+    """
+    mine = Reservation.objects.filter(user=user, pk=reservation_id)
+    seat_id = mine.values_list("seat_id", flat=True).first()
+    if seat_id is None:
+        raise NotFound
+    with transaction.atomic(durable=True):
+        seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
+        reservation = mine.select_for_update(no_key=True).get()
+        if reservation.status == Reservation.Status.CONFIRMED:
+            raise AlreadyPaid
+        if reservation.status == Reservation.Status.HOLD:
+            now = database_now()
+            reservation.status = Reservation.Status.CANCELLED
+            reservation.save(update_fields=["status"])
+            seat.release()
+            save_status(
+                [seat], from_status=Seat.Status.HELD, changed_by=user, reason="let_go", now=now
+            )
+
+
+def release_expired_holds(*, user: User | None = None) -> int:
+    """Free the seats of overdue holds, of everybody or of one user; returns how many.
+
+    Safe to run twice at once, and to be killed: each batch is one transaction, and a seat that
+    somebody else has locked is left to them.
+    """
+    holds = Reservation.objects.all() if user is None else Reservation.objects.filter(user=user)
+    released = 0
+    while batch := release_overdue(holds):
+        released += batch
+    return released
+
+
+def release_overdue(holds: ReservationQuerySet) -> int:
+    """Free the seats of one batch of those among these that are overdue; returns how many."""
+    now = database_now()
+    overdue = holds.overdue(now)
+    if not overdue.exists():
+        return 0
+    with transaction.atomic(durable=True):
+        return expire_overdue(lock_overdue_seats(overdue.order_by("expires_at")), now=now)
+
+
+def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
+    # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
+    locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    seats = locked.select_related("schedule").filter(
+        pk__in=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH])
+    )
+    return list(seats.order_by("pk"))
+
+
+def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
+    """End whichever holds on these seats are overdue at ``now``; returns how many.
+
+    The caller holds the seats' row locks; their reservations are locked here.
+    """
+    overdue = [seat for seat in seats if seat.hold_expires_at and seat.hold_expires_at <= now]
+    if not overdue:
+        return 0
+    Reservation.objects.filter(
+        seat__in=[seat.pk for seat in overdue], status=Reservation.Status.HOLD
+    ).update(status=Reservation.Status.EXPIRED)
+    for seat in overdue:
+        seat.release(available_from=seat.schedule.after_rest(now))
+    save_status(
+        overdue, from_status=Seat.Status.HELD, changed_by=None, reason="hold_expired", now=now
+    )
+    return len(overdue)

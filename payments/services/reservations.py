@@ -1,0 +1,37 @@
+"""What somebody holds or has paid for, as pages and apps show it."""
+
+import uuid
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from concertbook.errors import NotFound
+from concerts.models import ConcertSchedule
+from payments.models import Reservation
+from payments.services.releases import release_expired_holds
+
+
+def my_reservations(*, user: User) -> QuerySet[Reservation]:
+    """The user's reservations, newest first, none of them shown as held past its time."""
+    release_expired_holds(user=user)
+    return Reservation.objects.filter(user=user).select_related("seat", "schedule__concert")
+
+
+def my_holds(*, user: User) -> list[Reservation]:
+    """What the user holds and has not paid yet; what ends first comes first."""
+    holds = my_reservations(user=user).filter(status=Reservation.Status.HOLD)
+    return list(holds.order_by("expires_at", "schedule", "seat__number"))
+
+
+def allowance(*, user: User, schedule: ConcertSchedule) -> int:
+    """How many more seats of the schedule the user may hold now."""
+    live = Reservation.objects.live().filter(user=user, schedule=schedule)
+    return max(0, schedule.purchase_limit - live.count())
+
+
+def get_reservation(*, user: User, reservation_id: uuid.UUID) -> Reservation:
+    """Raises NotFound, also for anybody else's."""
+    reservation = my_reservations(user=user).filter(pk=reservation_id).first()
+    if reservation is None:
+        raise NotFound
+    return reservation

@@ -1,0 +1,127 @@
+"""What stands between somebody and a seat: the sale's rules, and what they have and had of it."""
+
+import datetime as dt
+import json
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connection
+
+from concertbook.errors import NotFound, TooManyRequests
+from concerts.models import ConcertSchedule
+from payments.errors import PurchaseLimitExceeded
+
+HOARDING_WINDOW = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Sale:
+    """One schedule's rules and the database's clock, read at once."""
+
+    now: dt.datetime
+    room_id: int
+    schedule: ConcertSchedule
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one user has of a schedule, and gave up of any, at the sale's moment."""
+
+    filled_slots: Sequence[int] = ()
+    first_hold_ends: dt.datetime | None = None
+    given_up: int = 0
+    first_given_up: dt.datetime | None = None
+
+    def has_overdue(self, now: dt.datetime) -> bool:
+        return self.first_hold_ends is not None and self.first_hold_ends <= now
+
+    def require_no_hoarding(self, now: dt.datetime) -> None:
+        """Raises TooManyRequests for somebody who keeps taking seats and letting them go."""
+        if self.given_up >= settings.GIVEN_UP_PER_HOUR and self.first_given_up:
+            again = self.first_given_up + HOARDING_WINDOW - now
+            raise TooManyRequests(retry_after=max(1, math.ceil(again.total_seconds())))
+
+    def free_slots(self, count: int, *, limit: int) -> list[int]:
+        """The first slots up to the limit that are not filled. Raises PurchaseLimitExceeded."""
+        free = (slot for slot in range(1, limit + 1) if slot not in self.filled_slots)
+        slots = list(islice(free, count))
+        if len(slots) < count:
+            raise PurchaseLimitExceeded(limit=limit)
+        return slots
+
+
+# What a sale goes by, in the order of the columns.
+RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
+NEWCOMER = Standing()
+
+
+def read_standings(
+    schedule_id: uuid.UUID, user_ids: Sequence[uuid.UUID]
+) -> tuple[Sale, dict[uuid.UUID, Standing]]:
+    """The sale and where each of these users stands in it; one statement, one row.
+
+    After the last lock: an operator may have moved the sale while the caller waited. The caller
+    has the users' tokens locked: nobody fills a slot meanwhile. Raises NotFound for an unknown
+    schedule.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH moment AS MATERIALIZED (
+                SELECT clock_timestamp() AS now
+            ), mine AS (
+                SELECT user_id, slot, status, created_at, expires_at,
+                       status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
+                       status IN ('EXPIRED', 'CANCELLED') AND confirmed_at IS NULL
+                           AND created_at > since AS given_up
+                FROM payments_reservation,
+                     (SELECT now - make_interval(secs => %(window)s) FROM moment) hour (since)
+                WHERE user_id = ANY(%(users)s)
+                  AND (created_at > since
+                       OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
+            ), had AS (
+                SELECT user_id,
+                       coalesce(array_agg(slot) FILTER (WHERE live), '{}') AS filled_slots,
+                       min(expires_at) FILTER (WHERE live AND status = 'HOLD') AS first_hold_ends,
+                       count(slot) FILTER (WHERE given_up) AS given_up,
+                       min(created_at) FILTER (WHERE given_up) AS first_given_up
+                FROM mine GROUP BY user_id
+            )
+            SELECT moment.now, (SELECT json_agg(had)::text FROM had),
+                   concert.waiting_room_id, schedule.id, concert.id, schedule.purchase_limit,
+                   schedule.reserve_from, schedule.reserve_until, schedule.cancelled_at
+            FROM moment, concerts_concertschedule AS schedule
+            JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
+            WHERE schedule.id = %(schedule)s
+            """,
+            {
+                "users": list(user_ids),
+                "schedule": schedule_id,
+                "window": HOARDING_WINDOW.total_seconds(),
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound
+    now, had, room_id, *rules = row
+    schedule = ConcertSchedule.from_db(DEFAULT_DB_ALIAS, RULES, rules)
+    standings = dict(map(_standing, json.loads(had or "[]")))
+    return Sale(now, room_id, schedule), standings
+
+
+def _standing(had: dict[str, Any]) -> tuple[uuid.UUID, Standing]:
+    return uuid.UUID(had.pop("user_id")), Standing(
+        filled_slots=had["filled_slots"],
+        first_hold_ends=_moment(had["first_hold_ends"]),
+        given_up=had["given_up"],
+        first_given_up=_moment(had["first_given_up"]),
+    )
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None

@@ -1,0 +1,303 @@
+"""Holds and payments of many people in one transaction, beside others at the same seats."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from accounts.idempotency import Once
+from accounts.models import BalanceHistory
+from concerts.models import Seat, SeatStatusHistory
+from payments.models import Payment, Reservation, Ticket
+from payments.services import holds
+from payments.services.baskets import Order
+from payments.services.checkout import pay, pay_for_many
+from payments.services.holds import Wish, hold_for_many, hold_seats
+from payments.services.releases import release_expired_holds, release_reservation
+from queueing.models import QueueToken
+from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held, overdue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PRICE = 10_000
+
+
+@pytest.fixture
+def schedule():
+    return ScheduleFactory(seats=8, price=PRICE)
+
+
+def wish(schedule, *numbers, user=None):
+    user = user or UserFactory()
+    return Wish(user, schedule.pk, numbers, admitted(user, schedule).pk)
+
+
+def order(schedule, *numbers, won=50_000, key="a key"):
+    """Of somebody who holds these seats."""
+    user = UserFactory(won=won)
+    ids = [each.pk for each in held(user, schedule, *numbers)]
+    once = Once(user=user, key=key, request="pay", render=lambda receipt: b"%d" % receipt.balance)
+    return Order(user, ids), once
+
+
+@contextmanager
+def locked_by_another(sql, *params):
+    """Whatever the statement locks, by a connection that is in no hurry."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(sql, params)
+            assert cursor.fetchone()[0], "nothing was locked"
+        yield
+    finally:
+        other.rollback()
+        other.close()
+
+
+def numbers_of(answers):
+    return [answer and [each.seat.number for each in answer] for answer in answers]
+
+
+def nothing_is_held():
+    return not Reservation.objects.exists() and not Seat.objects.exclude(version=0).exists()
+
+
+# --- Holds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("people", [1, 4])
+def test_many_peoples_holds_are_as_few_round_trips_as_ones(
+    schedule, people, django_assert_num_queries
+):
+    wishes = [wish(schedule, 2 * n + 2, 2 * n + 1) for n in range(people)]
+
+    with django_assert_num_queries(7):
+        answers = hold_for_many(wishes)
+
+    assert numbers_of(answers) == [[2 * n + 1, 2 * n + 2] for n in range(people)]
+    for asked, reservations in zip(wishes, answers, strict=True):
+        for reservation in reservations:
+            seat = Seat.objects.get(number=reservation.seat.number)
+            assert (seat.status, seat.held_by) == ("HELD", asked.user)
+            assert seat.hold_expires_at == reservation.expires_at
+            assert Reservation.objects.get(pk=reservation.pk).user == asked.user
+            line = SeatStatusHistory.objects.get(seat=seat)
+            assert (line.changed_by, line.reason) == (asked.user, "held")
+
+
+def test_of_two_who_want_one_seat_the_first_has_it_and_the_other_has_nothing(schedule):
+    wishes = [wish(schedule, 1, 2), wish(schedule, 2, 3), wish(schedule, 4)]
+
+    assert numbers_of(hold_for_many(wishes)) == [[1, 2], None, [4]]
+    assert Seat.objects.get(number=3).status == "AVAILABLE"
+
+
+def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
+    first = wish(schedule, 1)
+
+    again = Wish(first.user, schedule.pk, [2], first.token)
+    assert numbers_of(hold_for_many([first, again, first])) == [[1], None, None]
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "SELECT token FROM queueing_queuetoken WHERE user_id = %s FOR UPDATE",
+        "SELECT id FROM concerts_seat WHERE number = 1 AND %s IS NOT NULL FOR UPDATE",
+    ],
+    ids=["place", "seat"],
+)
+def test_a_hold_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock):
+    slow, quick = wish(schedule, 1), wish(schedule, 2)
+
+    with locked_by_another(lock, slow.user.pk):
+        assert numbers_of(hold_for_many([slow, quick])) == [None, [2]]
+
+    assert numbers_of(hold_for_many([slow])) == [[1]]
+
+
+def is_outside(asked, schedule):
+    QueueToken.objects.filter(pk=asked.token).update(status="EXPIRED")
+
+
+def is_there_too_long(asked, schedule):
+    hour = "interval '1 hour'"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE queueing_queuetoken SET issued_at = issued_at - {hour},"
+            f" available_at = available_at - {hour}, expires_at = expires_at - {hour}"
+            " WHERE token = %s",
+            [asked.token],
+        )
+
+
+def has_what_is_allowed(asked, schedule):
+    held(asked.user, schedule, 5, 6, 7, 8)
+
+
+def wants_what_is_taken(asked, schedule):
+    held(UserFactory(), schedule, *asked.numbers)
+
+
+def wants_what_does_not_exist(asked, schedule):
+    Seat.objects.filter(number=asked.numbers[0]).update(number=1000)
+
+
+def has_cycled_too_often(asked, schedule):
+    for _time in range(30):
+        (reservation,) = hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[8])
+        release_reservation(user=asked.user, reservation_id=reservation.pk)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        is_outside,
+        is_there_too_long,
+        has_what_is_allowed,
+        wants_what_is_taken,
+        wants_what_does_not_exist,
+        has_cycled_too_often,
+    ],
+)
+def test_whom_a_rule_stands_in_the_way_of_gets_nothing_and_keeps_nobody_from_it(schedule, what):
+    refused, other = wish(schedule, 1), wish(schedule, 2)
+    what(refused, schedule)
+    had = Reservation.objects.filter(user=refused.user).count()
+
+    assert numbers_of(hold_for_many([refused, other])) == [None, [2]]
+    assert Reservation.objects.filter(user=refused.user).count() == had
+
+
+def test_nobody_holds_with_anothers_token_or_one_of_another_room(schedule):
+    owner, thief = wish(schedule, 1), UserFactory()
+    elsewhere = wish(ScheduleFactory())
+
+    wishes = [
+        Wish(thief, schedule.pk, [2], owner.token),
+        owner,
+        Wish(elsewhere.user, schedule.pk, [3], elsewhere.token),
+        Wish(UserFactory(), schedule.pk, [4], None),
+    ]
+    assert numbers_of(hold_for_many(wishes)) == [None, [1], None, None]
+
+
+def test_an_overdue_hold_is_for_whoever_asks_alone(schedule):
+    overdue(*held(UserFactory(), schedule, 1))
+    asked = wish(schedule, 1)
+
+    assert hold_for_many([asked]) == [None]
+    assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[1])
+
+
+def test_what_fails_halfway_was_never_begun(schedule, monkeypatch):
+    def fail(_reservations):
+        raise ArithmeticError
+
+    monkeypatch.setattr(holds, "_insert", fail)
+    with pytest.raises(ArithmeticError):
+        hold_for_many([wish(schedule, 1), wish(schedule, 2)])
+
+    assert nothing_is_held()
+
+
+# --- Payments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("people", [1, 3])
+def test_many_peoples_payments_are_as_few_round_trips_as_ones(
+    schedule, people, django_assert_num_queries
+):
+    orders = [order(schedule, 2 * n + 1, 2 * n + 2) for n in range(people)]
+
+    with django_assert_num_queries(13):
+        assert pay_for_many(orders) == [True] * people
+
+    for asked, once in orders:
+        assert balance_of(asked.user) == 30_000
+        assert once.answer == b"30000"
+        assert Ticket.objects.filter(user=asked.user, status="ISSUED").count() == 2
+        spent = BalanceHistory.objects.filter(balance__user=asked.user, type="RESERVATION")
+        assert [line.balance_after for line in spent.order_by("seq")] == [40_000, 30_000]
+        assert QueueToken.objects.get(user=asked.user).status == "EXPIRED"
+    assert Seat.objects.filter(status="RESERVED").count() == 2 * people
+
+
+def test_who_holds_other_seats_stays_inside_and_who_does_not_leaves(schedule):
+    stays, leaves = order(schedule, 1), order(schedule, 2)
+    held(stays[0].user, schedule, 3)
+
+    assert pay_for_many([stays, leaves]) == [True, True]
+    assert QueueToken.objects.live().get().user == stays[0].user
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "SELECT token FROM queueing_queuetoken WHERE user_id = %s FOR UPDATE",
+        "SELECT id FROM concerts_seat WHERE held_by_id = %s FOR UPDATE",
+        "SELECT id FROM payments_reservation WHERE user_id = %s FOR UPDATE",
+        "SELECT id FROM accounts_balance WHERE user_id = %s FOR UPDATE",
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(%s || ' a key', 1))",
+    ],
+    ids=["place", "seat", "reservation", "balance", "key"],
+)
+def test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock):
+    slow, quick = order(schedule, 1), order(schedule, 2)
+
+    with locked_by_another(lock, str(slow[0].user.pk)):
+        assert pay_for_many([slow, quick]) == [False, True]
+
+    assert Payment.objects.count() == 1
+    assert pay_for_many([slow]) == [True]
+
+
+def is_poor(schedule):
+    return order(schedule, 1, won=PRICE - 1)
+
+
+def is_late(schedule):
+    asked, once = order(schedule, 1)
+    overdue(*Reservation.objects.all())
+    return asked, once
+
+
+def has_left(schedule):
+    asked, once = order(schedule, 1)
+    QueueToken.objects.filter(user=asked.user).update(status="EXPIRED")
+    return asked, once
+
+
+def has_let_go(schedule):
+    asked, once = order(schedule, 1)
+    release_reservation(user=asked.user, reservation_id=asked.reservation_ids[0])
+    return asked, once
+
+
+def pays_for_anothers(schedule):
+    anothers, _once = order(schedule, 1)
+    asked, once = order(schedule, 3)
+    return Order(asked.user, [*asked.reservation_ids, *anothers.reservation_ids]), once
+
+
+def has_been_answered(schedule):
+    asked, once = order(schedule, 1)
+    pay(user=asked.user, reservation_ids=asked.reservation_ids, once=once)
+    admitted(asked.user, schedule)
+    (other,) = hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[4])
+    return Order(asked.user, [other.pk]), once
+
+
+@pytest.mark.parametrize(
+    "who", [is_poor, is_late, has_left, has_let_go, pays_for_anothers, has_been_answered]
+)
+def test_whom_a_rule_keeps_from_paying_pays_nothing_and_keeps_nobody_from_it(schedule, who):
+    refused, other = who(schedule), order(schedule, 2)
+    before, payments = balance_of(refused[0].user), Payment.objects.count()
+
+    assert pay_for_many([refused, other]) == [False, True]
+    assert balance_of(refused[0].user) == before
+    # Nor is a failure recorded yet: who asks alone is told, and then it is.
+    assert Payment.objects.count() == payments + 1
+    release_expired_holds()
