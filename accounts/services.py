@@ -20,6 +20,7 @@ from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.clock import database_now
+from concertbook.literals import Literal
 from concertbook.prepared import OneOf, Prepared, Slot
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _answer_for(line: BalanceHistory, once: Once | None) -> BalanceHistory:
 def settle_pending_charges() -> int:
     """Finish charges whose process died between the gateway and us; returns how many."""
     overdue = Charge.objects.filter(
-        status=Charge.Status.PENDING, created_at__lt=database_now() - SETTLE_AFTER
+        status=Literal("PENDING"), created_at__lt=database_now() - SETTLE_AFTER
     )
     settled = 0
     for pending in overdue.order_by("created_at")[:1000]:

@@ -23,9 +23,7 @@ EACH = 200
 
 
 def measure(options: Namespace) -> Iterator[Row | Fact]:
-    yardstick = Yardstick(
-        os.environ["DATABASE_URL"], clients=CLIENTS, seconds=options.seconds
-    )
+    yardstick = Yardstick(os.environ["DATABASE_URL"], clients=CLIENTS, seconds=options.seconds)
     with web("concertbook.wsgi:application") as port:
         warm_up(port, options)
         for seats_each in (1, 4):

@@ -11,16 +11,20 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.clock import utc
+from concertbook.literals import Literal
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def live(self) -> "ReservationQuerySet":
-        return self.filter(status__in=["HOLD", "CONFIRMED"])
+        return self.filter(status__in=[Literal("HOLD"), Literal("CONFIRMED")])
+
+    def held(self) -> "ReservationQuerySet":
+        return self.filter(status=Literal("HOLD"))
 
     def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
-        return self.filter(status="HOLD", expires_at__lte=now)
+        return self.held().filter(expires_at__lte=now)
 
     def of_cancelled_schedules(self) -> "ReservationQuerySet":
         """Live ones whose whole schedule was cancelled: what is left to end and refund."""

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from concertbook.literals import Literal
+
 
 class WaitingRoom(models.Model):
     """One line of people before one door."""
@@ -111,13 +113,13 @@ def room_of(token: uuid.UUID) -> int:
 
 class QueueTokenQuerySet(models.QuerySet["QueueToken"]):
     def live(self) -> "QueueTokenQuerySet":
-        return self.exclude(status=QueueToken.Status.EXPIRED)
+        return self.exclude(status=Literal("EXPIRED"))
 
     def waiting(self) -> "QueueTokenQuerySet":
-        return self.filter(status=QueueToken.Status.WAITING)
+        return self.filter(status=Literal("WAITING"))
 
     def active(self) -> "QueueTokenQuerySet":
-        return self.filter(status=QueueToken.Status.ACTIVE)
+        return self.filter(status=Literal("ACTIVE"))
 
 
 class QueueToken(models.Model):

@@ -81,9 +81,9 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
     overdue = [seat for seat in seats if seat.hold_expires_at and seat.hold_expires_at <= now]
     if not overdue:
         return 0
-    Reservation.objects.filter(
-        seat__in=[seat.pk for seat in overdue], status=Reservation.Status.HOLD
-    ).update(status=Reservation.Status.EXPIRED)
+    Reservation.objects.held().filter(seat__in=[seat.pk for seat in overdue]).update(
+        status=Reservation.Status.EXPIRED
+    )
     for seat in overdue:
         seat.release(available_from=seat.schedule.after_rest(now))
     save_status(

@@ -108,7 +108,9 @@ def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
 def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list[Entry]:
     # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
-    ended = _end(tokens.active().filter(expires_at__lte=now), Outcome.TIMED_OUT, now)
+    # In the order of its own index: in the order of the line it would look through everybody.
+    timed_out = tokens.active().filter(expires_at__lte=now).order_by("expires_at")
+    ended = _end(timed_out, Outcome.TIMED_OUT, now)
     if silent:
         ended += _end(tokens.waiting().filter(position__in=silent), Outcome.IDLE, now)
     if room.state == WaitingRoom.State.CLOSED:
