@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
+from concertbook.prepared import OneOf, Prepared
 from concerts.models import Seat, save_status
 from payments.errors import AlreadyPaid
 from payments.models import Reservation, ReservationQuerySet
@@ -65,12 +66,19 @@ def release_overdue(holds: ReservationQuerySet) -> int:
 
 
 def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
+    return OVERDUE_SEATS.fetch(seats=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH]))
+
+
+def _overdue_seats() -> QuerySet[Seat]:
     # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
     locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    seats = locked.select_related("schedule").filter(
-        pk__in=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH])
+    seats = locked.filter(OneOf("pk", "seats")).order_by("pk").select_related("schedule")
+    return seats.only(
+        *("status", "hold_expires_at", "available_from", "version", "schedule__rest_seconds")
     )
-    return list(seats.order_by("pk"))
+
+
+OVERDUE_SEATS = Prepared(_overdue_seats)
 
 
 def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:

@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from accounts.idempotency import Once
 from accounts.services import charge
+from concertbook.errors import DomainError
 from concerts.models import Seat
+from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import begin_payment, pay
+from payments.services.checkout import begin_payment, pay, pay_for_many
 from payments.services.door import check_in
-from payments.services.holds import hold_seats
+from payments.services.holds import Wish, hold_for_many, hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from queueing.models import QueueToken
 from tests.concurrency.interleaver import Played, pass_time
 from tests.concurrency.threads import Call
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
@@ -51,7 +55,8 @@ def ending_of(played: Played) -> str:
 
 
 def _word(outcome: Any) -> str:
-    return str(outcome) if outcome is None or isinstance(outcome, int) else type(outcome).__name__
+    plain = outcome is None or isinstance(outcome, int | str)
+    return str(outcome) if plain else type(outcome).__name__
 
 
 def _scenario(calls: Mapping[str, Call], *endings: str, in_between: Sequence[str] = ()) -> Scenario:
@@ -80,6 +85,47 @@ def _holding(user: Any, schedule: Any, *numbers: int) -> Call:
 
 def _paying(reservation: Any) -> Call:
     return partial(pay, user=reservation.user, reservation_ids=[reservation.pk])
+
+
+def _holding_together(schedule: Any, wishes: Mapping[Any, Sequence[int]]) -> Call:
+    """Of several people, as before Django: in one transaction, and alone who has to."""
+    tokens = {token.user_id: token.pk for token in QueueToken.objects.all()}
+    asked = [Wish(user, schedule.pk, seats, tokens[user.pk]) for user, seats in wishes.items()]
+
+    def hold() -> str:
+        together = hold_for_many(asked)
+        return "+".join(
+            _word(held or _refusal_or(_holding(wish.user, schedule, *wish.numbers)))
+            for wish, held in zip(asked, together, strict=True)
+        )
+
+    return hold
+
+
+def _paying_together(*reservations: Any) -> Call:
+    orders = [
+        (
+            Order(each.user, [each.pk]),
+            Once(user=each.user, key="key", request="pay", render=lambda receipt: b"paid"),
+        )
+        for each in reservations
+    ]
+
+    def pay_all() -> str:
+        together = pay_for_many(orders)
+        return "+".join(
+            "Receipt" if paid else _word(_refusal_or(_paying(reservation)))
+            for reservation, paid in zip(reservations, together, strict=True)
+        )
+
+    return pay_all
+
+
+def _refusal_or(call: Call) -> Any:
+    try:
+        return call()
+    except DomainError as refusal:
+        return refusal
 
 
 def _letting_go(reservation: Any) -> Call:
@@ -203,6 +249,65 @@ def _charge_and_pay(user: Any, *, missing: int) -> Scenario:
         },
         "BalanceHistory, Receipt | a owns | issued | 0",
         "BalanceHistory, InsufficientBalance | a holds | 10000",
+    )
+
+
+def hold_together_and_hold() -> Scenario:
+    """Two people's holds in one transaction, and somebody wants one of their seats."""
+    schedule = _schedule(3)
+    a, b, c = (_person(name, inside=schedule) for name in "abc")
+    return _scenario(
+        {
+            "together": _holding_together(schedule, {a: [1], b: [2]}),
+            "hold": _holding(c, schedule, 3, 2),
+        },
+        "list+list, SeatTaken | a holds, b holds, free",
+        "list+SeatTaken, list | a holds, c holds, c holds",
+    )
+
+
+def hold_together_and_hold_together() -> Scenario:
+    """Two servers at once, and one person at both of them; the limit is one."""
+    schedule = _schedule(3, purchase_limit=1)
+    a, b, c = (_person(name, inside=schedule) for name in "abc")
+    return _scenario(
+        {
+            "together": _holding_together(schedule, {a: [1], b: [2]}),
+            "elsewhere": _holding_together(schedule, {c: [2], a: [3]}),
+        },
+        "list+list, SeatTaken+PurchaseLimitExceeded | a holds, b holds, free",
+        "PurchaseLimitExceeded+SeatTaken, list+list | free, c holds, a holds",
+        in_between=[
+            # Each first where it was not in the other's way.
+            "list+SeatTaken, list+PurchaseLimitExceeded | a holds, c holds, free",
+            "PurchaseLimitExceeded+list, SeatTaken+list | free, b holds, a holds",
+        ],
+    )
+
+
+def pay_together_and_pay() -> Scenario:
+    """Two people's payments in one transaction, and one of them pays in another window too."""
+    schedule = _schedule(2)
+    (one,) = held(_person("a", won=PRICE), schedule, 1)
+    (other,) = held(_person("b", won=PRICE), schedule, 2)
+    return _scenario(
+        {"together": _paying_together(one, other), "pay": _paying(other)},
+        "Receipt+Receipt, AlreadyPaid | a owns, b owns | issued, issued | 0, 0",
+        "Receipt+AlreadyPaid, Receipt | a owns, b owns | issued, issued | 0, 0",
+    )
+
+
+def pay_together_and_expire() -> Scenario:
+    """Two people's holds end while they are paid in one transaction."""
+    schedule = _schedule(2)
+    holds = [held(_person(name, won=PRICE), schedule, n)[0] for n, name in enumerate("ab", 1)]
+    return _scenario(
+        {"together": _paying_together(*holds), "sweep": release_expired_holds, **HOLDS_END},
+        "Receipt+Receipt, 0 | a owns, b owns | issued, issued | 0, 0",
+        "HoldExpired+HoldExpired, 0 | free, free | 10000, 10000",
+        "HoldExpired+HoldExpired, 2 | free, free | 10000, 10000",
+        # Refused one after the other, and the sweep was between them.
+        in_between=["HoldExpired+HoldExpired, 1 | free, free | 10000, 10000"],
     )
 
 
@@ -394,6 +499,10 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     cancel_and_check_in,
     charge_and_pay,
     charge_and_pay_of_a_newcomer,
+    hold_together_and_hold,
+    hold_together_and_hold_together,
+    pay_together_and_pay,
+    pay_together_and_expire,
     hold_and_hold_and_expire,
     pay_and_expire_and_let_go,
     pay_and_expire_and_begin_to_pay,
