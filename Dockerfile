@@ -39,5 +39,5 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
 SHELL ["/bin/sh", "-c"]
 CMD exec granian --interface wsgi concertbook.wsgi:application \
     --host 0.0.0.0 --port "${PORT:-8000}" --backlog 4096 --no-ws \
-    --workers "${WEB_CONCURRENCY:-2}" --blocking-threads 4 \
+    --workers "${WEB_CONCURRENCY:-2}" --blocking-threads 32 \
     --workers-kill-timeout 5 --respawn-failed-workers --log-level warning

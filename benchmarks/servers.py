@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", "--blocking-threads", "16"]
+FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", "--blocking-threads", "32"]
 QUIET = [
     "--backlog",
     "4096",

@@ -16,7 +16,9 @@ from benchmarks.load import request
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
 from payments.models import Reservation
+from queueing import line
 from queueing.models import QueueToken, WaitingRoom
+from queueing.services import index
 from queueing.services.places import join
 
 MONEY = 9_000_000
@@ -43,6 +45,8 @@ class Stage:
             admit_per_minute=1_000_000,
             active_seconds=86_400,
         )
+        # As the beat does it, which does not run here.
+        index.build_missing()
         self.schedule = self._schedule(seats)
         self.buyers = [self._buyer(number) for number in range(buyers)]
 
@@ -112,6 +116,8 @@ class Stage:
     def reopen(self) -> None:
         """Let everybody in again: who has paid for their last seat has left the room."""
         QueueToken.objects.filter(room=self.room).update(status=QueueToken.Status.EXPIRED)
+        line.drop(self.room.pk)
+        index.build_missing()
         self.buyers = [
             Buyer(buyer.user, buyer.access, self._join(buyer.user)) for buyer in self.buyers
         ]

@@ -5,11 +5,13 @@ does all of it: a crowd pays for the round trips once.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
+
+from django.db import connections
 
 logger = logging.getLogger(__name__)
 
@@ -19,20 +21,17 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class Job(Generic[Request, Result]):
-    """``called`` once it is done, by another thread, or its own turn to lead."""
-
     request: Request
     result: Result | None = None
-    is_done: bool = False
-    called: Event = field(default_factory=Event)
+    done: Event = field(default_factory=Event)
 
 
 class Together(Generic[Request, Result]):
     """The meeting place of a process's threads for one kind of request.
 
-    ``do_all`` gets the requests, ``most`` at most, in the thread of one of them, and returns a
-    result for each, None for what had better be done alone. It must wait for nobody: all wait
-    for it.
+    ``do_all`` gets the requests, ``most`` at most, and returns a result for each, None for what
+    had better be done alone. It must wait for nobody: all wait for it. It always runs in the same
+    thread, whose connection to the database has every statement prepared.
     """
 
     def __init__(
@@ -40,9 +39,9 @@ class Together(Generic[Request, Result]):
     ) -> None:
         self.do_all = do_all
         self.most = most
+        self._asked: SimpleQueue[Job[Request, Result] | None] = SimpleQueue()
+        self._thread: Thread | None = None
         self._mutex = Lock()
-        self._gathered: deque[Job[Request, Result]] = deque()
-        self._is_led = False
 
     def do(self, request: Request) -> Result | None:
         """The request's result, None where the caller is to do it alone.
@@ -51,38 +50,53 @@ class Together(Generic[Request, Result]):
         own error.
         """
         job = Job[Request, Result](request)
-        if not self._may_lead(job):
-            job.called.wait()
-        if not job.is_done:
-            self._lead()
+        self._asked.put(job)
+        self._start()
+        job.done.wait()
         return job.result
 
-    def _may_lead(self, job: Job[Request, Result]) -> bool:
-        with self._mutex:
-            self._gathered.append(job)
-            may_lead = not self._is_led
-            self._is_led = True
-        return may_lead
+    def stop(self) -> None:
+        """End the thread and its connection; the next who asks starts another.
 
-    def _lead(self) -> None:
-        """Do what has gathered, the caller's own first; then the next one waiting leads."""
+        Nobody may be asking meanwhile.
+        """
         with self._mutex:
-            jobs = [self._gathered.popleft() for _ in range(min(self.most, len(self._gathered)))]
-        try:
-            results = self.do_all([job.request for job in jobs])
-            for job, result in zip(jobs, results, strict=True):
-                job.result = result
-        except Exception:
-            logger.warning("Together it failed; %s are done alone", len(jobs), exc_info=True)
-        finally:
+            if self._thread:
+                self._asked.put(None)
+                self._thread.join()
+                self._thread = None
+
+    def _start(self) -> None:
+        # Not before: a server forks its workers, and threads are not forked with them.
+        if self._thread is None:
+            with self._mutex:
+                if self._thread is None:
+                    self._thread = Thread(target=self._work, name="together", daemon=True)
+                    self._thread.start()
+
+    def _work(self) -> None:
+        while job := self._asked.get():
+            jobs = [job, *self._gathered()]
+            try:
+                results = self.do_all([job.request for job in jobs])
+                for job, result in zip(jobs, results, strict=True):
+                    job.result = result
+            except BaseException:  # nobody is to wait for a thread that is no more
+                logger.warning("Together it failed; %s are done alone", len(jobs), exc_info=True)
             for job in jobs:
-                job.is_done = True
-                job.called.set()
-            self._hand_over()
+                job.done.set()
+        connections.close_all()
 
-    def _hand_over(self) -> None:
-        with self._mutex:
-            if self._gathered:
-                self._gathered[0].called.set()
-            else:
-                self._is_led = False
+    def _gathered(self) -> list[Job[Request, Result]]:
+        """Whatever else has been asked for by now."""
+        jobs: list[Job[Request, Result]] = []
+        try:
+            while len(jobs) < self.most - 1:
+                job = self._asked.get_nowait()
+                if job is None:
+                    self._asked.put(None)
+                    break
+                jobs.append(job)
+        except Empty:
+            pass
+        return jobs

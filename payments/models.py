@@ -55,12 +55,14 @@ class Reservation(models.Model):
     seat = models.ForeignKey(
         Seat, models.PROTECT, related_name="reservations", verbose_name=_("seat")
     )
-    # The seat's own schedule, kept here for the limit; a trigger keeps it true.
+    # The seat's own schedule, kept here for the limit; a trigger keeps it true, and the seat's key
+    # keeps the schedule. A second key would lock the one schedule's row for every hold of a sale.
     schedule = models.ForeignKey(
         ConcertSchedule,
         models.PROTECT,
         related_name="reservations",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("schedule"),
     )
     slot = models.PositiveSmallIntegerField(_("slot"))

@@ -241,7 +241,7 @@ def commands(var: Path, port: int) -> dict[str, list[str | Path]]:
     """What to run, in the order of starting; stopped in the reverse order."""
     web: list[str | Path] = [BIN / "granian", "--interface", "wsgi", "concertbook.wsgi:application"]
     web += ["--host", "127.0.0.1", "--port", str(port), "--backlog", "4096", "--no-ws"]
-    web += ["--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--blocking-threads", "4"]
+    web += ["--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--blocking-threads", "32"]
     # Without the time-out a worker told to stop while it imports may never do so.
     web += ["--workers-kill-timeout", "5", "--respawn-failed-workers", "--log-level", "warning"]
     # At level info, a sweep every few seconds would soon scroll the address out of sight.

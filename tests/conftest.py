@@ -23,6 +23,15 @@ def _empty_redis() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_thread_outlives_its_database(django_db_setup: None) -> Iterator[None]:
+    yield
+    from payments.front import HOLDS, PAYMENTS
+
+    HOLDS.stop()
+    PAYMENTS.stop()
+
+
 @pytest.fixture
 def app() -> Callable[[User | None], APIClient]:
     """A mobile app: ``app(user)`` is a client with that user's access token."""

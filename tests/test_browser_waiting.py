@@ -28,6 +28,7 @@ NO_PAUSE_ENDS = """
         window.pauses.push(pause);
         return pause >= 500 ? 0 : setTimeout(call, pause, ...all);
     };
+    window.letPausesEnd = () => Object.assign(window, { setTimeout });
 """
 WAKE_UP = "document.dispatchEvent(new Event('visibilitychange'))"
 
@@ -204,8 +205,11 @@ def test_a_lost_network_is_said_politely_and_asked_for_at_once_when_it_is_back(
     until(lambda: page.evaluate("window.asked === 1"))
     expect(headline(page, "You are in line")).to_be_visible()
     let_me_in(room)
+    # The browser may say that it is online a moment before it is.
+    page.evaluate("letPausesEnd()")
     page.context.set_offline(False)
 
+    until(lambda: page.evaluate("window.asked > 1"))
     expect(headline(page, "It is your turn")).to_be_visible()
     expect(notice).to_have_text("")
     forgive(complaints, "ERR_INTERNET_DISCONNECTED")

@@ -29,64 +29,99 @@ class Work:
         return [number and 10 * number for number in requests]
 
 
-def gathered(together, work, numbers):
+@pytest.fixture
+def together():
+    made = []
+
+    def make(*given, **named):
+        made.append(Together(*given, **named))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+def gathered(meeting, work, numbers):
     """The first of these numbers leads, alone, and the others gather one after the other."""
     with ThreadPoolExecutor(len(numbers)) as pool:
-        asked = [pool.submit(together.do, numbers[0])]
+        asked = [pool.submit(meeting.do, numbers[0])]
         assert work.begun.wait(DEADLINE)
         for count, number in enumerate(numbers[1:], start=1):
-            asked.append(pool.submit(together.do, number))
-            until(lambda count=count: len(together._gathered) == count)
+            asked.append(pool.submit(meeting.do, number))
+            until(lambda count=count: meeting._asked.qsize() == count)
         work.goes_on.set()
         return [each.result(DEADLINE) for each in asked]
 
 
-def test_whoever_comes_while_one_is_served_is_served_together_in_the_order_of_coming():
+def test_whoever_comes_while_one_is_served_is_served_together_in_the_order_of_coming(together):
     work = Work()
 
-    answers = gathered(Together(work), work, [1, 2, 3, 4])
+    answers = gathered(together(work), work, [1, 2, 3, 4])
 
     assert answers == [10, 20, 30, 40]
     assert work.calls == [[1], [2, 3, 4]]
-    assert len(work.threads) == 2
 
 
-def test_no_more_are_served_together_than_is_allowed():
+def test_it_is_always_the_same_thread_which_has_the_database_prepared(together):
     work = Work()
 
-    answers = gathered(Together(work, most=2), work, [1, 2, 3, 4, 5, 6])
+    gathered(together(work, most=2), work, [1, 2, 3, 4])
+
+    assert len(work.threads) == 1
+    assert threading.get_ident() not in work.threads
+
+
+def test_no_more_are_served_together_than_is_allowed(together):
+    work = Work()
+
+    answers = gathered(together(work, most=2), work, [1, 2, 3, 4, 5, 6])
 
     assert answers == [10, 20, 30, 40, 50, 60]
     assert work.calls == [[1], [2, 3], [4, 5], [6]]
 
 
-def test_what_is_better_done_alone_is_said_to_be():
+def test_what_is_better_done_alone_is_said_to_be(together):
     work = Work()
 
-    assert gathered(Together(work), work, [1, 0, 3])[1] == 0
-    assert Together(lambda _requests: [None]).do(1) is None
+    assert gathered(together(work), work, [1, 0, 3])[1] == 0
+    assert together(lambda _requests: [None]).do(1) is None
 
 
 @pytest.mark.parametrize("fails_with", [1, 3])
-def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(fails_with, caplog):
+def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(
+    together, fails_with, caplog
+):
     work = Work(fails_with)
-    together = Together(work, most=2)
+    meeting = together(work, most=2)
 
-    answers = gathered(together, work, [1, 2, 3, 4])
+    answers = gathered(meeting, work, [1, 2, 3, 4])
 
     assert answers == ([None, 20, 30, 40] if fails_with == 1 else [10, None, None, 40])
-    assert together.do(5) == 50
+    assert meeting.do(5) == 50
     assert "done alone" in caplog.text
 
 
-def test_a_thread_that_is_ended_leaves_nobody_behind():
+def test_a_thread_that_would_end_leaves_nobody_waiting(together):
     def end(_requests):
         raise SystemExit
 
-    together = Together(end)
-    with pytest.raises(SystemExit):
-        together.do(1)
+    meeting = together(end)
+    assert meeting.do(1) is None
 
-    together.do_all = Work()
-    together.do_all.goes_on.set()
-    assert together.do(2) == 20
+    meeting.do_all = Work()
+    meeting.do_all.goes_on.set()
+    assert meeting.do(2) == 20
+
+
+def test_after_a_stop_whoever_asks_is_served(together):
+    work = Work()
+    work.goes_on.set()
+    meeting = together(work)
+    assert meeting.do(1) == 10
+
+    meeting.stop()
+    meeting.stop()
+
+    assert meeting.do(2) == 20
+    assert len(work.threads) <= 2
