@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from accounts import app_tokens, services
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.idempotency import Once
+from accounts.idempotency import Once, hash_request
 from accounts.models import BalanceHistory, User
 from concertbook.errors import TooManyRequests
 from concertbook.front import render
@@ -228,7 +228,7 @@ def answer_once(
     once = Once(
         user=current_user(request),
         key=request.headers.get("Idempotency-Key"),
-        request=[request.method, request.path, request.data],
+        request_hash=hash_request([request.method, request.path, request.data]),
         render=lambda result: render(answer_of(result)),
     )
     return HttpResponse(once.act(act), status=code, content_type="application/json")

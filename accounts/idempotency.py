@@ -1,6 +1,6 @@
 """One effect per key: a request that is sent again gets the first answer, byte for byte.
 
-    once = Once(user=user, key=key, request=[...], render=bytes_of)
+    once = Once(user=user, key=key, request_hash=hash_request([...]), render=bytes_of)
     once.act(lambda once: pay(..., once=once))  # the answer: saved with the effect, now or before
 
 A refusal that changed nothing is not saved: the same key may try again.
@@ -35,6 +35,14 @@ def is_valid_key(key: str | None) -> TypeGuard[str]:
     return key is not None and 0 < len(key) <= LONGEST_KEY
 
 
+def hash_request(request: Any) -> str:
+    """``request`` is what makes it this request and no other: JSON-serialisable, the path and the
+    body. Raises RecursionError for one that is nested too deeply.
+    """
+    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
+
+
 class Once:
     """One request of one user under one key.
 
@@ -44,13 +52,13 @@ class Once:
     """
 
     def __init__(
-        self, *, user: User, key: str | None, request: Any, render: Callable[[Any], bytes]
+        self, *, user: User, key: str | None, request_hash: str, render: Callable[[Any], bytes]
     ) -> None:
         if not is_valid_key(key):
             raise IdempotencyKeyMissing
         self.user = user
         self.key = key
-        self.request_hash = _hash(request)
+        self.request_hash = request_hash
         self.render = render
         self.answer = b""
         # What its lock goes by.
@@ -150,11 +158,6 @@ def save_answers(results: Sequence[tuple[Once, Any]]) -> None:
                 [once.answer for once in requests],
             ],
         )
-
-
-def _hash(request: Any) -> str:
-    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
 
 
 def forget_old_answers() -> int:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import services
 from accounts.forms import ChargeForm
 from accounts.gateway import SandboxGateway, get_gateway
-from accounts.idempotency import AnsweredBefore, Once
+from accounts.idempotency import AnsweredBefore, Once, hash_request
 from accounts.models import BalanceHistory, User
 
 LINES_PER_PAGE = 20
@@ -74,7 +74,12 @@ def act_once(
 
     ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
     """
-    once = Once(user=request.user, key=f"page-{key}", request=what, render=lambda result: b"")
+    once = Once(
+        user=request.user,
+        key=f"page-{key}",
+        request_hash=hash_request(what),
+        render=lambda result: b"",
+    )
     try:
         act(once)
     except AnsweredBefore:

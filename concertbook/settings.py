@@ -108,6 +108,11 @@ DATABASES = {
             "server_side_binding": True,
             "prepare_threshold": 2,
             "application_name": "concertbook",
+            # A database that vanished without a word is not waited for; milliseconds, the last.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"
             " -c idle_in_transaction_session_timeout=30s",

@@ -46,12 +46,12 @@ class Together(Generic[Request, Result]):
     def do(self, request: Request) -> Result | None:
         """The request's result, None where the caller is to do it alone.
 
-        That is also the answer to all of those whose transaction failed: alone, each gets its
-        own error.
+        That is also the answer to all of those whose transaction failed, or went nobody knows
+        how: alone, each gets its own answer.
         """
         job = Job[Request, Result](request)
-        self._asked.put(job)
         self._start()
+        self._asked.put(job)
         job.done.wait()
         return job.result
 
@@ -68,11 +68,12 @@ class Together(Generic[Request, Result]):
 
     def _start(self) -> None:
         # Not before: a server forks its workers, and threads are not forked with them.
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             with self._mutex:
-                if self._thread is None:
-                    self._thread = Thread(target=self._work, name="together", daemon=True)
-                    self._thread.start()
+                if self._thread is None or not self._thread.is_alive():
+                    thread = Thread(target=self._work, name="together", daemon=True)
+                    thread.start()
+                    self._thread = thread
 
     def _work(self) -> None:
         while job := self._asked.get():

@@ -9,10 +9,12 @@ from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.utils import timezone
 
+import payments.front
+from accounts import passes
 from accounts.app_tokens import issue_tokens
 from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
-from payments.front import HOLDS, PAYMENTS
+from payments.front import HOLDS, PAYMENTS, AskedToHold
 from payments.models import Payment, Reservation
 from payments.services import checkout, holds
 from payments.services.releases import release_reservation
@@ -125,6 +127,31 @@ def test_a_hold_is_seven_round_trips_and_one_to_know_who_asks(
 ):
     with django_assert_num_queries(8):
         assert fan.hold(*numbers)[0] == 201
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule, order):
+    lost = App(schedule)
+    asked = [
+        AskedToHold(passes.read_access_token(fan.access), schedule.pk, [1], fan.token),
+        AskedToHold(passes.read_access_token(lost.access), uuid.uuid4(), [2], lost.token),
+    ][::order]
+
+    answers = HOLDS.do_all(asked)
+
+    assert [answer is not None for answer in answers] == [True, False][::order]
+    assert Reservation.objects.get().user == fan.user
+
+
+def test_a_body_that_is_nested_too_deeply_is_its_senders_trouble_alone(fan, schedule, monkeypatch):
+    (reservation,) = held(fan.user, schedule, 1)
+
+    def too_deep(_request):
+        raise RecursionError
+
+    monkeypatch.setattr(payments.front, "hash_request", too_deep)
+    with pytest.raises(SteppedAside):
+        fan.pay(reservation.pk)
 
 
 @pytest.mark.usefixtures("in_this_thread")

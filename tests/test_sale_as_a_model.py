@@ -38,7 +38,7 @@ from hypothesis.stateful import (
 import accounts.services
 from accounts import idempotency
 from accounts.gateway import GatewayAnswer, SandboxGateway
-from accounts.idempotency import AnsweredBefore, Once
+from accounts.idempotency import AnsweredBefore, Once, hash_request
 from accounts.models import User
 from accounts.services import charge, settle_pending_charges
 from concertbook.clock import database_now
@@ -257,7 +257,9 @@ class Sale(RuleBasedStateMachine):
     def once(self, user: int, key: str | None, *request: Any) -> Once | None:
         if key is None:
             return None
-        return Once(user=self.people[user], key=key, request=request, render=render)
+        return Once(
+            user=self.people[user], key=key, request_hash=hash_request(request), render=render
+        )
 
     def keep(self, user: int, key: str | None, once: Once | None) -> None:
         if key and once:

@@ -125,3 +125,17 @@ def test_after_a_stop_whoever_asks_is_served(together):
 
     assert meeting.do(2) == 20
     assert len(work.threads) <= 2
+
+
+def test_a_thread_that_cannot_be_started_keeps_nobody_waiting(together, monkeypatch):
+    meeting = together(lambda requests: requests)
+
+    def fail(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            meeting.do(1)
+
+    assert meeting.do(2) == 2

@@ -19,7 +19,7 @@ from payments.models import Payment, Reservation, Ticket
 from payments.services.baskets import Basket, Order, lock_basket, lock_free_baskets
 from payments.services.holds import refused_once_cancelled
 from payments.services.releases import expire_overdue
-from queueing.services.gate import extend_stay, finish
+from queueing.services.gate import extend_stays, finish
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.dat
             if reservation.extended_at is None:
                 _extend(reservation, by=longer, now=basket.now)
         ends = min(reservation.expires_at for reservation in basket.reservations)
-        for admission in admissions:
-            extend_stay(admission, until=ends)
+        extend_stays(admissions, until=ends)
     return ends
 
 

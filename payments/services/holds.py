@@ -25,7 +25,7 @@ from payments.services.standing import NEWCOMER, Sale, Standing, read_standings
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken, room_of
 from queueing.services.gate import (
-    extend_stay,
+    extend_stays,
     lock_admission,
     lock_free_admissions,
     require_still_inside,
@@ -141,7 +141,8 @@ def _grant_at_once(
     standing: Standing,
 ) -> Grant | None:
     free = [seat for seat in seats if seat]
-    if admission and len(free) == len(seats):
+    # What is overdue is theirs no more, and counts as given up: alone that is put right first.
+    if admission and len(free) == len(seats) and not standing.has_overdue(sale.now):
         with suppress(DomainError):
             return _grant(wish, admission, free, sale, standing)
     return None
@@ -165,7 +166,7 @@ def refused_once_cancelled() -> Iterator[None]:
 def _grant(
     wish: Wish, admission: QueueToken, seats: Iterable[Seat], sale: Sale, standing: Standing
 ) -> Grant:
-    """All the rules of a hold. Every row is locked, and nothing is written yet when one raises."""
+    """All the rules of a hold, before it is written. The caller has locked every row."""
     schedule, now = sale.schedule, sale.now
     if sale.room_id != admission.room_id:
         raise QueueNotAdmitted
@@ -202,8 +203,7 @@ def _write(grants: Sequence[Grant], now: dt.datetime) -> None:
         now=now,
     )
     _insert(reservations)
-    for grant in grants:
-        extend_stay(grant.admission, until=grant.reservations[0].expires_at)
+    extend_stays([grant.admission for grant in grants], until=reservations[0].expires_at)
 
 
 def _insert(reservations: Sequence[Reservation]) -> None:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db.models.functions import Greatest
+from django.db import connection
 
 from accounts.models import User
 from concertbook.clock import database_now
@@ -93,21 +93,31 @@ def _find_token(
     return found
 
 
-def extend_stay(token: QueueToken, *, until: dt.datetime) -> None:
-    """Let somebody who holds a seat stay long enough to pay for it.
+def extend_stays(tokens: Sequence[QueueToken], *, until: dt.datetime) -> None:
+    """Let these people, who hold seats, stay long enough to pay for them.
 
     Bounded: never longer than one hold past the room's own time, however often they hold. The
-    caller holds the token's lock.
+    caller holds the tokens' locks. One statement, none where all may stay that long anyway.
     """
-    if token.available_at is None or token.expires_at is None:
-        raise QueueNotAdmitted
-    if token.expires_at >= until:
+    leaving = [token.pk for token in tokens if token.expires_at and token.expires_at < until]
+    if not leaving:
         return
-    longest = settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
-    latest = token.available_at + dt.timedelta(seconds=token.room.active_seconds + longest)
-    QueueToken.objects.filter(pk=token.pk).update(
-        expires_at=Greatest("expires_at", min(until, latest))
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE queueing_queuetoken AS stay
+            SET expires_at = greatest(stay.expires_at, least(
+                %(until)s, stay.available_at + make_interval(
+                    secs => room.active_seconds + %(longer)s)))
+            FROM queueing_waitingroom AS room
+            WHERE room.id = stay.room_id AND stay.token = ANY(%(tokens)s)
+            """,
+            {
+                "until": until,
+                "longer": settings.HOLD_SECONDS + settings.PAYMENT_SECONDS,
+                "tokens": leaving,
+            },
+        )
 
 
 def finish(tokens: Sequence[QueueToken], *, now: dt.datetime) -> None:

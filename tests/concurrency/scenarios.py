@@ -106,7 +106,7 @@ def _paying_together(*reservations: Any) -> Call:
     orders = [
         (
             Order(each.user, [each.pk]),
-            Once(user=each.user, key="key", request="pay", render=lambda receipt: b"paid"),
+            Once(user=each.user, key="key", request_hash="pay", render=lambda receipt: b"paid"),
         )
         for each in reservations
     ]

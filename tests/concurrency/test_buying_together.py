@@ -1,9 +1,11 @@
 """Holds and payments of many people in one transaction, beside others at the same seats."""
 
+import datetime as dt
 from contextlib import contextmanager
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from accounts.idempotency import Once
 from accounts.models import BalanceHistory
@@ -36,7 +38,9 @@ def order(schedule, *numbers, won=50_000, key="a key"):
     """Of somebody who holds these seats."""
     user = UserFactory(won=won)
     ids = [each.pk for each in held(user, schedule, *numbers)]
-    once = Once(user=user, key=key, request="pay", render=lambda receipt: b"%d" % receipt.balance)
+    once = Once(
+        user=user, key=key, request_hash="pay", render=lambda receipt: b"%d" % receipt.balance
+    )
     return Order(user, ids), once
 
 
@@ -189,6 +193,27 @@ def test_an_overdue_hold_is_for_whoever_asks_alone(schedule):
 
     assert hold_for_many([asked]) == [None]
     assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[1])
+
+
+def test_an_overdue_hold_of_ones_own_is_put_right_alone(schedule):
+    asked = wish(schedule, 2)
+    overdue(*held(asked.user, schedule, 1))
+
+    assert hold_for_many([asked]) == [None]
+    assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[2])
+
+
+def test_whose_time_ends_before_the_hold_stays_as_long_all_in_one_statement(
+    schedule, django_assert_num_queries
+):
+    wishes = [wish(schedule, n) for n in (1, 2, 3)]
+    QueueToken.objects.update(expires_at=Now() + dt.timedelta(seconds=60))
+
+    with django_assert_num_queries(8):
+        answers = hold_for_many(wishes)
+
+    ends = {answer[0].expires_at for answer in answers}
+    assert set(QueueToken.objects.values_list("expires_at", flat=True)) == ends
 
 
 def test_what_fails_halfway_was_never_begun(schedule, monkeypatch):
