@@ -148,6 +148,16 @@ def test_most_inside_counts_those_who_were_there_together():
     assert stage.most_inside(played.slug) == 2
 
 
+def test_buyers_arrive_within_the_time_given_or_all_at_once():
+    played = stage.Stage("rehearsal-x", schedule_id=None, seats=2, capacity=5, access=["a"] * 50)
+
+    arrivals = [buyer.arrives for buyer in Crowd("", played, seed=1, within=60).buyers]
+
+    assert 0 <= min(arrivals) < 10
+    assert 50 < max(arrivals) <= 60
+    assert {buyer.arrives for buyer in Crowd("", played, seed=1).buyers} == {0}
+
+
 def report(**facts):
     """A good report of 3 buyers and 2 seats, but for these facts."""
     played = stage.Stage("rehearsal-x", schedule_id=None, seats=2, capacity=5, access=["a"] * 3)

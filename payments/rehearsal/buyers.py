@@ -45,11 +45,15 @@ HABITS = {
 
 @dataclass
 class Crowd:
-    """What all buyers share. ``over`` is set when every seat is sold, or at the deadline."""
+    """What all buyers share. ``over`` is set when every seat is sold, or at the deadline.
+
+    ``within`` is in seconds: the buyers arrive at random within it, 0 all at once.
+    """
 
     url: str
     stage: Stage
     seed: int
+    within: float = 0
     log: Log = field(default_factory=Log)
     over: Event = field(default_factory=Event)
     wrong: list[str] = field(default_factory=list)
@@ -107,6 +111,7 @@ class Buyer:
         self.random = random.Random(f"{crowd.seed} {number}")
         (self.habit,) = self.random.choices(list(HABITS), list(HABITS.values()))
         self.wanted = self.random.randint(1, PURCHASE_LIMIT)
+        self.arrives = self.random.uniform(0, crowd.within)
         self.client = self._new_client(number)
         self.second_tab = self._new_client(number)
         self.token = ""
@@ -123,6 +128,8 @@ class Buyer:
     def run(self) -> None:
         try:
             self.crowd.doors.wait()
+            # Whoever comes when all is sold comes all the same.
+            time.sleep(self.arrives)
             self.phase = self._visit()
         except ConnectionLost:
             self.phase = "lost the connection"

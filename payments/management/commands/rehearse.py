@@ -30,6 +30,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--capacity", type=at_least_one, default=100, help="people inside the room at once"
         )
+        parser.add_argument(
+            "--within", type=float, default=0, help="seconds in which they come; 0: all at once"
+        )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the running server")
         parser.add_argument("--seed", type=int, help="who does what; drawn unless given")
         parser.add_argument(
@@ -66,7 +69,9 @@ class Command(BaseCommand):
     def _rehearse(self, stage: Stage, options: dict[str, Any]) -> list[str]:
         require_same_database(options["url"], stage)
         seed = random.randrange(10**6) if options["seed"] is None else options["seed"]
-        crowd = Crowd(url=options["url"].rstrip("/"), stage=stage, seed=seed)
+        crowd = Crowd(
+            url=options["url"].rstrip("/"), stage=stage, seed=seed, within=options["within"]
+        )
         progress = Progress(self.stdout)
         seconds = crowd.play(deadline_seconds=options["deadline"], progress=progress.show)
         progress.end()
