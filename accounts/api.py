@@ -222,8 +222,7 @@ def answer_once(
     """Act under the request's Idempotency-Key, or answer as before, byte for byte.
 
     ``act`` calls the service with the Once it is given; ``answer_of`` makes JSON types of the
-    result. Raises
-    IdempotencyKeyMissing and whatever the service raises.
+    result. Raises IdempotencyKeyMissing and whatever the service raises.
     """
     once = Once(
         user=current_user(request),

@@ -46,9 +46,8 @@ def hash_request(request: Any) -> str:
 class Once:
     """One request of one user under one key.
 
-    ``request`` is what makes it this request and no other (JSON-serialisable: the path and the
-    body); ``render`` turns the service's result into the answer's bytes. Raises
-    IdempotencyKeyMissing for an empty or overlong key.
+    ``request_hash`` is hash_request's; ``render`` turns the service's result into the answer's
+    bytes. Raises IdempotencyKeyMissing for an empty or overlong key.
     """
 
     def __init__(

@@ -16,7 +16,6 @@ from benchmarks.load import request
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
 from payments.models import Reservation
-from queueing import line
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import index
 from queueing.services.places import join
@@ -46,7 +45,7 @@ class Stage:
             active_seconds=86_400,
         )
         # As the beat does it, which does not run here.
-        index.build_missing()
+        index.build(self.room)
         self.schedule = self._schedule(seats)
         self.buyers = [self._buyer(number) for number in range(buyers)]
 
@@ -116,8 +115,7 @@ class Stage:
     def reopen(self) -> None:
         """Let everybody in again: who has paid for their last seat has left the room."""
         QueueToken.objects.filter(room=self.room).update(status=QueueToken.Status.EXPIRED)
-        line.drop(self.room.pk)
-        index.build_missing()
+        index.build(self.room)
         self.buyers = [
             Buyer(buyer.user, buyer.access, self._join(buyer.user)) for buyer in self.buyers
         ]

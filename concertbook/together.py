@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
-from django.db import connections
+from django.db import close_old_connections, connections
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Together(Generic[Request, Result]):
 
     ``do_all`` gets the requests, ``most`` at most, and returns a result for each, None for what
     had better be done alone. It must wait for nobody: all wait for it. It always runs in the same
-    thread, whose connection to the database has every statement prepared.
+    thread, whose connection to the database has every statement prepared, and is looked after here.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Together(Generic[Request, Result]):
         while job := self._asked.get():
             jobs = [job, *self._gathered()]
             try:
+                close_old_connections()
                 results = self.do_all([job.request for job in jobs])
                 for job, result in zip(jobs, results, strict=True):
                     job.result = result

@@ -57,7 +57,6 @@ def _hold_alone(asked: AskedToHold) -> list[Reservation]:
 
 
 def _hold_together(asked: Sequence[AskedToHold]) -> list[list[Reservation] | None]:
-    close_old_connections()
     users = passes.load_users([each.visitor for each in asked])
     wishes = {
         at: holds.Wish(user, each.schedule_id, each.numbers, each.token)
@@ -122,7 +121,6 @@ class AskedToPay:
 
 
 def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
-    close_old_connections()
     users = passes.load_users([each.visitor for each in asked])
     # One of each buyer; and who has no key is told so alone.
     by_user = {

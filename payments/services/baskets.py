@@ -109,12 +109,12 @@ def lock_free_baskets(orders: Sequence[Order]) -> list[Basket | None]:
     baskets: list[Basket | None] = []
     for user, order in zip(users, orders, strict=True):
         mine = [each for each in reservations if each.user_id == user.pk]
-        balance = balances.get(user.pk)
-        is_whole = balance and {each.pk for each in mine} == set(order.reservation_ids)
         inside = [each for each in admissions if each.user_id == user.pk]
-        baskets.append(
-            _basket(user, inside, mine, balance, now, busy) if balance and is_whole else None
-        )
+        balance = balances.get(user.pk)
+        if balance and {each.pk for each in mine} == set(order.reservation_ids):
+            baskets.append(_basket(user, inside, mine, balance, now, busy))
+        else:
+            baskets.append(None)
     return baskets
 
 

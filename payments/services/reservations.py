@@ -2,16 +2,14 @@
 
 import uuid
 
-from django.db.models import QuerySet
-
 from accounts.models import User
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
-from payments.models import Reservation
+from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds
 
 
-def my_reservations(*, user: User) -> QuerySet[Reservation]:
+def my_reservations(*, user: User) -> ReservationQuerySet:
     """The user's reservations, newest first, none of them shown as held past its time."""
     release_expired_holds(user=user)
     return Reservation.objects.filter(user=user).select_related("seat", "schedule__concert")
@@ -19,7 +17,7 @@ def my_reservations(*, user: User) -> QuerySet[Reservation]:
 
 def my_holds(*, user: User) -> list[Reservation]:
     """What the user holds and has not paid yet; what ends first comes first."""
-    holds = my_reservations(user=user).filter(status=Reservation.Status.HOLD)
+    holds = my_reservations(user=user).held()
     return list(holds.order_by("expires_at", "schedule", "seat__number"))
 
 

@@ -14,8 +14,6 @@ from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
 
-Status = QueueToken.Status
-
 
 def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """The gate for looking: the user's token, if it lets them into this room now.
@@ -59,13 +57,13 @@ def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
     # By the column: ordering by the room would join it, and lock it for everybody.
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
-    return _of_the_gate(tokens.filter(user=Slot("user"), status=Status.ACTIVE))
+    return _of_the_gate(tokens.active().filter(user=Slot("user")))
 
 
 def free_admitted_tokens() -> QueueTokenQuerySet:
     """As admitted_tokens, of ``OneOf("user", "users")``, but for those that are locked already."""
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return _of_the_gate(tokens.filter(OneOf("user", "users"), status=Status.ACTIVE).order_by())
+    return _of_the_gate(tokens.active().filter(OneOf("user", "users")).order_by())
 
 
 def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
@@ -86,7 +84,7 @@ def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
 def _find_token(
     tokens: QueueTokenQuerySet, *, user: User, room_id: int, token: uuid.UUID | None
 ) -> QueueToken:
-    mine = tokens.filter(user=user, room=room_id, status=Status.ACTIVE)
+    mine = tokens.active().filter(user=user, room=room_id)
     found = (mine if token is None else mine.filter(pk=token)).first()
     if found is None:
         raise QueueNotAdmitted

@@ -417,15 +417,15 @@ OWNED = [
     owner(
         "token, to buy",
         "queueing/services/gate.py",
-        'tokens.filter(user=Slot("user"), status=Status.ACTIVE)',
-        "tokens.filter(status=Status.ACTIVE)",
+        'tokens.active().filter(user=Slot("user"))',
+        "tokens.active()",
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
     owner(
         "token, to look",
         "queueing/services/gate.py",
-        "tokens.filter(user=user, room=room_id, status=Status.ACTIVE)",
-        "tokens.filter(room=room_id, status=Status.ACTIVE)",
+        "tokens.active().filter(user=user, room=room_id)",
+        "tokens.active().filter(room=room_id)",
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
     owner(
