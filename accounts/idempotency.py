@@ -16,6 +16,7 @@ from django.db import connection
 
 from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from accounts.models import Charge, IdempotencyKey, User
+from concertbook.arrays import array
 from concertbook.clock import database_now
 from concertbook.prepared import Prepared, Slot
 
@@ -121,7 +122,7 @@ def claim_new(requests: Sequence[Once]) -> list[Once]:
             SELECT asks.at, pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))
             FROM unnest(%s::text[]) WITH ORDINALITY AS asks (name, at)
             """,
-            [[once.name for once in requests]],
+            [array(once.name for once in requests)],
         )
         claimed = [requests[at - 1] for at, alone in cursor.fetchall() if alone]
         # A statement of its own: it sees what was saved by whoever had the lock before.
@@ -132,7 +133,7 @@ def claim_new(requests: Sequence[Once]) -> list[Once]:
             JOIN accounts_idempotencykey AS saved
                 ON saved.user_id = asks.who AND saved.key = asks.key
             """,
-            [[once.user.pk for once in claimed], [once.key for once in claimed]],
+            [array(once.user.pk for once in claimed), array(once.key for once in claimed)],
         )
         answered = {at - 1 for (at,) in cursor.fetchall()}
     return [once for at, once in enumerate(claimed) if at not in answered]
@@ -151,10 +152,10 @@ def save_answers(results: Sequence[tuple[Once, Any]]) -> None:
             FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[]) AS saved
             """,
             [
-                [once.user.pk for once in requests],
-                [once.key for once in requests],
-                [once.request_hash for once in requests],
-                [once.answer for once in requests],
+                array(once.user.pk for once in requests),
+                array(once.key for once in requests),
+                array(once.request_hash for once in requests),
+                array(once.answer for once in requests),
             ],
         )
 

@@ -27,6 +27,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.app_tokens import AUTH_CLAIM
 from accounts.models import User
+from concertbook.arrays import array
 from concertbook.front import StepAside
 
 COOKIE = "line_pass"
@@ -84,7 +85,10 @@ def load_users(visitors: Sequence[Pass]) -> list[User | None]:
             JOIN django_session AS live ON live.session_key = asks.session
             WHERE live.expire_date > clock_timestamp()
             """,
-            [[each.user_id for each in visitors], [each.session_key for each in visitors]],
+            [
+                array(each.user_id for each in visitors),
+                array(each.session_key for each in visitors),
+            ],
         )
         found: list[User | None] = [None] * len(visitors)
         for at, *columns in cursor.fetchall():

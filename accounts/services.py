@@ -19,6 +19,7 @@ from accounts.errors import (
 from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
+from concertbook.arrays import array
 from concertbook.clock import database_now
 from concertbook.literals import Literal
 from concertbook.prepared import OneOf, Prepared, Slot
@@ -233,18 +234,18 @@ def _save(lines: Sequence[BalanceHistory], moved: Sequence[Balance]) -> None:
             RETURNING id
             """,
             {
-                "balances": [balance.pk for balance in moved],
-                "left": [balance.amount for balance in moved],
-                "last": [balance.last_seq for balance in moved],
-                "balance_of": [line.balance_id for line in lines],
-                "seqs": [line.seq for line in lines],
-                "types": [str(line.type) for line in lines],
-                "statuses": [str(line.status) for line in lines],
-                "amounts": [line.amount for line in lines],
-                "after": [line.balance_after for line in lines],
-                "reasons": [line.reason for line in lines],
-                "sources": [line.source for line in lines],
-                "at": [line.created_at for line in lines],
+                "balances": array(balance.pk for balance in moved),
+                "left": array(balance.amount for balance in moved),
+                "last": array(balance.last_seq for balance in moved),
+                "balance_of": array(line.balance_id for line in lines),
+                "seqs": array(line.seq for line in lines),
+                "types": array(line.type for line in lines),
+                "statuses": array(line.status for line in lines),
+                "amounts": array(line.amount for line in lines),
+                "after": array(line.balance_after for line in lines),
+                "reasons": array(line.reason for line in lines),
+                "sources": array(line.source for line in lines),
+                "at": array(line.created_at for line in lines),
             },
         )
         for line, (pk,) in zip(lines, cursor.fetchall(), strict=True):

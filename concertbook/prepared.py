@@ -15,6 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
+from concertbook.arrays import array
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -28,6 +30,14 @@ class Slot(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", [self]
 
+    def fill(self, value: Any) -> Any:
+        return value
+
+
+class ArraySlot(Slot):
+    def fill(self, value: Any) -> Any:
+        return array(value)
+
 
 class OneOf(Func):
     """The condition that a column is one of the values of a slot: as one array, however many."""
@@ -37,7 +47,7 @@ class OneOf(Func):
     output_field = BooleanField()
 
     def __init__(self, column: str, name: str) -> None:
-        super().__init__(F(column), Slot(name))
+        super().__init__(F(column), ArraySlot(name))
 
 
 class Prepared(Generic[Row]):
@@ -52,7 +62,9 @@ class Prepared(Generic[Row]):
     def fetch(self, **values: Any) -> list[Row]:
         """The instances, with a value for each slot. Whoever locks rows is in a transaction."""
         sql, params, read = self._statement
-        filled = [values[each.name] if isinstance(each, Slot) else each for each in params]
+        filled = [
+            each.fill(values[each.name]) if isinstance(each, Slot) else each for each in params
+        ]
         with connection.cursor() as cursor:
             cursor.execute(sql, filled)
             return [read(row) for row in cursor.fetchall()]

@@ -114,8 +114,10 @@ DATABASES = {
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
             # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
+            # And a plan outlives the size that its tables had: made while they were small, it
+            # would read all of them in mid-sale, until the next ANALYZE.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"
-            " -c idle_in_transaction_session_timeout=30s",
+            " -c idle_in_transaction_session_timeout=30s -c enable_seqscan=off",
             # What the address asks for besides: sslmode, or of several hosts the one that writes.
             **DATABASE.get("OPTIONS", {}),
         },

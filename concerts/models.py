@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from concertbook.arrays import array
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
 from queueing.models import WaitingRoom
@@ -389,10 +390,10 @@ def save_statuses(
             {
                 "status": first.status,
                 "hold_expires_at": first.hold_expires_at,
-                "seats": [seat.pk for seat in seats],
-                "held_by": [seat.held_by_id for seat in seats],
-                "changed_by": [user.pk if user else None for _seat, user in changes],
-                "available_from": [seat.available_from for seat in seats],
+                "seats": array(seat.pk for seat in seats),
+                "held_by": array(seat.held_by_id for seat in seats),
+                "changed_by": array(user.pk if user else None for _seat, user in changes),
+                "available_from": array(seat.available_from for seat in seats),
                 "from_status": from_status,
                 "reason": reason,
                 "now": now,

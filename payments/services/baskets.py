@@ -3,8 +3,10 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -12,6 +14,7 @@ from django.db.models import QuerySet
 from accounts.errors import InsufficientBalance
 from accounts.models import Balance, User
 from accounts.services import lock_balance, lock_free_balances
+from concertbook.arrays import array
 from concertbook.errors import NotFound
 from concertbook.prepared import OneOf, Prepared, Slot
 from concerts.models import Seat
@@ -24,8 +27,7 @@ from queueing.services.gate import (
     require_still_inside,
 )
 
-# A room, and a user who holds seats there.
-Busy = tuple[uuid.UUID, int]
+Owned = TypeVar("Owned", QueueToken, Reservation)
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def lock_basket(order: Order) -> Basket:
     if not wanted or len(reservations) != len(wanted):
         raise NotFound
     balance = lock_balance(user_id=user.pk)
-    now, busy = _moment([user], wanted)
-    return _basket(user, admissions, reservations, balance, now, busy)
+    now, busy = _moment([user.pk], wanted)
+    return _basket(user, admissions, reservations, balance, now, busy[user.pk])
 
 
 def lock_free_baskets(orders: Sequence[Order]) -> list[Basket | None]:
@@ -102,20 +104,26 @@ def lock_free_baskets(orders: Sequence[Order]) -> list[Basket | None]:
     users = [order.user for order in orders]
     ids = [user.pk for user in users]
     wanted = [pk for order in orders for pk in order.reservation_ids]
-    admissions = FREE_ADMISSIONS.fetch(users=ids, reservations=wanted)
-    reservations = FREE_WANTED.fetch(users=ids, reservations=wanted)
+    admissions = _by_user(FREE_ADMISSIONS.fetch(users=ids, reservations=wanted))
+    reservations = _by_user(FREE_WANTED.fetch(users=ids, reservations=wanted))
     balances = lock_free_balances(user_ids=ids)
-    now, busy = _moment(users, wanted)
+    now, busy = _moment(ids, wanted)
     baskets: list[Basket | None] = []
     for user, order in zip(users, orders, strict=True):
-        mine = [each for each in reservations if each.user_id == user.pk]
-        inside = [each for each in admissions if each.user_id == user.pk]
-        balance = balances.get(user.pk)
+        who = user.pk
+        balance, mine = balances.get(who), reservations[who]
         if balance and {each.pk for each in mine} == set(order.reservation_ids):
-            baskets.append(_basket(user, inside, mine, balance, now, busy))
+            baskets.append(_basket(user, admissions[who], mine, balance, now, busy[who]))
         else:
             baskets.append(None)
     return baskets
+
+
+def _by_user(rows: Iterable[Owned]) -> defaultdict[uuid.UUID, list[Owned]]:
+    by_user = defaultdict(list)
+    for row in rows:
+        by_user[row.user_id].append(row)
+    return by_user
 
 
 def _basket(
@@ -124,7 +132,7 @@ def _basket(
     reservations: list[Reservation],
     balance: Balance,
     now: dt.datetime,
-    busy: set[Busy],
+    busy_rooms: set[int],
 ) -> Basket:
     # Locked in key order, shown in seat order.
     reservations.sort(key=lambda reservation: reservation.seat.number)
@@ -134,7 +142,7 @@ def _basket(
         reservations=reservations,
         balance=balance,
         now=now,
-        busy_rooms={room for who, room in busy if who == user.pk},
+        busy_rooms=busy_rooms,
     )
 
 
@@ -178,19 +186,28 @@ FREE_WANTED = Prepared(
 )
 
 
-def _moment(users: Sequence[User], paid: list[uuid.UUID]) -> tuple[dt.datetime, set[Busy]]:
-    """The clock, read after the last lock, and in which rooms these users hold anything else."""
+def _moment(
+    user_ids: list[uuid.UUID], paid: list[uuid.UUID]
+) -> tuple[dt.datetime, defaultdict[uuid.UUID, set[int]]]:
+    """The clock, read after the last lock, and in which rooms each user holds anything else."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT clock_timestamp(), (
-                SELECT json_agg(json_build_array(held.user_id, concert.waiting_room_id))::text
-                FROM payments_reservation AS held
-                JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
-                JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                WHERE held.user_id = ANY(%s) AND held.status = 'HOLD' AND NOT held.id = ANY(%s))
+                SELECT json_object_agg(user_id, rooms)::text FROM (
+                    SELECT held.user_id, json_agg(DISTINCT concert.waiting_room_id) AS rooms
+                    FROM payments_reservation AS held
+                    JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
+                    JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
+                    WHERE held.user_id = ANY(%s::uuid[]) AND held.status = 'HOLD'
+                        AND NOT held.id = ANY(%s::uuid[])
+                    GROUP BY held.user_id
+                ) AS busy)
             """,
-            [[user.pk for user in users], paid],
+            [array(user_ids), array(paid)],
         )
-        now, busy = cursor.fetchone()
-    return now, {(uuid.UUID(user), room) for user, room in json.loads(busy or "[]")}
+        now, found = cursor.fetchone()
+    busy = defaultdict(set)
+    for who, rooms in json.loads(found or "{}").items():
+        busy[uuid.UUID(who)].update(rooms)
+    return now, busy

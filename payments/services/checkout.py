@@ -12,6 +12,7 @@ from accounts.errors import InsufficientBalance
 from accounts.idempotency import Once, claim_new, save_answers
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, write_lines_of_many
+from concertbook.arrays import array
 from concertbook.errors import DomainError
 from concerts.models import Seat, save_statuses
 from payments.errors import HoldExpired
@@ -160,7 +161,7 @@ def _confirm(receipts: Sequence[Receipt], now: dt.datetime) -> None:
                                start_at, end_at, policy)
             ), confirmed AS (
                 UPDATE payments_reservation SET status = 'CONFIRMED', confirmed_at = %(now)s
-                WHERE id = ANY(%(reservations)s)
+                WHERE id = ANY(%(reservations)s::uuid[])
             ), paid AS (
                 INSERT INTO payments_payment
                     (id, user_id, reservation_id, amount, status, reason, paid_at)
@@ -175,17 +176,17 @@ def _confirm(receipts: Sequence[Receipt], now: dt.datetime) -> None:
             """,
             {
                 "now": now,
-                "users": [ticket.user_id for ticket in tickets],
-                "reservations": [ticket.reservation_id for ticket in tickets],
-                "seats": [ticket.seat_id for ticket in tickets],
-                "numbers": [ticket.seat_number for ticket in tickets],
-                "prices": [ticket.price for ticket in tickets],
-                "payments": [payment.pk for payment in payments],
-                "tickets": [ticket.pk for ticket in tickets],
-                "codes": [ticket.code for ticket in tickets],
-                "starts": [ticket.start_at for ticket in tickets],
-                "ends": [ticket.end_at for ticket in tickets],
-                "policies": [ticket.refund_policy for ticket in tickets],
+                "users": array(ticket.user_id for ticket in tickets),
+                "reservations": array(ticket.reservation_id for ticket in tickets),
+                "seats": array(ticket.seat_id for ticket in tickets),
+                "numbers": array(ticket.seat_number for ticket in tickets),
+                "prices": array(ticket.price for ticket in tickets),
+                "payments": array(payment.pk for payment in payments),
+                "tickets": array(ticket.pk for ticket in tickets),
+                "codes": array(ticket.code for ticket in tickets),
+                "starts": array(ticket.start_at for ticket in tickets),
+                "ends": array(ticket.end_at for ticket in tickets),
+                "policies": array(ticket.refund_policy for ticket in tickets),
             },
         )
     for payment in payments:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.errors import CheckViolation
 
 from accounts.models import User
+from concertbook.arrays import array
 from concertbook.errors import DomainError
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, save_statuses
@@ -222,11 +223,11 @@ def _insert(reservations: Sequence[Reservation]) -> None:
                 "schedule": first.schedule_id,
                 "now": first.created_at,
                 "until": first.expires_at,
-                "ids": [each.pk for each in reservations],
-                "users": [each.user_id for each in reservations],
-                "seats": [each.seat_id for each in reservations],
-                "slots": [each.slot for each in reservations],
-                "prices": [each.price for each in reservations],
+                "ids": array(each.pk for each in reservations),
+                "users": array(each.user_id for each in reservations),
+                "seats": array(each.seat_id for each in reservations),
+                "slots": array(each.slot for each in reservations),
+                "prices": array(each.price for each in reservations),
             },
         )
     for reservation in reservations:

@@ -16,4 +16,6 @@ def snapshot(*, statement_timeout: str) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"SET LOCAL statement_timeout = '{statement_timeout}'")
+            # Here whole tables are read.
+            cursor.execute("SET LOCAL enable_seqscan = on")
         yield

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 
+from concertbook.arrays import array
 from concertbook.errors import NotFound, TooManyRequests
 from concerts.models import ConcertSchedule
 from payments.errors import PurchaseLimitExceeded
@@ -81,7 +82,7 @@ def read_standings(
                            AND created_at > since AS given_up
                 FROM payments_reservation,
                      (SELECT now - make_interval(secs => %(window)s) FROM moment) hour (since)
-                WHERE user_id = ANY(%(users)s)
+                WHERE user_id = ANY(%(users)s::uuid[])
                   AND (created_at > since
                        OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
             ), had AS (
@@ -100,7 +101,7 @@ def read_standings(
             WHERE schedule.id = %(schedule)s
             """,
             {
-                "users": list(user_ids),
+                "users": array(user_ids),
                 "schedule": schedule_id,
                 "window": HOARDING_WINDOW.total_seconds(),
             },
