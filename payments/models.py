@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.clock import utc
-from concertbook.literals import Literal
+from concertbook.literals import Literal, checked
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 
@@ -61,7 +61,6 @@ class Reservation(models.Model):
         ConcertSchedule,
         models.PROTECT,
         related_name="reservations",
-        db_index=False,
         db_constraint=False,
         verbose_name=_("schedule"),
     )
@@ -82,12 +81,12 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=Q(status__in=["HOLD", "CONFIRMED"]),
+                condition=checked("status", "HOLD", "CONFIRMED"),
                 name="payments_reservation_one_live_per_seat",
             ),
             models.UniqueConstraint(
                 fields=["schedule", "user", "slot"],
-                condition=Q(status__in=["HOLD", "CONFIRMED"]),
+                condition=checked("status", "HOLD", "CONFIRMED"),
                 name="payments_reservation_one_live_per_slot",
             ),
             models.CheckConstraint(
@@ -157,7 +156,7 @@ class Payment(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["reservation"],
-                condition=Q(status="SUCCESS"),
+                condition=checked("status", "SUCCESS"),
                 name="payments_payment_one_success_per_reservation",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
@@ -230,7 +229,7 @@ class Ticket(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=Q(status__in=["ISSUED", "USED"]),
+                condition=checked("status", "ISSUED", "USED"),
                 name="payments_ticket_one_live_per_seat",
             ),
             models.CheckConstraint(

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.literals import Literal
+from concertbook.literals import Literal, checked
 
 
 class WaitingRoom(models.Model):
@@ -174,7 +174,7 @@ class QueueToken(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["user", "room"],
-                condition=~Q(status="EXPIRED"),
+                condition=checked("status", "WAITING", "ACTIVE"),
                 name="queueing_queuetoken_one_live_per_user",
             ),
             models.CheckConstraint(

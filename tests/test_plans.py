@@ -3,18 +3,27 @@
 import datetime as dt
 import itertools
 import re
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
+from accounts.idempotency import Once
 from accounts.services import settle_pending_charges
 from concertbook.literals import Literal
-from payments.services.releases import release_expired_holds
+from payments.services.baskets import Order
+from payments.services.cancellations import cancel_ticket
+from payments.services.checkout import begin_payment, pay, pay_for_many
+from payments.services.holds import Wish, hold_for_many, hold_seats
+from payments.services.releases import release_expired_holds, release_reservation
+from payments.services.reservations import allowance, my_holds
 from queueing.models import QueueToken
 from queueing.services import index
 from queueing.services.admission import admit
+from queueing.services.places import join
+from queueing.services.polling import find_place
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -113,26 +122,147 @@ def test_a_sweep_does_not_look_through_charges_that_are_settled():
     assert "accounts_charge_pending" in plan(sql)
 
 
-def tables_read_from_end_to_end():
-    """How often, by table, counting what this connection has done so far."""
+def rows_read():
+    """By index, and by table where one is read from end to end; of all connections so far."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
-        cursor.execute("SELECT relname, seq_scan FROM pg_stat_user_tables WHERE seq_scan > 0")
-        return dict(cursor.fetchall())
+        cursor.execute(
+            "SELECT indexrelname, idx_tup_read FROM pg_stat_user_indexes"
+            " UNION ALL SELECT relname, seq_tup_read FROM pg_stat_user_tables"
+        )
+        return Counter({name: read or 0 for name, read in cursor.fetchall()})
+
+
+def analyze():
+    """As autovacuum does, any minute."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def test_a_sale_that_begins_on_empty_tables_does_not_read_all_of_them_once_they_have_filled():
     schedule = ScheduleFactory(seats=20)
     buyers = UserFactory.create_batch(10, won=1_000_000)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as autovacuum does, any minute
-    before = tables_read_from_end_to_end()
+    analyze()
+    before = rows_read()
 
     # Often enough for plans that are made for good, in triggers and foreign keys as well.
     for number, buyer in enumerate(buyers, start=1):
         bought(buyer, schedule, number)
 
-    assert tables_read_from_end_to_end() == before
+    tables = set(connection.introspection.table_names())
+    assert tables.isdisjoint(rows_read() - before)
+
+
+CROWD = 2000
+# What one buyer may have of anything; those who share a room and a sale are many more.
+FEW = 100
+
+
+@transaction.atomic
+def crowd(schedule, *, token, reservation):
+    """2,000 people with a token and a seat of the schedule each, of these statuses."""
+    with connection.cursor() as cursor:
+        names = {
+            "people": CROWD,
+            "schedule": schedule.pk,
+            "room": schedule.concert.waiting_room_id,
+            "token": token,
+            "reservation": reservation,
+        }
+        cursor.execute(
+            """
+            WITH people AS (
+                INSERT INTO accounts_user
+                    (password, is_superuser, id, email, name, is_staff, is_active, created_at,
+                     updated_at)
+                SELECT '!', false, id, id || '@example.com', 'Fan', false, true, now(), now()
+                FROM (SELECT gen_random_uuid() FROM generate_series(1, %(people)s)) AS new (id)
+                RETURNING id
+            ), numbered AS (
+                SELECT id, row_number() OVER () AS number FROM people
+            ), tokens AS (
+                INSERT INTO queueing_queuetoken
+                    (token, user_id, room_id, position, status, issued_at, available_at,
+                     expires_at, last_request_at)
+                SELECT gen_random_uuid(), id, %(room)s,
+                       nextval(('queueing_position_' || %(room)s)::regclass), %(token)s,
+                       now() - interval '1 hour', now() - interval '1 hour',
+                       now() + interval '1 hour', now()
+                FROM numbered
+            )
+            INSERT INTO payments_reservation
+                (id, user_id, seat_id, slot, price, schedule_id, status, created_at, expires_at)
+            SELECT gen_random_uuid(), numbered.id, seat.id, 1, seat.price, %(schedule)s,
+                   %(reservation)s, now(), now() + interval '5 minutes'
+            FROM numbered JOIN concerts_seat AS seat USING (number)
+            WHERE seat.schedule_id = %(schedule)s
+            """,
+            names,
+        )
+        cursor.execute(
+            """
+            UPDATE concerts_seat AS seat
+            SET status = 'HELD', held_by_id = held.user_id, hold_expires_at = held.expires_at
+            FROM payments_reservation AS held
+            WHERE held.seat_id = seat.id AND held.status = 'HOLD'
+            """
+        )
+
+
+def what_one_does(buyer, schedule, number):
+    """All that a buyer does in a sale, step by step."""
+    room = schedule.concert.waiting_room
+    sold, given_up, together = 3 * number, 3 * number + 1, 3 * number + 2
+    place, _joined = join(user=buyer, slug=room.slug)
+    assert place == find_place(user=buyer, room=room)
+    yield "joined again"
+    held_seats = {
+        seat: hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[seat])[0].pk
+        for seat in (sold, given_up)
+    }
+    yield "held"
+    hold_for_many([Wish(buyer, schedule.pk, [together], place.token)])
+    yield "held together"
+    release_reservation(user=buyer, reservation_id=held_seats[given_up])
+    yield "let go"
+    assert len(my_holds(user=buyer)) == 2
+    assert allowance(user=buyer, schedule=schedule) == 2
+    yield "looked at the basket"
+    begin_payment(user=buyer, reservation_ids=[held_seats[sold]])
+    yield "began to pay"
+    (ticket,) = pay(user=buyer, reservation_ids=[held_seats[sold]]).tickets
+    yield "paid"
+    order = Order(buyer, [my_holds(user=buyer)[0].pk])
+    once = Once(user=buyer, key=str(number), request_hash="", render=lambda _receipt: b"paid")
+    assert pay_for_many([(order, once)]) == [True]
+    yield "paid together"
+    cancel_ticket(user=buyer, ticket_id=ticket.pk)
+    yield "cancelled"
+
+
+def test_what_a_buyer_does_reads_as_little_while_thousands_are_inside_and_hold_seats():
+    room = WaitingRoomFactory(capacity=1_000_000)
+    theirs = ScheduleFactory(seats=CROWD, concert__waiting_room=room)
+    schedule = ScheduleFactory(seats=100, concert__waiting_room=room)
+    crowd(theirs, token="EXPIRED", reservation="EXPIRED")
+    # The sale begins: of what was, nothing lives, and that is what all is planned for.
+    analyze()
+    buyers = UserFactory.create_batch(30, won=1_000_000)
+    for buyer in buyers:
+        admitted(buyer, schedule)
+    for number, buyer in enumerate(buyers[:15], start=1):
+        list(what_one_does(buyer, schedule, number))
+
+    crowd(theirs, token="ACTIVE", reservation="HOLD")
+    too_much = set()
+    for number, buyer in enumerate(buyers[15:], start=16):
+        before = rows_read()
+        for step in what_one_does(buyer, schedule, number):
+            read = rows_read()
+            too_much |= {(step, name) for name, rows in (read - before).items() if rows > FEW}
+            before = read
+
+    assert too_much == set()
 
 
 def test_nothing_but_a_word_stands_in_a_statement():

@@ -4,14 +4,15 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
+from concertbook.arrays import array
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from concertbook.prepared import OneOf, Prepared
-from concerts.models import Seat, save_status
+from concerts.models import ConcertSchedule, Seat, save_status
 from payments.errors import AlreadyPaid
 from payments.models import Reservation, ReservationQuerySet
 
@@ -72,10 +73,8 @@ def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
 def _overdue_seats() -> QuerySet[Seat]:
     # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
     locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    seats = locked.filter(OneOf("pk", "seats")).order_by("pk").select_related("schedule")
-    return seats.only(
-        *("status", "hold_expires_at", "available_from", "version", "schedule__rest_seconds")
-    )
+    seats = locked.filter(OneOf("pk", "seats")).order_by("pk")
+    return seats.only("schedule", "status", "hold_expires_at", "available_from", "version")
 
 
 OVERDUE_SEATS = Prepared(_overdue_seats)
@@ -89,11 +88,17 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
     overdue = [seat for seat in seats if seat.hold_expires_at and seat.hold_expires_at <= now]
     if not overdue:
         return 0
-    Reservation.objects.held().filter(seat__in=[seat.pk for seat in overdue]).update(
-        status=Reservation.Status.EXPIRED
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE payments_reservation SET status = 'EXPIRED'
+            WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^HOLD$'
+            """,
+            [array(seat.pk for seat in overdue)],
+        )
+    schedules = ConcertSchedule.objects.in_bulk({seat.schedule_id for seat in overdue})
     for seat in overdue:
-        seat.release(available_from=seat.schedule.after_rest(now))
+        seat.release(available_from=schedules[seat.schedule_id].after_rest(now))
     save_status(
         overdue, from_status=Seat.Status.HELD, changed_by=None, reason="hold_expired", now=now
     )

@@ -4,6 +4,7 @@ import uuid
 
 from accounts.models import User
 from concertbook.errors import NotFound
+from concertbook.literals import checked
 from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds
@@ -17,7 +18,7 @@ def my_reservations(*, user: User) -> ReservationQuerySet:
 
 def my_holds(*, user: User) -> list[Reservation]:
     """What the user holds and has not paid yet; what ends first comes first."""
-    holds = my_reservations(user=user).held()
+    holds = my_reservations(user=user).filter(checked("status", "HOLD"))
     return list(holds.order_by("expires_at", "schedule", "seat__number"))
 
 

@@ -13,6 +13,7 @@ from django.db.models import Max, Q
 
 from accounts.models import User
 from concertbook.errors import NotFound
+from concertbook.literals import checked
 from queueing.models import Draw, QueueToken, QueueTokenQuerySet, WaitingRoom
 
 # A million lots take a minute or two; a draw that is cut off would be cut off again and again.
@@ -125,7 +126,8 @@ class Lot:
 def find_lot(*, user: User, draw: Draw) -> Lot | None:
     """The user's lot; None for somebody who did not come before the draw, or is not in line."""
     if draw.drawn_at is None:
-        waiting = QueueToken.objects.waiting().filter(user=user, room=draw.room).first()
+        tokens = QueueToken.objects.filter(checked("status", "WAITING"), user=user, room=draw.room)
+        waiting = tokens.first()
         return None if waiting is None else Lot(token=waiting.pk, number=None)
     participants = _participants(draw.room)
     mine = participants.filter(user=user).first()

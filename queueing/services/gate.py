@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts.models import User
 from concertbook.clock import database_now
+from concertbook.literals import checked
 from concertbook.prepared import OneOf, Prepared, Slot
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
@@ -57,17 +58,18 @@ def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
     # By the column: ordering by the room would join it, and lock it for everybody.
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
-    return _of_the_gate(tokens.active().filter(user=Slot("user")))
+    return _of_the_gate(tokens.filter(user=Slot("user")))
 
 
 def free_admitted_tokens() -> QueueTokenQuerySet:
     """As admitted_tokens, of ``OneOf("user", "users")``, but for those that are locked already."""
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return _of_the_gate(tokens.active().filter(OneOf("user", "users")).order_by())
+    return _of_the_gate(tokens.filter(OneOf("user", "users")).order_by())
 
 
 def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
-    return tokens.only("token", "user", "room", "status", "available_at", "expires_at")
+    active = tokens.filter(checked("status", "ACTIVE"))
+    return active.only("token", "user", "room", "status", "available_at", "expires_at")
 
 
 OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room")))
@@ -84,7 +86,7 @@ def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
 def _find_token(
     tokens: QueueTokenQuerySet, *, user: User, room_id: int, token: uuid.UUID | None
 ) -> QueueToken:
-    mine = tokens.active().filter(user=user, room=room_id)
+    mine = tokens.filter(checked("status", "ACTIVE"), user=user, room=room_id)
     found = (mine if token is None else mine.filter(pk=token)).first()
     if found is None:
         raise QueueNotAdmitted

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests
+from concertbook.literals import checked
 from queueing import line
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import AskedTooOften, LineUnavailable
@@ -82,7 +83,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
                 SELECT FROM queueing_queuetoken
                 WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
             )
-            ON CONFLICT (user_id, room_id) WHERE NOT (status = 'EXPIRED') DO NOTHING
+            ON CONFLICT (user_id, room_id) WHERE status ~ '^(WAITING|ACTIVE)$' DO NOTHING
             RETURNING token, position
             """,
             {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},
@@ -112,8 +113,8 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[Place, bool]:
 def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
     """Somebody whose stay is over may join again without waiting for the sweep."""
     with transaction.atomic(durable=True):
-        stays = QueueToken.objects.active().select_for_update(no_key=True)
-        token = stays.filter(user=user, room=room).first()
+        stays = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room)
+        token = stays.select_for_update(no_key=True).first()
         if token is None or token.admits(now := database_now()):
             return False
         end_tokens([token.pk], outcome=Outcome.TIMED_OUT, now=now)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from accounts.models import User
 from concertbook.clock import database_now
 from concertbook.errors import NotFound, TooManyRequests, Unavailable
+from concertbook.literals import checked
 from queueing import line
 from queueing.line import AskedTooOften, LineUnavailable, Standing, UnknownPerson
 from queueing.models import QueueToken, WaitingRoom, room_of
@@ -68,7 +69,7 @@ def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> Place:
         return poll(token=token, user_id=user_id, address=address)
     except UnknownPerson:
         _table.require()
-        waiting = QueueToken.objects.waiting().filter(pk=token, user=user_id)
+        waiting = QueueToken.objects.filter(checked("status", "WAITING"), pk=token, user=user_id)
         position = waiting.values_list("position", flat=True).first()
         if position is not None:
             return enter(user_id=user_id, token=token, position=position, address=address)

@@ -7,6 +7,7 @@ goes wrong, which also shows that it is a race worth guarding against.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -507,7 +508,7 @@ def test_without_reading_the_clock_after_the_last_lock_a_hold_is_paid_past_its_e
     locked = Gate(after='FROM "accounts_balance"')
 
     with (
-        mock.patch.object(baskets, "_moment", return_value=(database_now(), set())),
+        mock.patch.object(baskets, "_moment", return_value=(database_now(), defaultdict(set))),
         background(paying(reservation), locked) as payment,
     ):
         locked.wait()

@@ -183,7 +183,7 @@ LOCKED = [
     lock(
         "a stay that is over while its user joins anew",
         "queueing/services/places.py",
-        "stays = QueueToken.objects.active().select_for_update(no_key=True)",
+        "token = stays.select_for_update(no_key=True).first()",
         f"{LOCKS}::test_joining_again_from_two_windows_ends_the_old_stay_once",
     ),
     lock(
@@ -396,8 +396,8 @@ OWNED = [
     owner(
         "lot, before the draw",
         "queueing/services/draw.py",
-        "QueueToken.objects.waiting().filter(user=user, room=draw.room)",
-        "QueueToken.objects.waiting().filter(room=draw.room)",
+        'filter(checked("status", "WAITING"), user=user, room=draw.room)',
+        'filter(checked("status", "WAITING"), room=draw.room)',
         f"{WHOSE}::test_a_lot_is_ones_own",
     ),
     owner(
@@ -417,22 +417,22 @@ OWNED = [
     owner(
         "token, to buy",
         "queueing/services/gate.py",
-        'tokens.active().filter(user=Slot("user"))',
-        "tokens.active()",
+        '_of_the_gate(tokens.filter(user=Slot("user")))',
+        "_of_the_gate(tokens)",
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
     owner(
         "token, to look",
         "queueing/services/gate.py",
-        "tokens.active().filter(user=user, room=room_id)",
-        "tokens.active().filter(room=room_id)",
+        'tokens.filter(checked("status", "ACTIVE"), user=user, room=room_id)',
+        'tokens.filter(checked("status", "ACTIVE"), room=room_id)',
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
     owner(
         "stay that is over",
         "queueing/services/places.py",
-        "stays.filter(user=user, room=room).first()",
-        "stays.filter(room=room).first()",
+        'filter(checked("status", "ACTIVE"), user=user, room=room)',
+        'filter(checked("status", "ACTIVE"), room=room)',
         f"{LOCKS}::test_who_joins_again_ends_ones_own_stay_alone",
     ),
     owner(
@@ -445,8 +445,8 @@ OWNED = [
     owner(
         "place that the index does not know",
         "queueing/services/polling.py",
-        "QueueToken.objects.waiting().filter(pk=token, user=user_id)",
-        "QueueToken.objects.waiting().filter(pk=token)",
+        'filter(checked("status", "WAITING"), pk=token, user=user_id)',
+        'filter(checked("status", "WAITING"), pk=token)',
         f"{LOCKS}::test_anothers_place_is_not_found_where_the_index_has_lost_it",
     ),
     owner(
@@ -488,8 +488,8 @@ OWNED = [
     owner(
         "reservation, to pay beside others",
         "payments/services/baskets.py",
-        "mine = [each for each in reservations if each.user_id == user.pk]",
-        "mine = reservations",
+        "reservations[who]\n",
+        "sum(reservations.values(), [])\n",
         TOGETHER,
     ),
     owner(
@@ -502,8 +502,8 @@ OWNED = [
     owner(
         "token, to pay beside others",
         "payments/services/baskets.py",
-        "inside = [each for each in admissions if each.user_id == user.pk]",
-        "inside = admissions",
+        "admissions[who], mine",
+        "sum(admissions.values(), []), mine",
         f"{TOGETHER}::test_whom_a_rule_keeps_from_paying_pays_nothing_and_keeps_nobody_from_it",
     ),
     owner(
