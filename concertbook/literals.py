@@ -1,9 +1,16 @@
 """How a statement says a status, so that it is planned well for good.
 
 A prepared statement is planned once, and by what was in the tables then: before a sale nobody
-waits, nothing is held, and the index of those who wait is the smallest there is.
+waits, nothing is held, and the index of those who wait is the smallest there is. PostgreSQL uses
+a partial index for a statement that says the index's condition in the same form, or in words that
+imply it, and there are three forms:
+
+- in words, as a Literal: by whoever wants all that wait, and by the index of those who wait
+- ``checked``: by whoever looks a row up by its own key
+- ``unless``: by the unique constraints, for a promise and no query
 """
 
+import re
 from typing import Any
 
 from django.db.models import Q, Value
@@ -17,7 +24,7 @@ class Literal(Value):
     """
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
-        if not str(self.value).isalpha():
+        if not re.fullmatch(r"\w+|\^\(\w+(\|\w+)*\)\$", str(self.value)):
             raise ValueError(f"{self.value!r} is not a word")
         return f"'{self.value}'", ()
 
@@ -25,8 +32,17 @@ class Literal(Value):
 def checked(column: str, *words: str) -> Q:
     """That the column says one of these words, in a form that no partial index answers.
 
-    For whoever looks a row up by its own key: planned while nobody waited, the statement would
-    otherwise read all who wait, for ever. And for the condition of a unique constraint, whose
-    words no query checks: its index is there to keep a promise.
+    In words, a statement that was planned while nobody waited would read all who wait to find one
+    of them by its key, and for as long as the connection lasts.
     """
-    return Q(**{f"{column}__regex": f"^({'|'.join(words)})$"})
+    return Q(**{f"{column}__regex": one_of(*words)})
+
+
+def one_of(*words: str) -> str:
+    """What ``checked`` says; as a Literal it finds the one index whose condition is checked."""
+    return f"^({'|'.join(words)})$"
+
+
+def unless(column: str, *words: str) -> Q:
+    """That the column says none of these words."""
+    return ~checked(column, *words)

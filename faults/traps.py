@@ -18,7 +18,7 @@ TRAPS = {
     "debit": ("INSERT INTO payments_payment", "UPDATE accounts_balance"),
     "ticket": ("INSERT INTO payments_ticket",),
     "payment": ("INSERT INTO payments_ticket", COMMIT),
-    "expiry": ("UPDATE payments_reservation", "INSERT INTO concerts_seatstatushistory"),
+    "expiry": ("SET status = 'EXPIRED'", "INSERT INTO concerts_seatstatushistory"),
     "admission": ("SET status = 'ACTIVE'", COMMIT),
 }
 

@@ -11,20 +11,21 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.clock import utc
-from concertbook.literals import Literal, checked
+from concertbook.literals import Literal, checked, one_of, unless
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def live(self) -> "ReservationQuerySet":
-        return self.filter(status__in=[Literal("HOLD"), Literal("CONFIRMED")])
+        return self.filter(status__regex=Literal(one_of("HOLD", "CONFIRMED")))
 
     def held(self) -> "ReservationQuerySet":
         return self.filter(status=Literal("HOLD"))
 
     def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
-        return self.held().filter(expires_at__lte=now)
+        """Of holds, be they all there are (held) or somebody's (checked)."""
+        return self.filter(expires_at__lte=now)
 
     def of_cancelled_schedules(self) -> "ReservationQuerySet":
         """Live ones whose whole schedule was cancelled: what is left to end and refund."""
@@ -61,6 +62,7 @@ class Reservation(models.Model):
         ConcertSchedule,
         models.PROTECT,
         related_name="reservations",
+        db_index=False,
         db_constraint=False,
         verbose_name=_("schedule"),
     )
@@ -81,11 +83,12 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=checked("status", "HOLD", "CONFIRMED"),
+                condition=unless("status", "EXPIRED", "CANCELLED"),
                 name="payments_reservation_one_live_per_seat",
             ),
             models.UniqueConstraint(
                 fields=["schedule", "user", "slot"],
+                # Which also finds what is live of a schedule.
                 condition=checked("status", "HOLD", "CONFIRMED"),
                 name="payments_reservation_one_live_per_slot",
             ),
@@ -156,7 +159,7 @@ class Payment(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["reservation"],
-                condition=checked("status", "SUCCESS"),
+                condition=unless("status", "FAILED"),
                 name="payments_payment_one_success_per_reservation",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
@@ -229,7 +232,7 @@ class Ticket(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=checked("status", "ISSUED", "USED"),
+                condition=unless("status", "CANCELLED"),
                 name="payments_ticket_one_live_per_seat",
             ),
             models.CheckConstraint(

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.literals import Literal, checked
+from concertbook.literals import Literal, unless
 
 
 class WaitingRoom(models.Model):
@@ -174,7 +174,7 @@ class QueueToken(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["user", "room"],
-                condition=checked("status", "WAITING", "ACTIVE"),
+                condition=unless("status", "EXPIRED"),
                 name="queueing_queuetoken_one_live_per_user",
             ),
             models.CheckConstraint(

@@ -316,15 +316,19 @@ def test_it_reads_one_snapshot_and_can_write_nothing():
     def note_mode(execute, sql, params, many, context):
         if sql.strip().startswith("SELECT count(*)") and not seen:
             with connection.connection.cursor() as cursor:
-                modes = "transaction_isolation", "transaction_read_only", "statement_timeout"
-                for mode in modes:
+                for mode in (
+                    "transaction_isolation",
+                    "transaction_read_only",
+                    "statement_timeout",
+                    "enable_seqscan",
+                ):
                     seen.append(cursor.execute(f"SHOW {mode}").fetchone()[0])
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note_mode):
         findings = run_audit()
 
-    assert seen == ["repeatable read", "on", "10min"]
+    assert seen == ["repeatable read", "on", "10min", "on"]
     assert [finding.check for finding in findings] == CHECKS
 
 

@@ -19,6 +19,7 @@ from payments.services.checkout import begin_payment, pay, pay_for_many
 from payments.services.holds import Wish, hold_for_many, hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.reservations import allowance, my_holds
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken
 from queueing.services import index
 from queueing.services.admission import admit
@@ -37,6 +38,8 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GONE = 20_000
+# The indexes that say who of a room waits, is inside, or was let in when.
+LINE = {"queueing_token_waiting", "queueing_token_active", "queueing_token_admitted"}
 
 
 @contextmanager
@@ -100,8 +103,9 @@ def test_a_tick_does_not_look_through_those_who_are_gone(room):
     looked = [sql for sql in seen if 'FROM "queueing_queuetoken"' in sql]
     assert len(looked) > 4
     for sql in looked:
-        assert "Seq Scan" not in plan(sql), sql
-        assert "queueing_queuetoken_position_unique" not in plan(sql), sql
+        used = re.findall(r"Index(?: Only)? Scan(?: Backward)? (?:using|on) (\w+)", plan(sql))
+        assert used, sql
+        assert set(used) <= LINE, sql
 
 
 def test_a_sweep_does_not_look_through_holds_that_have_ended():
@@ -112,6 +116,20 @@ def test_a_sweep_does_not_look_through_holds_that_have_ended():
 
     (sql, *_more) = [sql for sql in seen if '"payments_reservation"."expires_at"' in sql]
     assert "payments_reservation_due" in plan(sql)
+
+
+def test_refunds_of_a_cancelled_schedule_do_not_look_through_what_has_ended():
+    schedule = ScheduleFactory()
+    bought(UserFactory(won=100_000), schedule)
+    cancel_schedule(schedule_id=schedule.pk, by=UserFactory())
+
+    with statements() as seen:
+        assert refund_cancelled_schedules() == 1
+
+    looked = [sql for sql in seen if "FROM " in sql and "'^(HOLD|CONFIRMED)$'" in sql]
+    assert len(looked) > 2
+    for sql in looked:
+        assert "payments_reservation_one_live_per_slot" in plan(sql), sql
 
 
 def test_a_sweep_does_not_look_through_charges_that_are_settled():
@@ -193,7 +211,8 @@ def crowd(schedule, *, token, reservation):
             INSERT INTO payments_reservation
                 (id, user_id, seat_id, slot, price, schedule_id, status, created_at, expires_at)
             SELECT gen_random_uuid(), numbered.id, seat.id, 1, seat.price, %(schedule)s,
-                   %(reservation)s, now(), now() + interval '5 minutes'
+                   %(reservation)s, now() - interval '10 minutes',
+                   now() + (number %% 2 - 0.5) * interval '10 minutes'
             FROM numbered JOIN concerts_seat AS seat USING (number)
             WHERE seat.schedule_id = %(schedule)s
             """,
@@ -212,7 +231,8 @@ def crowd(schedule, *, token, reservation):
 def what_one_does(buyer, schedule, number):
     """All that a buyer does in a sale, step by step."""
     room = schedule.concert.waiting_room
-    sold, given_up, together = 3 * number, 3 * number + 1, 3 * number + 2
+    first = CROWD + 3 * number
+    sold, given_up, together = first, first + 1, first + 2
     place, _joined = join(user=buyer, slug=room.slug)
     assert place == find_place(user=buyer, room=room)
     yield "joined again"
@@ -242,9 +262,8 @@ def what_one_does(buyer, schedule, number):
 
 def test_what_a_buyer_does_reads_as_little_while_thousands_are_inside_and_hold_seats():
     room = WaitingRoomFactory(capacity=1_000_000)
-    theirs = ScheduleFactory(seats=CROWD, concert__waiting_room=room)
-    schedule = ScheduleFactory(seats=100, concert__waiting_room=room)
-    crowd(theirs, token="EXPIRED", reservation="EXPIRED")
+    schedule = ScheduleFactory(seats=CROWD + 100, concert__waiting_room=room)
+    crowd(schedule, token="EXPIRED", reservation="EXPIRED")
     # The sale begins: of what was, nothing lives, and that is what all is planned for.
     analyze()
     buyers = UserFactory.create_batch(30, won=1_000_000)
@@ -253,7 +272,7 @@ def test_what_a_buyer_does_reads_as_little_while_thousands_are_inside_and_hold_s
     for number, buyer in enumerate(buyers[:15], start=1):
         list(what_one_does(buyer, schedule, number))
 
-    crowd(theirs, token="ACTIVE", reservation="HOLD")
+    crowd(schedule, token="ACTIVE", reservation="HOLD")
     too_much = set()
     for number, buyer in enumerate(buyers[15:], start=16):
         before = rows_read()

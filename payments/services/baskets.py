@@ -167,8 +167,8 @@ def _with_all(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
         .select_related("seat", "schedule__concert")
         .only(
             *("user", "price", "status", "expires_at", "confirmed_at", "extended_at"),
-            *("seat__number", "seat__label", "seat__status", "seat__hold_expires_at"),
-            *("seat__available_from", "seat__version"),
+            *("seat__schedule", "seat__number", "seat__label", "seat__status"),
+            *("seat__hold_expires_at", "seat__available_from", "seat__version"),
             *("schedule__start_at", "schedule__end_at", "schedule__cancelled_at"),
             *("schedule__concert__title", "schedule__concert__refund_policy"),
             "schedule__concert__waiting_room",
@@ -199,7 +199,7 @@ def _moment(
                     FROM payments_reservation AS held
                     JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
                     JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                    WHERE held.user_id = ANY(%s::uuid[]) AND held.status ~ '^HOLD$'
+                    WHERE held.user_id = ANY(%s::uuid[]) AND held.status ~ '^(HOLD)$'
                         AND NOT held.id = ANY(%s::uuid[])
                     GROUP BY held.user_id
                 ) AS busy)

@@ -14,6 +14,7 @@ from psycopg.errors import CheckViolation
 from accounts.models import User
 from concertbook.arrays import array
 from concertbook.errors import DomainError
+from concertbook.literals import checked
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, save_statuses
 from concerts.services.nearest_seats import suggest_seats
@@ -76,7 +77,8 @@ def hold_seats(
         raise
     except SeatTaken as taken:
         # After the transaction, which undid it: the hold that stood in the way may be overdue.
-        release_overdue(Reservation.objects.filter(schedule=schedule_id, seat__number__in=numbers))
+        holds = Reservation.objects.filter(checked("status", "HOLD"), schedule=schedule_id)
+        release_overdue(holds.filter(seat__number__in=numbers))
         # And whoever looks for other seats should hold no locks.
         taken.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
         raise
@@ -94,7 +96,9 @@ def _hold(wish: Wish) -> list[Reservation]:
         sale, standing = _read_standing(wish)
         expire_overdue(seats, now=sale.now)
         if standing.has_overdue(sale.now):
-            mine = Reservation.objects.filter(user=user, schedule=schedule_id)
+            mine = Reservation.objects.filter(
+                checked("status", "HOLD"), user=user, schedule=schedule_id
+            )
             expire_overdue(lock_overdue_seats(mine.overdue(sale.now)), now=sale.now)
             sale, standing = _read_standing(wish)
         grant = _grant(wish, admission, seats, sale, standing)

@@ -11,6 +11,7 @@ from accounts.models import User
 from concertbook.arrays import array
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
+from concertbook.literals import checked
 from concertbook.prepared import OneOf, Prepared
 from concerts.models import ConcertSchedule, Seat, save_status
 from payments.errors import AlreadyPaid
@@ -49,7 +50,10 @@ def release_expired_holds(*, user: User | None = None) -> int:
     Safe to run twice at once, and to be killed: each batch is one transaction, and a seat that
     somebody else has locked is left to them.
     """
-    holds = Reservation.objects.all() if user is None else Reservation.objects.filter(user=user)
+    if user is None:
+        holds = Reservation.objects.held()
+    else:
+        holds = Reservation.objects.filter(checked("status", "HOLD"), user=user)
     released = 0
     while batch := release_overdue(holds):
         released += batch
@@ -59,15 +63,20 @@ def release_expired_holds(*, user: User | None = None) -> int:
 def release_overdue(holds: ReservationQuerySet) -> int:
     """Free the seats of one batch of those among these that are overdue; returns how many."""
     now = database_now()
-    overdue = holds.overdue(now)
-    if not overdue.exists():
+    seats = _seats_of(holds.overdue(now))
+    if not seats:
         return 0
     with transaction.atomic(durable=True):
-        return expire_overdue(lock_overdue_seats(overdue.order_by("expires_at")), now=now)
+        return expire_overdue(OVERDUE_SEATS.fetch(seats=seats), now=now)
 
 
 def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
-    return OVERDUE_SEATS.fetch(seats=list(overdue.values_list("seat_id", flat=True)[:SWEEP_BATCH]))
+    return OVERDUE_SEATS.fetch(seats=_seats_of(overdue))
+
+
+def _seats_of(overdue: QuerySet[Reservation]) -> list[uuid.UUID]:
+    """One batch of them, those first that have been overdue for the longest."""
+    return list(overdue.order_by("expires_at").values_list("seat_id", flat=True)[:SWEEP_BATCH])
 
 
 def _overdue_seats() -> QuerySet[Seat]:
@@ -92,7 +101,7 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
         cursor.execute(
             """
             UPDATE payments_reservation SET status = 'EXPIRED'
-            WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^HOLD$'
+            WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^(HOLD)$'
             """,
             [array(seat.pk for seat in overdue)],
         )

@@ -24,7 +24,8 @@ def my_holds(*, user: User) -> list[Reservation]:
 
 def allowance(*, user: User, schedule: ConcertSchedule) -> int:
     """How many more seats of the schedule the user may hold now."""
-    live = Reservation.objects.live().filter(user=user, schedule=schedule)
+    mine = Reservation.objects.filter(user=user, schedule=schedule)
+    live = mine.filter(checked("status", "HOLD", "CONFIRMED"))
     return max(0, schedule.purchase_limit - live.count())
 
 

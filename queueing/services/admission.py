@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from concertbook.arrays import array
 from concertbook.clock import database_now
 from queueing.line import Entry, Mark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
@@ -169,7 +170,7 @@ def _make_active(tokens: list[uuid.UUID], now: dt.datetime, until: dt.datetime) 
             UPDATE queueing_queuetoken
             SET status = 'ACTIVE', available_at = %(now)s, expires_at = %(until)s,
                 last_request_at = %(now)s
-            WHERE token = ANY(%(tokens)s)
+            WHERE token = ANY(%(tokens)s::uuid[])
             """,
-            {"now": now, "until": until, "tokens": tokens},
+            {"now": now, "until": until, "tokens": array(tokens)},
         )

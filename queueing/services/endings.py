@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.models import User
+from concertbook.arrays import array
 from queueing.models import QueueEntryHistory, WaitingRoom
 
 # No transaction ends more tokens than this at once.
@@ -28,14 +29,14 @@ def end_tokens(
             """
             WITH ended AS (
                 UPDATE queueing_queuetoken SET status = 'EXPIRED', expires_at = %(now)s
-                WHERE token = ANY(%(tokens)s)
+                WHERE token = ANY(%(tokens)s::uuid[])
                 RETURNING token, user_id, issued_at, available_at
             )
             INSERT INTO queueing_queueentryhistory
                 (user_id, token_id, entered_at, admitted_at, exited_at, outcome)
             SELECT user_id, token, issued_at, available_at, %(now)s, %(outcome)s FROM ended
             """,
-            {"now": now, "tokens": list(tokens), "outcome": str(outcome)},
+            {"now": now, "tokens": array(tokens), "outcome": str(outcome)},
         )
 
 

@@ -83,7 +83,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
                 SELECT FROM queueing_queuetoken
                 WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
             )
-            ON CONFLICT (user_id, room_id) WHERE status ~ '^(WAITING|ACTIVE)$' DO NOTHING
+            ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
             RETURNING token, position
             """,
             {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},

@@ -516,8 +516,8 @@ OWNED = [
     owner(
         "overdue holds, that the limit does not count",
         "payments/services/holds.py",
-        "Reservation.objects.filter(user=user, schedule=schedule_id)",
-        "Reservation.objects.filter(schedule=schedule_id)",
+        'checked("status", "HOLD"), user=user, schedule=schedule_id',
+        'checked("status", "HOLD"), schedule=schedule_id',
         f"{WHOSE}::test_who_holds_again_frees_ones_own_overdue_holds_alone",
     ),
     owner(
@@ -530,8 +530,8 @@ OWNED = [
     owner(
         "overdue holds, when one looks",
         "payments/services/releases.py",
-        "if user is None else Reservation.objects.filter(user=user)",
-        "if user is None else Reservation.objects.all()",
+        'filter(checked("status", "HOLD"), user=user)',
+        'filter(checked("status", "HOLD"))',
         f"{WHOSE}::test_who_looks_frees_ones_own_overdue_holds_alone",
     ),
     owner(
@@ -544,8 +544,8 @@ OWNED = [
     owner(
         "seats count against a limit",
         "payments/services/reservations.py",
-        "Reservation.objects.live().filter(user=user, schedule=schedule)",
-        "Reservation.objects.live().filter(schedule=schedule)",
+        "Reservation.objects.filter(user=user, schedule=schedule)",
+        "Reservation.objects.filter(schedule=schedule)",
         f"{WHOSE}::test_what_others_have_does_not_count_against_ones_own_limit",
     ),
     owner(
