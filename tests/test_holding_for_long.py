@@ -65,6 +65,18 @@ def test_holding_and_letting_go_is_capped_per_hour(settings):
     assert not Reservation.objects.live().exists()
 
 
+def test_what_is_overdue_counts_as_let_go_in_whatever_schedule_and_before_any_sweep(settings):
+    settings.GIVEN_UP_PER_HOUR = 2
+    user = UserFactory()
+    schedule, another = ScheduleFactory.create_batch(2)
+    overdue(*held(user, another, 1), *held(user, schedule, 1))
+
+    with pytest.raises(TooManyRequests):
+        hold_seats(user=user, schedule_id=schedule.pk, numbers=[2])
+
+    assert Reservation.objects.held().count() == 2
+
+
 def test_what_was_paid_does_not_count_as_letting_go(settings):
     settings.GIVEN_UP_PER_HOUR = 1
     user = UserFactory(won=20_000)

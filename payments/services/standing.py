@@ -78,10 +78,13 @@ def read_standings(
             ), mine AS (
                 SELECT user_id, slot, status, created_at, expires_at,
                        status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
-                       status IN ('EXPIRED', 'CANCELLED') AND confirmed_at IS NULL
-                           AND created_at > since AS given_up
+                       -- What is overdue is given up, whether it has been swept or not.
+                       (status IN ('EXPIRED', 'CANCELLED')
+                            OR status = 'HOLD' AND expires_at <= now)
+                           AND confirmed_at IS NULL AND created_at > since AS given_up
                 FROM payments_reservation,
-                     (SELECT now - make_interval(secs => %(window)s) FROM moment) hour (since)
+                     (SELECT now, now - make_interval(secs => %(window)s) FROM moment)
+                         AS hour (now, since)
                 WHERE user_id = ANY(%(users)s::uuid[])
                   AND (created_at > since
                        OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))

@@ -344,7 +344,7 @@ class Oracle:
         return sum(
             each.user == user
             and not each.paid
-            and each.state in ("EXPIRED", "CANCELLED")
+            and (each.state in ("EXPIRED", "CANCELLED") or self.is_overdue(each))
             and self.now - each.made < HOUR
             for each in self.reservations
         )
