@@ -49,7 +49,7 @@ rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buye
 audit: .venv/.stamp ## see whether the running demo's money, seats and lines add up
 	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
 
-model: .venv/.stamp-dev ## play 2,000 sales of 50 steps against the oracle in tests/model; about an hour
+model: .venv/.stamp-dev ## play 2,000 sales of 50 steps against the oracle in tests/model; eight minutes on two cores
 	@rm -rf var/model; mkdir -p var/model
 	MODEL_ROUNDS=20 MODEL_EXAMPLES=100 MODEL_STEPS=50 MODEL_REPORT=var/model \
 		$(BIN)/python -m pytest -n 2 -q tests/test_sale_as_a_model.py
