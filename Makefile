@@ -17,7 +17,7 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-interleave: .venv/.stamp-dev ## play races in 20,000 orders; ARGS="--schedules 100" of each, "--seed 7" again
+interleave: .venv/.stamp-dev ## play races in 25,000 orders; ARGS="--schedules 100" of each, "--seed 7" again
 	@$(BIN)/python -m pytest tests/concurrency/test_interleavings.py -k in_every_order \
 		--schedules 1200 $(ARGS)
 
