@@ -7,7 +7,8 @@ imply it, and there are three forms:
 
 - in words, as a Literal: by whoever wants all that wait, and by the index of those who wait
 - ``checked``: by whoever looks a row up by its own key
-- ``unless``: by the unique constraints, for a promise and no query
+- ``unless``: by the unique constraints, for a promise and no query, but for the one whose index
+  also finds all that is live of a schedule
 """
 
 import re
