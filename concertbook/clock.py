@@ -17,6 +17,11 @@ def database_now() -> datetime:
     return moment  # type: ignore[no-any-return]
 
 
+def seconds_until(moment: datetime | None) -> int:
+    """Whole seconds, none once it has come: for a browser, whose own clock may be wrong."""
+    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
+
+
 def utc(moment: datetime) -> str:
     """As the API writes a time: ISO 8601, in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

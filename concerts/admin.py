@@ -28,6 +28,12 @@ SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.cancelled_at is not None:
+            for field in self.fields.values():
+                field.disabled = True  # among a concert's others: it is a record
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         rules = {
@@ -35,7 +41,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             for name in ("reserve_from", "reserve_until", "purchase_limit")
             if name in cleaned
         }
-        if self.instance.pk and len(rules) == 3:
+        if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
             operating.require_sale_kept(schedule_id=self.instance.pk, **rules)
         return cleaned
 
@@ -191,6 +197,13 @@ class ConcertScheduleAdmin(DeletableUnsold):
     autocomplete_fields = ("concert",)
     readonly_fields = ("available", "held", "reserved", "all_seats", "room")
     actions_detail = ("generate",)
+
+    def save_model(
+        self, request: HttpRequest, obj: ConcertSchedule, form: Any, change: bool
+    ) -> None:
+        # A form that changes nothing has locked nothing: it would write what it read long ago.
+        if not change or form.has_changed():
+            super().save_model(request, obj, form, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
         schedules = super().get_queryset(request).select_related("concert__waiting_room")

@@ -1,6 +1,5 @@
 """The pages of buying: seat map, checkout, tickets, reservations."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable
 from itertools import groupby
@@ -21,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.forms import OnceForm
 from accounts.services import balance_amount
 from accounts.views import MemberRequest, act_once
-from concertbook.clock import database_now
+from concertbook.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
@@ -88,7 +87,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "cursor": found.cursor,
         "blocks": _blocks(found.seats),
         "inside_until": stay.expires_at,
-        "seconds_inside": _seconds_until(stay.expires_at),
+        "seconds_inside": seconds_until(stay.expires_at),
         "my_holds": my_holds,
         "my_numbers": my_numbers,
         "allowance": reservations.allowance(user=user, schedule=schedule),
@@ -133,11 +132,6 @@ def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _seconds_until(moment: dt.datetime | None) -> int:
-    """Counted by the database's clock: a browser's, or ours, may be wrong."""
-    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
-
-
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -152,7 +146,7 @@ def check_out(request: MemberRequest) -> HttpResponse:
         "total": total,
         "balance": balance,
         "short": max(0, total - balance),
-        "seconds_left": _seconds_until(my_holds[0].expires_at if my_holds else None),
+        "seconds_left": seconds_until(my_holds[0].expires_at if my_holds else None),
         "once": OnceForm(),
     }
     return render(request, "payments/checkout.html", context)

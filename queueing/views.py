@@ -1,6 +1,5 @@
 """The waiting room: my number, how long, and the door."""
 
-import datetime as dt
 import uuid
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.passes import give_pass
 from accounts.views import MemberRequest, next_page
 from concertbook.addresses import client_address
-from concertbook.clock import database_now
+from concertbook.clock import seconds_until
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw as draws
 from queueing.services import endings, places, polling
@@ -73,7 +72,7 @@ def _show(
         "first_ahead": first_ahead,
         "gone": first_ahead - found.ahead,
         "odds": _odds(found),
-        "opens_in_seconds": _seconds_until(room.opens_at),
+        "opens_in_seconds": seconds_until(room.opens_at),
         "refresh_seconds": max(REFRESH_SECONDS, found.poll_after_seconds),
     }
     response = render(request, template, context)
@@ -123,11 +122,6 @@ def _odds(found: polling.Place) -> str:
     if found.seats_left is None or found.ahead <= found.seats_left > 0:
         return ""
     return "few" if found.seats_left else "none"
-
-
-def _seconds_until(moment: dt.datetime | None) -> int:
-    """Counted by the database's clock: a browser's, or ours, may be wrong."""
-    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
 
 
 @login_required

@@ -53,6 +53,26 @@ def form_of(schedule, **changes):
     return schedule_fields(**(now | changes))
 
 
+def concert_form(concert, price, **changes):
+    """The concert's page with all of its schedules, each at this price."""
+    schedules = list(concert.schedules.all())
+    fields = {
+        "title": concert.title,
+        "description": concert.description,
+        "venue": concert.venue,
+        "refund_policy": concert.refund_policy,
+        "waiting_room": concert.waiting_room_id,
+        **split("start_time", concert.start_time),
+        **split("end_time", concert.end_time),
+        "schedules-TOTAL_FORMS": len(schedules),
+        "schedules-INITIAL_FORMS": len(schedules),
+    }
+    for row, schedule in enumerate(schedules):
+        prefix = f"schedules-{row}-"
+        fields |= {f"{prefix}id": schedule.pk, **schedule_fields(prefix, price=price)}
+    return fields | changes
+
+
 def page(action, thing, model="concertschedule"):
     return reverse(f"admin:concerts_{model}_{action}", args=[thing.pk])
 

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +13,8 @@ from django.utils import timezone
 from accounts.models import BalanceHistory
 from concertbook.errors import NotFound
 from concerts.errors import ScheduleCancelled
-from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
+from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from concerts.services.operating import require_sale_kept
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
@@ -35,6 +37,7 @@ from tests.factories import (
     bought,
     held,
 )
+from tests.test_admin_programme import concert_form
 
 pytestmark = pytest.mark.django_db
 
@@ -496,6 +499,34 @@ def test_what_was_cancelled_is_a_record(client, schedule, operator):
 
     assert client.get(page("change", schedule)).status_code == 200
     assert client.post(page("change", schedule), {"price": "1"}).status_code == 403
+
+
+def test_what_was_cancelled_while_its_form_was_being_sent_is_not_changed(schedule, operator):
+    cancel(schedule, operator)
+
+    with pytest.raises(ValidationError):
+        require_sale_kept(
+            schedule_id=schedule.pk,
+            reserve_from=schedule.reserve_from,
+            reserve_until=schedule.reserve_until,
+            purchase_limit=schedule.purchase_limit,
+        )
+
+
+def test_what_was_cancelled_is_a_record_on_its_concerts_page_too(client, schedule, operator):
+    cancel(schedule, operator)
+    other = ScheduleFactory(concert=schedule.concert)
+    client.force_login(operator)
+
+    answer = client.post(
+        reverse("admin:concerts_concert_change", args=[schedule.concert.pk]),
+        concert_form(schedule.concert, price=30_000, title="가을 콘서트"),
+    )
+
+    assert answer.status_code == 302
+    assert Concert.objects.get().title == "가을 콘서트"
+    schedules = ConcertSchedule.objects.in_bulk()
+    assert (schedules[schedule.pk].price, schedules[other.pk].price) == (10_000, 30_000)
 
 
 def test_who_may_not_look_sees_no_refunds(client, schedule, operator):

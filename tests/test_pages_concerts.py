@@ -7,7 +7,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from concerts.services.seating import Block, generate_seats
-from tests.factories import ConcertFactory, ScheduleFactory, UserFactory, bought
+from payments.services.schedule_cancellation import cancel_schedule
+from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,6 +39,21 @@ def test_prices_and_dates_follow_the_language(client):
     assert "50,000원" in korean
     assert "Tue 24 Dec 2030 19:00" in english
     assert "₩50,000" in english
+
+
+def test_the_list_says_that_a_concert_is_cancelled_once_all_of_it_is(client):
+    concert = ConcertFactory()
+    first, second = (ScheduleFactory(concert=concert) for _ in range(2))
+
+    def shown():
+        return client.get("/", headers={"Accept-Language": "en"}).content.decode()
+
+    cancel_schedule(schedule_id=first.pk, by=StaffFactory())
+    assert "On sale" in shown()
+    assert "Performance cancelled" not in shown()
+    cancel_schedule(schedule_id=second.pk, by=StaffFactory())
+    assert "Performance cancelled" in shown()
+    assert "Sale over" not in shown()
 
 
 def test_search_and_filter_narrow_the_list(client):

@@ -23,7 +23,7 @@ import redis
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, note, seed, settings
 from hypothesis import strategies as st
@@ -558,6 +558,7 @@ class Sale(RuleBasedStateMachine):
             lambda: self.oracle.change_sale(which, limit=limit, closes=closes),
         )
 
+    @transaction.atomic
     def _change_sale(self, which: int, limit: int, closes: int) -> None:
         schedule = self.schedules[which]
         schedule.refresh_from_db()

@@ -38,8 +38,13 @@ def require_sale_kept(
 ) -> None:
     """Refuse to change a sale so that what was held so far would have been against its rules.
 
-    Raises ValidationError, by field.
+    And one that was cancelled, at all. The schedule stays locked until the caller's transaction,
+    which writes the change, ends. Raises ValidationError, by field.
     """
+    schedules = ConcertSchedule.objects.select_for_update(no_key=True)
+    schedule = schedules.filter(pk=schedule_id, cancelled_at=None).first()
+    if schedule is None:
+        raise ValidationError(_("This schedule was cancelled or deleted meanwhile."))
     holds = SeatStatusHistory.objects.filter(
         seat__schedule=schedule_id, to_status=Seat.Status.HELD
     ).aggregate(first=Min("changed_at"), last=Max("changed_at"))
@@ -50,7 +55,7 @@ def require_sale_kept(
         errors["reserve_from"] = _("The first seat was held before this.")
     if reserve_until <= holds["last"]:
         errors["reserve_until"] = _("The last seat was held after this.")
-    if ConcertSchedule.objects.filter(pk=schedule_id, purchase_limit__gt=purchase_limit).exists():
+    if purchase_limit < schedule.purchase_limit:
         errors["purchase_limit"] = _("Seats were held under the old limit: it can only be raised.")
     if errors:
         raise ValidationError(errors)

@@ -50,8 +50,8 @@ def _on_sale(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertSch
 def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
     """find_concerts with what a poster says of each.
 
-    ``from_price`` (won; None without seats), ``is_on_sale``, and ``next_sale``: when the next
-    sale opens, None when none will.
+    ``from_price`` (won; None without seats), ``is_on_sale``, ``next_sale``: when the next sale
+    opens, None when none will, and ``is_cancelled``: it had schedules, and all were cancelled.
     """
     now = database_now()
     mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
@@ -61,6 +61,7 @@ def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]
         from_price=Subquery(seats.values("price")[:1]),
         is_on_sale=Exists(_on_sale(mine, now)),
         next_sale=Subquery(upcoming.values("reserve_from")[:1]),
+        is_cancelled=Exists(mine) & ~Exists(mine.filter(cancelled_at=None)),
     )
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import User
+from concertbook.arrays import array
 from concertbook.clock import database_now
 from concertbook.literals import checked
 from concertbook.prepared import OneOf, Prepared, Slot
@@ -110,12 +111,12 @@ def extend_stays(tokens: Sequence[QueueToken], *, until: dt.datetime) -> None:
                 %(until)s, stay.available_at + make_interval(
                     secs => room.active_seconds + %(longer)s)))
             FROM queueing_waitingroom AS room
-            WHERE room.id = stay.room_id AND stay.token = ANY(%(tokens)s)
+            WHERE room.id = stay.room_id AND stay.token = ANY(%(tokens)s::uuid[])
             """,
             {
                 "until": until,
                 "longer": settings.HOLD_SECONDS + settings.PAYMENT_SECONDS,
-                "tokens": leaving,
+                "tokens": array(leaving),
             },
         )
 

@@ -1,5 +1,7 @@
 """A schedule is cancelled in the middle of its sale, and the refunds are killed at every turn."""
 
+from functools import partial
+
 import pytest
 from django.db import connection
 
@@ -18,7 +20,14 @@ from payments.services.schedule_cancellation import (
     progress_of,
     refund_cancelled_schedules,
 )
-from tests.concurrency.threads import Gate, Meeting, background, race
+from tests.concurrency.threads import (
+    Gate,
+    Meeting,
+    background,
+    race,
+    somebody_waits_for_a_lock,
+    until,
+)
 from tests.factories import (
     ScheduleFactory,
     StaffFactory,
@@ -29,6 +38,7 @@ from tests.factories import (
     held,
     overdue,
 )
+from tests.test_admin_programme import form_of, page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,6 +178,40 @@ def test_a_ticket_that_goes_through_the_door_meanwhile_is_refunded_too(schedule,
     assert_everybody_has_their_money(user)
     with pytest.raises((AlreadyCancelled, TicketUsed)):
         check_in(code=ticket.code, by=staff)
+
+
+def test_cancelling_while_the_schedule_is_edited(client, schedule):
+    client.force_login(StaffFactory(is_superuser=True))
+    edit = partial(client.post, page("change", schedule), form_of(schedule, price=12_000))
+    gate = Gate(after='MIN("concerts_seatstatushistory"')
+
+    with background(edit, gate) as edited:
+        gate.wait()
+        with background(cancelling(schedule)) as cancelled:
+            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            gate.open()
+            assert edited.result().status_code == 302
+            assert cancelled.result() is True
+
+    schedule.refresh_from_db()
+    assert schedule.price == 12_000
+    assert schedule.cancelled_at
+
+
+def test_a_form_that_changes_nothing_brings_no_cancelled_schedule_back(client, schedule):
+    client.force_login(StaffFactory(is_superuser=True))
+    same = form_of(schedule, rest_seconds=schedule.rest_seconds)
+    save = partial(client.post, page("change", schedule), same)
+    gate = Gate(after='"_check"')
+
+    with background(save, gate) as saved:
+        gate.wait()
+        cancelling(schedule)()
+        gate.open()
+        assert saved.result().status_code == 302
+
+    schedule.refresh_from_db()
+    assert schedule.cancelled_at
 
 
 def test_two_operators_at_once_cancel_once(schedule):

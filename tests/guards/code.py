@@ -293,6 +293,12 @@ LOCKED = [
         f"{PAYMENTS}::test_a_payment_that_has_read_the_clock_in_time_wins_over_the_sweep",
     ),
     lock(
+        "a schedule while it is edited",
+        "concerts/services/operating.py",
+        "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
+        f"{OFF}::test_cancelling_while_the_schedule_is_edited",
+    ),
+    lock(
         "a schedule while it is cancelled",
         "payments/services/schedule_cancellation.py",
         "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",

@@ -632,7 +632,8 @@ class Oracle:
         schedule = self.schedules[which]
         # Who holds a seat at the very end of a sale has held it a moment before.
         late = schedule.last_held is not None and closes < schedule.last_held
-        if late or (schedule.last_held is not None and limit < schedule.limit):
+        lowered = schedule.last_held is not None and limit < schedule.limit
+        if schedule.cancelled or late or lowered:
             raise Refused("ValidationError")
         schedule.limit, schedule.closes = limit, closes
 
