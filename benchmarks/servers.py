@@ -9,15 +9,7 @@ import time
 from collections.abc import Iterator
 
 FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", "--blocking-threads", "32"]
-QUIET = [
-    "--backlog",
-    "4096",
-    "--workers-kill-timeout",
-    "5",
-    "--no-access-log",
-    "--log-level",
-    "error",
-]
+QUIET = ["--backlog", "4096", "--no-ws", "--workers-kill-timeout", "5", "--log-level", "error"]
 
 
 @contextlib.contextmanager

@@ -13,18 +13,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.errors import DomainError, NotFound
-from concertbook.problems import (
-    DATABASE_AWAY,
-    problem_response,
-    refusal_response,
-    unavailable,
-)
+from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
+from concertbook.refusals import refusal_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-# The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
 # What the API's own page needs; it has no form and shows nothing that people wrote.
 DOCS_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
+# The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 
 

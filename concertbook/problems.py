@@ -2,15 +2,13 @@
 
 import json
 import logging
-import sys
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
@@ -20,8 +18,6 @@ from rest_framework.response import Response
 from concertbook.errors import (
     CsrfFailed,
     DomainError,
-    InternalError,
-    Malformed,
     NotFound,
     Unavailable,
 )
@@ -69,46 +65,6 @@ def problem_response(exc: DomainError) -> JsonResponse:
 def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str]]:
     headers = {} if exc.retry_after is None else {"Retry-After": str(exc.retry_after)}
     return _problem(exc.status, exc.code, str(exc.message), **exc.extra), exc.status, headers
-
-
-def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
-    """The refusal outside an API view: a problem below /api/, a page that says why elsewhere."""
-    if request.path_info.startswith("/api/"):
-        return problem_response(exc)
-    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
-    if exc.retry_after is not None:
-        response["Retry-After"] = str(exc.retry_after)
-    return response
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """What a form without a valid CSRF token gets."""
-    if request.path_info.startswith("/api/"):
-        return problem_response(CsrfFailed())
-    return render(request, "403_csrf.html", status=403)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What an address that leads nowhere gets."""
-    return refusal_response(request, NotFound())
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses: a wrong Host, a suspicious cookie."""
-    return refusal_response(request, Malformed())
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """The last resort, for what went wrong outside a view, where Django calls no handler of ours.
-
-    The database being away is known there too: a session that could not be read or saved.
-    """
-    cause = sys.exc_info()[1]
-    if isinstance(cause, DATABASE_AWAY):
-        return refusal_response(request, unavailable(cause))
-    if request.path_info.startswith("/api/"):
-        return problem_response(InternalError())
-    return render(request, "500.html", status=500)
 
 
 def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -311,7 +311,7 @@ SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # the e-mail address is unique, whatever its case: accounts_user_email_unique
 ]
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "concertbook.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "concertbook.refusals.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES = 64 * 1024
 
 CONTENT_SECURITY_POLICY = {

@@ -23,6 +23,6 @@ urlpatterns = [
     path("", include("concertbook.page_urls")),
 ]
 
-handler400 = "concertbook.problems.bad_request"
-handler404 = "concertbook.problems.not_found"
-handler500 = "concertbook.problems.server_error"
+handler400 = "concertbook.refusals.bad_request"
+handler404 = "concertbook.refusals.not_found"
+handler500 = "concertbook.refusals.server_error"

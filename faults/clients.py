@@ -16,7 +16,7 @@ from faults.history import History, Operation
 from payments.rehearsal.client import Client, Log
 from payments.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
 
-# What a client without an answer does next.
+# How often and how long a client tries.
 ATTEMPTS = 40
 MOST_HOLDS = 6
 PAUSE_SECONDS = 0.25

@@ -27,6 +27,7 @@ from concerts.models import ConcertSchedule
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import seat_map
+from payments.api import MOST_AT_ONCE
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.models import Reservation
 from payments.services import cancellations, checkout, holds, releases, reservations, tickets
@@ -34,7 +35,6 @@ from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import require_admission
 
 ROWS_PER_PAGE = 20
-SEATS_AT_ONCE = 50
 
 
 @never_cache
@@ -103,7 +103,7 @@ def _instead(
     mine: set[int],
 ) -> dict[str, Any] | None:
     """What is offered to somebody who came too late: as of now, however often it is looked at."""
-    wanted = set(request.GET.getlist("taken")[:SEATS_AT_ONCE])
+    wanted = set(request.GET.getlist("taken")[:MOST_AT_ONCE])
     others = [seat for seat in seats if seat["number"] not in mine]
     taken = [seat for seat in others if str(seat["number"]) in wanted]
     if not taken:

@@ -307,8 +307,8 @@ class Valkey(EmbeddedServer):
 
 
 def initdb_options(folder: Path) -> list[str | Path]:
-    # The builtin provider: under the C locale pg_trgm knows no Korean letters, and the system's
-    # own locales differ from machine to machine.
+    # The builtin provider: under the C locale a search ignores case in ASCII alone, and the
+    # system's own locales differ from machine to machine.
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
     # Trust: the server listens on the loopback address only.
     options = ["-E", "UTF8", *locale, "--auth=trust", "-U", "postgres", "--no-instructions"]

@@ -1,1 +1,2 @@
-"""Concerts, a module for each use case: programme, seat_map, seating, nearest_seats, operating."""
+"""Concerts, a module for each use case: programme, seat_map, seating, stock,
+nearest_seats, operating."""

@@ -18,7 +18,6 @@ from payments.models import Payment, Refund, Reservation, Ticket
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 
 # Every rehearsal's room begins so, and its buyers' addresses with the room's slug.
-LEDGER = BalanceHistory._meta.db_table
 PREFIX = "rehearsal-"
 DOMAIN = "@rehearsal.invalid"
 PRICE = 50_000

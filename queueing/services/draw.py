@@ -51,18 +51,15 @@ WHERE room_id = %(room)s
 """
 
 
-def draw_lots(room: WaitingRoom, *, settled: int) -> bool:
-    """Draw lots among all who wait with a number up to ``settled``, once; True when it just did.
+def draw_lots(room: WaitingRoom, *, settled: int) -> None:
+    """Draw lots among all who wait with a number up to ``settled``, unless it was done before.
 
     In the order of HMAC-SHA256(seed, token) they get their own positions, smallest first; numbers
     drawn later come after all of them. The caller holds the room's lock, in a transaction, and no
     number up to ``settled`` is still on its way to a commit.
     """
-    if not is_undrawn(room):
-        return False
-    draw = Draw.objects.get(room=room)
-    _permute(room, bytes(draw.seed), settled)
-    return True
+    if is_undrawn(room):
+        _permute(room, bytes(Draw.objects.get(room=room).seed), settled)
 
 
 def _permute(room: WaitingRoom, seed: bytes, settled: int) -> None:

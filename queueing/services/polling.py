@@ -187,7 +187,11 @@ def _note_request(token: QueueToken, now: dt.datetime) -> None:
 
 
 def _standing(token: QueueToken) -> Standing:
-    """What the index would answer."""
+    """What the index would answer, but for when to ask again: that is by the line's length alone.
+
+    The pace and the opening only spread the polls more, and those that the table cannot bear are
+    told to come later anyway.
+    """
     ahead = _count_ahead(token) if token.status == Status.WAITING else 0
     return Standing(
         position=token.position,

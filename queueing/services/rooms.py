@@ -80,13 +80,12 @@ def _change(room_id: int, **values: Any) -> Change:
     return Change(room, before)
 
 
-def _send_home(room: WaitingRoom) -> int:
+def _send_home(room: WaitingRoom) -> None:
     """One batch, so that a long line does not make one long transaction."""
     with transaction.atomic(durable=True):
         waiting = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
         tokens = list(waiting.order_by("position").values_list("pk", flat=True)[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
-    return len(tokens)
 
 
 def tell_seats_left(*, room_id: int, seats: int) -> None:

@@ -101,6 +101,19 @@ def test_a_charge_waits_for_a_refund_of_the_sweep():
     assert (freed, line.balance_after, balance_of(user)) == (1, 15_000, 15_000)
 
 
+def test_the_sweep_of_refunds_passes_over_a_seat_that_its_buyer_is_at():
+    user, schedule = UserFactory(won=10_000), ScheduleFactory(price=10_000)
+    (ticket,) = bought(user, schedule, 1).tickets
+    cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
+
+    refund, freed, waited = while_locked(
+        SEATS, partial(cancel_ticket, user=user, ticket_id=ticket.pk), refund_cancelled_schedules
+    )
+
+    assert not waited
+    assert (refund.amount, freed, balance_of(user)) == (10_000, 0, 10_000)
+
+
 # --- The order of the house ----------------------------------------------------------------------
 
 TOKEN, SEAT, RESERVATION, TICKET, BALANCE = (

@@ -1,6 +1,6 @@
 """Every use case that touches a seat or a won against the others, in thousands of orders.
 
-By default a few orders of each scenario; `make interleave` plays 20,000. A violation names its
+By default a few orders of each scenario; `make interleave` plays 25,200. A violation names its
 scenario and seed: make interleave ARGS="-k SCENARIO --seed SEED" plays it again.
 """
 
@@ -142,7 +142,7 @@ def summary_of(make: Make, season: Season) -> str:
     )
 
 
-# Those of three and four parts, and most clocks: on two sales made anew.
+# Those of three and four parts, and those that act together: on two sales made anew.
 @pytest.mark.parametrize("make", SCENARIOS[9:], ids=lambda make: make.__name__)
 def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
     assert told_of(make, range(2)) == told_of(make, range(2))

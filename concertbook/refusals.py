@@ -1,0 +1,49 @@
+"""What is refused outside an API view: a problem below /api/, a page that says why elsewhere."""
+
+import sys
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from concertbook.errors import CsrfFailed, DomainError, InternalError, Malformed, NotFound
+from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
+
+
+def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
+    """What a view, or whoever stands before it, refused."""
+    if request.path_info.startswith("/api/"):
+        return problem_response(exc)
+    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
+    if exc.retry_after is not None:
+        response["Retry-After"] = str(exc.retry_after)
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """What a form without a valid CSRF token gets."""
+    if request.path_info.startswith("/api/"):
+        return problem_response(CsrfFailed())
+    return render(request, "403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What an address that leads nowhere gets."""
+    return refusal_response(request, NotFound())
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses: a wrong Host, a suspicious cookie."""
+    return refusal_response(request, Malformed())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort, for what went wrong outside a view, where Django calls no handler of ours.
+
+    The database being away is known there too: a session that could not be read or saved.
+    """
+    cause = sys.exc_info()[1]
+    if isinstance(cause, DATABASE_AWAY):
+        return refusal_response(request, unavailable(cause))
+    if request.path_info.startswith("/api/"):
+        return problem_response(InternalError())
+    return render(request, "500.html", status=500)
