@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # A charge still pending after this long belonged to a process that died: ask the gateway again.
 SETTLE_AFTER = dt.timedelta(seconds=30)
+# Each may take the gateway's own time-out, and a round must be over before the next.
+SETTLE_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -124,19 +126,29 @@ def _answer_for(line: BalanceHistory, once: Once | None) -> BalanceHistory:
 
 
 def settle_pending_charges() -> int:
-    """Finish charges whose process died between the gateway and us; returns how many."""
+    """Finish charges whose process died between the gateway and us; returns how many.
+
+    Some that the gateway does not settle end the round. In whatever order they come, so that in
+    the next round others do, and no charge waits behind them for good.
+    """
     overdue = Charge.objects.filter(
         status=Literal("PENDING"), created_at__lt=database_now() - SETTLE_AFTER
     )
-    settled = 0
-    for pending in overdue.order_by("created_at")[:1000]:
+    settled = failures = 0
+    for pending in overdue.order_by("?")[:1000]:
         try:
             answer = get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
+            settle_charge(charge_id=pending.pk, answer=answer)
         except OSError:
             logger.warning("The gateway is out of reach; %s stays pending", pending.pk)
+            failures += 1
+        except Exception:
+            logger.exception("The gateway's answer is of no use; %s stays pending", pending.pk)
+            failures += 1
+        else:
+            settled += 1
+        if failures == SETTLE_FAILURES:
             break
-        settle_charge(charge_id=pending.pk, answer=answer)
-        settled += 1
     return settled
 
 

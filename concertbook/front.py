@@ -97,6 +97,8 @@ def read_json(environ: Environ) -> Any:
     content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
     if content_type != JSON or not length.isdecimal() or len(length) > len("65536"):
         raise StepAside
+    if int(length) > settings.API_MAX_BODY_BYTES:
+        raise StepAside
     body = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = BytesIO(body)
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -43,6 +43,8 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
             operating.require_sale_kept(schedule_id=self.instance.pk, **rules)
+            # All columns are saved; this one may have been counted anew while we waited.
+            self.instance.refresh_from_db(fields=["seat_quantity"])
         return cleaned
 
 
@@ -261,6 +263,8 @@ class ConcertScheduleAdmin(DeletableUnsold):
         schedule = self.get_object(request, object_id)
         if schedule is None:
             raise Http404
+        if not self.has_change_permission(request, schedule):
+            raise PermissionDenied  # it was cancelled: the permission above knows only its id
         formset = BlockFormSet(
             request.POST or None,
             prefix="blocks",

@@ -159,6 +159,9 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         source="reservation.schedule.cancelled_at", allow_null=True
     )
     label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
+    # When the show is, not when it was to be: the ticket itself keeps what was bought.
+    start_at = serializers.DateTimeField(source="reservation.schedule.start_at")
+    end_at = serializers.DateTimeField(source="reservation.schedule.end_at")
 
     class Meta:
         model = Ticket
@@ -264,8 +267,8 @@ def _ticket_answer(ticket: Ticket) -> dict[str, Any]:
         "label": ticket.seat.label,
         "price": ticket.price,
         "status": ticket.status,
-        "start_at": utc(ticket.start_at),
-        "end_at": utc(ticket.end_at),
+        "start_at": utc(schedule.start_at),
+        "end_at": utc(schedule.end_at),
         "code": ticket.code,
         "used_at": ticket.used_at and utc(ticket.used_at),
         "created_at": utc(ticket.created_at),

@@ -203,6 +203,7 @@ class Ticket(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.ISSUED)
     price = models.BigIntegerField(_("price"), help_text=_("won"))
     seat_number = models.PositiveIntegerField(_("seat number"))
+    # What was bought; a show may be moved later, and the schedule knows.
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
     refund_policy = models.CharField(_("refund policy"), max_length=100)

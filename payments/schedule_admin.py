@@ -1,5 +1,6 @@
 """Cancelling a whole schedule, on the schedule's own page: concerts know nothing of refunds."""
 
+import uuid
 from typing import Any, cast
 
 from django import forms
@@ -40,7 +41,10 @@ class CancelScheduleForm(BaseDialogForm):  # type: ignore[misc]
     def get_before_template_context(
         self, request: HttpRequest, object_id: Any = None
     ) -> dict[str, Any]:
-        return {"progress": progress_of(schedule_id=object_id)}
+        try:
+            return {"progress": progress_of(schedule_id=uuid.UUID(object_id))}
+        except ValueError:
+            raise Http404 from None
 
 
 @admin.register(ConcertSchedule)

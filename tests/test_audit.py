@@ -16,7 +16,7 @@ from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory
 from accounts.services import charge
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
-from payments.models import Payment, Reservation, Ticket
+from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
@@ -118,6 +118,18 @@ def cancel_without_refund(sale):
     save_status([seat], from_status="RESERVED", changed_by=None, reason="", now=timezone.now())
     Reservation.objects.filter(ticket=sale.ticket).update(status=Reservation.Status.CANCELLED)
     Ticket.objects.filter(pk=sale.ticket.pk).update(status=Ticket.Status.CANCELLED)
+
+
+def refund_more_than_was_paid(sale):
+    lift_guards()
+    Refund.objects.update(fee=F("fee") + 1)
+
+
+def refund_a_payment_twice(sale):
+    lift_guards(("payments_refund", "payments_refund_payment_id_key"))
+    refund = Refund.objects.get()
+    refund.pk, refund.amount, refund.fee = uuid.uuid4(), 0, refund.amount + refund.fee
+    refund.save(force_insert=True)
 
 
 def fail_a_payment_off_the_books(sale):
@@ -245,6 +257,8 @@ BROKEN = [
     (lose_a_ticket, {"confirmed_without_payment_and_ticket"}),
     (forget_a_cancellation, {"ticket_without_confirmed_reservation"}),
     (cancel_without_refund, {"paid_for_nothing"}),
+    (refund_more_than_was_paid, {"refund_differs_from_payment"}),
+    (refund_a_payment_twice, {"refund_differs_from_payment"}),
     (fail_a_payment_off_the_books, {"money_without_ledger_line"}),
     (book_a_payment_twice, {"money_without_ledger_line"}),
     (lose_a_failed_payment, {"ledger_line_without_source"}),

@@ -1,6 +1,7 @@
 """A schedule that is cancelled sells nothing more, and gives everybody all their money back."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -499,6 +500,16 @@ def test_what_was_cancelled_is_a_record(client, schedule, operator):
 
     assert client.get(page("change", schedule)).status_code == 200
     assert client.post(page("change", schedule), {"price": "1"}).status_code == 403
+    assert client.get(page("generate", schedule)).status_code == 403
+
+
+@pytest.mark.parametrize("strange", ["abc", "0", str(uuid.UUID(int=0))])
+def test_a_schedule_that_is_not_there_has_no_dialog(client, operator, strange):
+    client.force_login(operator)
+    address = reverse("admin:concerts_concertschedule_cancel", args=[strange])
+
+    assert client.post(address, CONFIRMED).status_code == 404
+    assert client.get(address).status_code in (200, 404)
 
 
 def test_what_was_cancelled_while_its_form_was_being_sent_is_not_changed(schedule, operator):

@@ -1,6 +1,7 @@
 """An overdue hold stands in nobody's way, also when beat is dead, and is refused with a record."""
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import BalanceHistory
 from concerts.errors import SeatTaken
@@ -9,6 +10,7 @@ from payments.errors import AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation
 from payments.services.checkout import pay
 from payments.services.holds import hold_seats
+from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held, overdue
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +38,19 @@ def test_with_a_rest_the_first_to_ask_for_an_overdue_seat_sends_it_to_rest():
     with pytest.raises(SeatTaken):
         hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[1])
     assert Seat.objects.get(pk=seat.pk).available_from == first_rest
+
+
+def test_who_lets_go_of_an_overdue_hold_sends_its_seat_to_rest():
+    user, schedule = UserFactory(), ScheduleFactory(rest_seconds=30)
+    (reservation,) = held(user, schedule, 1)
+    overdue(reservation)
+
+    release_reservation(user=user, reservation_id=reservation.pk)
+
+    assert Reservation.objects.get().status == "EXPIRED"
+    seat = Seat.objects.get(schedule=schedule, number=1)
+    assert seat.status == "AVAILABLE"
+    assert seat.available_from > timezone.now()
 
 
 def test_paying_too_late_is_recorded_once_with_its_reason():

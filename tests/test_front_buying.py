@@ -60,6 +60,18 @@ def fan(schedule):
     return App(schedule)
 
 
+def test_a_body_above_64_kib_is_left_to_django(fan):
+    long = {"padding": "x" * 65_536}
+    reservations = f"/api/v1/schedules/{fan.schedule.pk}/reservations/"
+
+    with pytest.raises(SteppedAside):
+        fan.send(reservations, {"seats": [1]} | long, **{"Queue-Token": str(fan.token)})
+
+    (held,) = ids_of(fan.hold(1)[2])
+    with pytest.raises(SteppedAside):
+        fan.send("/api/v1/payments/", {"reservations": [held]} | long, **{"Idempotency-Key": "k"})
+
+
 def ids_of(answer):
     return [reservation["id"] for reservation in answer["reservations"]]
 

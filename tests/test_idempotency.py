@@ -166,6 +166,27 @@ def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
     assert balance_of(user) == 10_000
 
 
+class MoodyGateway(ApprovingGateway):
+    """Has trouble with some charges, of two kinds."""
+
+    def charge(self, *, amount, **request):
+        if amount == 1_000:
+            raise ConnectionError
+        return super().charge() if amount == 3_000 else None
+
+
+def test_charges_that_cannot_be_settled_keep_no_other_waiting_for_good(settings):
+    user = UserFactory()
+    for amount in (1_000, 2_000, 1_000, 2_000, 3_000):
+        long_ago = timezone.now() - dt.timedelta(minutes=1)
+        Charge.objects.create(user=user, amount=amount, created_at=long_ago)
+    settings.PAYMENT_GATEWAY = f"{__name__}.MoodyGateway"
+
+    # Each round ends after three failures, wherever the good one is among them.
+    assert sum(settle_pending_charges() for _round in range(50)) == 1
+    assert balance_of(user) == 3_000
+
+
 def test_answers_are_forgotten_after_a_day(app):
     charge(app(UserFactory()), 10_000, "k")
     assert forget_old_answers() == 0

@@ -5,9 +5,13 @@ import datetime as dt
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.formats import date_format
 
+from concertbook.clock import utc
 from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy, validate_refund_policy
+from payments.errors import CancellationClosed
 from payments.models import Ticket
+from payments.services.cancellations import quote_refund
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought
 
 SEOUL = timezone.get_default_timezone()
@@ -53,6 +57,63 @@ def bought_a_week_ago(user, schedule):
     ticket = bought(user, schedule).tickets[0]
     Ticket.objects.filter(pk=ticket.pk).update(created_at=timezone.now() - dt.timedelta(days=7))
     return ticket
+
+
+def moved(schedule, *, by):
+    """The schedule, whose show is moved by so much after its tickets were sold."""
+    schedule.start_at += by
+    schedule.end_at += by
+    schedule.save()
+
+
+def schedule_in(days):
+    show = timezone.now() + dt.timedelta(days=days)
+    return ScheduleFactory(
+        price=100_000,
+        start_at=show,
+        end_at=show + dt.timedelta(hours=2),
+        reserve_until=timezone.now() + dt.timedelta(seconds=60),
+    )
+
+
+@pytest.mark.django_db
+def test_a_show_that_is_put_off_can_be_cancelled_until_it_begins():
+    user, schedule = UserFactory(won=100_000), schedule_in(days=2)
+    ticket = bought_a_week_ago(user, schedule)
+    assert quote_refund(user=user, ticket_id=ticket.pk).fee == 30_000
+    moved(schedule, by=dt.timedelta(days=5))
+    assert quote_refund(user=user, ticket_id=ticket.pk).fee == 10_000
+    Ticket.objects.filter(pk=ticket.pk).update(start_at=timezone.now() - dt.timedelta(hours=1))
+    assert quote_refund(user=user, ticket_id=ticket.pk).fee == 10_000
+
+
+@pytest.mark.django_db
+def test_a_show_that_is_brought_forward_costs_no_more_to_cancel_and_is_over_when_it_is():
+    user, schedule = UserFactory(won=100_000), schedule_in(days=20)
+    ticket = bought_a_week_ago(user, schedule)
+    moved(schedule, by=dt.timedelta(days=-18))
+    assert quote_refund(user=user, ticket_id=ticket.pk).fee == 0
+    moved(schedule, by=dt.timedelta(days=-2, hours=-1))
+
+    with pytest.raises(CancellationClosed):
+        quote_refund(user=user, ticket_id=ticket.pk)
+
+
+@pytest.mark.django_db
+def test_a_ticket_tells_when_the_show_is_now(client, app):
+    user, schedule = UserFactory(won=100_000), schedule_in(days=10)
+    ticket = bought(user, schedule).tickets[0]
+    before = date_format(timezone.localtime(schedule.start_at), "H:i")
+    moved(schedule, by=dt.timedelta(days=1, hours=1, minutes=7))
+    now = date_format(timezone.localtime(schedule.start_at), "H:i")
+    client.force_login(user)
+
+    assert now in client.get("/tickets/").content.decode()
+    page = client.get(f"/tickets/{ticket.pk}/").content.decode()
+    told = app(user).get(f"/api/v1/tickets/{ticket.pk}/").json()
+
+    assert page.index(now) < page.index(f"{before}</s>")
+    assert told["start_at"] == utc(schedule.start_at)
 
 
 @pytest.mark.django_db

@@ -160,6 +160,18 @@ CHECKS = [
         """,
     ),
     Check(
+        "refund_differs_from_payment",
+        "A payment with more than one refund, or a refund that is not its payment, a fee taken off"
+        " (none where the schedule was cancelled).",
+        """
+        SELECT p.id FROM payments_payment p
+        JOIN payments_refund f ON f.payment_id = p.id
+        GROUP BY p.id
+        HAVING count(*) > 1 OR bool_or(
+            f.amount + f.fee <> p.amount OR f.reason = 'schedule_cancelled' AND f.fee <> 0)
+        """,
+    ),
+    Check(
         "money_without_ledger_line",
         "A settled charge, a payment or a refund without exactly one line of its owner, type,"
         " amount and status in the ledger.",

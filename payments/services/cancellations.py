@@ -43,13 +43,17 @@ def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
 
 
 def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:
+    """By the ladder of its purchase. A show that was moved since is over when it is over, and
+    whoever had bought it for another day pays no more for that: the later one counts.
+    """
     ticket.require_issued()
     if schedule.cancelled_at is not None:
         return Quote(amount=ticket.price, fee=0)
-    if now >= ticket.start_at:
+    if now >= schedule.start_at:
         raise CancellationClosed
+    start_at = max(ticket.start_at, schedule.start_at)
     fee = RefundPolicy.parse(ticket.refund_policy).fee(
-        price=ticket.price, bought_at=ticket.created_at, start_at=ticket.start_at, now=now
+        price=ticket.price, bought_at=ticket.created_at, start_at=start_at, now=now
     )
     return Quote(amount=ticket.price - fee, fee=fee)
 

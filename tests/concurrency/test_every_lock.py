@@ -49,6 +49,7 @@ from tests.factories import (
     bought,
     held,
 )
+from tests.test_admin_programme import form_of, page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,6 +113,22 @@ def test_the_sweep_of_refunds_passes_over_a_seat_that_its_buyer_is_at():
 
     assert not waited
     assert (refund.amount, freed, balance_of(user)) == (10_000, 0, 10_000)
+
+
+def test_seats_that_are_generated_while_their_schedule_is_edited_are_counted(client):
+    schedule = ScheduleFactory(seats=2)
+    block = Block(section="far", rows=1, seats_per_row=4, grade="S", price=9_000)
+    client.force_login(StaffFactory(is_superuser=True))
+
+    generated, edited, waited = while_locked(
+        "concerts_concertschedule",
+        partial(generate_seats, schedule_id=schedule.pk, blocks=[block]),
+        partial(client.post, page("change", schedule), form_of(schedule, price=12_000)),
+    )
+
+    assert (generated, edited.status_code, waited) == (4, 302, True)
+    schedule.refresh_from_db()
+    assert (schedule.price, schedule.seat_quantity) == (12_000, 6)
 
 
 # --- The order of the house ----------------------------------------------------------------------

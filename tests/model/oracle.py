@@ -405,7 +405,7 @@ class Oracle:
             raise Refused("NotFound")
         if reservation.state == "CONFIRMED":
             raise Refused("AlreadyPaid")
-        if reservation.state == "HOLD":
+        if reservation.state == "HOLD" and not self._expire([reservation.seat]):
             reservation.state = "CANCELLED"
             reservation.seat.change("AVAILABLE")
 
