@@ -3,9 +3,12 @@
 import pytest
 
 from concerts.models import Seat
-from concerts.services.nearest_seats import nearest
+from concerts.services.nearest_seats import nearest, suggest_seats
 from concerts.services.seating import Block, generate_seats
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
+
+# Three rows of ten.
+ROWS = {("1F", "A"): (0, 1), ("1F", "B"): (1, 11), ("1F", "C"): (2, 21)}
 
 
 def row(letter, numbers, section="1F"):
@@ -14,27 +17,27 @@ def row(letter, numbers, section="1F"):
 
 def test_neighbours_in_the_same_row_come_first():
     free = [*row("A", [1, 2, 7, 8]), *row("B", [14, 15])]
-    assert nearest(free, row("A", [5, 6])) == [7, 8]
+    assert nearest(free, row("A", [5, 6]), ROWS) == [7, 8]
 
 
 def test_neighbours_in_the_next_row_come_before_single_seats_nearby():
     free = [*row("A", [3, 7]), *row("B", [14, 15])]
-    assert nearest(free, row("A", [4, 5])) == [14, 15]
+    assert nearest(free, row("A", [4, 5]), ROWS) == [14, 15]
 
 
 def test_without_neighbours_the_closest_single_seats_do():
     free = [*row("A", [1, 3, 9])]
-    assert nearest(free, row("A", [4, 5])) == [1, 3]
+    assert nearest(free, row("A", [4, 5]), ROWS) == [1, 3]
 
 
 def test_seats_next_to_each_other_by_number_in_two_rows_are_no_neighbours():
     free = [*row("A", [10]), *row("B", [11]), *row("C", [25, 26])]
-    assert nearest(free, row("A", [8, 9])) == [25, 26]
+    assert nearest(free, row("A", [8, 9]), ROWS) == [25, 26]
 
 
 def test_too_few_left_gives_what_there_is():
-    assert nearest(row("A", [3]), row("A", [1, 2])) == [3]
-    assert nearest([], row("A", [1, 2])) == []
+    assert nearest(row("A", [3]), row("A", [1, 2]), ROWS) == [3]
+    assert nearest([], row("A", [1, 2]), ROWS) == []
 
 
 @pytest.mark.django_db
@@ -59,3 +62,54 @@ def test_the_refusal_names_seats_of_the_same_grade_that_one_call_takes(app):
     assert refused.json()["nearest"] == [3, 4]
     taken = client.post(path, {"seats": refused.json()["nearest"]}, format="json", headers=headers)
     assert taken.status_code == 201
+
+
+def hall(*blocks):
+    """A schedule with these blocks of seats; whoever buys may have nearly all."""
+    schedule = ScheduleFactory(seats=0, purchase_limit=100)
+    generate_seats(schedule_id=schedule.pk, blocks=blocks)
+    return schedule
+
+
+def rows_of(seats_per_row, *, rows, section="1F", grade="R"):
+    return Block(section=section, rows=rows, seats_per_row=seats_per_row, grade=grade, price=10_000)
+
+
+def leave_only(schedule, *numbers):
+    gone = schedule.seats.exclude(number__in=numbers).values_list("number", flat=True)
+    held(UserFactory(), schedule, *gone)
+
+
+@pytest.mark.django_db
+def test_behind_a_row_that_is_sold_out_the_seat_right_behind_is_the_nearest():
+    schedule = hall(rows_of(20, rows=2))
+    leave_only(schedule, *range(21, 41))
+    assert suggest_seats(schedule_id=schedule.pk, numbers=[10]) == [30]
+
+
+@pytest.mark.django_db
+def test_a_seat_stays_where_it_stood_in_its_row_when_those_before_it_are_sold():
+    schedule = hall(rows_of(20, rows=2))
+    leave_only(schedule, 14, 40)
+    assert suggest_seats(schedule_id=schedule.pk, numbers=[10]) == [14]
+
+
+@pytest.mark.django_db
+def test_a_row_that_is_sold_out_still_lies_between_two_others():
+    schedule = hall(rows_of(10, rows=3))
+    leave_only(schedule, 6, 21)
+    assert suggest_seats(schedule_id=schedule.pk, numbers=[1]) == [6]
+
+
+@pytest.mark.django_db
+def test_rows_of_another_section_do_not_lie_between():
+    schedule = hall(rows_of(10, rows=1), rows_of(10, rows=3, section="2F"), rows_of(10, rows=1))
+    leave_only(schedule, 6, *range(11, 42))
+    assert suggest_seats(schedule_id=schedule.pk, numbers=[1]) == [41]
+
+
+@pytest.mark.django_db
+def test_each_grade_is_looked_for_around_its_own_seat():
+    schedule = hall(rows_of(50, rows=1, grade="VIP"), rows_of(50, rows=40))
+    held(UserFactory(), schedule, 10, 1500)
+    assert suggest_seats(schedule_id=schedule.pk, numbers=[10, 1500]) == [9, 1499]

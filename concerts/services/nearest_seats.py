@@ -2,18 +2,21 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from itertools import chain, groupby
+from operator import attrgetter
 
-from django.db.models import F
+from django.db.models import F, Min
 from django.db.models.functions import Abs
 
 from concerts.models import Seat, SeatQuerySet
 
 ANOTHER_SECTION = 1000
 ANOTHER_ROW = 3
-# Free seats looked at, the closest by number.
+# Free seats looked at for each grade, the closest by number.
 LOOK_AT = 400
+
+# Of each section and row: its place from the front, and its first seat's number.
+Rows = dict[tuple[str, str], tuple[int, int]]
 
 
 def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int]:
@@ -23,32 +26,50 @@ def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int
     """
     seats = Seat.objects.filter(schedule=schedule_id).only("number", "section", "row", "grade")
     wanted = list(seats.filter(number__in=list(numbers)).order_by("grade", "number"))
-    grades = {seat.grade for seat in wanted}
-    free = _free_around(seats, wanted, grades)
+    by_grade = [list(alike) for _grade, alike in groupby(wanted, key=attrgetter("grade"))]
+    free = [_free_around(seats, alike) for alike in by_grade]
+    # Many still ask when all is sold, and then there is nothing to compare.
+    if not any(free):
+        return []
+    rows = _rows(seats, wanted, list(chain(*free)))
     suggested: list[int] = []
-    for grade, group in groupby(wanted, key=attrgetter("grade")):
-        suggested += nearest([seat for seat in free if seat.grade == grade], list(group))
+    for some, alike in zip(free, by_grade, strict=True):
+        suggested += nearest(some, alike, rows)
     return sorted(suggested)
 
 
-def _free_around(seats: SeatQuerySet, wanted: list[Seat], grades: set[str]) -> list[Seat]:
-    """The free seats closest by number: this is asked most in a rush, and a hall may be large."""
-    if not wanted:
-        return []
-    middle = wanted[len(wanted) // 2].number
-    close = seats.free().filter(grade__in=grades).order_by(Abs(F("number") - middle))
+def _free_around(seats: SeatQuerySet, wanted: Sequence[Seat]) -> list[Seat]:
+    """The free seats of these seats' one grade that are closest by number.
+
+    Not all: this is asked most in a rush, and a hall may be large.
+    """
+    middle = wanted[len(wanted) // 2]
+    close = seats.free().filter(grade=middle.grade).order_by(Abs(F("number") - middle.number))
     return sorted(close[:LOOK_AT], key=attrgetter("number"))
 
 
-def nearest(free: Sequence[Seat], wanted: Sequence[Seat]) -> list[int]:
+def _rows(seats: SeatQuerySet, wanted: Iterable[Seat], free: Iterable[Seat]) -> Rows:
+    """The rows that lie between wanted and free seats of one section, and those before them.
+
+    Sold seats count as well: a row begins where it always did, and stands where it stood.
+    """
+    sections = {seat.section for seat in wanted}
+    last = max(seat.number for seat in [*wanted, *free])
+    in_play = seats.filter(section__in=sections, number__lte=last)
+    firsts = in_play.values_list("section", "row").annotate(first=Min("number"))
+    in_order = enumerate(firsts.order_by("section", "first"))
+    return {(section, row): (index, first) for index, (section, row, first) in in_order}
+
+
+def nearest(free: Sequence[Seat], wanted: Sequence[Seat], rows: Rows) -> list[int]:
     """As many of ``free`` (sorted by number) as are ``wanted``, the closest block first.
 
     Neighbours are seats of one row with consecutive numbers.
     """
-    rows = _rows([*free, *wanted])
+    distances = {seat.number: min(_distance(seat, each, rows) for each in wanted) for seat in free}
 
     def distance(seat: Seat) -> int:
-        return min(_distance(seat, each, rows) for each in wanted)
+        return distances[seat.number]
 
     blocks = _blocks(free, len(wanted))
     if blocks:
@@ -56,20 +77,6 @@ def nearest(free: Sequence[Seat], wanted: Sequence[Seat]) -> list[int]:
     else:
         best = sorted(free, key=distance)[: len(wanted)]
     return sorted(seat.number for seat in best)
-
-
-Rows = dict[tuple[str, str], tuple[int, int]]
-
-
-def _rows(seats: Iterable[Seat]) -> Rows:
-    """Each row's place from the front, and its first seat's number."""
-    first = {(seat.section, seat.row): seat.number for seat in sorted(seats, key=_backwards)}
-    in_order = sorted(first.items(), key=itemgetter(1))
-    return {row: (index, number) for index, (row, number) in enumerate(in_order)}
-
-
-def _backwards(seat: Seat) -> int:
-    return -seat.number
 
 
 def _distance(one: Seat, other: Seat, rows: Rows) -> int:
