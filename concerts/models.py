@@ -19,6 +19,10 @@ from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTake
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
 from queueing.models import WaitingRoom
 
+CURRENT_TRANSACTION = models.Func(
+    template="(pg_current_xact_id()::text::bigint)", output_field=models.BigIntegerField()
+)
+
 
 class Concert(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -222,6 +226,8 @@ class Seat(models.Model):
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
     # The seq of the seat's last history line.
     version = models.PositiveIntegerField(_("changes"), default=0, editable=False)
+    # The transaction that made the seat or last edited it: there is no history line of either.
+    edit_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     objects = SeatQuerySet.as_manager()
 
@@ -313,13 +319,8 @@ class SeatStatusHistory(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     changed_at = models.DateTimeField(_("changed"))
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
-    # The transaction that wrote the line: what "changed since" goes by (see changed_seats).
-    xid = models.BigIntegerField(
-        db_default=models.Func(
-            template="(pg_current_xact_id()::text::bigint)", output_field=models.BigIntegerField()
-        ),
-        editable=False,
-    )
+    # The transaction that wrote the line: what "changed since" goes by (see seat_map).
+    xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     class Meta:
         verbose_name = _("seat status history")

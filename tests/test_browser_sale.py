@@ -5,8 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.models import Ticket
 from tests.browser import expect_accessible, log_in
+from tests.concurrency.threads import until
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, held
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -73,6 +75,58 @@ def test_a_chosen_seat_that_somebody_else_takes_is_let_go_and_the_others_stay(pa
     expect(page.locator("#notice")).to_contain_text("A-2")
     expect(page.get_by_label("A-1")).to_be_checked()
     expect(page.locator("#total")).to_have_text("₩10,000")
+
+
+def test_what_an_operator_edits_or_adds_is_shown_and_what_was_chosen_stays(page, live_server):
+    schedule = open_seat_map(page, live_server)
+    chosen, other = (page.get_by_label(label, exact=True) for label in ("A-1", "A-2"))
+    chosen.check(force=True)
+
+    dearer = SeatDetails(label="A-1", section="", grade="R", price=25_000)
+    edit_seat(seat_id=schedule.seats.get(number=1).pk, details=dearer)
+    expect(page.locator("#total")).to_have_text("₩25,000", timeout=15_000)
+    expect(page.get_by_role("group", name="₩25,000").get_by_role("checkbox")).to_be_checked()
+
+    balcony = Block(section="Balcony", rows=1, seats_per_row=2, grade="S", price=5_000)
+    generate_seats(schedule_id=schedule.pk, blocks=[balcony])
+    page.get_by_label("Balcony A-2").check(force=True, timeout=15_000)
+    expect(page.locator("#total")).to_have_text("₩30,000")
+    expect(chosen).to_be_checked()
+    expect(other).not_to_be_checked()
+    expect_accessible(page)
+
+
+def test_a_chosen_seat_that_is_taken_while_the_hall_is_drawn_anew_is_named(page, live_server):
+    schedule = open_seat_map(page, live_server)
+    page.get_by_label("A-1").check(force=True)
+    page.get_by_label("A-2").check(force=True)
+    drawn_anew = []
+    page.route(page.url, lambda route: drawn_anew.append(route))
+
+    dearer = SeatDetails(label="A-1", section="", grade="R", price=25_000)
+    edit_seat(seat_id=schedule.seats.get(number=1).pk, details=dearer)
+    until(lambda: drawn_anew, pause=page.wait_for_timeout)
+    held(UserFactory(), schedule, 2)
+    drawn_anew[0].continue_()
+
+    expect(page.get_by_label("A-2, being paid for")).to_be_disabled(timeout=15_000)
+    expect(page.locator("#notice")).to_contain_text("A-2")
+    expect(page.get_by_label("A-1")).to_be_checked()
+    expect(page.locator("#total")).to_have_text("₩25,000")
+
+
+def test_a_seat_offered_instead_of_a_lost_one_shows_its_new_price(page, live_server):
+    schedule = open_seat_map(page, live_server)
+    held(UserFactory(), schedule, 1)
+    page.goto(f"{page.url}?taken=1")
+    offer = page.get_by_role("region", name="Somebody else was first")
+    expect(offer).to_contain_text("A-2")
+    expect(offer.locator(".sum")).to_have_text("₩10,000")
+
+    dearer = SeatDetails(label="A-2", section="", grade="R", price=25_000)
+    edit_seat(seat_id=schedule.seats.get(number=2).pk, details=dearer)
+
+    expect(offer.locator(".sum")).to_have_text("₩25,000", timeout=15_000)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

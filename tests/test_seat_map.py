@@ -1,13 +1,16 @@
 """The seat map: what is free, what changed since, and seats that come back without a fixed hour."""
 
 import datetime as dt
+from functools import partial
 
 import pytest
 from django.utils import timezone
 
 from concerts.models import Seat, SeatStatusHistory
+from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.services.cancellations import cancel_ticket
 from payments.services.releases import release_expired_holds
+from tests.concurrency.threads import Gate, background
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +37,55 @@ def test_only_what_changed_since_the_cursor_is_told(look):
     after = seats(f"changes/?since={before['cursor']}").json()
 
     assert {seat["number"]: seat["status"] for seat in after["seats"]}[3] == "HELD"
+
+
+def prices_since(seats, cursor):
+    changed = seats(f"changes/?since={cursor}").json()["seats"]
+    return {seat["number"]: seat["price"] for seat in changed}
+
+
+DEARER = SeatDetails(label="A-2", section="", grade="R", price=20_000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_seat_that_an_operator_edits_is_told_with_its_new_price(look):
+    schedule = ScheduleFactory(seats=3, price=10_000)
+    seats = look(UserFactory(), schedule)
+    cursor = seats("changes/").json()["cursor"]
+
+    edit_seat(seat_id=schedule.seats.get(number=2).pk, details=DEARER)
+
+    assert prices_since(seats, cursor).get(2) == 20_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_that_was_not_committed_yet_at_the_cursor_is_told_after_it(look):
+    schedule = ScheduleFactory(seats=3, price=10_000)
+    seats = look(UserFactory(), schedule)
+    edit = partial(edit_seat, seat_id=schedule.seats.get(number=2).pk, details=DEARER)
+    gate = Gate(after='UPDATE "concerts_seat"')
+
+    with background(edit, gate) as edited:
+        gate.wait()
+        seen = seats("changes/").json()
+        gate.open()
+        assert edited.result().price == 20_000
+
+    assert seen["seats"][1]["price"] == 10_000
+    assert prices_since(seats, seen["cursor"]).get(2) == 20_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seats_that_an_operator_adds_are_told(look):
+    schedule = ScheduleFactory(seats=3)
+    seats = look(UserFactory(), schedule)
+    cursor = seats("changes/").json()["cursor"]
+
+    balcony = Block(section="B", rows=1, seats_per_row=2, grade="S", price=5_000)
+    generate_seats(schedule_id=schedule.pk, blocks=[balcony])
+
+    added = prices_since(seats, cursor)
+    assert (added.get(4), added.get(5)) == (5_000, 5_000)
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400])

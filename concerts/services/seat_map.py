@@ -55,9 +55,10 @@ def seat_map(
 ) -> SeatMap:
     """All seats, or those that changed since a cursor, for somebody who was let in.
 
-    A seat that changed right at the cursor may come twice, none is ever left out: the cursor is
-    read before the seats. A cursor of the future (a database restored from a dump) gets all
-    seats. Raises NotFound, ScheduleCancelled, QueueNotAdmitted.
+    A seat that is new or was edited has changed, too. One that changed right at the cursor may
+    come twice, none is ever left out: the cursor is read before the seats. A cursor of the future
+    (a database restored from a dump) gets all seats. Raises NotFound, ScheduleCancelled,
+    QueueNotAdmitted.
     """
     schedule = get_schedule(schedule_id)
     schedule.require_not_cancelled()
@@ -87,7 +88,8 @@ def _current_cursor() -> Cursor:
 
 
 def _changed_since(schedule: ConcertSchedule, since: Cursor) -> QuerySet[Seat]:
-    """Seats with a change that was not committed yet then, or whose rest has ended since."""
+    """Seats with a change or an edit that was not committed yet then, or that have rested since."""
     changed = SeatStatusHistory.objects.filter(xid__gte=since.transaction)
+    edited = Q(edit_xid__gte=since.transaction)
     rested = Q(available_from__gte=dt.datetime.fromtimestamp(since.at / 1000, dt.UTC))
-    return schedule.seats.filter(rested | Q(pk__in=changed.values("seat")))
+    return schedule.seats.filter(edited | rested | Q(pk__in=changed.values("seat")))

@@ -12,6 +12,7 @@ from concertbook.errors import NotFound
 from concertbook.prepared import OneOf, Prepared, Slot
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import (
+    CURRENT_TRANSACTION,
     ConcertSchedule,
     Seat,
 )
@@ -143,5 +144,6 @@ def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
         seat.section = details.section
         seat.grade = details.grade
         seat.price = details.price
-        seat.save(update_fields=["label", "section", "grade", "price"])
+        seat.edit_xid = CURRENT_TRANSACTION
+        seat.save(update_fields=["label", "section", "grade", "price", "edit_xid"])
     return seat

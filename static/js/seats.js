@@ -1,4 +1,5 @@
-// The seat map: what is chosen and what it costs, and which seats others take meanwhile.
+// The seat map: what is chosen and what it costs, which seats others take meanwhile, and what an
+// operator makes of them.
 "use strict";
 
 const ASK_EVERY = 3000;
@@ -8,9 +9,7 @@ const limit = Number(words.limit);
 const notice = document.getElementById("notice");
 const hold = document.getElementById("hold");
 const seats = new Map();
-for (const seat of form.querySelectorAll("input[name=seats]")) {
-  seats.set(Number(seat.value), seat);
-}
+findSeats();
 const number = new Intl.NumberFormat(document.documentElement.lang);
 let cursor = words.cursor;
 let asking = false;
@@ -38,6 +37,13 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("visibilitychange", ask);
 setInterval(ask, ASK_EVERY);
 
+function findSeats() {
+  seats.clear();
+  for (const seat of form.querySelectorAll("input[name=seats]")) {
+    seats.set(Number(seat.value), seat);
+  }
+}
+
 function chosen() {
   return [...seats.values()].filter((seat) => seat.checked && !seat.disabled);
 }
@@ -60,13 +66,16 @@ async function ask() {
     if (answer.ok) {
       const changes = await answer.json();
       changes.seats.forEach(update);
+      if (!changes.seats.every(isDrawn)) {
+        await redraw();
+      }
       cursor = changes.cursor;
     } else if (answer.status === 401 || answer.status === 403) {
       // The time inside is over, or the log-in is: the server sends us where we belong.
       location.reload();
     }
   } catch {
-    // Out of reach: the next turn asks again from the same cursor.
+    // Out of reach, or let out just now: the next turn asks again from the same cursor.
   } finally {
     asking = false;
   }
@@ -85,7 +94,46 @@ function update({ number: key, status }) {
   seat.setAttribute("aria-label", state ? `${label}, ${state}` : label);
   if (seat.checked && seat.disabled) {
     seat.checked = false;
-    notice.textContent = `${words.lost} ${label}`;
+    tellLost(seat);
     showTotal();
   }
+}
+
+function tellLost(seat) {
+  notice.textContent = `${words.lost} ${seat.dataset.label}`;
+}
+
+function isDrawn({ number: key, label, section, grade, price }) {
+  const seat = seats.get(key);
+  const block = seat?.closest(".block").dataset;
+  return (
+    seat?.dataset.label === label &&
+    block.section === section &&
+    block.grade === grade &&
+    Number(block.price) === price
+  );
+}
+
+// Seats that are new or were edited: the server draws them, and what was chosen stays chosen.
+async function redraw() {
+  const answer = await fetch(location.href, { cache: "no-store" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const drawn = page.querySelector("#seats .hall");
+  if (!answer.ok || !drawn) {
+    throw new Error("no seats to draw");
+  }
+  const mine = chosen();
+  hall.replaceChildren(...drawn.childNodes);
+  findSeats();
+  for (const { value } of mine) {
+    const seat = seats.get(Number(value));
+    seat.checked = !seat.disabled;
+    if (seat.disabled) {
+      tellLost(seat);
+    }
+  }
+  // The seats that are offered instead of a lost one have a price, too.
+  const offer = "[aria-labelledby=instead]";
+  document.querySelector(offer)?.replaceWith(page.querySelector(offer) ?? "");
+  showTotal();
 }
