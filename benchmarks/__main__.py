@@ -20,6 +20,8 @@ os.environ.setdefault("HTTPS", "0")
 # All the load comes from one address.
 os.environ.setdefault("JOINS_PER_ADDRESS", "1000000000")
 os.environ.setdefault("POLLS_PER_ADDRESS", "1000000000")
+# And one person may be asked to look as often as the machine can bear.
+os.environ.setdefault("REQUESTS_PER_USER", "1000000000")
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError, NotFound
+from concertbook.errors import DomainError, NotFound, TooManyRequests
+from concertbook.flood import count_request
 from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
 from concertbook.refusals import refusal_response
 
@@ -67,6 +68,30 @@ class RelaxedPolicyMiddleware:
         elif request.path_info == "/api/v1/docs/":
             response._csp_replace = DOCS_POLICY  # type: ignore[attr-defined]
         return response
+
+
+class FloodMiddleware:
+    """Pages are counted for whoever is logged in (concertbook.flood says what else is).
+
+    The API has its throttle, the admin the house's own people, and a supervisor asks for an
+    answer that needs no database. Static files are answered before it comes to this.
+    """
+
+    UNCOUNTED = ("/api/", "/admin/", "/livez", "/readyz")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            if not request.path_info.startswith(self.UNCOUNTED) and request.user.is_authenticated:
+                count_request(request.user.pk)
+        except TooManyRequests as too_many:
+            return refusal_response(request, too_many)
+        except DATABASE_AWAY as exc:
+            # Here the user is read, which no view can explain any more.
+            return refusal_response(request, unavailable(exc))
+        return self.get_response(request)
 
 
 class RefusalMiddleware:

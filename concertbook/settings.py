@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "concertbook.middleware.FloodMiddleware",
     "concertbook.middleware.RefusalMiddleware",
 ]
 
@@ -243,6 +244,7 @@ REST_FRAMEWORK = {
         "concertbook.problems.BrowserSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["concertbook.flood.RequestsPerUser"],
     "DEFAULT_PARSER_CLASSES": ["concertbook.problems.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -277,6 +279,7 @@ JOINS_PER_USER = 200
 POLLS_PER_USER = 200
 JOINS_PER_ADDRESS = env.int("JOINS_PER_ADDRESS", 20_000)
 POLLS_PER_ADDRESS = env.int("POLLS_PER_ADDRESS", 30_000)
+REQUESTS_PER_USER = env.int("REQUESTS_PER_USER", 300)
 CHARGE_MAX_WON = 10_000_000
 PAYMENT_GATEWAY = "accounts.gateway.SandboxGateway"
 

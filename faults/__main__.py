@@ -30,6 +30,8 @@ ENVIRONMENT = {
     # All the clients come from one address.
     "JOINS_PER_ADDRESS": "1000000000",
     "POLLS_PER_ADDRESS": "1000000000",
+    # And each asks again as fast as it is answered.
+    "REQUESTS_PER_USER": "1000000000",
 }
 WIDTH = 58
 

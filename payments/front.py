@@ -1,6 +1,9 @@
 """The sale before Django: hold these seats, pay for them, for whoever shows a valid access token.
 
 Only requests as apps write them, whatever comes of them; what is malformed is for Django to judge.
+What is done together with the others asks Redis nothing: it succeeds, and seats and money limit it.
+Whoever must come alone, to wait or to be refused, is counted (concertbook.flood) once it is known
+that they are still logged in: a stolen token of a session that is over uses nothing up.
 """
 
 import logging
@@ -16,6 +19,7 @@ from django.db import Error, close_old_connections
 from accounts import passes
 from accounts.idempotency import Once, hash_request, is_valid_key
 from accounts.models import User
+from concertbook.flood import count_request
 from concertbook.front import UUID, Answer, Environ, Route, StepAside, read_json, render, respond
 from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
@@ -49,6 +53,7 @@ class AskedToHold:
 def _hold_alone(asked: AskedToHold) -> list[Reservation]:
     with _connected():
         user = passes.load_user(asked.visitor)
+        count_request(user.pk)
         if asked.token is None:
             raise QueueNotAdmitted
         return holds.hold_seats(
@@ -105,6 +110,7 @@ class AskedToPay:
     def pay_alone(self) -> bytes:
         with _connected():
             user = passes.load_user(self.visitor)
+            count_request(user.pk)
             return self.once(user).act(
                 lambda once: checkout.pay(
                     user=user, reservation_ids=self.reservation_ids, once=once

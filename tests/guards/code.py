@@ -73,6 +73,7 @@ OFF = "tests/concurrency/test_cancelled_schedule.py"
 TOGETHER = "tests/concurrency/test_buying_together.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 FAULTS = "tests/test_line_faults.py"
+FLOOD = "tests/test_flood.py"
 ADMIN = "tests/test_admin_pages.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
@@ -823,6 +824,41 @@ INSIDE = [
         "    if wait:\n        raise AskedTooOften(wait)\n",
         "",
         ("tests/test_front.py::test_who_wants_to_join_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "requests that are counted",
+        "concertbook/flood.py",
+        "    if count > settings.REQUESTS_PER_USER:",
+        "    if False:",
+        (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "requests of the API that are counted",
+        "concertbook/settings.py",
+        '["concertbook.flood.RequestsPerUser"]',
+        "[]",
+        (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "requests of pages that are counted",
+        "concertbook/settings.py",
+        '    "concertbook.middleware.FloodMiddleware",\n',
+        "",
+        (f"{FLOOD}::test_who_asks_for_pages_too_often_gets_a_page_that_says_so",),
+    ),
+    Guard(
+        "holds before Django that are counted",
+        "payments/front.py",
+        "        count_request(user.pk)\n        if asked.token",
+        "        if asked.token",
+        (f"{FLOOD}::test_holds_that_are_refused_before_django_are_counted",),
+    ),
+    Guard(
+        "payments before Django that are counted",
+        "payments/front.py",
+        "            count_request(user.pk)\n            return self.once",
+        "            return self.once",
+        (f"{FLOOD}::test_payments_that_are_refused_before_django_are_counted",),
     ),
     Guard(
         "polls that the table can bear",

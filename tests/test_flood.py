@@ -1,0 +1,250 @@
+"""One person may ask so often within ten seconds, and no oftener, whatever it is."""
+
+import json
+import time
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import OperationalError
+from django.test import Client
+from django_redis import get_redis_connection
+
+from accounts.app_tokens import issue_tokens
+from accounts.models import BalanceHistory
+from concertbook import flood
+from payments.models import Reservation
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, held
+from tests.in_front import SteppedAside, ask
+from tests.test_bad_input import CHARGES, PAYMENTS, assert_problem
+
+# Outside of a transaction: what is in front of Django closes connections that are too old.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# The sandbox gateway declines what ends in 1; the ledger keeps a line of it.
+DECLINED = {"amount": 40_001}
+BALANCE = "/api/v1/me/balance/"
+NOBODY_LISTENS = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def _three_requests(settings, monkeypatch):
+    settings.REQUESTS_PER_USER = 3
+    # Another test may have missed Redis a moment ago.
+    monkeypatch.setattr(flood, "_asks_again_at", 0.0)
+
+
+@pytest.fixture
+def fan():
+    return UserFactory(won=100_000)
+
+
+def browser_of(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def charge(client):
+    return client.post(CHARGES, DECLINED, format="json")
+
+
+def test_who_asks_the_api_too_often_is_told_when_to_come_back(app, fan):
+    phone = app(fan)
+    before = BalanceHistory.objects.count()
+
+    statuses = [charge(phone).status_code for _ in range(3)]
+    refused = charge(phone)
+
+    assert statuses == [402, 402, 402]
+    assert_problem(refused, 429, "too_many_requests")
+    assert 1 <= int(refused["Retry-After"]) <= flood.WINDOW
+    assert BalanceHistory.objects.count() == before + 3, "nothing is written any more"
+
+
+def test_who_asks_for_pages_too_often_gets_a_page_that_says_so(fan):
+    browser = browser_of(fan)
+    form = browser.get("/balance/").context["form"]
+    wish = DECLINED | {"key": form["key"].value()}
+    before = BalanceHistory.objects.count()
+
+    browser.get("/tickets/")
+    browser.get("/reservations/")
+    refused = browser.post("/balance/", wish, headers={"Accept-Language": "ko"})
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= flood.WINDOW
+    page = refused.content.decode()
+    assert '<html lang="ko">' in page
+    assert "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요." in page
+    assert BalanceHistory.objects.count() == before
+
+
+def test_the_api_and_the_pages_count_together(app, fan):
+    browser = browser_of(fan)
+    statuses = [
+        browser.get("/tickets/").status_code,
+        browser.get(BALANCE).status_code,
+        app(fan).get(BALANCE).status_code,
+        browser.get("/tickets/").status_code,
+        app(fan).get(BALANCE).status_code,
+    ]
+
+    assert statuses == [200, 200, 200, 429, 429]
+
+
+def test_what_one_person_asks_keeps_nobody_else_out(app, fan):
+    assert [app(fan).get(BALANCE).status_code for _ in range(4)][-1] == 429
+
+    assert app(UserFactory()).get(BALANCE).status_code == 200
+    assert browser_of(UserFactory()).get("/tickets/").status_code == 200
+
+
+def test_after_ten_seconds_one_may_ask_again(app, fan):
+    phone = app(fan)
+    assert [phone.get(BALANCE).status_code for _ in range(4)][-1] == 429
+
+    get_redis_connection("default").delete(f"flood:{fan.pk}")
+
+    assert phone.get(BALANCE).status_code == 200
+
+
+def test_the_count_ends_by_itself_and_asking_on_does_not_put_that_off(fan):
+    redis, key = get_redis_connection("default"), f"flood:{fan.pk}"
+    flood.count_request(fan.pk)
+    assert 0 < redis.ttl(key) <= flood.WINDOW
+    redis.expire(key, 5)
+
+    flood.count_request(fan.pk)
+
+    assert 0 < redis.ttl(key) <= 5
+
+
+def test_neither_the_anonymous_nor_the_desk_nor_a_supervisor_is_counted(client, app):
+    staff = browser_of(StaffFactory(is_superuser=True))
+    for _ in range(4):
+        assert client.get("/").status_code == 200
+        assert app().get("/api/v1/concerts/").status_code == 200
+        assert staff.get("/admin/").status_code == 200
+        assert staff.get("/livez").status_code == 200
+
+    assert get_redis_connection("default").keys("flood:*") == []
+
+
+# --- Before Django -------------------------------------------------------------------------------
+
+
+def send(access, path, body, **headers):
+    bearer = {"Authorization": f"Bearer {access}"}
+    content = json.dumps(body).encode()
+    return ask(
+        path, method="POST", content=content, content_type="application/json", **bearer | headers
+    )
+
+
+def hold(access, schedule, token, *numbers):
+    path = f"/api/v1/schedules/{schedule.pk}/reservations/"
+    return send(access, path, {"seats": numbers}, **{"Queue-Token": str(token.pk)})
+
+
+def test_holds_that_are_refused_before_django_are_counted(fan):
+    schedule = ScheduleFactory(seats=3)
+    held(UserFactory(), schedule, 1)
+    token, access = admitted(fan, schedule), issue_tokens(fan).access
+
+    answers = [hold(access, schedule, token, 1)[0] for _ in range(3)]
+    status, headers, body = hold(access, schedule, token, 1)
+
+    assert answers == [409, 409, 409]
+    assert (status, body["code"]) == (429, "too_many_requests")
+    assert 1 <= int(headers["Retry-After"]) <= flood.WINDOW
+
+
+def test_payments_that_are_refused_before_django_are_counted():
+    poor = UserFactory()
+    access = issue_tokens(poor).access
+    (reservation,) = held(poor, ScheduleFactory(price=10_000), 1)
+
+    def pay(key):
+        body = {"reservations": [str(reservation.pk)]}
+        return send(access, PAYMENTS, body, **{"Idempotency-Key": key})
+
+    answers = [pay(f"key {number}")[0] for number in range(3)]
+    status, headers, body = pay("one more")
+
+    assert answers == [402, 402, 402]
+    assert (status, body["code"]) == (429, "too_many_requests")
+    assert 1 <= int(headers["Retry-After"]) <= flood.WINDOW
+
+
+def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
+    schedule = ScheduleFactory()
+    token, access = admitted(fan, schedule), issue_tokens(fan).access
+    Session.objects.all().delete()
+
+    with pytest.raises(SteppedAside):
+        hold(access, schedule, token, 1)
+    assert get_redis_connection("default").keys("flood:*") == []
+
+
+def test_what_succeeds_before_django_asks_redis_nothing_more(fan):
+    schedule = ScheduleFactory(seats=4)
+    token, access = admitted(fan, schedule), issue_tokens(fan).access
+
+    status, _headers, _body = hold(access, schedule, token, 1, 2)
+
+    assert status == 201
+    assert Reservation.objects.filter(user=fan).count() == 2
+    assert get_redis_connection("default").keys("flood:*") == []
+
+
+# --- What is away --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _no_redis(settings):
+    caches = {**settings.CACHES, "default": {**settings.CACHES["default"]}}
+    caches["default"]["LOCATION"] = NOBODY_LISTENS
+    settings.CACHES = caches
+    settings.REDIS_URL = NOBODY_LISTENS
+
+
+@pytest.mark.usefixtures("_no_redis")
+def test_without_redis_nobody_is_refused_and_nothing_is_logged(app, fan, caplog):
+    phone, browser = app(fan), browser_of(fan)
+
+    assert {phone.get(BALANCE).status_code for _ in range(5)} == {200}
+    assert {browser.get("/tickets/").status_code for _ in range(5)} == {200}
+    assert caplog.records == []
+
+
+def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(fan, monkeypatch):
+    asked = []
+    monkeypatch.setattr(flood, "get_redis_connection", lambda name: asked.append(name) or away())
+
+    flood.count_request(fan.pk)
+    flood.count_request(fan.pk)
+    assert len(asked) == 1
+
+    monkeypatch.setattr(flood, "_asks_again_at", time.monotonic())
+    flood.count_request(fan.pk)
+    assert len(asked) == 2
+
+
+def away():
+    raise flood.RedisError
+
+
+def test_with_the_database_away_a_page_says_so_and_the_log_has_no_traceback(
+    fan, monkeypatch, caplog
+):
+    browser = browser_of(fan)
+
+    def fail(_request):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("django.contrib.auth.middleware.get_user", fail)
+    answer = browser.get("/tickets/")
+
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+    assert {record.exc_info for record in caplog.records} == {None}
