@@ -23,6 +23,14 @@ def _empty_redis() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture
+def _no_redis(settings: Any) -> None:
+    nobody_listens = "redis://127.0.0.1:1/0"
+    default = {**settings.CACHES["default"], "LOCATION": nobody_listens}
+    settings.CACHES = {**settings.CACHES, "default": default}
+    settings.REDIS_URL = nobody_listens
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_thread_outlives_its_database(django_db_setup: None) -> Iterator[None]:
     yield

@@ -20,10 +20,9 @@ from tests.test_bad_input import CHARGES, PAYMENTS, assert_problem
 # Outside of a transaction: what is in front of Django closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# The sandbox gateway declines what ends in 1; the ledger keeps a line of it.
+# The sandbox gateway declines this; the ledger keeps a line of it.
 DECLINED = {"amount": 40_001}
 BALANCE = "/api/v1/me/balance/"
-NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
@@ -198,14 +197,6 @@ def test_what_succeeds_before_django_asks_redis_nothing_more(fan):
 
 
 # --- What is away --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _no_redis(settings):
-    caches = {**settings.CACHES, "default": {**settings.CACHES["default"]}}
-    caches["default"]["LOCATION"] = NOBODY_LISTENS
-    settings.CACHES = caches
-    settings.REDIS_URL = NOBODY_LISTENS
 
 
 @pytest.mark.usefixtures("_no_redis")

@@ -6,16 +6,6 @@ from tests.factories import PASSWORD, ScheduleFactory, UserFactory, held
 
 pytestmark = pytest.mark.django_db
 
-NOBODY_LISTENS = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def _no_redis(settings):
-    caches = {**settings.CACHES, "default": {**settings.CACHES["default"]}}
-    caches["default"]["LOCATION"] = NOBODY_LISTENS
-    settings.CACHES = caches
-    settings.REDIS_URL = NOBODY_LISTENS
-
 
 @pytest.mark.usefixtures("_no_redis")
 def test_people_can_sign_up_log_in_and_buy_while_redis_is_away(app):
