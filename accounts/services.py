@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.errors import (
@@ -142,6 +142,8 @@ def settle_pending_charges() -> int:
         except OSError:
             logger.warning("The gateway is out of reach; %s stays pending", pending.pk)
             failures += 1
+        except DatabaseError:
+            raise
         except Exception:
             logger.exception("The gateway's answer is of no use; %s stays pending", pending.pk)
             failures += 1

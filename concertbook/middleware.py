@@ -73,25 +73,30 @@ class RelaxedPolicyMiddleware:
 class FloodMiddleware:
     """Pages are counted for whoever is logged in (concertbook.flood says what else is).
 
-    The API has its throttle, the admin the house's own people, and a supervisor asks for an
-    answer that needs no database. Static files are answered before it comes to this.
+    The API has its throttle, and a supervisor asks for an answer that needs no database; the
+    house's own people are not counted. Static files are answered before it comes to this.
     """
 
-    UNCOUNTED = ("/api/", "/admin/", "/livez", "/readyz")
+    UNCOUNTED = ("/api/", "/livez", "/readyz")
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
-            if not request.path_info.startswith(self.UNCOUNTED) and request.user.is_authenticated:
-                count_request(request.user.pk)
+            self.count(request)
         except TooManyRequests as too_many:
             return refusal_response(request, too_many)
         except DATABASE_AWAY as exc:
             # Here the user is read, which no view can explain any more.
             return refusal_response(request, unavailable(exc))
         return self.get_response(request)
+
+    def count(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(self.UNCOUNTED):
+            return
+        if request.user.is_authenticated and not request.user.is_staff:
+            count_request(request.user.pk)
 
 
 class RefusalMiddleware:

@@ -369,7 +369,8 @@ class SeatAdmin(Admin):
 
     def has_change_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
         free = obj is None or obj.status == Seat.Status.AVAILABLE
-        return free and bool(super().has_change_permission(request, obj))
+        live = obj is None or obj.schedule.cancelled_at is None
+        return free and live and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
         return False

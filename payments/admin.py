@@ -129,6 +129,7 @@ class TicketAdmin(ReadOnlyAdmin):
         "seat_number",
         won("price", _("price")),
         "status",
+        "schedule",
         "start_at",
         "end_at",
         "refund_policy",

@@ -93,6 +93,11 @@ def test_what_an_operator_edits_or_adds_is_shown_and_what_was_chosen_stays(page,
     expect(page.locator("#total")).to_have_text("₩30,000")
     expect(chosen).to_be_checked()
     expect(other).not_to_be_checked()
+
+    other.focus()
+    generate_seats(schedule_id=schedule.pk, blocks=[balcony])
+    expect(page.get_by_label("Balcony B-2")).to_be_attached(timeout=15_000)
+    expect(other).to_be_focused()
     expect_accessible(page)
 
 

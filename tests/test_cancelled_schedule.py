@@ -16,6 +16,7 @@ from concertbook.errors import NotFound
 from concerts.errors import ScheduleCancelled
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.operating import require_sale_kept
+from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
@@ -501,6 +502,20 @@ def test_what_was_cancelled_is_a_record(client, schedule, operator):
     assert client.get(page("change", schedule)).status_code == 200
     assert client.post(page("change", schedule), {"price": "1"}).status_code == 403
     assert client.get(page("generate", schedule)).status_code == 403
+
+
+def test_the_seats_of_what_was_cancelled_stay_as_they_were(client, schedule, operator):
+    cancel(schedule, operator)
+    seat = schedule.seats.first()
+    block = Block(section="far", rows=1, seats_per_row=1, grade="S", price=1)
+
+    with pytest.raises(ScheduleCancelled):
+        generate_seats(schedule_id=schedule.pk, blocks=[block])
+    with pytest.raises(ScheduleCancelled):
+        edit_seat(seat_id=seat.pk, details=SeatDetails("another", "", "", 1))
+    client.force_login(operator)
+    address = reverse("admin:concerts_seat_change", args=[seat.pk])
+    assert client.post(address, {"label": "another", "price": "1"}).status_code == 403
 
 
 @pytest.mark.parametrize("strange", ["abc", "0", str(uuid.UUID(int=0))])

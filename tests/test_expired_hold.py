@@ -53,6 +53,18 @@ def test_who_lets_go_of_an_overdue_hold_sends_its_seat_to_rest():
     assert seat.available_from > timezone.now()
 
 
+def test_who_lets_go_again_leaves_the_seats_next_hold_alone():
+    user, schedule = UserFactory(), ScheduleFactory(rest_seconds=0)
+    (reservation,) = held(user, schedule, 1)
+    release_reservation(user=user, reservation_id=reservation.pk)
+    (next_hold,) = held(UserFactory(), schedule, 1)
+    overdue(next_hold)
+
+    release_reservation(user=user, reservation_id=reservation.pk)
+
+    assert Reservation.objects.get(pk=next_hold.pk).status == "HOLD"
+
+
 def test_paying_too_late_is_recorded_once_with_its_reason():
     user = UserFactory(won=50_000)
     (reservation,) = held(user, ScheduleFactory(price=10_000))

@@ -129,6 +129,14 @@ def test_neither_the_anonymous_nor_the_desk_nor_a_supervisor_is_counted(client, 
     assert get_redis_connection("default").keys("flood:*") == []
 
 
+def test_a_customer_who_asks_the_desk_is_counted(fan):
+    browser = browser_of(fan)
+
+    asked = [browser.get("/admin/").status_code for _ in range(4)]
+
+    assert asked == [302, 302, 302, 429]
+
+
 # --- Before Django -------------------------------------------------------------------------------
 
 

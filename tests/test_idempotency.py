@@ -1,6 +1,7 @@
 """The same key gets the same answer and one effect; see docs of accounts/idempotency.py."""
 
 import datetime as dt
+from typing import ClassVar
 
 import pytest
 from django.utils import timezone
@@ -169,7 +170,10 @@ def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
 class MoodyGateway(ApprovingGateway):
     """Has trouble with some charges, of two kinds."""
 
+    asked: ClassVar[list[int]] = []
+
     def charge(self, *, amount, **request):
+        self.asked.append(amount)
         if amount == 1_000:
             raise ConnectionError
         return super().charge() if amount == 3_000 else None
@@ -185,6 +189,9 @@ def test_charges_that_cannot_be_settled_keep_no_other_waiting_for_good(settings)
     # Each round ends after three failures, wherever the good one is among them.
     assert sum(settle_pending_charges() for _round in range(50)) == 1
     assert balance_of(user) == 3_000
+    MoodyGateway.asked.clear()
+    settle_pending_charges()
+    assert len(MoodyGateway.asked) == 3
 
 
 def test_answers_are_forgotten_after_a_day(app):

@@ -4,6 +4,7 @@ import datetime as dt
 from functools import partial
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from concerts.models import Seat, SeatStatusHistory
@@ -98,6 +99,21 @@ def test_a_cursor_of_the_future_gets_every_seat(look):
     schedule = ScheduleFactory(seats=5)
     seats = look(UserFactory(), schedule)
     assert len(seats("changes/?since=999999999999.1").json()["seats"]) == 5
+
+
+def test_transactions_of_the_cluster_that_a_dump_was_taken_from_are_no_changes(look):
+    schedule = ScheduleFactory(seats=5)
+    seats = look(UserFactory(), schedule)
+    held(UserFactory(), schedule, 1)
+    schedule.seats.update(edit_xid=10**15)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE concerts_seatstatushistory SET xid = 10^15")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+    cursor = seats("changes/").json()["cursor"]
+
+    assert seats(f"changes/?since={cursor}").json()["seats"] == []
 
 
 def test_the_map_has_a_strong_etag_that_changes_with_a_seat(look):

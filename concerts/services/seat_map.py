@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Func, Q, QuerySet
 
 from accounts.models import User
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
@@ -15,6 +15,12 @@ from concerts.services.programme import get_schedule
 from queueing.services.gate import require_admission
 
 SEAT_FIELDS = ("number", "label", "section", "row", "grade", "price")
+# No change that can be seen is of a later one: others' that are done, or our own.
+LATEST_TRANSACTION = Func(
+    template="greatest(pg_snapshot_xmax(pg_current_snapshot()),"
+    " pg_current_xact_id_if_assigned())::text::bigint",
+    output_field=BigIntegerField(),
+)
 # Eighteen digits of transactions and a dozen of milliseconds outlive us all.
 CURSOR = re.compile(r"(\d{1,18})\.(\d{1,13})")
 
@@ -89,7 +95,9 @@ def _current_cursor() -> Cursor:
 
 def _changed_since(schedule: ConcertSchedule, since: Cursor) -> QuerySet[Seat]:
     """Seats with a change or an edit that was not committed yet then, or that have rested since."""
-    changed = SeatStatusHistory.objects.filter(xid__gte=since.transaction)
-    edited = Q(edit_xid__gte=since.transaction)
+    # Later ones are of the cluster that a dump was taken from, and no changes of this one.
+    lately = (since.transaction, LATEST_TRANSACTION)
+    changed = SeatStatusHistory.objects.filter(xid__range=lately)
+    edited = Q(edit_xid__range=lately)
     rested = Q(available_from__gte=dt.datetime.fromtimestamp(since.at / 1000, dt.UTC))
     return schedule.seats.filter(edited | rested | Q(pk__in=changed.values("seat")))

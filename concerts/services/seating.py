@@ -71,13 +71,14 @@ def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
     """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
 
     Rows are lettered A, B, ... Z, AA, ... within each section, on from its last row: so a section
-    may have several blocks, for its grades. Raises NotFound.
+    may have several blocks, for its grades. Raises NotFound, ScheduleCancelled.
     """
     with transaction.atomic():
         schedules = ConcertSchedule.objects.select_for_update(no_key=True)
         schedule = schedules.filter(pk=schedule_id).first()
         if schedule is None:
             raise NotFound
+        schedule.require_not_cancelled()
         number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
         rows = _rows_by_section(schedule)
         seats = []
@@ -133,11 +134,17 @@ class SeatDetails:
 
 
 def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
-    """Change a seat that nobody has. Raises NotFound; SeatTaken once it is held or reserved."""
+    """Change a seat that nobody has.
+
+    Raises NotFound; SeatTaken once it is held or reserved; ScheduleCancelled, as the tickets that
+    are refunded go on saying which seat they were for.
+    """
     with transaction.atomic():
-        seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()
+        locked = Seat.objects.select_for_update(of=("self",), no_key=True)
+        seat = locked.select_related("schedule").filter(pk=seat_id).first()
         if seat is None:
             raise NotFound
+        seat.schedule.require_not_cancelled()
         if seat.status != Seat.Status.AVAILABLE:
             raise SeatTaken(seat=seat.number)
         seat.label = details.label

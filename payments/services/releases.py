@@ -34,11 +34,11 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
         reservation = mine.select_for_update(no_key=True).get()
         if reservation.status == Reservation.Status.CONFIRMED:
             raise AlreadyPaid
-        now = database_now()
-        # Overdue it is not let go, but has expired, and its seat rests before it comes back.
-        if expire_overdue([seat], now=now):
-            return
         if reservation.status == Reservation.Status.HOLD:
+            now = database_now()
+            # Overdue it is not let go, but has expired, and its seat rests before it comes back.
+            if expire_overdue([seat], now=now):
+                return
             reservation.status = Reservation.Status.CANCELLED
             reservation.save(update_fields=["status"])
             seat.release()

@@ -123,6 +123,7 @@ async function redraw() {
     throw new Error("no seats to draw");
   }
   const mine = chosen();
+  const focused = document.activeElement?.closest("#seats .hall input")?.value;
   hall.replaceChildren(...drawn.childNodes);
   findSeats();
   for (const { value } of mine) {
@@ -132,6 +133,7 @@ async function redraw() {
       tellLost(seat);
     }
   }
+  seats.get(Number(focused))?.focus({ preventScroll: true });
   // The seats that are offered instead of a lost one have a price, too.
   const offer = "[aria-labelledby=instead]";
   document.querySelector(offer)?.replaceWith(page.querySelector(offer) ?? "");

@@ -126,7 +126,7 @@ LOCKED = [
     lock(
         "a seat while it is edited",
         "concerts/services/seating.py",
-        "seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()",
+        'locked = Seat.objects.select_for_update(of=("self",), no_key=True)',
         f"{LOCKS}::test_a_seat_keeps_the_price_that_somebody_is_just_holding_it_for",
     ),
     lock(
@@ -656,8 +656,9 @@ PERMITTED = [
         "change a seat that somebody has",
         "concerts/admin.py",
         f"    def has_change_permission{OF_SEAT}"
-        "        free = obj is None or obj.status == Seat.Status.AVAILABLE\n",
-        f"    def has_change_permission{OF_SEAT}        free = True\n",
+        "        free = obj is None or obj.status == Seat.Status.AVAILABLE\n"
+        "        live = obj is None or obj.schedule.cancelled_at is None\n",
+        f"    def has_change_permission{OF_SEAT}        free = live = True\n",
         f"{PROGRAMME}::test_a_held_seat_is_read_only",
     ),
     permission(
