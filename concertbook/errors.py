@@ -19,7 +19,7 @@ class DomainError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[int]
-    message: ClassVar[str | Promise]
+    message: str | Promise
 
     def __init__(self, *, retry_after: int | None = None, **extra: object) -> None:
         super().__init__(self.code)

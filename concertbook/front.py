@@ -44,6 +44,8 @@ class Front:
         self.routes = routes
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            _measure(environ)
         try:
             status, headers, body = self._answer(environ)
         except StepAside:
@@ -60,6 +62,16 @@ class Front:
                 except DomainError as refusal:
                     return _refuse(environ, refusal)
         raise StepAside
+
+
+def _measure(environ: Environ) -> None:
+    """Say how long a body is that came in chunks: Django takes one without a length for none.
+
+    Of one that is too long only as much is read as shows that it is.
+    """
+    body = environ["wsgi.input"].read(settings.API_MAX_BODY_BYTES + 1)
+    environ["wsgi.input"] = BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
 
 
 @functools.lru_cache(maxsize=100)

@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 
 from django.db import close_old_connections, connections
 
+from concertbook.errors import DomainError
+
 logger = logging.getLogger(__name__)
 
 Request = TypeVar("Request")
@@ -86,6 +88,8 @@ class Together(Generic[Request, Result]):
             close_old_connections()
             results = self.do_all([job.request for job in jobs])
             return [result for _job, result in zip(jobs, results, strict=True)]
+        except DomainError:  # of all of them, and each is told so alone
+            return [None] * len(jobs)
         except BaseException:  # nobody is to wait for a thread that is no more
             logger.warning("Together it failed; %s are done alone", len(jobs), exc_info=True)
             return [None] * len(jobs)

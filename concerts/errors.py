@@ -12,9 +12,16 @@ class SeatNotFound(DomainError):
 
 
 class SeatTaken(DomainError):
+    """``yours`` is True for somebody who holds the very seat, and may not have been told."""
+
     code = "seat_taken"
     status = 409
     message = _("Somebody else was first: this seat is already taken.")
+
+    def __init__(self, *, seat: int | None = None, yours: bool = False) -> None:
+        super().__init__(seat=seat, yours=yours)
+        if yours:
+            self.message = _("You are holding this seat already.")
 
 
 class SaleNotOpen(DomainError):

@@ -268,7 +268,7 @@ class Seat(models.Model):
         """
         resting = self.available_from is not None and now < self.available_from
         if self.status != self.Status.AVAILABLE or resting:
-            raise SeatTaken(seat=self.number)
+            raise SeatTaken(seat=self.number, yours=self.held_by_id == user.pk)
         self.available_from = None
         self.status = self.Status.HELD
         self.held_by_id = user.pk

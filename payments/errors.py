@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError
+from concertbook.errors import DomainError, TooManyRequests
 
 
 class DuplicateSeats(DomainError):
@@ -41,6 +41,12 @@ class TicketUsed(DomainError):
     code = "ticket_used"
     status = 409
     message = _("This ticket was used at the door.")
+
+
+class GivenUpTooOften(TooManyRequests):
+    """Somebody keeps taking seats and letting them go."""
+
+    message = _("You have held too many seats and let them go. Please try again later.")
 
 
 class StaleTicket(DomainError):

@@ -33,7 +33,6 @@ class CancelScheduleForm(BaseDialogForm):  # type: ignore[misc]
     reason = forms.CharField(
         label=_("Why"),
         max_length=200,
-        required=False,
         help_text=_("The buyers read this on their tickets."),
         widget=UnfoldAdminTextInputWidget,
     )

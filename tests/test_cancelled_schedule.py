@@ -458,6 +458,15 @@ def test_the_operator_is_told_what_it_means_and_sees_it_done(client, schedule, o
     assert "태풍" in entry.change_message
 
 
+def test_the_dialog_wants_a_reason_for_the_buyers(client, schedule, operator):
+    client.force_login(operator)
+
+    answer = client.post(page("cancel", schedule), CONFIRMED | {"reason": " "})
+
+    assert answer.status_code == 200
+    assert ConcertSchedule.objects.get().cancelled_at is None
+
+
 def test_the_dialog_sent_twice_cancels_once(client, schedule, operator):
     client.force_login(operator)
 

@@ -3,22 +3,25 @@
 import datetime as dt
 import json
 import uuid
+from io import BytesIO
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
+from django.test import RequestFactory
 from django.utils import timezone
 
 import payments.front
 from accounts import passes
 from accounts.app_tokens import issue_tokens
+from concertbook.wsgi import application
 from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
 from payments.front import HOLDS, PAYMENTS, AskedToHold
 from payments.models import Payment, Reservation
 from payments.services import checkout, holds
 from payments.services.releases import release_reservation
-from tests.factories import ScheduleFactory, UserFactory, admitted, held
+from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held
 from tests.in_front import SteppedAside, ask
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
@@ -70,6 +73,33 @@ def test_a_body_above_64_kib_is_left_to_django(fan):
     (held,) = ids_of(fan.hold(1)[2])
     with pytest.raises(SteppedAside):
         fan.send("/api/v1/payments/", {"reservations": [held]} | long, **{"Idempotency-Key": "k"})
+
+
+def in_chunks(fan, body):
+    """The status of a charge whose body comes without saying how long it is."""
+    environ = (
+        RequestFactory(
+            headers={
+                "Host": "testserver",
+                "Authorization": f"Bearer {fan.access}",
+                "Transfer-Encoding": "chunked",
+            }
+        )
+        .generic("POST", "/api/v1/me/balance/charges/", body, content_type="application/json")
+        .environ
+    )
+    del environ["CONTENT_LENGTH"]
+    environ["wsgi.input"] = BytesIO(body)
+    answered = []
+    list(application(environ, lambda *head: answered.append(head)))
+    return answered[0][0]
+
+
+def test_a_body_that_comes_in_chunks_is_read_and_measured(fan):
+    assert in_chunks(fan, b'{"amount": 1000}').startswith("201")
+    assert balance_of(fan.user) == 501_000
+    assert in_chunks(fan, b'{"amount": 1000, "x": "' + b"x" * 65_536 + b'"}').startswith("413")
+    assert balance_of(fan.user) == 501_000
 
 
 def ids_of(answer):

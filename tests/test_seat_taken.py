@@ -81,6 +81,22 @@ def leave_only(schedule, *numbers):
 
 
 @pytest.mark.django_db
+def test_whoever_asks_again_for_a_seat_of_ones_own_is_told_whose_it_is(app):
+    fan, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
+    held(fan, schedule, 1)
+    path = f"/api/v1/schedules/{schedule.pk}/reservations/"
+
+    def asked_by(user):
+        token = admitted(user, schedule)
+        headers = {"Queue-Token": str(token.pk), "Accept-Language": "en"}
+        problem = app(user).post(path, {"seats": [1]}, format="json", headers=headers).json()
+        return problem["code"], problem["yours"], problem["detail"]
+
+    assert asked_by(fan) == ("seat_taken", True, "You are holding this seat already.")
+    assert asked_by(other)[:2] == ("seat_taken", False)
+
+
+@pytest.mark.django_db
 def test_behind_a_row_that_is_sold_out_the_seat_right_behind_is_the_nearest():
     schedule = hall(rows_of(20, rows=2))
     leave_only(schedule, *range(21, 41))

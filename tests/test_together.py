@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from concertbook.errors import NotFound
 from concertbook.together import Together
 from tests.concurrency.threads import DEADLINE, until
 
@@ -100,6 +101,14 @@ def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(
     assert answers == ([None, 20, 30, 40] if fails_with == 1 else [10, None, None, 40])
     assert meeting.do(5) == 50
     assert "done alone" in caplog.text
+
+
+def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(together, caplog):
+    def refuse(_requests):
+        raise NotFound
+
+    assert together(refuse).do(1) is None
+    assert caplog.text == ""
 
 
 def test_a_thread_that_would_end_leaves_nobody_waiting(together):

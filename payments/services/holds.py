@@ -65,7 +65,7 @@ def hold_seats(
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
     Raises NotFound, DuplicateSeats, SeatNotFound, QueueNotAdmitted, SaleNotOpen, SaleClosed,
-    ScheduleCancelled, PurchaseLimitExceeded, TooManyRequests for hoarding; SeatTaken with
+    ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken with
     ``nearest``, the seats to try instead.
     """
     if len(set(numbers)) != len(numbers):

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 
 from concertbook.arrays import array
-from concertbook.errors import NotFound, TooManyRequests
+from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
-from payments.errors import PurchaseLimitExceeded
+from payments.errors import GivenUpTooOften, PurchaseLimitExceeded
 
 HOARDING_WINDOW = dt.timedelta(hours=1)
 
@@ -42,10 +42,10 @@ class Standing:
         return self.first_hold_ends is not None and self.first_hold_ends <= now
 
     def require_no_hoarding(self, now: dt.datetime) -> None:
-        """Raises TooManyRequests for somebody who keeps taking seats and letting them go."""
+        """Raises GivenUpTooOften for somebody who keeps taking seats and letting them go."""
         if self.given_up >= settings.GIVEN_UP_PER_HOUR and self.first_given_up:
             again = self.first_given_up + HOARDING_WINDOW - now
-            raise TooManyRequests(retry_after=max(1, math.ceil(again.total_seconds())))
+            raise GivenUpTooOften(retry_after=max(1, math.ceil(again.total_seconds())))
 
     def free_slots(self, count: int, *, limit: int) -> list[int]:
         """The first slots up to the limit that are not filled. Raises PurchaseLimitExceeded."""

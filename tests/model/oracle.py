@@ -327,7 +327,7 @@ class Oracle:
             raise Refused("QueueNotAdmitted")
         self._require_on_sale(schedule)
         if self._given_up_lately(user) >= GIVEN_UP_PER_HOUR:
-            raise Refused("TooManyRequests")
+            raise Refused("GivenUpTooOften")
         wanted = [self.seats[which, number] for number in sorted(numbers)]
         self._require_allowance(user, schedule, wanted)
         return self._take(user, mine, wanted)
