@@ -4,6 +4,7 @@ Each app keeps its own refusals in its errors.py; problems.py renders them for t
 refusals.py for the pages.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from django.utils.functional import Promise
@@ -25,6 +26,13 @@ class DomainError(Exception):
         super().__init__(self.code)
         self.retry_after = retry_after
         self.extra = extra
+
+
+def every_refusal(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    """All kinds of refusal, of all the apps that are loaded."""
+    for refusal in base.__subclasses__():
+        yield refusal
+        yield from every_refusal(refusal)
 
 
 class NotFound(DomainError):

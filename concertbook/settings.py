@@ -259,6 +259,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "concertbook.schema.add_problems",
+    ],
     # Three models have a status with these two values: one name for the pair. And a ticket has
     # its own, with its refund and without.
     "ENUM_NAME_OVERRIDES": {

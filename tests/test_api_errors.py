@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import OperationalError
 
-from concertbook.errors import DomainError
+from concertbook.errors import every_refusal
 from payments.services.releases import release_expired_holds
 from tests.factories import (
     ScheduleFactory,
@@ -47,24 +47,18 @@ DOCUMENTED = {
 }
 
 
-def refusals(base=DomainError):
-    for refusal in base.__subclasses__():
-        yield refusal
-        yield from refusals(refusal)
-
-
 def test_every_refusal_has_a_documented_code_and_status():
     assert apps.ready
     undocumented = [
         refusal.__qualname__
-        for refusal in refusals()
+        for refusal in every_refusal()
         if refusal.code not in DOCUMENTED.get(refusal.status, ())
     ]
     assert undocumented == []
 
 
 def test_a_code_never_comes_with_two_statuses():
-    pairs = {(refusal.code, refusal.status) for refusal in refusals()}
+    pairs = {(refusal.code, refusal.status) for refusal in every_refusal()}
     assert len(pairs) == len({code for code, _status in pairs})
 
 
@@ -187,3 +181,14 @@ def test_a_bug_of_ours_tells_nothing_about_itself(client):
 @pytest.mark.parametrize("path", ["/api/v1/payments", "/api/v1/concerts"])
 def test_an_address_without_its_slash_is_not_found_rather_than_lost_in_a_redirect(client, path):
     assert_problem(client.post(path, {}, content_type="application/json"), 404, "not_found")
+
+
+def test_the_schema_says_of_every_call_how_it_is_refused(client):
+    schema = client.get("/api/v1/schema/?format=json").json()
+
+    calls = [call for path in schema["paths"].values() for call in path.values()]
+    assert all(
+        "application/problem+json" in call["responses"]["default"]["content"] for call in calls
+    )
+    told = schema["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert {refusal.code for refusal in every_refusal()} <= set(told)
