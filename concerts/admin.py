@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -263,8 +263,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         schedule = self.get_object(request, object_id)
         if schedule is None:
             raise Http404
-        if not self.has_change_permission(request, schedule):
-            raise PermissionDenied  # it was cancelled: the permission above knows only its id
+        schedule.require_not_cancelled()
         formset = BlockFormSet(
             request.POST or None,
             prefix="blocks",
