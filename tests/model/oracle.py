@@ -639,6 +639,8 @@ class Oracle:
 
     def change_price(self, which: int, number: int, price: int) -> None:
         seat = self.seats[which, number]
+        if seat.schedule.cancelled:
+            raise Refused("ScheduleCancelled")
         if seat.state != "AVAILABLE":
             raise Refused("SeatTaken")
         seat.price = price
