@@ -221,6 +221,8 @@ class Charge(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
     charged_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    # When the sweep last asked the gateway in vain: others come before it then.
+    asked_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("charge")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from accounts.errors import (
     ChargeDeclined,
@@ -128,29 +128,28 @@ def _answer_for(line: BalanceHistory, once: Once | None) -> BalanceHistory:
 def settle_pending_charges() -> int:
     """Finish charges whose process died between the gateway and us; returns how many.
 
-    Some that the gateway does not settle end the round. In whatever order they come, so that in
-    the next round others do, and no charge waits behind them for good.
+    Oldest first; some that the gateway does not settle end the round. Those come last from then
+    on, so that no charge waits behind them for good.
     """
     overdue = Charge.objects.filter(
         status=Literal("PENDING"), created_at__lt=database_now() - SETTLE_AFTER
     )
     settled = failures = 0
-    for pending in overdue.order_by("?")[:1000]:
+    for pending in overdue.order_by(F("asked_at").asc(nulls_first=True), "created_at")[:1000]:
         try:
             answer = get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
             settle_charge(charge_id=pending.pk, answer=answer)
-        except OSError:
-            logger.warning("The gateway is out of reach; %s stays pending", pending.pk)
-            failures += 1
+            settled += 1
         except DatabaseError:
             raise
-        except Exception:
-            logger.exception("The gateway's answer is of no use; %s stays pending", pending.pk)
+        except Exception as exc:
+            # Out of reach is the gateway's business, anything else somebody's mistake.
+            level = logging.WARNING if isinstance(exc, OSError) else logging.ERROR
+            logger.log(level, "The gateway does not settle %s: %r", pending.pk, exc)
+            Charge.objects.filter(pk=pending.pk).update(asked_at=database_now())
             failures += 1
-        else:
-            settled += 1
-        if failures == SETTLE_FAILURES:
-            break
+            if failures == SETTLE_FAILURES:
+                break
     return settled
 
 
