@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 @dataclass(frozen=True)
 class GatewayAnswer:
-    """``reason`` is empty when approved, else the gateway's word for why not, of 200 letters."""
+    """``reason`` is empty when approved, else the gateway's word for why not, in 200 letters."""
 
     approved: bool
     reason: str = ""

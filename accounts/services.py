@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 
 from accounts.errors import (
@@ -140,7 +140,7 @@ def settle_pending_charges() -> int:
             answer = get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
             settle_charge(charge_id=pending.pk, answer=answer)
             settled += 1
-        except DatabaseError:
+        except (OperationalError, InterfaceError):  # ours is away, and no charge to blame
             raise
         except Exception as exc:
             # Out of reach is the gateway's business, anything else somebody's mistake.

@@ -168,7 +168,7 @@ def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
 
 
 class MoodyGateway(ApprovingGateway):
-    """Has trouble with some charges, of two kinds."""
+    """Has trouble with some charges, of three kinds."""
 
     asked: ClassVar[list[int]] = []
 
@@ -176,12 +176,14 @@ class MoodyGateway(ApprovingGateway):
         self.asked.append(amount)
         if amount == 1_000:
             raise ConnectionError
+        if amount == 2_000:
+            return GatewayAnswer(approved=False, reason="x" * 201)
         return super().charge() if amount == 3_000 else None
 
 
 def test_charges_that_cannot_be_settled_keep_no_other_waiting_for_good(settings):
     user = UserFactory()
-    for amount in (1_000, 2_000, 1_000, 2_000, 3_000):
+    for amount in (1_000, 2_000, 4_000, 2_000, 3_000):
         long_ago = timezone.now() - dt.timedelta(minutes=1)
         Charge.objects.create(user=user, amount=amount, created_at=long_ago)
     settings.PAYMENT_GATEWAY = f"{__name__}.MoodyGateway"
