@@ -22,7 +22,7 @@ from django.http.request import split_domain_port, validate_host
 from django.utils import translation
 
 from concertbook.errors import DomainError
-from concertbook.problems import CONTENT_TYPE, domain_problem, parse_json
+from concertbook.problems import CONTENT_TYPE, body_bytes, domain_problem, parse_json
 
 Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -108,13 +108,11 @@ def respond(status: str, content: bytes, content_type: str = JSON, **headers: st
 
 def read_json(environ: Environ) -> Any:
     """The body, which Django can read once more. Raises StepAside for one that is not JSON."""
-    length = environ.get("CONTENT_LENGTH") or ""
+    length = body_bytes(environ)
     content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
-    if content_type != JSON or not length.isdecimal() or len(length) > len("65536"):
+    if content_type != JSON or not 0 < length <= settings.API_MAX_BODY_BYTES:
         raise StepAside
-    if int(length) > settings.API_MAX_BODY_BYTES:
-        raise StepAside
-    body = environ["wsgi.input"].read(int(length))
+    body = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = BytesIO(body)
     try:
         return parse_json(body)

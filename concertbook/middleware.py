@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from concertbook.errors import DomainError, NotFound, TooManyRequests
 from concertbook.flood import count_request
-from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
+from concertbook.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.refusals import refusal_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -43,16 +43,10 @@ class ApiMiddleware:
         if not request.path_info.endswith(("/", ".svg")):
             # A redirect to the address with a slash would lose what was posted.
             return problem_response(NotFound())
-        if _body_bytes(request) > settings.API_MAX_BODY_BYTES:
+        if body_bytes(request.META) > settings.API_MAX_BODY_BYTES:
             return problem_response(TooLarge())
         with timezone.override(dt.UTC):
             return self.get_response(request)
-
-
-def _body_bytes(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    # Python refuses to read a number of thousands of digits; twenty are too many already.
-    return int(length[:20]) if length.isdecimal() else 0
 
 
 class RelaxedPolicyMiddleware:
