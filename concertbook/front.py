@@ -21,6 +21,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http.request import split_domain_port, validate_host
 from django.utils import translation
 
+from concertbook.caching import NO_STORE
 from concertbook.errors import DomainError
 from concertbook.problems import CONTENT_TYPE, body_bytes, domain_problem, parse_json
 
@@ -98,7 +99,7 @@ def respond(status: str, content: bytes, content_type: str = JSON, **headers: st
         [
             ("Content-Type", content_type),
             ("Content-Length", str(len(content))),
-            ("Cache-Control", "no-store"),
+            ("Cache-Control", NO_STORE),
             ("X-Content-Type-Options", "nosniff"),
             *headers.items(),
         ],

@@ -7,15 +7,16 @@ from typing import ClassVar
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from concertbook.caching import NO_STORE
 from concertbook.errors import DomainError, NotFound, TooManyRequests
 from concertbook.flood import count_request
 from concertbook.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
-from concertbook.refusals import refusal_response
+from concertbook.refusals import form_page, refusal_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -47,6 +48,22 @@ class ApiMiddleware:
             return problem_response(TooLarge())
         with timezone.override(dt.UTC):
             return self.get_response(request)
+
+
+class NoStoreMiddleware:
+    """No cache keeps a page or an answer, unless its view says otherwise (Cache-Control).
+
+    Every page of a visitor who is logged in shows the name and the balance. Views that say
+    otherwise: what is the same for everybody, and the seat map, which is revalidated.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Cache-Control", NO_STORE)
+        return response
 
 
 class RelaxedPolicyMiddleware:
@@ -94,13 +111,20 @@ class FloodMiddleware:
 
 
 class RefusalMiddleware:
-    """A refused form goes back to where it was, with the reason; a refused page says why."""
+    """A refused form goes back to where it was, with the reason; a refused page says why.
+
+    A form of a visitor who is logged out leads to the log-in, which says that nothing was sent,
+    and from there to the address it was sent to: every page answers GET.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.method == "POST" and _asks_to_log_in(response):
+            messages.info(request, _("Please log in first: nothing was sent. Then send it again."))
+        return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         if isinstance(exc, DATABASE_AWAY):
@@ -113,9 +137,10 @@ class RefusalMiddleware:
         return refusal_response(request, exc)
 
 
+def _asks_to_log_in(response: HttpResponse) -> bool:
+    return response.get("Location", "").startswith(f"{settings.LOGIN_URL}?{REDIRECT_FIELD_NAME}=")
+
+
 def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
     messages.error(request, str(exc.message))
-    back = request.META.get("HTTP_REFERER", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
-        back = "/"
-    return HttpResponseRedirect(back)
+    return HttpResponseRedirect(form_page(request))

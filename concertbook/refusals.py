@@ -4,6 +4,7 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from concertbook.errors import CsrfFailed, DomainError, InternalError, Malformed, NotFound
 from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
@@ -19,11 +20,25 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
     return response
 
 
+def form_page(request: HttpRequest) -> str:
+    """The address of the page whose form was sent: the referrer, if it is a page of this site.
+
+    Otherwise the address that the form was sent to, which answers GET with a page.
+    """
+    referrer: str = request.META.get("HTTP_REFERER", "")
+    if url_has_allowed_host_and_scheme(referrer, {request.get_host()}, request.is_secure()):
+        return referrer
+    return request.get_full_path()
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """What a form without a valid CSRF token gets."""
+    """What a form without a valid CSRF token gets, as after a log-in in another tab.
+
+    The page leads back to the form, which then comes with a token that is valid.
+    """
     if request.path_info.startswith("/api/"):
         return problem_response(CsrfFailed())
-    return render(request, "403_csrf.html", status=403)
+    return render(request, "403_csrf.html", {"form_page": form_page(request)}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

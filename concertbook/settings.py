@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "concertbook.middleware.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
     "concertbook.middleware.RelaxedPolicyMiddleware",
     "concertbook.middleware.ApiMiddleware",

@@ -297,11 +297,7 @@ class TicketQr(APIView):
     @extend_schema(responses={(200, "image/svg+xml"): OpenApiTypes.STR})
     def get(self, request: Request, ticket_id: uuid.UUID) -> HttpResponse:
         ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
-        return HttpResponse(
-            tickets.qr_svg(ticket),
-            content_type="image/svg+xml",
-            headers={"Cache-Control": "private, no-store"},
-        )
+        return HttpResponse(tickets.qr_svg(ticket), content_type="image/svg+xml")
 
 
 class RefundQuote(APIView):

@@ -127,8 +127,5 @@ def _download(settlement: Settlement, format: str) -> HttpResponse:
     return HttpResponse(
         as_file(settlement, format=format),
         content_type=CONTENT_TYPES[format],
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "private, no-store",
-        },
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -14,8 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import OnceForm
 from accounts.services import balance_amount
@@ -37,7 +36,6 @@ from queueing.services.gate import require_admission
 ROWS_PER_PAGE = 20
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def seats(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
@@ -132,7 +130,6 @@ def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def check_out(request: MemberRequest) -> HttpResponse:
@@ -185,8 +182,11 @@ def reservation_list(request: MemberRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> HttpResponse:
+    if request.method != "POST":
+        # Sent when the log-in was over: back to the page with the button.
+        return redirect("checkout")
     releases.release_reservation(user=request.user, reservation_id=reservation_id)
     messages.success(request, _("You have let go of the seat."))
     return redirect("checkout")
@@ -223,11 +223,7 @@ def _quote(request: MemberRequest, ticket_id: uuid.UUID) -> cancellations.Quote 
 @require_safe
 def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    return HttpResponse(
-        tickets.qr_svg(found),
-        content_type="image/svg+xml",
-        headers={"Cache-Control": "private, no-store"},
-    )
+    return HttpResponse(tickets.qr_svg(found), content_type="image/svg+xml")
 
 
 @login_required

@@ -69,7 +69,7 @@ class Token(APIView):
 
 
 def _answer(place: polling.Place, code: int) -> Response:
-    headers = {"Retry-After": str(place.poll_after_seconds), "Cache-Control": "no-store"}
+    headers = {"Retry-After": str(place.poll_after_seconds)}
     return Response(place_answer(place), status=code, headers=headers)
 
 

@@ -8,8 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.passes import give_pass
 from accounts.views import MemberRequest, next_page
@@ -24,7 +23,6 @@ REFRESH_SECONDS = 5
 COOKIE_SECONDS = 24 * 3600
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
@@ -45,7 +43,6 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
     return redirect((inside and next_page(request)) or request.get_full_path())
 
 
-@never_cache
 @login_required
 @require_safe
 def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
@@ -125,14 +122,16 @@ def _odds(found: polling.Place) -> str:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
+    if request.method != "POST":
+        # Sent when the log-in was over: back to the page with the button.
+        return redirect("waiting_room", places.get_room_of(token).slug)
     places.leave(user=request.user, token=token)
     messages.success(request, _("You have left the line."))
     return redirect("concert_list")
 
 
-@never_cache
 @require_safe
 def draw(request: HttpRequest, slug: str) -> HttpResponse:
     """For everybody: how the order at the opening is, or was, drawn."""

@@ -129,6 +129,14 @@ def get_room(slug: str) -> WaitingRoom:
     return room
 
 
+def get_room_of(token: uuid.UUID) -> WaitingRoom:
+    """The room that a token tells, whether or not the token is known. Raises NotFound."""
+    room = WaitingRoom.objects.filter(pk=room_of(token)).first()
+    if room is None:
+        raise NotFound
+    return room
+
+
 def leave(*, user: User, token: uuid.UUID) -> None:
     """Give the place up. Leaving twice is leaving. Raises NotFound for anybody else's token."""
     with transaction.atomic(durable=True):
