@@ -5,8 +5,9 @@ A WSGI application around Django's. Apps list the addresses that they answer the
 they step aside, and Django answers the same address with all its manners; both call the same
 services.
 
-What succeeds here pays no round trip for the limit on requests per person (concertbook.flood):
-polls and joins have limits of their own, and the sale counts whatever may be refused.
+What succeeds here pays no round trip for the limit on requests per user
+(concertbook.http.request_limits): polls and joins have limits of their own, and the sale counts
+whatever may be refused.
 """
 
 import functools

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from concertbook.caching import NO_STORE
 from concertbook.errors import DomainError, NotFound, TooManyRequests
-from concertbook.flood import count_request
+from concertbook.http.request_limits import count_request
 from concertbook.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.refusals import form_page, refusal_response
 
@@ -81,8 +81,8 @@ class RelaxedPolicyMiddleware:
         return response
 
 
-class FloodMiddleware:
-    """Pages are counted for whoever is logged in (concertbook.flood says what else is).
+class RateLimitMiddleware:
+    """Count page requests of logged-in users (see concertbook.http.request_limits).
 
     The API has its throttle, and a supervisor asks for an answer that needs no database; the
     house's own people are not counted. Static files are answered before it comes to this.

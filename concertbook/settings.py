@@ -73,7 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "concertbook.middleware.FloodMiddleware",
+    "concertbook.middleware.RateLimitMiddleware",
     "concertbook.middleware.RefusalMiddleware",
 ]
 
@@ -245,7 +245,7 @@ REST_FRAMEWORK = {
         "concertbook.problems.BrowserSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["concertbook.flood.RequestsPerUser"],
+    "DEFAULT_THROTTLE_CLASSES": ["concertbook.http.request_limits.RequestsPerUser"],
     "DEFAULT_PARSER_CLASSES": ["concertbook.problems.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -2,8 +2,9 @@
 
 Only requests as apps write them, whatever comes of them; what is malformed is for Django to judge.
 What is done together with the others asks Redis nothing: it succeeds, and seats and money limit it.
-Whoever must come alone, to wait or to be refused, is counted (concertbook.flood) once it is known
-that they are still logged in: a stolen token of a session that is over uses nothing up.
+A request that is done alone, to wait or to be refused, is counted (concertbook.http.request_limits)
+once it is known that its session still lasts: a stolen token of a session that is over uses
+nothing up.
 """
 
 import logging
@@ -19,8 +20,8 @@ from django.db import Error, close_old_connections
 from accounts import passes
 from accounts.idempotency import Once, hash_request, is_valid_key
 from accounts.models import User
-from concertbook.flood import count_request
 from concertbook.front import UUID, Answer, Environ, Route, StepAside, read_json, render, respond
+from concertbook.http.request_limits import count_request
 from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import MOST_AT_ONCE, hold_answer, receipt_answer

@@ -73,7 +73,7 @@ OFF = "tests/concurrency/test_cancelled_schedule.py"
 TOGETHER = "tests/concurrency/test_buying_together.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 FAULTS = "tests/test_line_faults.py"
-FLOOD = "tests/test_flood.py"
+FLOOD = "tests/test_rate_limit.py"
 ADMIN = "tests/test_admin_pages.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
@@ -828,22 +828,22 @@ INSIDE = [
     ),
     Guard(
         "requests that are counted",
-        "concertbook/flood.py",
-        "    if count > settings.REQUESTS_PER_USER:",
-        "    if False:",
+        "concertbook/http/rate_limit.py",
+        "    if milliseconds:\n        raise TooManyRequests",
+        "    if False:\n        raise TooManyRequests",
         (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "requests of the API that are counted",
         "concertbook/settings.py",
-        '["concertbook.flood.RequestsPerUser"]',
+        '["concertbook.http.request_limits.RequestsPerUser"]',
         "[]",
         (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "requests of pages that are counted",
         "concertbook/settings.py",
-        '    "concertbook.middleware.FloodMiddleware",\n',
+        '    "concertbook.middleware.RateLimitMiddleware",\n',
         "",
         (f"{FLOOD}::test_who_asks_for_pages_too_often_gets_a_page_that_says_so",),
     ),

@@ -1,9 +1,12 @@
 """One person may ask so often within ten seconds, and no oftener, whatever it is."""
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.test import Client
@@ -11,7 +14,9 @@ from django_redis import get_redis_connection
 
 from accounts.app_tokens import issue_tokens
 from accounts.models import BalanceHistory
-from concertbook import flood
+from concertbook.errors import TooManyRequests
+from concertbook.http import rate_limit, request_limits
+from concertbook.http.rate_limit import Limit
 from payments.models import Reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, held
 from tests.in_front import SteppedAside, ask
@@ -29,7 +34,7 @@ BALANCE = "/api/v1/me/balance/"
 def _three_requests(settings, monkeypatch):
     settings.REQUESTS_PER_USER = 3
     # Another test may have missed Redis a moment ago.
-    monkeypatch.setattr(flood, "_asks_again_at", 0.0)
+    monkeypatch.setattr(rate_limit, "_backs_off_until", 0.0)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_who_asks_the_api_too_often_is_told_when_to_come_back(app, fan):
 
     assert statuses == [402, 402, 402]
     assert_problem(refused, 429, "too_many_requests")
-    assert 1 <= int(refused["Retry-After"]) <= flood.WINDOW
+    assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS
     assert BalanceHistory.objects.count() == before + 3, "nothing is written any more"
 
 
@@ -71,7 +76,7 @@ def test_who_asks_for_pages_too_often_gets_a_page_that_says_so(fan):
     refused = browser.post("/balance/", wish, headers={"Accept-Language": "ko"})
 
     assert refused.status_code == 429
-    assert 1 <= int(refused["Retry-After"]) <= flood.WINDOW
+    assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS
     page = refused.content.decode()
     assert '<html lang="ko">' in page
     assert "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요." in page
@@ -102,18 +107,18 @@ def test_after_ten_seconds_one_may_ask_again(app, fan):
     phone = app(fan)
     assert [phone.get(BALANCE).status_code for _ in range(4)][-1] == 429
 
-    get_redis_connection("default").delete(f"flood:{fan.pk}")
+    get_redis_connection("default").delete(f"rate:requests:{fan.pk}")
 
     assert phone.get(BALANCE).status_code == 200
 
 
 def test_the_count_ends_by_itself_and_asking_on_does_not_put_that_off(fan):
-    redis, key = get_redis_connection("default"), f"flood:{fan.pk}"
-    flood.count_request(fan.pk)
-    assert 0 < redis.ttl(key) <= flood.WINDOW
+    redis, key = get_redis_connection("default"), f"rate:requests:{fan.pk}"
+    request_limits.count_request(fan.pk)
+    assert 0 < redis.ttl(key) <= request_limits.WINDOW_SECONDS
     redis.expire(key, 5)
 
-    flood.count_request(fan.pk)
+    request_limits.count_request(fan.pk)
 
     assert 0 < redis.ttl(key) <= 5
 
@@ -126,7 +131,7 @@ def test_neither_the_anonymous_nor_the_desk_nor_a_supervisor_is_counted(client, 
         assert staff.get("/admin/").status_code == 200
         assert staff.get("/livez").status_code == 200
 
-    assert get_redis_connection("default").keys("flood:*") == []
+    assert get_redis_connection("default").keys("rate:*") == []
 
 
 def test_a_customer_who_asks_the_desk_is_counted(fan):
@@ -163,7 +168,7 @@ def test_holds_that_are_refused_before_django_are_counted(fan):
 
     assert answers == [409, 409, 409]
     assert (status, body["code"]) == (429, "too_many_requests")
-    assert 1 <= int(headers["Retry-After"]) <= flood.WINDOW
+    assert 1 <= int(headers["Retry-After"]) <= request_limits.WINDOW_SECONDS
 
 
 def test_payments_that_are_refused_before_django_are_counted():
@@ -180,7 +185,7 @@ def test_payments_that_are_refused_before_django_are_counted():
 
     assert answers == [402, 402, 402]
     assert (status, body["code"]) == (429, "too_many_requests")
-    assert 1 <= int(headers["Retry-After"]) <= flood.WINDOW
+    assert 1 <= int(headers["Retry-After"]) <= request_limits.WINDOW_SECONDS
 
 
 def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
@@ -190,7 +195,7 @@ def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
 
     with pytest.raises(SteppedAside):
         hold(access, schedule, token, 1)
-    assert get_redis_connection("default").keys("flood:*") == []
+    assert get_redis_connection("default").keys("rate:*") == []
 
 
 def test_what_succeeds_before_django_asks_redis_nothing_more(fan):
@@ -201,7 +206,96 @@ def test_what_succeeds_before_django_asks_redis_nothing_more(fan):
 
     assert status == 201
     assert Reservation.objects.filter(user=fan).count() == 2
-    assert get_redis_connection("default").keys("flood:*") == []
+    assert get_redis_connection("default").keys("rate:*") == []
+
+
+# --- The limiter itself --------------------------------------------------------------------------
+
+
+def taken(*counters):
+    """Whether an event is counted."""
+    try:
+        rate_limit.take(*counters)
+    except TooManyRequests:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("amount", [1, 7, 60])
+def test_of_a_hundred_parallel_events_exactly_as_many_as_the_limit_are_taken(amount):
+    counter = Limit("test", amount, 60).of("a subject")
+    barrier = threading.Barrier(100)
+
+    def event(_number):
+        barrier.wait()
+        return taken(counter)
+
+    with ThreadPoolExecutor(100) as pool:
+        assert list(pool.map(event, range(100))).count(True) == amount
+
+
+def test_an_event_that_one_limit_refuses_is_counted_by_none():
+    wide, narrow = Limit("wide", 5, 60).of("x"), Limit("narrow", 1, 60).of("x")
+
+    assert [taken(wide, narrow) for _ in range(4)] == [True, False, False, False]
+    assert [taken(wide) for _ in range(5)] == [True, True, True, True, False]
+
+
+def test_a_refusal_tells_when_the_last_of_the_limits_that_refuse_ends():
+    short, long = Limit("short", 1, 10).of("x"), Limit("long", 1, 300).of("x")
+    rate_limit.take(short, long)
+
+    with pytest.raises(TooManyRequests) as refused:
+        rate_limit.take(short, long)
+
+    assert 290 < refused.value.retry_after <= 300
+
+
+def test_checking_a_limit_uses_nothing_up():
+    counter = Limit("test", 1, 60).of("x")
+    for _ in range(3):
+        rate_limit.check(counter)
+
+    assert taken(counter)
+    with pytest.raises(TooManyRequests):
+        rate_limit.check(counter)
+
+
+def test_a_counter_is_waived_while_its_key_exists():
+    counter = Limit("test", 1, 60).of("x", waived_by="rate:known:x")
+    rate_limit.remember("rate:known:x", seconds=60)
+    assert [taken(counter) for _ in range(3)] == [True, True, True]
+
+    get_redis_connection("default").delete("rate:known:x")
+
+    assert [taken(counter) for _ in range(2)] == [True, False]
+
+
+def test_an_event_is_given_back_once_for_each_reason():
+    counter = Limit("test", 1, 60).of("x")
+    rate_limit.take(counter)
+    for reason in ("a", "a", "b"):
+        rate_limit.give_back(counter, once_for=reason)
+
+    assert [taken(counter) for _ in range(3)] == [True, True, False]
+
+
+def test_all_limits_are_decided_in_one_round_trip(monkeypatch):
+    wide, narrow = Limit("wide", 9, 60).of("x"), Limit("narrow", 9, 60).of("x")
+    rate_limit.take(wide, narrow)  # the server knows the script from now on
+    commands = []
+    send = redis.connection.AbstractConnection.send_command
+    monkeypatch.setattr(
+        redis.connection.AbstractConnection,
+        "send_command",
+        lambda connection, *words, **options: (
+            commands.append(words[0]) or send(connection, *words, **options)
+        ),
+    )
+
+    rate_limit.take(wide, narrow)
+
+    assert commands == ["EVALSHA"]
 
 
 # --- What is away --------------------------------------------------------------------------------
@@ -218,19 +312,21 @@ def test_without_redis_nobody_is_refused_and_nothing_is_logged(app, fan, caplog)
 
 def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(fan, monkeypatch):
     asked = []
-    monkeypatch.setattr(flood, "get_redis_connection", lambda name: asked.append(name) or away())
+    monkeypatch.setattr(
+        rate_limit, "get_redis_connection", lambda name: asked.append(name) or away()
+    )
 
-    flood.count_request(fan.pk)
-    flood.count_request(fan.pk)
+    request_limits.count_request(fan.pk)
+    request_limits.count_request(fan.pk)
     assert len(asked) == 1
 
-    monkeypatch.setattr(flood, "_asks_again_at", time.monotonic())
-    flood.count_request(fan.pk)
+    monkeypatch.setattr(rate_limit, "_backs_off_until", time.monotonic())
+    request_limits.count_request(fan.pk)
     assert len(asked) == 2
 
 
 def away():
-    raise flood.RedisError
+    raise rate_limit.RedisError
 
 
 def test_with_the_database_away_a_page_says_so_and_the_log_has_no_traceback(
