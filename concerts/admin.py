@@ -1,7 +1,8 @@
 """The programme: concerts with their schedules, seats by the block, and who has which seat."""
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,7 +22,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored, won
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from concerts.names import clean_name
 from concerts.services import operating, seating
 
 SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
@@ -54,7 +57,7 @@ SCHEDULE_ROWS = (
     "reserve_from",
     "reserve_until",
     ("price", "purchase_limit"),
-    "rest_seconds",
+    ("rest_seconds", "doors_open_minutes"),
 )
 
 
@@ -126,10 +129,17 @@ class ConcertAdmin(DeletableUnsold):
         operating.delete_concerts(queryset)
 
 
+class NameField(forms.CharField):
+    """Words on a seat: what is too long or nothing is judged as it will be stored."""
+
+    def to_python(self, value: Any) -> str:
+        return clean_name(super().to_python(value) or "")
+
+
 class BlockForm(forms.Form):
     """One block of the generator. The limits keep every label within its column."""
 
-    section = forms.CharField(
+    section = NameField(
         label=_("Section"), max_length=12, required=False, widget=UnfoldAdminTextInputWidget
     )
     rows = forms.IntegerField(
@@ -314,16 +324,37 @@ def _count(schedule: Any, status: int) -> str:
     return f"{counts[status] if counts else 0:,}"
 
 
+class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        field_classes: ClassVar = {"label": NameField, "section": NameField}
+
+    def clean(self) -> dict[str, Any]:
+        """Says at the field what edit_seat would refuse, so that the form keeps what was typed."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"label", "section"} <= cleaned.keys():
+            seat = copy(self.instance)
+            try:
+                seating.rename(seat, label=cleaned["label"], section=cleaned["section"])
+                seating.require_own_name(seat)
+            except SeatLabelTaken as refusal:
+                self.add_error("label", str(refusal.message))
+            except SeatPlaceTaken as refusal:
+                self.add_error("section", str(refusal.message))
+        return cleaned
+
+
 @admin.register(Seat)
 class SeatAdmin(Admin):
     """Seats are made by the generator and change hands in the sale; here they get their words."""
+
+    form = SeatForm
 
     EDITABLE = ("label", "section", "grade", "price")
 
     actions = None
     fields = (
         "schedule",
-        ("number", "row"),
+        ("number", "row", "seat_in_row"),
         ("label", "section"),
         ("grade", "price"),
         "status",
@@ -335,6 +366,7 @@ class SeatAdmin(Admin):
         "label",
         "section",
         "row",
+        "seat_in_row",
         "grade",
         won("price", _("price")),
         colored("status", _("status"), SEAT_COLORS),
@@ -357,6 +389,7 @@ class SeatAdmin(Admin):
         "schedule",
         "number",
         "row",
+        "seat_in_row",
         "status",
         "held_by",
         "hold_expires_at",

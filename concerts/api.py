@@ -123,6 +123,7 @@ class SeatSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]
     section = serializers.CharField()
     row = serializers.CharField()
+    seat_in_row = serializers.IntegerField(help_text="the number on the seat")
     grade = serializers.CharField()
     price = serializers.IntegerField(help_text="won")
     status = serializers.ChoiceField(choices=Seat.Status.choices)

@@ -24,6 +24,20 @@ class SeatTaken(DomainError):
             self.message = _("You are holding this seat already.")
 
 
+class SeatLabelTaken(DomainError):
+    """Also of a label that only looks the same."""
+
+    code = "seat_label_taken"
+    status = 409
+    message = _("Another seat has this label.")
+
+
+class SeatPlaceTaken(DomainError):
+    code = "seat_place_taken"
+    status = 409
+    message = _("Another seat has this section, row and number.")
+
+
 class SaleNotOpen(DomainError):
     code = "sale_not_open"
     status = 403

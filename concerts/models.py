@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from concertbook.arrays import array
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
+from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
 from queueing.models import WaitingRoom
 
@@ -99,6 +100,12 @@ class ConcertSchedule(models.Model):
     reserve_until = models.DateTimeField(_("sale closes"))
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
+    # Relative to the start, so that the doors move with a show that is moved.
+    doors_open_minutes = models.PositiveSmallIntegerField(
+        _("doors open before the start"),
+        default=120,
+        help_text=_("Minutes before the start from which tickets are checked in."),
+    )
     # Set once and for good: all that cancelling writes here. The rest is read off the seats sold.
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True, editable=False)
     cancelled_by = models.ForeignKey(
@@ -156,6 +163,10 @@ class ConcertSchedule(models.Model):
     def concert_date(self) -> dt.date:
         return self.start_at.astimezone(timezone.get_default_timezone()).date()
 
+    @property
+    def doors_open_at(self) -> dt.datetime:
+        return self.start_at - dt.timedelta(minutes=self.doors_open_minutes)
+
     def after_rest(self, now: dt.datetime) -> dt.datetime | None:
         """When a seat that comes back at ``now`` is offered again: nobody can foresee it."""
         if not self.rest_seconds:
@@ -206,6 +217,11 @@ class Seat(models.Model):
     number = models.PositiveIntegerField(_("number"), validators=[MinValueValidator(1)])
     section = models.CharField(_("section"), max_length=20, blank=True)
     row = models.CharField(_("row"), max_length=10, blank=True)
+    seat_in_row = models.PositiveIntegerField(
+        _("seat in its row"),
+        validators=[MinValueValidator(1)],
+        help_text=_("The number on the seat, which the seat map draws."),
+    )
     label = models.CharField(_("label"), max_length=20)
     grade = models.CharField(_("grade"), max_length=20, blank=True)
     price = models.BigIntegerField(
@@ -240,8 +256,25 @@ class Seat(models.Model):
             models.UniqueConstraint(
                 fields=["schedule", "number"], name="concerts_seat_number_unique_in_schedule"
             ),
+            # What a person at the hall goes by. The schedule comes last, so that no query for a
+            # schedule's seats is planned by these indexes.
+            models.UniqueConstraint(
+                "seat_in_row",
+                look_alike("row"),
+                look_alike("section"),
+                "schedule",
+                name="concerts_seat_place_unique_in_schedule",
+                violation_error_message=_("Another seat has this section, row and number."),
+            ),
+            models.UniqueConstraint(
+                look_alike("label"),
+                "schedule",
+                name="concerts_seat_label_unique_in_schedule",
+                violation_error_message=_("Another seat has this label."),
+            ),
             models.CheckConstraint(
-                condition=Q(number__gt=0, price__gt=0), name="concerts_seat_figures_positive"
+                condition=Q(number__gt=0, price__gt=0, seat_in_row__gt=0),
+                name="concerts_seat_figures_positive",
             ),
             models.CheckConstraint(
                 condition=Q(status="HELD", held_by__isnull=False, hold_expires_at__isnull=False)

@@ -1,6 +1,7 @@
 """The pages of buying: seat map, checkout, tickets, reservations."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import OnceForm
 from accounts.services import balance_amount
+from accounts.templatetags.money import won
 from accounts.views import MemberRequest, act_once
 from concertbook.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
@@ -117,17 +119,40 @@ def _instead(
 
 
 def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Seats as they stand in the hall: blocks of one section, grade and price, row by row."""
-    alike = itemgetter("section", "grade", "price")
+    """Seats as they stand in the hall: blocks of rows alike, section by section.
+
+    A row is one section's and row's seats by their number in it, whatever each costs. Its block is
+    that of the offer (grade and price) that most of its seats have.
+    """
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for seat in seats:
+        rows.setdefault((seat["section"], seat["row"]), []).append(seat)
+    sections: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {}
+    for (section, row), line in rows.items():
+        in_order = sorted(line, key=itemgetter("seat_in_row"))
+        sections.setdefault(section, []).append((row, in_order))
     return [
-        {
-            "section": section,
-            "grade": grade,
-            "price": price,
-            "rows": [(row, list(line)) for row, line in groupby(block, itemgetter("row"))],
-        }
-        for (section, grade, price), block in groupby(seats, alike)
+        _block(section, list(alike))
+        for section, lines in sections.items()
+        for _offer, alike in groupby(lines, lambda line: _offers(line[1])[0])
     ]
+
+
+def _block(section: str, rows: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+    seats = [seat for _row, line in rows for seat in line]
+    offers = _offers(seats)
+    for seat in seats:
+        seat["differs"] = (seat["grade"], seat["price"]) != offers[0]
+        seat["name"] = seat["label"]
+        if seat["differs"]:
+            seat["name"] += f", {seat['grade']} {won(seat['price'])}"
+    return {"section": section, "offers": offers, "rows": rows}
+
+
+def _offers(seats: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Each (grade, price) among the seats, the most frequent one first."""
+    counts = Counter((seat["grade"], seat["price"]) for seat in seats)
+    return [offer for offer, _count in counts.most_common()]
 
 
 @login_required

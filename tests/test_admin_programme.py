@@ -41,6 +41,7 @@ def schedule_fields(prefix="", **changes):
         f"{prefix}price": 50_000,
         f"{prefix}purchase_limit": 4,
         f"{prefix}rest_seconds": 30,
+        f"{prefix}doors_open_minutes": 120,
     }
     for name, moment in moments.items():
         fields |= split(f"{prefix}{name}", changes.pop(name, moment))

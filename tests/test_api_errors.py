@@ -30,6 +30,8 @@ DOCUMENTED = {
     404: {"not_found", "seat_not_found"},
     409: {
         "seat_taken",
+        "seat_label_taken",
+        "seat_place_taken",
         "purchase_limit_exceeded",
         "already_paid",
         "already_cancelled",

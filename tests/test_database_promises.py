@@ -632,6 +632,14 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
         "concerts_seat_number_unique_in_schedule",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(number=5),
     ),
+    "two seats that look as if they had one label": (
+        "concerts_seat_label_unique_in_schedule",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(label="ａ-5"),
+    ),
+    "two seats at one place in a row": (
+        "concerts_seat_place_unique_in_schedule",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(seat_in_row=5),
+    ),
     "a change of a seat that changes nothing": (
         "concerts_seatstatushistory_is_a_change",
         lambda sale: SeatStatusHistory.objects.create(

@@ -576,7 +576,7 @@ class Sale(RuleBasedStateMachine):
         which, number = self.pick(PERFORMANCES), self.pick(NUMBERS)
         seat = Seat.objects.get(schedule=self.schedules[which], number=number)
         price = self.chance.randint(1, 60_000)
-        details = seating.SeatDetails(label="1", section="", grade="", price=price)
+        details = seating.SeatDetails(label=str(number), section="", grade="", price=price)
         self.ask(
             "change_price",
             lambda: seating.edit_seat(seat_id=seat.pk, details=details),
@@ -755,7 +755,7 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
         concert=concert, seats=0, rest_seconds=each["rests"]
     )
     Seat.objects.bulk_create(
-        Seat(schedule=schedule, number=number, price=price, label=str(number))
+        Seat(schedule=schedule, number=number, seat_in_row=number, price=price, label=str(number))
         for number, price in zip(NUMBERS, PRICES, strict=True)
     )
     return schedule

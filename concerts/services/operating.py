@@ -69,7 +69,9 @@ def ever_held(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]
 def delete_schedules(schedules: QuerySet[ConcertSchedule]) -> None:
     """Delete schedules with their seats, all or none. Raises SeatTaken if any was ever held."""
     with transaction.atomic():
-        keys = list(schedules.values_list("pk", flat=True))
+        # Before the seats, as the generator and the edit of a seat do: no seat is added meanwhile.
+        rows = schedules.select_for_update(of=("self",)).order_by("pk")
+        keys = list(rows.values_list("pk", flat=True))
         seats = Seat.objects.filter(schedule__in=keys)
         locked = seats.select_for_update(of=("self",)).order_by("pk")
         if any(version for version in locked.values_list("version", flat=True)):

@@ -14,7 +14,7 @@ from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.programme import get_schedule
 from queueing.services.gate import require_admission
 
-SEAT_FIELDS = ("number", "label", "section", "row", "grade", "price")
+SEAT_FIELDS = ("number", "label", "section", "row", "seat_in_row", "grade", "price")
 # No change that can be seen is of a later one: others' that are done, or our own.
 LATEST_TRANSACTION = Func(
     template="greatest(pg_snapshot_xmax(pg_current_snapshot()),"

@@ -1,21 +1,24 @@
 """The seats themselves: lock them, make them, change them."""
 
+import re
 import uuid
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db import transaction
-from django.db.models import Count, F, Max, QuerySet
+from django.db import connection, transaction
+from django.db.models import F, Max, QuerySet, Value
+from django.db.models.lookups import Exact
 
-from concertbook.errors import NotFound
+from concertbook.arrays import array
+from concertbook.errors import Malformed, NotFound
 from concertbook.prepared import OneOf, Prepared, Slot
-from concerts.errors import SeatNotFound, SeatTaken
+from concerts.errors import SeatLabelTaken, SeatNotFound, SeatPlaceTaken, SeatTaken
 from concerts.models import (
     CURRENT_TRANSACTION,
     ConcertSchedule,
     Seat,
 )
+from concerts.names import clean_name, look_alike
 
 # What the column holds.
 HIGHEST_NUMBER = 2**31 - 1
@@ -70,22 +73,21 @@ class Block:
 def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
     """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
 
-    Rows are lettered A, B, ... Z, AA, ... within each section, on from its last row: so a section
-    may have several blocks, for its grades. Raises NotFound, ScheduleCancelled.
+    Rows are lettered A, B, ... Z, AA, ... within each section, on from the highest letter that a
+    row of the section has: so a section may have several blocks, for its grades. A row of which
+    any label exists already, as another seat was given it, is left out. Raises NotFound,
+    ScheduleCancelled.
     """
+    blocks = [replace(block, section=clean_name(block.section)) for block in blocks]
     with transaction.atomic():
-        schedules = ConcertSchedule.objects.select_for_update(no_key=True)
-        schedule = schedules.filter(pk=schedule_id).first()
-        if schedule is None:
-            raise NotFound
+        schedule = _lock_schedule(schedule_id)
         schedule.require_not_cancelled()
         number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
-        rows = _rows_by_section(schedule)
+        letters = _FreeRows(schedule, {block.section for block in blocks})
         seats = []
         for block in blocks:
             for _row in range(block.rows):
-                row = row_letters(rows[block.section])
-                rows[block.section] += 1
+                row = letters.take(block.section, block.seats_per_row)
                 for place in range(1, block.seats_per_row + 1):
                     number += 1
                     seats.append(_seat(schedule, block, number, row, place))
@@ -96,9 +98,45 @@ def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
         return len(seats)
 
 
-def _rows_by_section(schedule: ConcertSchedule) -> Counter[str]:
-    rows = schedule.seats.order_by().values_list("section").annotate(Count("row", distinct=True))
-    return Counter(dict(rows))
+def _lock_schedule(schedule_id: uuid.UUID) -> ConcertSchedule:
+    """Whoever makes or names seats of a schedule does so one after the other. Raises NotFound."""
+    schedules = ConcertSchedule.objects.select_for_update(no_key=True)
+    schedule = schedules.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise NotFound
+    return schedule
+
+
+class _FreeRows:
+    """Which letters each section's next rows get. The caller holds the schedule's lock."""
+
+    def __init__(self, schedule: ConcertSchedule, sections: set[str]) -> None:
+        self.keys = _keys_of(sections)
+        seats = schedule.seats.order_by()
+        self.labels = set(seats.values_list(look_alike("label"), flat=True))
+        self.next: dict[str, int] = dict.fromkeys(self.keys.values(), 0)
+        for key, row in seats.values_list(look_alike("section"), "row").distinct():
+            self.next[key] = max(self.next.get(key, 0), row_index(row) + 1)
+
+    def take(self, section: str, seats: int) -> str:
+        key = self.keys[section]
+        while True:
+            row = row_letters(self.next[key])
+            self.next[key] += 1
+            labels = {_label(key, row.lower(), place) for place in range(1, seats + 1)}
+            if not labels & self.labels:
+                self.labels |= labels
+                return row
+
+
+def _keys_of(sections: set[str]) -> dict[str, str]:
+    """What look_alike makes of each; as it says, by the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, lower(normalize(name, NFKC)) FROM unnest(%s::text[]) AS name",
+            [array(sections)],
+        )
+        return dict(cursor.fetchall())
 
 
 def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place: int) -> Seat:
@@ -107,10 +145,25 @@ def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place:
         number=number,
         section=block.section,
         row=row,
-        label=f"{block.section} {row}-{place}".strip(),
+        seat_in_row=place,
+        label=_label(block.section, row, place),
         grade=block.grade,
         price=block.price,
     )
+
+
+def _label(section: str, row: str, place: int) -> str:
+    return f"{section} {row}-{place}".strip()
+
+
+def row_index(row: str) -> int:
+    """0 for A, 25 for Z, 26 for AA; -1 for what the generator never makes of a row."""
+    if not re.fullmatch("[A-Za-z]{1,3}", row):
+        return -1
+    index = 0
+    for letter in row.upper():
+        index = index * 26 + ord(letter) - ord("A") + 1
+    return index - 1
 
 
 def row_letters(index: int) -> str:
@@ -136,21 +189,60 @@ class SeatDetails:
 def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
     """Change a seat that nobody has.
 
+    A label that ends as the generator writes it, in the row's letters, a hyphen and a number, sets
+    the seat's number in its row: the label and the seat map agree.
+
     Raises NotFound; SeatTaken once it is held or reserved; ScheduleCancelled, as the tickets that
-    are refunded go on saying which seat they were for.
+    are refunded go on saying which seat they were for; SeatLabelTaken and SeatPlaceTaken where
+    another seat of the schedule is called the same; Malformed for a label of nothing.
     """
     with transaction.atomic():
-        locked = Seat.objects.select_for_update(of=("self",), no_key=True)
-        seat = locked.select_related("schedule").filter(pk=seat_id).first()
+        # The schedule first, as the generator does: it must see every label.
+        of_seat = Seat.objects.filter(pk=seat_id).values_list("schedule_id", flat=True).first()
+        if of_seat is None:
+            raise NotFound
+        schedule = _lock_schedule(of_seat)
+        seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()
         if seat is None:
             raise NotFound
-        seat.schedule.require_not_cancelled()
+        schedule.require_not_cancelled()
         if seat.status != Seat.Status.AVAILABLE:
             raise SeatTaken(seat=seat.number)
-        seat.label = details.label
-        seat.section = details.section
+        rename(seat, label=details.label, section=details.section)
+        require_own_name(seat)
         seat.grade = details.grade
         seat.price = details.price
         seat.edit_xid = CURRENT_TRANSACTION
-        seat.save(update_fields=["label", "section", "grade", "price", "edit_xid"])
+        seat.save(update_fields=["label", "section", "seat_in_row", "grade", "price", "edit_xid"])
     return seat
+
+
+def rename(seat: Seat, *, label: str, section: str) -> None:
+    """Give the seat these words, cleaned, and the number that the label says. Not saved.
+
+    Raises Malformed for a label of nothing.
+    """
+    seat.label = clean_name(label)
+    seat.section = clean_name(section)
+    if not seat.label:
+        raise Malformed
+    said = re.search(rf"(?<!\w){re.escape(seat.row)}-([1-9]\d{{0,3}})$", seat.label)
+    if said and seat.row:
+        seat.seat_in_row = int(said[1])
+
+
+def require_own_name(seat: Seat) -> None:
+    """Raises SeatLabelTaken or SeatPlaceTaken while another seat of the schedule looks the same.
+
+    It lasts as long as the schedule's lock, if the caller holds that; else it is a forecast.
+    """
+    others = Seat.objects.filter(schedule=seat.schedule_id).exclude(pk=seat.pk)
+    if others.filter(_looks_like("label", seat.label)).exists():
+        raise SeatLabelTaken(label=seat.label)
+    in_row = others.filter(_looks_like("section", seat.section), _looks_like("row", seat.row))
+    if in_row.filter(seat_in_row=seat.seat_in_row).exists():
+        raise SeatPlaceTaken(section=seat.section, row=seat.row, seat_in_row=seat.seat_in_row)
+
+
+def _looks_like(column: str, name: str) -> Exact:
+    return Exact(look_alike(column), look_alike(Value(name)))

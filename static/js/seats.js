@@ -48,9 +48,14 @@ function chosen() {
   return [...seats.values()].filter((seat) => seat.checked && !seat.disabled);
 }
 
+// Grade and price: the block's, unless the seat has its own.
+function offerOf(seat) {
+  return "price" in seat.dataset ? seat.dataset : seat.closest(".block").dataset;
+}
+
 function showTotal() {
   const mine = chosen();
-  const total = mine.reduce((sum, seat) => sum + Number(seat.closest(".block").dataset.price), 0);
+  const total = mine.reduce((sum, seat) => sum + Number(offerOf(seat).price), 0);
   document.getElementById("count").textContent = mine.map((seat) => seat.dataset.label).join(", ");
   document.getElementById("total").textContent = words.zero.replace("0", number.format(total));
   hold.disabled = mine.length === 0;
@@ -86,12 +91,12 @@ function update({ number: key, status }) {
   if (!seat || seat.dataset.status === status) {
     return;
   }
-  const { label } = seat.dataset;
+  const { label, name = label } = seat.dataset;
   const state = { HELD: words.held, RESERVED: words.reserved }[status];
   seat.dataset.status = status;
   delete seat.dataset.mine;
   seat.disabled = status !== "AVAILABLE";
-  seat.setAttribute("aria-label", state ? `${label}, ${state}` : label);
+  seat.setAttribute("aria-label", state ? `${name}, ${state}` : name);
   if (seat.checked && seat.disabled) {
     seat.checked = false;
     tellLost(seat);
@@ -103,14 +108,14 @@ function tellLost(seat) {
   notice.textContent = `${words.lost} ${seat.dataset.label}`;
 }
 
-function isDrawn({ number: key, label, section, grade, price }) {
+function isDrawn({ number: key, label, section, grade, price, seat_in_row: place }) {
   const seat = seats.get(key);
-  const block = seat?.closest(".block").dataset;
   return (
     seat?.dataset.label === label &&
-    block.section === section &&
-    block.grade === grade &&
-    Number(block.price) === price
+    seat.closest(".block").dataset.section === section &&
+    offerOf(seat).grade === grade &&
+    Number(offerOf(seat).price) === price &&
+    Number(seat.nextElementSibling.textContent) === place
   );
 }
 

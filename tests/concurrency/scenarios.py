@@ -66,7 +66,14 @@ def _scenario(calls: Mapping[str, Call], *endings: str, in_between: Sequence[str
 def _schedule(seats: int, **options: Any) -> Any:
     schedule = ScheduleFactory(price=PRICE, seats=0, **options)
     Seat.objects.bulk_create(
-        Seat(pk=uuid.UUID(int=n), schedule=schedule, number=n, label=str(n), price=PRICE)
+        Seat(
+            pk=uuid.UUID(int=n),
+            schedule=schedule,
+            number=n,
+            seat_in_row=n,
+            label=str(n),
+            price=PRICE,
+        )
         for n in range(1, seats + 1)
     )
     return schedule

@@ -77,6 +77,7 @@ FLOOD = "tests/test_rate_limit.py"
 ADMIN = "tests/test_admin_pages.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
+NAMES = "tests/test_seat_names.py"
 ROOMS = "tests/test_admin_rooms.py"
 
 LOCKED = [
@@ -112,21 +113,28 @@ LOCKED = [
         f"{LOCKS}::test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held",
     ),
     lock(
+        "a schedule while it is deleted",
+        "concerts/services/operating.py",
+        'rows = schedules.select_for_update(of=("self",)).order_by("pk")',
+        f"{NAMES}::test_a_schedule_is_deleted_with_the_seats_that_are_just_being_added",
+    ),
+    lock(
         "seats while they are held",
         "concerts/services/seating.py",
         "_wanted_seats(Seat.objects.select_for_update(no_key=True))",
         f"{RACE}[two_people_hold_one_seat-without-0]",
     ),
     lock(
-        "a schedule while seats are added",
+        "a schedule while seats are added or named",
         "concerts/services/seating.py",
         "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
         f"{LOCKS}::test_seats_added_by_two_at_once_are_numbered_on",
+        f"{NAMES}::test_of_two_operators_who_give_one_label_one_is_refused",
     ),
     lock(
         "a seat while it is edited",
         "concerts/services/seating.py",
-        'locked = Seat.objects.select_for_update(of=("self",), no_key=True)',
+        "Seat.objects.select_for_update(no_key=True).filter(pk=seat_id)",
         f"{LOCKS}::test_a_seat_keeps_the_price_that_somebody_is_just_holding_it_for",
     ),
     lock(
