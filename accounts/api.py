@@ -24,6 +24,7 @@ from accounts.models import BalanceHistory, User
 from concertbook.errors import TooManyRequests
 from concertbook.front import render
 from concertbook.pagination import NewestFirst
+from concertbook.strict import valid_input, valid_query
 
 
 class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
@@ -201,16 +202,8 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
     def get_queryset(self) -> QuerySet[BalanceHistory]:
         if getattr(self, "swagger_fake_view", False):
             return BalanceHistory.objects.none()
-        wanted = self.BalanceHistoryListFilter(data=self.request.query_params)
-        wanted.is_valid(raise_exception=True)
-        return services.balance_history(user=current_user(self.request), **wanted.validated_data)
-
-
-def valid_input(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The request's body as the serializer understands it; other fields are never looked at."""
-    checked = serializer(data=request.data)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
+        wanted = valid_query(self.BalanceHistoryListFilter, self.request)
+        return services.balance_history(user=current_user(self.request), **wanted)
 
 
 def answer_once(

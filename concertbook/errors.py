@@ -15,12 +15,14 @@ class DomainError(Exception):
     """A request that the rules refuse; nothing but a record of the refusal was written.
 
     Subclasses set ``code`` (stable, for clients), ``status`` (HTTP) and ``message`` (translated).
-    ``extra`` is added to the JSON problem, ``retry_after`` (seconds) becomes a header.
+    ``extra`` is added to the JSON problem, ``retry_after`` (seconds) becomes a header, and so does
+    ``challenge`` with a 401 (WWW-Authenticate, RFC 6750).
     """
 
     code: ClassVar[str]
     status: ClassVar[int]
     message: str | Promise
+    challenge: ClassVar[str] = "Bearer"
 
     def __init__(self, *, retry_after: int | None = None, **extra: object) -> None:
         super().__init__(self.code)
@@ -47,6 +49,53 @@ class Malformed(DomainError):
     code = "malformed"
     status = 400
     message = _("The request is not valid.")
+
+
+class NotAuthenticated(DomainError):
+    """Nobody is logged in, and this is for people who are."""
+
+    code = "not_authenticated"
+    status = 401
+    message = _("Please log in first.")
+
+
+class InvalidAccessToken(NotAuthenticated):
+    """The access token was not signed by us, is too old, or its session is over."""
+
+    challenge = 'Bearer error="invalid_token"'
+    message = _("You are no longer logged in. Please log in again.")
+
+
+class PermissionDenied(DomainError):
+    code = "permission_denied"
+    status = 403
+    message = _("You may not do this.")
+
+
+class MethodNotAllowed(DomainError):
+    """The Allow header names the methods that are."""
+
+    code = "method_not_allowed"
+    status = 405
+    message = _("This address does not take this method.")
+
+
+class NotAcceptable(DomainError):
+    code = "not_acceptable"
+    status = 406
+    message = _("The answer has none of the media types that the Accept header names.")
+
+
+class TooLarge(DomainError):
+    code = "too_large"
+    status = 413
+    message = _("The body is larger than 64 KiB.")
+
+
+class UnsupportedMediaType(DomainError):
+    code = "unsupported_media_type"
+    status = 415
+    message = _("The body must be application/json.")
 
 
 class CsrfFailed(DomainError):

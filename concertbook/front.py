@@ -33,7 +33,6 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Route = tuple[str, re.Pattern[str], Callable[..., Answer]]
 
 JSON = "application/json"
-UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class StepAside(Exception):

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import ClassVar
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
@@ -13,7 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.caching import NO_STORE
-from concertbook.errors import DomainError, NotFound, TooManyRequests
+from concertbook.errors import (
+    DomainError,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+)
 from concertbook.http.request_limits import count_request
 from concertbook.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.refusals import form_page, refusal_response
@@ -24,12 +29,6 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 DOCS_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
 # The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
-
-
-class TooLarge(DomainError):
-    code: ClassVar[str] = "too_large"
-    status = 413
-    message = _("The body is larger than 64 KiB.")
 
 
 class ApiMiddleware:
@@ -47,7 +46,11 @@ class ApiMiddleware:
         if body_bytes(request.META) > settings.API_MAX_BODY_BYTES:
             return problem_response(TooLarge())
         with timezone.override(dt.UTC):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if request.method != "OPTIONS" and response.status_code != MethodNotAllowed.status:
+            # REST framework says with every answer what else one might have asked.
+            response.headers.pop("Allow", None)
+        return response
 
 
 class NoStoreMiddleware:

@@ -2,32 +2,29 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, JsonResponse
+from django.http import Http404, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from concertbook.errors import (
-    CsrfFailed,
-    DomainError,
-    NotFound,
-    Unavailable,
-)
+from concertbook import errors
+from concertbook.errors import CsrfFailed, DomainError, NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_AWAY = (OperationalError, InterfaceError)
 # What a column cannot take, and no serializer saw: a made-up page cursor, a NUL in a cookie.
-NO_SUCH_VALUE = (ValidationError, DataError)
+NO_SUCH_VALUE = ValidationError | DataError
 RETRY_AFTER_SECONDS = 2
 
 
@@ -35,12 +32,12 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log."""
     if isinstance(exc, DATABASE_AWAY):
         exc = unavailable(exc)
+    if isinstance(exc, UnreadablePostError | NO_SUCH_VALUE):
+        exc = errors.Malformed()
     if isinstance(exc, Http404):
         exc = NotFound()
     if isinstance(exc, PermissionDenied):
-        exc = exceptions.PermissionDenied()
-    if isinstance(exc, NO_SUCH_VALUE):
-        exc = exceptions.ParseError(_("The request is not valid."))
+        exc = errors.PermissionDenied()
     if isinstance(exc, DomainError):
         body, status, headers = domain_problem(exc)
     elif isinstance(exc, exceptions.APIException):
@@ -64,36 +61,36 @@ def problem_response(exc: DomainError) -> JsonResponse:
 
 def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str]]:
     headers = {} if exc.retry_after is None else {"Retry-After": str(exc.retry_after)}
+    if exc.status == errors.NotAuthenticated.status:
+        headers["WWW-Authenticate"] = exc.challenge
     return _problem(exc.status, exc.code, str(exc.message), **exc.extra), exc.status, headers
 
 
 def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], int, dict[str, str]]:
-    status = exc.status_code
-    headers: dict[str, str] = {}
+    """What REST framework refuses, in our words: its own have no Korean translation."""
     if isinstance(exc, exceptions.ValidationError):
-        errors = list(_field_errors(exc.get_full_details()))
-        code = next((e["code"] for e in errors if e["code"] in PROMOTED), "malformed")
-        return _problem(status, code, _("The request is not valid."), errors=errors), status, {}
-    if isinstance(exc, exceptions.Throttled):
-        headers["Retry-After"] = str(int(getattr(exc, "wait", None) or 1))
-    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        headers["WWW-Authenticate"] = "Bearer"
-    code = FRAMEWORK_CODES.get(status, "malformed")
-    return _problem(status, code, str(exc.detail)), status, headers
+        fields = list(_field_errors(exc.get_full_details()))
+        code = next((e["code"] for e in fields if e["code"] in PROMOTED), "malformed")
+        status = exc.status_code
+        return _problem(status, code, str(errors.Malformed.message), errors=fields), status, {}
+    if isinstance(exc, exceptions.ParseError):
+        return _problem(exc.status_code, errors.Malformed.code, str(exc.detail)), 400, {}
+    wait = getattr(exc, "wait", None)
+    refusal = FRAMEWORK_REFUSALS.get(type(exc), errors.Malformed)
+    return domain_problem(refusal(retry_after=None if wait is None else max(1, math.ceil(wait))))
 
 
 # Field errors that are documented refusals of their own.
 PROMOTED = {"invalid_amount", "duplicate_seats"}
-FRAMEWORK_CODES = {
-    400: "malformed",
-    401: "not_authenticated",
-    403: "permission_denied",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    413: "too_large",
-    415: "unsupported_media_type",
-    429: "too_many_requests",
+FRAMEWORK_REFUSALS: dict[type[exceptions.APIException], type[DomainError]] = {
+    exceptions.AuthenticationFailed: errors.InvalidAccessToken,
+    exceptions.NotAuthenticated: errors.NotAuthenticated,
+    exceptions.PermissionDenied: errors.PermissionDenied,
+    exceptions.NotFound: errors.NotFound,
+    exceptions.MethodNotAllowed: errors.MethodNotAllowed,
+    exceptions.NotAcceptable: errors.NotAcceptable,
+    exceptions.UnsupportedMediaType: errors.UnsupportedMediaType,
+    exceptions.Throttled: errors.TooManyRequests,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from concertbook.errors import every_refusal
-from concertbook.problems import CONTENT_TYPE, FRAMEWORK_CODES
+from concertbook.problems import CONTENT_TYPE
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -43,7 +43,7 @@ def add_problems(result: dict[str, Any], **_others: object) -> dict[str, Any]:
 def _problem() -> dict[str, Any]:
     text = {"type": "string"}
     field = {"type": "object", "properties": {"field": text, "code": text, "detail": text}}
-    codes = {refusal.code for refusal in every_refusal()} | set(FRAMEWORK_CODES.values())
+    codes = {refusal.code for refusal in every_refusal()}
     return {
         "type": "object",
         "description": "RFC 9457. Some codes bring more with them: seat_taken the seats to take"

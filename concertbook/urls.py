@@ -1,9 +1,13 @@
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from concertbook import health, schema  # noqa: F401  (schema registers itself)
 from concertbook.caching import for_everybody
+from concertbook.ids import AnyCaseUUIDConverter
+
+# Before the apps' addresses are read, which use it.
+register_converter(AnyCaseUUIDConverter, "any_case_uuid")
 
 api_v1: list[URLPattern | URLResolver] = [
     path("schema/", for_everybody(SpectacularAPIView.as_view()), name="schema"),

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.api import current_user
 from concertbook.pagination import NewestFirst
+from concertbook.strict import QueryBooleanField, query_value, valid_query
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import programme, seat_map
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
@@ -49,7 +50,7 @@ class ConcertList(generics.ListAPIView[Concert]):
 
     class ConcertListFilter(serializers.Serializer[Any]):
         search = serializers.CharField(required=False, default="", max_length=100, allow_blank=True)
-        on_sale = serializers.BooleanField(required=False, default=False)
+        on_sale = QueryBooleanField(required=False, default=False)
 
     @extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("on_sale", bool)])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -58,9 +59,7 @@ class ConcertList(generics.ListAPIView[Concert]):
     def get_queryset(self) -> QuerySet[Concert]:
         if getattr(self, "swagger_fake_view", False):
             return Concert.objects.none()
-        wanted = self.ConcertListFilter(data=self.request.query_params)
-        wanted.is_valid(raise_exception=True)
-        return programme.find_concerts(**wanted.validated_data)
+        return programme.find_concerts(**valid_query(self.ConcertListFilter, self.request))
 
 
 class ConcertDetail(APIView):
@@ -172,8 +171,8 @@ class SeatChanges(APIView):
 
 
 def _cursor(request: Request) -> seat_map.Cursor | None:
-    text = request.query_params.get("since")
+    text = query_value(request, "since")
     try:
-        return seat_map.Cursor.parse(text) if text else None
+        return None if text is None else seat_map.Cursor.parse(text)
     except ValueError:
         raise serializers.ValidationError({"since": _("This is not a cursor of ours.")}) from None

@@ -4,5 +4,5 @@ from concerts import views
 
 urlpatterns = [
     path("", views.concert_list, name="concert_list"),
-    path("concerts/<uuid:concert_id>/", views.concert_detail, name="concert_detail"),
+    path("concerts/<any_case_uuid:concert_id>/", views.concert_detail, name="concert_detail"),
 ]

@@ -10,13 +10,15 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.permissions import IsAdminUser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import StrictIntegerField, answer_once, current_user, valid_input
+from accounts.api import StrictIntegerField, answer_once, current_user
 from concertbook.clock import utc
 from concertbook.pagination import NewestFirst
+from concertbook.strict import valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import Payment, Refund, Reservation, Ticket
@@ -293,7 +295,16 @@ class TicketDetail(APIView):
         return Response(MyTicketSerializer(ticket).data)
 
 
+class SvgRenderer(JSONRenderer):
+    """For a picture that the view draws itself. What it renders are refusals, which are JSON."""
+
+    media_type = "image/svg+xml"
+
+
 class TicketQr(APIView):
+    # An app that asks for JSON always has got the picture nevertheless.
+    renderer_classes = (SvgRenderer, JSONRenderer)
+
     @extend_schema(responses={(200, "image/svg+xml"): OpenApiTypes.STR})
     def get(self, request: Request, ticket_id: uuid.UUID) -> HttpResponse:
         ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)

@@ -3,15 +3,15 @@ from django.urls import path
 from payments import api
 
 urlpatterns = [
-    path("schedules/<uuid:schedule_id>/reservations/", api.Holds.as_view()),
+    path("schedules/<any_case_uuid:schedule_id>/reservations/", api.Holds.as_view()),
     path("reservations/", api.ReservationList.as_view()),
-    path("reservations/<uuid:reservation_id>/", api.ReservationDetail.as_view()),
+    path("reservations/<any_case_uuid:reservation_id>/", api.ReservationDetail.as_view()),
     path("payments/beginnings/", api.PaymentBeginnings.as_view()),
     path("payments/", api.Payments.as_view()),
     path("tickets/", api.TicketList.as_view()),
-    path("tickets/<uuid:ticket_id>/", api.TicketDetail.as_view()),
-    path("tickets/<uuid:ticket_id>/qr.svg", api.TicketQr.as_view()),
-    path("tickets/<uuid:ticket_id>/refund-quote/", api.RefundQuote.as_view()),
-    path("tickets/<uuid:ticket_id>/cancel/", api.Cancel.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/", api.TicketDetail.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/qr.svg", api.TicketQr.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/refund-quote/", api.RefundQuote.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/cancel/", api.Cancel.as_view()),
     path("check-ins/", api.CheckIns.as_view()),
 ]

@@ -20,8 +20,9 @@ from django.db import Error, close_old_connections
 from accounts import passes
 from accounts.idempotency import Once, hash_request, is_valid_key
 from accounts.models import User
-from concertbook.front import UUID, Answer, Environ, Route, StepAside, read_json, render, respond
+from concertbook.front import Answer, Environ, Route, StepAside, read_json, render, respond
 from concertbook.http.request_limits import count_request
+from concertbook.ids import UUID
 from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import MOST_AT_ONCE, hold_answer, receipt_answer

@@ -16,11 +16,15 @@ from rest_framework.views import APIView
 from accounts.api import current_user
 from concertbook.addresses import client_address
 from concertbook.clock import utc
+from concertbook.ids import UUID, parse_uuid
 from queueing.errors import QueueNotAdmitted
 from queueing.models import Draw, QueueToken, WaitingRoom
 from queueing.services import draw, places, polling
 
-QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", uuid.UUID, "header")
+# A string to clients: what they generate from a format would put a UUID object into the header.
+QUEUE_TOKEN_HEADER = OpenApiParameter(
+    "Queue-Token", {"type": "string", "pattern": f"^{UUID}$"}, "header"
+)
 
 
 class PlaceSerializer(serializers.Serializer[polling.Place]):
@@ -139,7 +143,7 @@ class DrawParticipants(APIView):
 
 
 def queue_token(request: Request) -> uuid.UUID | None:
-    """The Queue-Token header, None without one. Raises QueueNotAdmitted for a forged one."""
+    """The Queue-Token header, None without one. Raises QueueNotAdmitted for one that is no UUID."""
     return parse_queue_token(request.headers.get("Queue-Token"))
 
 
@@ -147,6 +151,6 @@ def parse_queue_token(value: str | None) -> uuid.UUID | None:
     if value is None:
         return None
     try:
-        return uuid.UUID(value)
+        return parse_uuid(value)
     except ValueError:
         raise QueueNotAdmitted from None

@@ -11,5 +11,5 @@ urlpatterns = [
         for_everybody(api.DrawParticipants.as_view()),
         name="draw_participants",
     ),
-    path("queue-tokens/<uuid:token>/", api.Token.as_view(), name="queue_token"),
+    path("queue-tokens/<any_case_uuid:token>/", api.Token.as_view(), name="queue_token"),
 ]

@@ -17,7 +17,8 @@ from accounts import passes
 from accounts.passes import Pass
 from concertbook.addresses import client_address
 from concertbook.errors import DomainError
-from concertbook.front import UUID, Answer, Environ, Route, StepAside, render, respond
+from concertbook.front import Answer, Environ, Route, StepAside, render, respond
+from concertbook.ids import UUID
 from queueing.api import place_answer
 from queueing.line import LineUnavailable, UnknownPerson, UnknownSession
 from queueing.services import places, polling

@@ -1,0 +1,98 @@
+"""Input that is what it says: the API coerces no type and guesses at no parameter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import Field
+from rest_framework.request import Request
+
+from concertbook.ids import parse_uuid
+
+AnyField = Field[Any, Any, Any, Any]
+# What JSON must have for a field. REST framework's own take more: 5 for a text, "1" for a number.
+JSON_TYPES: tuple[tuple[type[AnyField], type], ...] = (
+    (serializers.UUIDField, str),
+    (serializers.CharField, str),
+    (serializers.DateTimeField, str),
+    (serializers.BooleanField, bool),
+    (serializers.IntegerField, int),
+)
+TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def valid_input(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The request's body as the serializer understands it; other fields are never looked at.
+
+    Raises ValidationError, also for a value that the serializer would have coerced.
+    """
+    checked = serializer(data=request.data)
+    errors = {} if checked.is_valid() else dict(checked.errors)
+    if errors or isinstance(request.data, Mapping):
+        errors = _type_errors(checked, request.data) | errors
+    if errors:
+        raise ValidationError(errors)
+    return dict(checked.validated_data)
+
+
+def _type_errors(serializer: serializers.Serializer[Any], data: Any) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        return {}
+    found = {name: _type_error(field, data.get(name)) for name, field in serializer.fields.items()}
+    return {name: errors for name, errors in found.items() if errors}
+
+
+def _type_error(field: AnyField, value: Any) -> Any:
+    """The field's own word for a value of another type; None is the serializer's to judge."""
+    if value is None:
+        return None
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        places = {at: _type_error(field.child, each) for at, each in enumerate(value)}
+        return {at: errors for at, errors in places.items() if errors}
+    for kind, json_type in JSON_TYPES:
+        if isinstance(field, kind) and (type(value) is not json_type or not _is_one(field, value)):
+            return [
+                ErrorDetail(str(field.error_messages["invalid"]).format(value=value), "invalid")
+            ]
+    return None
+
+
+def _is_one(field: AnyField, value: Any) -> bool:
+    if isinstance(field, serializers.UUIDField):
+        try:
+            parse_uuid(value)
+        except ValueError:
+            return False
+    return True
+
+
+def valid_query(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The query parameters that the serializer names, each at most once; others are ignored.
+
+    Raises ValidationError.
+    """
+    names = list(serializer().get_fields())
+    data = {name: value for name in names if (value := query_value(request, name)) is not None}
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def query_value(request: Request, name: str) -> str | None:
+    """The parameter's value, None where it is missing. Raises ValidationError if it comes twice."""
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise ValidationError({name: _("This parameter may be given once only.")})
+    return values[0] if values else None
+
+
+class QueryBooleanField(serializers.BooleanField):
+    """``true`` or ``false``, as OpenAPI writes a boolean; also ``1`` or ``0``."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        truth = TRUTHS.get(str(data).lower())
+        if truth is None:
+            self.fail("invalid", input=data)
+        return truth
