@@ -22,10 +22,12 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.admin_once import OnceForms
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from accounts.spreadsheets import quoted
 from accounts.templatetags.money import reason as in_words
 from accounts.templatetags.money import won as in_won
+from concertbook.admin import VersionedForms
 
 # One door for everybody: the site's log-in counts failed attempts, the admin's own does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -63,8 +65,11 @@ def colored(field: str, description: Any, colors: Colors) -> Column:
     return show
 
 
-class Admin(ModelAdmin):  # type: ignore[misc]
-    """Every model's pages; a list takes as many queries for many rows as for few."""
+class Admin(OnceForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
+    """Every model's pages; a list takes as many queries for many rows as for few.
+
+    A form acts once, and refuses when its row was changed since it was opened.
+    """
 
     list_per_page = 50
     list_filter_submit = True
@@ -126,7 +131,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     """People. Only a superuser makes staff, gives permissions, or touches others of the staff."""
 
     POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")

@@ -91,6 +91,16 @@ class Once:
             raise IdempotencyInFlight(retry_after=1)
         self.find_answer()
 
+    def claim_waiting(self) -> None:
+        """As claim, but waits for the request that holds the key instead of refusing.
+
+        For a form: of a double click the browser shows the second answer. Raises AnsweredBefore,
+        IdempotencyKeyReused.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [self.name])
+        self.find_answer()
+
     def find_answer(self) -> None:
         """Raises AnsweredBefore when there is one, IdempotencyKeyReused for another request's."""
         for saved in SAVED.fetch(user=self.user.pk, key=self.key):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.core.signing import BadSignature
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,7 +23,18 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored, won
-from concerts.errors import SeatLabelTaken, SeatPlaceTaken
+from accounts.admin_once import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.errors import IdempotencyKeyReused
+from accounts.idempotency import AnsweredBefore
+from concertbook.admin import (
+    VERSION,
+    VersionedInline,
+    last_log_entry,
+    opened_page,
+    seal_page,
+    who_changed,
+)
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.names import clean_name
 from concerts.services import operating, seating
@@ -46,8 +58,6 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
             operating.require_sale_kept(schedule_id=self.instance.pk, **rules)
-            # All columns are saved; this one may have been counted anew while we waited.
-            self.instance.refresh_from_db(fields=["seat_quantity"])
         return cleaned
 
 
@@ -61,7 +71,7 @@ SCHEDULE_ROWS = (
 )
 
 
-class ScheduleInline(StackedInline):  # type: ignore[misc]
+class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
     model = ConcertSchedule
     form = ScheduleForm
     fields = SCHEDULE_ROWS
@@ -177,6 +187,9 @@ class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
                 _("At most %(seats)s seats at once."), params={"seats": f"{SEATS_AT_ONCE:,}"}
             )
 
+    def refuse(self, why: str) -> None:
+        self._non_form_errors = self.error_class([why])
+
     def blocks(self) -> list[seating.Block]:
         return [form.block() for form in self.forms if form.cleaned_data]
 
@@ -209,13 +222,6 @@ class ConcertScheduleAdmin(DeletableUnsold):
     autocomplete_fields = ("concert",)
     readonly_fields = ("available", "held", "reserved", "all_seats", "room")
     actions_detail = ("generate",)
-
-    def save_model(
-        self, request: HttpRequest, obj: ConcertSchedule, form: Any, change: bool
-    ) -> None:
-        # A form that changes nothing has locked nothing: it would write what it read long ago.
-        if not change or form.has_changed():
-            super().save_model(request, obj, form, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
         schedules = super().get_queryset(request).select_related("concert__waiting_room")
@@ -279,19 +285,39 @@ class ConcertScheduleAdmin(DeletableUnsold):
             prefix="blocks",
         )
         if request.method == "POST" and formset.is_valid():
-            return self._generated(request, schedule, formset.blocks())
+            return self._generated(request, schedule, formset)
         return self._generator(request, schedule, formset)
 
     def _generated(
-        self, request: HttpRequest, schedule: ConcertSchedule, blocks: list[seating.Block]
+        self, request: HttpRequest, schedule: ConcertSchedule, formset: Any
     ) -> HttpResponse:
-        seats = seating.generate_seats(schedule_id=schedule.pk, blocks=blocks)
-        done = ngettext("%s seat was added.", "%s seats were added.", seats) % f"{seats:,}"
-        self.log_change(request, schedule, done)
-        messages.success(request, done)
-        return HttpResponseRedirect(
-            reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
-        )
+        page = reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
+        try:
+            last_entry, seats_before = opened_page(request) or (0, None)
+            seats = seating.generate_seats(
+                schedule_id=schedule.pk,
+                blocks=formset.blocks(),
+                seats_before=seats_before,
+                once=form_once(request, f"generate {schedule.pk}"),
+            )
+        except AnsweredBefore:
+            messages.info(
+                request, gettext("This form was sent before: the seats were added once, not again.")
+            )
+            return HttpResponseRedirect(page)
+        except (FormTooOld, BadSignature):
+            formset.refuse(old_form())
+        except IdempotencyKeyReused:
+            formset.refuse(sent_before())
+        except SeatsChanged:
+            schedule.refresh_from_db(fields=["seat_quantity"])
+            formset.refuse(_seats_changed(schedule, seats_before, last_entry))
+        else:
+            done = ngettext("%s seat was added.", "%s seats were added.", seats) % f"{seats:,}"
+            self.log_change(request, schedule, done)
+            messages.success(request, done)
+            return HttpResponseRedirect(page)
+        return self._generator(request, schedule, formset)
 
     def _generator(
         self, request: HttpRequest, schedule: ConcertSchedule, formset: Any
@@ -303,6 +329,10 @@ class ConcertScheduleAdmin(DeletableUnsold):
             "subtitle": str(schedule),
             "schedule": schedule,
             "formset": formset,
+            "hidden_inputs": {
+                ONCE: new_key(),
+                VERSION: seal_page(last_log_entry(), schedule.seat_quantity),
+            },
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(
@@ -317,6 +347,17 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ConcertSchedule]) -> None:
         operating.delete_schedules(queryset)
+
+
+def _seats_changed(schedule: ConcertSchedule, before: int | None, last_entry: int) -> str:
+    return gettext(
+        "No seats were added: when you opened this form the schedule had %(before)s seats, and "
+        "now it has %(now)s, changed by %(who)s. Please check it and send it again."
+    ) % {
+        "before": f"{before or 0:,}",
+        "now": f"{schedule.seat_quantity:,}",
+        "who": who_changed(schedule, last_entry),
+    }
 
 
 def _count(schedule: Any, status: int) -> str:

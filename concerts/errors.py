@@ -56,3 +56,11 @@ class ScheduleCancelled(DomainError):
     code = "sale_closed"
     status = 403
     message = _("This performance was cancelled. Whoever had a ticket gets all of it back.")
+
+
+class SeatsChanged(DomainError):
+    """The number of seats is not what the operator was shown."""
+
+    code = "seats_changed"
+    status = 409
+    message = _("Seats were added or removed meanwhile. Please look again.")

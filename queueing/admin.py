@@ -146,13 +146,6 @@ class WaitingRoomAdmin(Admin):
         allowed = super().get_actions_detail(request, object_id)
         return [door for door in allowed if door.path in doors]
 
-    def save_model(self, request: HttpRequest, obj: WaitingRoom, form: Any, change: bool) -> None:
-        if change:
-            # Only what was edited: the rest, the state above all, may have changed meanwhile.
-            obj.save(update_fields=form.changed_data)
-        else:
-            super().save_model(request, obj, form, change)
-
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:

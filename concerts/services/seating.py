@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from django.db.models import F, Max, QuerySet, Value
 from django.db.models.lookups import Exact
 
+from accounts.idempotency import Once
 from concertbook.arrays import array
 from concertbook.errors import Malformed, NotFound
 from concertbook.prepared import OneOf, Prepared, Slot
-from concerts.errors import SeatLabelTaken, SeatNotFound, SeatPlaceTaken, SeatTaken
+from concerts.errors import SeatLabelTaken, SeatNotFound, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import (
     CURRENT_TRANSACTION,
     ConcertSchedule,
@@ -70,18 +71,29 @@ class Block:
     price: int
 
 
-def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
+def generate_seats(
+    *,
+    schedule_id: uuid.UUID,
+    blocks: Iterable[Block],
+    seats_before: int | None = None,
+    once: Once | None = None,
+) -> int:
     """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
 
     Rows are lettered A, B, ... Z, AA, ... within each section, on from the highest letter that a
     row of the section has: so a section may have several blocks, for its grades. A row of which
-    any label exists already, as another seat was given it, is left out. Raises NotFound,
-    ScheduleCancelled.
+    any label exists already, as another seat was given it, is left out. ``seats_before`` is how
+    many seats the operator was shown. Raises NotFound, ScheduleCancelled, SeatsChanged, and with
+    ``once`` AnsweredBefore and IdempotencyKeyReused.
     """
     blocks = [replace(block, section=clean_name(block.section)) for block in blocks]
     with transaction.atomic():
+        if once is not None:
+            once.claim_waiting()
         schedule = _lock_schedule(schedule_id)
         schedule.require_not_cancelled()
+        if seats_before not in (None, schedule.seat_quantity):
+            raise SeatsChanged
         number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
         letters = _FreeRows(schedule, {block.section for block in blocks})
         seats = []
@@ -95,6 +107,8 @@ def generate_seats(*, schedule_id: uuid.UUID, blocks: Iterable[Block]) -> int:
         ConcertSchedule.objects.filter(pk=schedule.pk).update(
             seat_quantity=F("seat_quantity") + len(seats)
         )
+        if once is not None:
+            once.save(len(seats))
         return len(seats)
 
 

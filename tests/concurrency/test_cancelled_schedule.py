@@ -3,9 +3,10 @@
 from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from concerts.errors import ScheduleCancelled
+from concerts.services.operating import require_sale_kept
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
@@ -206,12 +207,33 @@ def test_a_form_that_changes_nothing_brings_no_cancelled_schedule_back(client, s
 
     with background(save, gate) as saved:
         gate.wait()
-        cancelling(schedule)()
-        gate.open()
-        assert saved.result().status_code == 302
+        with background(cancelling(schedule)) as cancelled:
+            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            gate.open()
+            assert saved.result().status_code == 302
+            assert cancelled.result() is True
 
     schedule.refresh_from_db()
     assert schedule.cancelled_at
+
+
+def test_cancelling_waits_while_a_program_checks_the_rules_and_writes_them(schedule):
+    names = "reserve_from", "reserve_until", "purchase_limit"
+    rules = {name: getattr(schedule, name) for name in names}
+
+    def edit():
+        with transaction.atomic():
+            require_sale_kept(schedule_id=schedule.pk, **rules)
+
+    gate = Gate(after='MIN("concerts_seatstatushistory"')
+    with background(edit, gate) as edited:
+        gate.wait()
+        with background(cancelling(schedule)) as cancelled:
+            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            assert not cancelled.done()
+            gate.open()
+            assert edited.result() is None
+            assert cancelled.result() is True
 
 
 def test_two_operators_at_once_cancel_once(schedule):

@@ -75,6 +75,7 @@ LOCKS = "tests/concurrency/test_every_lock.py"
 FAULTS = "tests/test_line_faults.py"
 FLOOD = "tests/test_rate_limit.py"
 ADMIN = "tests/test_admin_pages.py"
+FORMS = "tests/test_admin_forms.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
 NAMES = "tests/test_seat_names.py"
@@ -105,6 +106,19 @@ LOCKED = [
         '"SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))"',
         '"SELECT hashtextextended(%s, 1) IS NOT NULL"',
         ("tests/test_forms_sent_twice.py",),
+    ),
+    Guard(
+        "one form under one key at a time",
+        "accounts/idempotency.py",
+        '"SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"',
+        '"SELECT hashtextextended(%s, 1)"',
+        (f"{FORMS}::test_the_generator_sent_twice_at_the_same_moment_adds_its_seats_once",),
+    ),
+    lock(
+        "a row while its form is compared and saved",
+        "concertbook/admin.py",
+        "model._base_manager.select_for_update(no_key=True)",
+        f"{FORMS}::test_of_two_forms_sent_at_the_same_moment_one_is_refused",
     ),
     lock(
         "seats while their schedule is deleted",
@@ -305,7 +319,7 @@ LOCKED = [
         "a schedule while it is edited",
         "concerts/services/operating.py",
         "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
-        f"{OFF}::test_cancelling_while_the_schedule_is_edited",
+        f"{OFF}::test_cancelling_waits_while_a_program_checks_the_rules_and_writes_them",
     ),
     lock(
         "a schedule while it is cancelled",

@@ -1,0 +1,333 @@
+"""Admin forms that refuse to overwrite what was changed since they were opened.
+
+1. A page is opened: the values of its forms' rows go into a hidden field, signed (``seal``).
+2. It is sent: the rows are locked, and each form compares the hidden values with its row.
+3. They differ: nothing is saved. The form names the fields, who changed them, and shows the
+   present values beside what the operator typed; sent again, it is saved.
+4. They are equal: only the columns that the operator edited are written.
+
+A form sent without the hidden field, by a script, is not compared. A field that was not sent at
+all is not changed.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.contenttypes.models import ContentType
+from django.core import signing
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import ManyToManyField, Model, Q, QuerySet
+from django.forms.models import _get_foreign_key
+from django.forms.utils import ErrorDict
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.text import Truncator
+from django.utils.translation import gettext
+
+VERSION = "_version"
+SALT = "concertbook.admin.version"
+
+# The stubs would have every admin that is built on these repeat Django's own types.
+ModelAdmin: Any = admin.ModelAdmin
+InlineModelAdmin: Any = admin.options.InlineModelAdmin
+
+# A row's fields as text; of a many-to-many field the keys.
+Values = dict[str, str | list[str] | None]
+
+
+class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Compares its row with what the row was when the page was opened."""
+
+    # Set per request: why the form is refused although its row is unchanged.
+    refusal: ClassVar[str | None] = None
+
+    @property
+    def row_values(self) -> Values:
+        """The row's values, of the fields that this form can change."""
+        return {
+            name: _as_text(self.initial.get(name))
+            for name, field in self.fields.items()
+            if not field.disabled and self._column(name) is not None
+        }
+
+    @property
+    def is_change(self) -> bool:
+        return not self.instance._state.adding
+
+    def save_edited(self) -> None:
+        """Write the edited columns, and the time of the change where the row has one."""
+        columns = self.instance._meta.concrete_fields
+        edited = [column.name for column in columns if column.name in self.changed_data]
+        if edited:
+            stamps = [column.name for column in columns if getattr(column, "auto_now", False)]
+            self.instance.save(update_fields=[*edited, *stamps])
+
+    def save(self, commit: bool = True) -> Any:
+        if not (commit and self.is_change) or self.errors:
+            return super().save(commit)
+        self.save_edited()
+        self._save_m2m()  # type: ignore[attr-defined]
+        return self.instance
+
+    def full_clean(self) -> None:
+        complaint = self._complaint() if self.is_bound else None
+        if complaint is not None:
+            self._errors = ErrorDict()
+            self.cleaned_data = {}
+            self.add_error(None, complaint)
+        elif self.is_bound and self.is_change:
+            with self._omitted_fields_kept():
+                super().full_clean()
+        else:
+            super().full_clean()
+
+    def _complaint(self) -> ValidationError | None:
+        text = self.data.get(VERSION)
+        if self.is_change and text is not None:
+            try:
+                last_entry, rows = signing.loads(text, salt=SALT)
+            except signing.BadSignature:
+                return ValidationError(gettext("This form is damaged. Please open it again."))
+            opened: Values = rows.get(_row_key(self.instance), {})
+            now = self.row_values
+            changed = {
+                name: (opened[name], now[name])
+                for name in now
+                if name in opened and opened[name] != now[name]
+            }
+            if changed:
+                self._show_present_values(opened)
+                return ValidationError(self._explain(changed, last_entry))
+        return None if self.refusal is None else ValidationError(self.refusal)
+
+    def _show_present_values(self, opened: Values) -> None:
+        """Where the operator edited nothing, show the row instead of what was sent."""
+        for name, text in opened.items():
+            field = self.fields.get(name)
+            if field is not None and not self._was_edited(name, field, text):
+                field.bound_data = _the_initial  # type: ignore[method-assign]
+
+    def _was_edited(self, name: str, field: forms.Field, text: Any) -> bool:
+        value = text if isinstance(text, list) else _from_text(self._column(name), text)
+        if isinstance(value, dt.datetime) and not field.widget.supports_microseconds:
+            value = value.replace(microsecond=0)
+        return field.has_changed(value, self[name].data)
+
+    def _explain(self, changed: dict[str, tuple[Any, Any]], last_entry: int) -> str:
+        said = gettext(
+            "Not saved: this %(thing)s was changed after you opened the form, by %(who)s."
+        ) % {
+            "thing": self.instance._meta.verbose_name,
+            "who": who_changed(self.instance, last_entry),
+        }
+        lines = [
+            f"{self.fields[name].label or name}: {self._difference(name, before, after)}"
+            for name, (before, after) in changed.items()
+        ]
+        advice = gettext(
+            "What you edited is still in the form; all else is shown as it is now. "
+            "Please check it and save again."
+        )
+        return format_html_join("", "{}<br>", [(line,) for line in (said, *lines, advice)])
+
+    def _difference(self, name: str, before: Any, after: Any) -> str:
+        column = self._column(name)
+        if isinstance(column, ManyToManyField):
+            return ", ".join(
+                f"{sign}{_shown(column, key)}"
+                for sign, keys in (
+                    ("+", sorted(set(after) - set(before))),
+                    ("−", sorted(set(before) - set(after))),
+                )
+                for key in keys
+            )
+        return f"{_shown(column, before)} → {_shown(column, after)}"
+
+    def _column(self, name: str) -> Any:
+        try:
+            return self.instance._meta.get_field(name)
+        except FieldDoesNotExist:
+            return None
+
+    @contextmanager
+    def _omitted_fields_kept(self) -> Iterator[None]:
+        omitted = [
+            field
+            for name, field in self.fields.items()
+            if not field.disabled
+            and field.widget.value_omitted_from_data(self.data, self.files, self.add_prefix(name))
+        ]
+        for field in omitted:
+            field.disabled = True
+        try:
+            yield
+            self.changed_data  # noqa: B018  (kept by Django; an omitted field is not in it)
+        finally:
+            for field in omitted:
+                field.disabled = False
+
+
+def _the_initial(data: Any, initial: Any) -> Any:
+    return initial
+
+
+def versioned(form: Any, refusal: str | None = None) -> Any:
+    """The form class, made to compare versions."""
+    bases = (form,) if issubclass(form, VersionedForm) else (VersionedForm, form)
+    return type(form.__name__, bases, {"refusal": refusal})
+
+
+def seal(opened: Iterable[Any], last_entry: int) -> str:
+    """What the hidden field of a page with these forms says."""
+    rows = {
+        _row_key(form.instance): form.row_values
+        for form in opened
+        if isinstance(form, VersionedForm) and form.is_change
+    }
+    return signing.dumps([last_entry, rows], salt=SALT, compress=True)
+
+
+def seal_page(last_entry: int, shown: Any) -> str:
+    """What the hidden field says on a page of our own: what its operator was shown."""
+    return signing.dumps([last_entry, shown], salt=SALT)
+
+
+def opened_page(request: HttpRequest) -> tuple[int, Any] | None:
+    """What seal_page was given for the page that was sent; None without its hidden field.
+
+    Raises signing.BadSignature.
+    """
+    if VERSION not in request.POST:
+        return None
+    last_entry, shown = signing.loads(request.POST[VERSION], salt=SALT)
+    return last_entry, shown
+
+
+class VersionedForms(ModelAdmin):  # type: ignore[misc]
+    """For an admin whose change form, with its inlines, carries the version of its rows."""
+
+    change_form_before_template = "admin/hidden_inputs.html"
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = kwargs.pop("form", self.form)
+        refusal = getattr(request, "form_refusal", None)
+        return super().get_form(request, obj, change, form=versioned(form, refusal), **kwargs)
+
+    def _changeform_view(
+        self, request: Any, object_id: str | None, form_url: str, extra_context: Any
+    ) -> Any:
+        if object_id is not None:
+            if request.method == "POST":
+                self._lock_rows(request, unquote(object_id))
+            # Before the row is read: who changes it later has a later entry.
+            request.last_log_entry = last_log_entry()
+        return super()._changeform_view(request, object_id, form_url, extra_context)
+
+    def _lock_rows(self, request: HttpRequest, key: str) -> None:
+        """Lock the row, then the rows of its inlines in the order of their keys."""
+        try:
+            pk = self.opts.pk.to_python(key)
+        except ValidationError:
+            return
+        list(_locked(self.model).filter(pk=pk))
+        for inline in self.get_inline_instances(request):
+            fk = _get_foreign_key(self.model, inline.model, fk_name=inline.fk_name)
+            list(_locked(inline.model).filter(**{fk.name: pk}).order_by("pk"))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        obj = context.get("original")
+        if obj is not None and self.has_change_permission(request, obj):
+            opened = [context["adminform"].form]
+            for inline in context["inline_admin_formsets"]:
+                opened += inline.formset.initial_forms
+            last_entry = getattr(request, "last_log_entry", 0)
+            context.setdefault("hidden_inputs", {})[VERSION] = seal(opened, last_entry)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            form.save_edited()
+        else:
+            super().save_model(request, obj, form, change)
+
+
+class VersionedInline(InlineModelAdmin):  # type: ignore[misc]
+    """For an inline of such an admin."""
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = kwargs.pop("form", self.form)
+        return super().get_formset(request, obj, form=versioned(form), **kwargs)
+
+
+def _locked(model: type[Model]) -> QuerySet[Any]:
+    return model._base_manager.select_for_update(no_key=True)
+
+
+def _row_key(row: Model) -> str:
+    return f"{row._meta.label_lower}:{row.pk}"
+
+
+def _as_text(value: Any) -> str | list[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return sorted(str(getattr(each, "pk", each)) for each in value)
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _from_text(column: Any, text: str | None) -> Any:
+    return None if text is None else column.to_python(text)
+
+
+def _shown(column: Any, text: str | None) -> str:
+    """A value for people; a row by its name."""
+    if text is None or text == "":
+        return "–"
+    if column.remote_field is not None:
+        related: Any = column.related_model
+        return str(related._base_manager.filter(pk=text).first() or text)
+    value = _from_text(column, text)
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    if isinstance(value, dt.datetime):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
+    choices = dict(column.flatchoices)
+    return str(choices.get(value, Truncator(value).chars(100)))
+
+
+def last_log_entry() -> int:
+    """The number of the last entry of the admin's log."""
+    return LogEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def who_changed(row: Model, last_entry: int) -> str:
+    """The operators who changed the row after this entry of the admin's log, with the time."""
+    entries = LogEntry.objects.filter(_logged_under(row), pk__gt=last_entry)
+    names = {
+        entry.user_id: f"{entry.user} ({timezone.localtime(entry.action_time):%H:%M:%S})"
+        for entry in entries.select_related("user").order_by("pk")
+    }
+    return ", ".join(names.values()) or gettext("the sale or a program")
+
+
+def _logged_under(row: Model) -> Q:
+    """A row's own entries, and those of the row on whose page it is an inline."""
+    logged = Q(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
+    for page in admin.site._registry.values():
+        for inline in page.inlines:
+            if inline.model is type(row):
+                fk = _get_foreign_key(page.model, inline.model, fk_name=inline.fk_name)
+                kind = ContentType.objects.get_for_model(page.model)
+                logged |= Q(content_type=kind, object_id=str(getattr(row, fk.attname)))
+    return logged
