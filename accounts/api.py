@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.core import ratelimit
 from allauth.headless.account.inputs import SignupInput
 from django.core.exceptions import ValidationError as FormError
 from django.db.models import QuerySet
@@ -17,11 +16,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import app_tokens, services
+from accounts import app_tokens, devices, log_in, services
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.idempotency import Once, hash_request
 from accounts.models import BalanceHistory, User
-from concertbook.errors import TooManyRequests
+from accounts.rate_limits import count_sign_up
 from concertbook.front import render
 from concertbook.pagination import NewestFirst
 from concertbook.strict import valid_input, valid_query
@@ -30,6 +29,18 @@ from concertbook.strict import valid_input, valid_query
 class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
     access = serializers.CharField()
     refresh = serializers.CharField()
+
+
+class LoggedInSerializer(TokenPairSerializer):
+    device = serializers.CharField(
+        help_text="Send it as Device-Token with the next log-in: wrong passwords that strangers"
+        " try at this account from elsewhere then do not keep this device out."
+    )
+
+
+DEVICE_TOKEN = OpenApiParameter(
+    devices.HEADER, str, "header", description="device of an earlier log-in's or sign-up's answer"
+)
 
 
 class SignUp(APIView):
@@ -41,11 +52,15 @@ class SignUp(APIView):
         password = serializers.CharField(max_length=128, trim_whitespace=False)
         name = serializers.CharField(max_length=100)
 
-    @extend_schema(request=SignUpInput, responses={201: TokenPairSerializer}, auth=[])
+    @extend_schema(
+        request=SignUpInput,
+        responses={201: LoggedInSerializer},
+        parameters=[DEVICE_TOKEN],
+        auth=[],
+    )
     def post(self, request: Request) -> Response:
         data = valid_input(self.SignUpInput, request)
-        if not ratelimit.consume(request._request, action="signup"):
-            raise TooManyRequests(retry_after=60)
+        count_sign_up(request._request)
         form = SignupInput(data)
         if not form.is_valid():
             errors = form.errors.as_data().items()
@@ -53,7 +68,8 @@ class SignUp(APIView):
                 {field: get_error_detail(FormError(list(each))) for field, each in errors}
             )
         user, _response = form.try_save(request._request)
-        return _tokens(user, status.HTTP_201_CREATED)
+        log_in.remember_log_in(request._request, user.email)
+        return _tokens(request, user, status.HTTP_201_CREATED)
 
 
 class LogIn(APIView):
@@ -64,18 +80,15 @@ class LogIn(APIView):
         email = serializers.EmailField(max_length=254)
         password = serializers.CharField(max_length=128, trim_whitespace=False)
 
-    @extend_schema(request=LogInInput, responses=TokenPairSerializer, auth=[])
+    @extend_schema(
+        request=LogInInput, responses=LoggedInSerializer, parameters=[DEVICE_TOKEN], auth=[]
+    )
     def post(self, request: Request) -> Response:
         data = valid_input(self.LogInInput, request)
-        if not ratelimit.consume(request._request, action="login"):
-            raise TooManyRequests(retry_after=60)
-        try:
-            user = get_adapter().authenticate(request._request, **data)
-        except FormError as too_many:
-            raise TooManyRequests(retry_after=300) from too_many
-        if user is None or not user.is_active:
+        user = log_in.authenticate(request._request, **data)
+        if user is None:
             raise InvalidCredentials
-        return _tokens(user, status.HTTP_200_OK)
+        return _tokens(request, user, status.HTTP_200_OK)
 
 
 class Refresh(APIView):
@@ -226,8 +239,10 @@ def answer_once(
     return HttpResponse(once.act(act), status=code, content_type="application/json")
 
 
-def _tokens(user: User, code: int) -> Response:
-    return Response(TokenPairSerializer(app_tokens.issue_tokens(user)).data, status=code)
+def _tokens(request: Request, user: User, code: int) -> Response:
+    pair = TokenPairSerializer(app_tokens.issue_tokens(user)).data
+    device = devices.device_logged_in(request._request, user.email)
+    return Response({**pair, "device": device.token()}, status=code)
 
 
 def current_user(request: Request) -> User:

@@ -1,5 +1,7 @@
 """Whose address a request comes from, when proxies of ours stand in between."""
 
+import functools
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,27 @@ def client_address(environ: Mapping[str, Any]) -> str:
     if 0 < proxies <= len(forwarded) and forwarded[-proxies]:
         return str(forwarded[-proxies])[:MOST_CHARACTERS]
     return str(environ.get("REMOTE_ADDR", ""))
+
+
+def client_network(environ: Mapping[str, Any]) -> str:
+    """What a limit per address counts by: the IPv4 address, or the /64 network of an IPv6 one.
+
+    A household has 2**64 addresses of IPv6, and would have that many times each limit.
+    """
+    return _network_of(client_address(environ))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _network_of(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found.packed[:8] + bytes(8), 64)))
 
 
 # An IPv6 address with a zone; what is longer is no address.

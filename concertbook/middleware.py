@@ -135,7 +135,8 @@ class RefusalMiddleware:
         if not isinstance(exc, DomainError):
             return None
         is_page = not request.path_info.startswith("/api/")
-        if is_page and request.method == "POST" and exc.status < 500:
+        is_limit = isinstance(exc, TooManyRequests)
+        if is_page and request.method == "POST" and exc.status < 500 and not is_limit:
             return _back_with_message(request, exc)
         return refusal_response(request, exc)
 

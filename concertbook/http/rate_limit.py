@@ -79,9 +79,14 @@ def give_back(counter: Counter, *, once_for: object) -> None:
     _run(GIVE_BACK, [counter.key, once], [counter.limit.seconds * 1000])
 
 
+def forget(counter: Counter) -> None:
+    """Begin the counter's window anew."""
+    _run("return redis.call('DEL', KEYS[1])", [counter.key], [])
+
+
 def remember(key: str, *, seconds: int) -> None:
     """Set a key that counters may be waived by."""
-    _run("redis.call('SET', KEYS[1], 1, 'EX', ARGV[1])", [key], [seconds])
+    _run("redis.call('SET', KEYS[1], 1, 'EX', ARGV[1]) return 0", [key], [seconds])
 
 
 # Never set: stands for a counter without a waiver.

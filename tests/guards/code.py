@@ -74,6 +74,7 @@ TOGETHER = "tests/concurrency/test_buying_together.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 FAULTS = "tests/test_line_faults.py"
 FLOOD = "tests/test_rate_limit.py"
+LOG_IN = "tests/test_log_in.py"
 ADMIN = "tests/test_admin_pages.py"
 FORMS = "tests/test_admin_forms.py"
 PEOPLE = "tests/test_admin_people.py"
@@ -854,6 +855,41 @@ INSIDE = [
         "    if milliseconds:\n        raise TooManyRequests",
         "    if False:\n        raise TooManyRequests",
         (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "failed log-ins that are counted",
+        "accounts/log_in.py",
+        "        take(*failures)\n",
+        "",
+        (f"{LOG_IN}::test_five_wrong_passwords_are_answered_and_the_sixth_attempt_is_refused",),
+    ),
+    Guard(
+        "right guesses beyond the limit",
+        "accounts/log_in.py",
+        "    check(*failures)\n",
+        "",
+        (f"{LOG_IN}::test_a_right_guess_beyond_the_limit_learns_nothing",),
+    ),
+    Guard(
+        "log-ins refused before their password is hashed",
+        "accounts/log_in.py",
+        ", unless=failures)",
+        ")",
+        (f"{LOG_IN}::test_an_attempt_beyond_the_limit_is_not_hashed",),
+    ),
+    Guard(
+        "sign-ups of the API that are counted",
+        "accounts/api.py",
+        "        count_sign_up(request._request)\n",
+        "",
+        (f"{LOG_IN}::test_sign_ups_of_an_address_have_a_limit_of_their_own",),
+    ),
+    Guard(
+        "account forms that are counted",
+        "concertbook/settings.py",
+        '    "accounts.middleware.FormLimitMiddleware",\n',
+        "",
+        (f"{LOG_IN}::test_reset_mails_to_one_address_are_limited",),
     ),
     Guard(
         "requests of the API that are counted",

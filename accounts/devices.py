@@ -1,0 +1,76 @@
+"""Devices that have logged in before, told by a signed token that only they have.
+
+A browser keeps the token in a cookie; an app may keep ``device`` of a log-in's or a sign-up's
+answer and send it as ``Device-Token`` with its next log-in. A token names the accounts that the
+device has logged in to, hashed; it opens nothing by itself, it only says whose guesses are whose
+(accounts.log_in). It is stateless: a new SECRET_KEY makes all devices strangers.
+"""
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
+
+COOKIE = "device"
+HEADER = "Device-Token"
+SALT = "accounts.devices"
+SECONDS = 365 * 24 * 3600
+MOST_ACCOUNTS = 5
+LONGEST_TOKEN = 1024
+
+
+@dataclass(frozen=True)
+class Device:
+    id: str
+    accounts: tuple[str, ...] = ()
+
+    def token(self) -> str:
+        return signing.dumps([self.id, *self.accounts], salt=SALT)
+
+    def knows(self, email: str) -> bool:
+        return account_key(email) in self.accounts
+
+
+def account_key(email: str) -> str:
+    """What an account is counted by: the same for all spellings that find the same account.
+
+    PostgreSQL compares e-mail addresses in upper case, and EmailField lets through letters such as
+    the dotless i, whose upper case is an ASCII one.
+    """
+    folded = unicodedata.normalize("NFKC", email).strip().upper()
+    return salted_hmac(SALT, folded, algorithm="sha256").hexdigest()[:32]
+
+
+def read_device(request: HttpRequest) -> Device | None:
+    """The device that sends this request, if it shows a token of ours."""
+    token = request.headers.get(HEADER) or request.COOKIES.get(COOKIE) or ""
+    if not token or len(token) > LONGEST_TOKEN:
+        return None
+    try:
+        id_, *accounts = signing.loads(token, salt=SALT, max_age=SECONDS)
+    except signing.BadSignature:
+        return None
+    return Device(id_, tuple(accounts))
+
+
+def device_logged_in(request: HttpRequest, email: str) -> Device:
+    """This request's device, a new one if it has no token, with this account added."""
+    before = read_device(request) or Device(secrets.token_urlsafe(12))
+    account = account_key(email)
+    others = [each for each in before.accounts if each != account]
+    return Device(before.id, (account, *others[: MOST_ACCOUNTS - 1]))
+
+
+def set_cookie(response: HttpResponse, device: Device) -> None:
+    response.set_cookie(
+        COOKIE,
+        device.token(),
+        max_age=SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -1,0 +1,80 @@
+"""Log-in by e-mail and password, for pages, API and admin. Attempts are counted by their outcome.
+
+Only failures count against the strict limits, and whether an attempt fails is known only after
+its password was hashed. So an attempt is
+
+1. refused, before the hash is paid for, if one of its failure limits is used up;
+2. hashed;
+3. judged again: a wrong password takes one from each failure limit, a right one only looks.
+
+Step 3 is what makes the limits exact. Of any number of attempts at the same moment, as many as
+the limit learn that they were wrong; all others, right ones too, learn only that there were too
+many. And nothing is reserved meanwhile: a crowd that logs in from one address uses nothing up.
+
+Limits of failures, from narrow to wide: an account at an address; an account with a device token;
+an account from all addresses, waived for an address or a device that logged in to it before; an
+address for all accounts, waived for a device that logged in to this account before.
+"""
+
+from django.contrib.auth import authenticate as check_password
+from django.http import HttpRequest
+
+from accounts.devices import account_key, read_device
+from accounts.models import User
+from accounts.rate_limits import (
+    FAILED_LOG_INS,
+    FAILED_LOG_INS_PER_ACCOUNT,
+    FAILED_LOG_INS_PER_ADDRESS,
+    log_ins_of,
+)
+from concertbook.addresses import client_network
+from concertbook.http.rate_limit import Counter, check, forget, give_back, remember, take
+
+# How long an address that logged in to an account is known for it.
+KNOWN_SECONDS = 90 * 24 * 3600
+
+
+def authenticate(request: HttpRequest, *, email: str, password: str) -> User | None:
+    """The active user with this e-mail address and password, None if there is none.
+
+    Raises TooManyRequests.
+    """
+    failures = _failure_counters(request, email)
+    take(log_ins_of(client_network(request.META)), unless=failures)
+    user = check_password(request, email=email, password=password)
+    if not isinstance(user, User):
+        take(*failures)
+        return None
+    check(*failures)
+    remember_log_in(request, user.email)
+    return user
+
+
+def remember_log_in(request: HttpRequest, email: str) -> None:
+    """Know this address for the account from now on: somebody logged in, or signed up."""
+    account, address = account_key(email), client_network(request.META)
+    remember(_known(account, address), seconds=KNOWN_SECONDS)
+    give_back(FAILED_LOG_INS_PER_ADDRESS.of(address), once_for=account)
+
+
+def forget_failures(request: HttpRequest, email: str) -> None:
+    """Let the owner of the account, who has just set a new password, log in from this address."""
+    forget(FAILED_LOG_INS.of(account_key(email), client_network(request.META)))
+    remember_log_in(request, email)
+
+
+def _failure_counters(request: HttpRequest, email: str) -> list[Counter]:
+    account, address = account_key(email), client_network(request.META)
+    device = read_device(request)
+    counters = [FAILED_LOG_INS.of(account, address)]
+    if device and device.knows(email):
+        return [*counters, FAILED_LOG_INS.of(account, "device", device.id)]
+    return [
+        *counters,
+        FAILED_LOG_INS_PER_ACCOUNT.of(account, waived_by=_known(account, address)),
+        FAILED_LOG_INS_PER_ADDRESS.of(address),
+    ]
+
+
+def _known(account: str, address: str) -> str:
+    return f"rate:known:{account}:{address}"

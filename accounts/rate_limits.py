@@ -1,0 +1,76 @@
+"""The limits on signing up, logging in and all else that is done with a password or by e-mail.
+
+Per address they are wide, for thousands of phones share a carrier's address; what is guessed at is
+limited per account.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from concertbook.addresses import client_network
+from concertbook.http.rate_limit import Counter, Limit, take
+
+# Wrong passwords: for one account from one address, or with one device token, in five minutes.
+FAILED_LOG_INS = Limit("log_in_failed", 5, 300)
+# For one account from all addresses together, of clients that never logged in to it. So wide that
+# five wrong passwords by a stranger do not keep the account's owner out.
+FAILED_LOG_INS_PER_ACCOUNT = Limit("log_in_failed_account", 100, 600)
+# From one address, for all accounts together. Each account that logs in from the address raises
+# it by one: of a thousand people who log in at once, more than thirty mistype.
+FAILED_LOG_INS_PER_ADDRESS = Limit("log_in_failed_address", 30, 60)
+
+RESETS_PER_ACCOUNT = Limit("password_reset", 5, 60)
+RESETS_PER_ADDRESS = Limit("password_reset_address", 60, 60)
+PASSWORD_CHANGES = Limit("password_change", 5, 60)
+REAUTHENTICATIONS = Limit("reauthenticate", 10, 60)
+EMAIL_CHANGES = Limit("email_change", 10, 60)
+# Mails that ask to confirm an address, to one address.
+CONFIRMATION_MAILS = Limit("confirmation_mail", 1, 180)
+
+
+def count_sign_up(request: HttpRequest) -> None:
+    """Raises TooManyRequests."""
+    take(_per_address("sign_up", settings.SIGN_UPS_PER_ADDRESS).of(client_network(request.META)))
+
+
+def log_ins_of(address: str) -> Counter:
+    """All attempts to log in from one address, whatever comes of them."""
+    return _per_address("log_in", settings.LOG_INS_PER_ADDRESS).of(address)
+
+
+def _per_address(name: str, amount: int) -> Limit:
+    return Limit(name, amount, 60)
+
+
+def _count_reset(request: HttpRequest) -> None:
+    take(
+        RESETS_PER_ACCOUNT.of(request.POST.get("email", "").strip().upper()),
+        RESETS_PER_ADDRESS.of(client_network(request.META)),
+    )
+
+
+def _count_reset_by_key(request: HttpRequest) -> None:
+    take(RESETS_PER_ADDRESS.of("key", client_network(request.META)))
+
+
+def _per_user(limit: Limit) -> Callable[[HttpRequest], None]:
+    def count(request: HttpRequest) -> None:
+        if request.user.is_authenticated:
+            take(limit.of(request.user.pk))
+
+    return count
+
+
+# What the middleware counts, by the name of the page's address, when a form is sent to it.
+# Log-in is not among them: accounts.log_in counts it by outcome, for pages and API alike.
+FORMS: dict[str, Callable[[HttpRequest], None]] = {
+    "account_signup": count_sign_up,
+    "account_reset_password": _count_reset,
+    "account_reset_password_from_key": _count_reset_by_key,
+    "account_change_password": _per_user(PASSWORD_CHANGES),
+    "account_set_password": _per_user(PASSWORD_CHANGES),
+    "account_reauthenticate": _per_user(REAUTHENTICATIONS),
+    "account_email": _per_user(EMAIL_CHANGES),
+}
