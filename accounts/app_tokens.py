@@ -1,17 +1,31 @@
-"""Access and refresh tokens of the mobile apps: signed, and worth only as much as their session."""
+"""Access and refresh tokens of the mobile apps: signed, and worth only as much as their session.
 
+A refresh token is used once (RFC 9700, 4.14.2). Using it again within REFRESH_GRACE_SECONDS gives
+the same new pair, byte for byte, for an app that lost the answer or asked twice at once; using
+it later, or using one that is older still, ends the session: somebody has a copy. All of it is
+decided under the session's row lock, by the database alone.
+"""
+
+import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+import jwt as pyjwt
 from allauth.headless.internal.sessionkit import new_session
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from allauth.headless.tokens.strategies.jwt.strategy import JWTTokenStrategy
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils.crypto import constant_time_compare
 
 from accounts.errors import InvalidRefreshToken
-from accounts.models import User
+from accounts.models import User, UserSession
+from accounts.sessions import SessionStore, prolong
+from concertbook.clock import database_now
 
 # An access token's claim: it is worth nothing once the password is another. Keyed with our secret.
 AUTH_CLAIM = "auth"
@@ -35,24 +49,86 @@ def issue_tokens(user: User) -> TokenPair:
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = BACKEND
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    pair = TokenPair(
-        access=jwt.create_access_token(user, session, TokenStrategy().get_claims(user)),
-        refresh=jwt.create_refresh_token(user, session),
-    )
-    session.save()
-    return pair
+    refresh_id = uuid.uuid4()
+    with transaction.atomic():
+        session.save()
+        UserSession.objects.filter(pk=session.session_key).update(refresh_id=refresh_id)
+    sid = jwt.session_key_to_sid(session.session_key)
+    return _token_pair(user, sid, refresh_id, database_now())
 
 
 def refresh_tokens(refresh: str) -> TokenPair:
-    """A new pair for a refresh token, which is used up. Raises InvalidRefreshToken."""
-    try:
-        pair = TokenStrategy().refresh_token(refresh)
-    except UpdateError as logged_out_meanwhile:
-        raise InvalidRefreshToken from logged_out_meanwhile
+    """A new pair for a refresh token, which is used up; the same again within the grace.
+
+    Raises InvalidRefreshToken, and ends the session when the token was used before the grace.
+    """
+    payload = jwt.decode_token(refresh, "refresh")
+    session_key = jwt.session_key_from_sid(payload["sid"]) if payload else None
+    pair = _rotate(payload, session_key) if payload and session_key else None
     if pair is None:
         raise InvalidRefreshToken
-    return TokenPair(*pair)
+    return pair
+
+
+@transaction.atomic(durable=True)
+def _rotate(payload: dict[str, Any], session_key: str) -> TokenPair | None:
+    live = Session.objects.select_for_update(no_key=True).filter(pk=session_key).first()
+    # After the lock, in a statement of its own: another refresh may have gone first.
+    mine = UserSession.objects.select_related("user").filter(pk=session_key).first()
+    now = database_now()
+    if live is None or mine is None or live.expire_date <= now:
+        return None
+    if not _is_logged_in(mine.user, live, payload["sub"]):
+        return None
+    asked = uuid.UUID(payload["jti"])
+    if asked == mine.refresh_id:
+        mine.refresh_id, mine.refreshed_id, mine.refreshed_at = uuid.uuid4(), asked, now
+        mine.save(update_fields=["refresh_id", "refreshed_id", "refreshed_at"])
+        live.expire_date = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        live.save(update_fields=["expire_date"])
+        prolong(session_key)
+    elif not _is_in_grace(mine, asked, now):
+        SessionStore().delete(session_key)
+        return None
+    assert mine.refresh_id is not None
+    assert mine.refreshed_at is not None
+    return _token_pair(mine.user, payload["sid"], mine.refresh_id, mine.refreshed_at)
+
+
+def _is_logged_in(user: User, live: Session, sub: str) -> bool:
+    opened_with = live.get_decoded().get(HASH_SESSION_KEY, "")
+    is_current = constant_time_compare(opened_with, user.get_session_auth_hash())
+    return is_current and user.is_active and str(user.pk) == sub
+
+
+def _is_in_grace(mine: UserSession, asked: uuid.UUID, now: datetime) -> bool:
+    if asked != mine.refreshed_id or mine.refreshed_at is None:
+        return False
+    return now - mine.refreshed_at < timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+
+
+def _token_pair(user: User, sid: str, refresh_id: uuid.UUID, at: datetime) -> TokenPair:
+    """The pair that belongs to a refresh token's id: of the same arguments the same bytes."""
+    issued = int(at.timestamp())
+    claims = {"iat": issued, "sid": sid, "sub": str(user.pk)}
+    access = {
+        **TokenStrategy().get_claims(user),
+        **claims,
+        "token_use": "access",
+        "jti": str(uuid.uuid5(refresh_id, "access")),
+        "exp": issued + settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN,
+    }
+    refresh = {
+        **claims,
+        "token_use": "refresh",
+        "jti": str(refresh_id),
+        "exp": issued + settings.HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN,
+    }
+    return TokenPair(_sign(access), _sign(refresh))
+
+
+def _sign(payload: dict[str, Any]) -> str:
+    return pyjwt.encode(payload, settings.SECRET_KEY, algorithm=settings.HEADLESS_JWT_ALGORITHM)
 
 
 def revoke_tokens(access: str) -> None:

@@ -6,15 +6,33 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.contrib.sessions.models import Session
+from django.db import models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from accounts.sessions import end_sessions
 
-class UserManager(BaseUserManager["User"]):
+# What a session was opened with: it ends when one of these changes.
+CREDENTIALS = {"password", "is_active"}
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def update(self, **fields: Any) -> int:
+        """Ends the sessions of these users when a password or is_active is among the fields."""
+        if CREDENTIALS.isdisjoint(fields):
+            return super().update(**fields)
+        with transaction.atomic():
+            user_ids = list(self.order_by().values_list("pk", flat=True))
+            changed = super().update(**fields)
+            end_sessions(user_ids=user_ids)
+        return changed
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=email, **fields)
+        user: User = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -23,7 +41,8 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=str(username).lower())
+        user: User = self.get(email=str(username).lower())
+        return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -58,8 +77,40 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Ends the user's sessions when the password or is_active changes, in one transaction.
+
+        Here, not in a service: Django's and allauth's forms, the admin and manage.py
+        changepassword all save a user.
+        """
         self.email = self.email.lower()
-        super().save(*args, **kwargs)
+        written = kwargs.get("update_fields")
+        if self._state.adding or (written is not None and CREDENTIALS.isdisjoint(written)):
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            stored = User.objects.select_for_update(no_key=True).filter(pk=self.pk)
+            before = stored.values_list("password", "is_active").first()
+            super().save(*args, **kwargs)
+            after = User.objects.filter(pk=self.pk).values_list("password", "is_active").get()
+            if before != after:
+                end_sessions(user_ids=[self.pk])
+
+
+class UserSession(models.Model):
+    """Whose session it is, and for an app's which refresh token is the next to be used.
+
+    ``refresh_id`` is the ``jti`` of that token, ``refreshed_id`` of the one before it, which was
+    used at ``refreshed_at`` and for a short grace gets the same answer again.
+    """
+
+    session = models.OneToOneField(Session, models.CASCADE, primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    refresh_id = models.UUIDField(null=True, editable=False)
+    refreshed_id = models.UUIDField(null=True, editable=False)
+    refreshed_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return str(self.user_id)
 
 
 class Balance(models.Model):

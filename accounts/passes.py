@@ -82,6 +82,8 @@ def load_users(visitors: Sequence[Pass]) -> list[User | None]:
             SELECT asks.at, logged_in.password, logged_in.id
             FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY AS asks (who, session, at)
             JOIN accounts_user AS logged_in ON logged_in.id = asks.who AND logged_in.is_active
+            JOIN accounts_usersession AS mine
+                ON mine.session_id = asks.session AND mine.user_id = asks.who
             JOIN django_session AS live ON live.session_key = asks.session
             WHERE live.expire_date > clock_timestamp()
             """,

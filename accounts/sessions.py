@@ -1,9 +1,165 @@
-"""Sessions in the database, cached in Redis; a key that cannot be ours is not looked for."""
+"""Sessions in the database, cached in Redis, each with its user.
 
+A session's key in the cache is what the fast path goes by (accounts.passes): while it is there, a
+poll costs no SQL. So nothing may put a session into the cache that has ended, or that was logged
+in with a password which is no longer the user's. The steps, each with the race it closes:
+
+1. ``save`` locks the user's row (FOR SHARE), then writes the session, then the cache. A password
+   change locks the same row first: it finds this session, or this session finds the new password.
+2. ``end_sessions`` deletes the rows, then the keys, before the commit (a process that dies
+   afterwards leaves no key behind) and after it (a reader may have put one back meanwhile).
+3. ``load`` writes the cache, then looks whether the session is still good, and takes it back.
+
+Locks are taken in this order: user, session, user's session.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends import cached_db
+from django.core.cache import caches
+from django.db import connection, transaction
+from django.utils.crypto import constant_time_compare
+
+from concertbook.arrays import array
 
 
 class SessionStore(cached_db.SessionStore):
+    # Django's own, of which its type stubs know nothing.
+    _cache: Any
+    _get_session: Any
+    _get_session_from_db: Any
+
     def _validate_session_key(self, key: str | None) -> bool:
-        # A NUL in the cookie would be an error in the database, a space one in the cache.
+        # A key that cannot be ours is not looked for: a NUL in the cookie would be an error in
+        # the database, a space one in the cache.
         return bool(key and key.isalnum() and key.isascii()) and len(key or "") >= 8
+
+    def load(self) -> dict[str, Any]:
+        data: dict[str, Any] | None = self._cache.get(self.cache_key)
+        if data is not None:
+            return data
+        row = self._get_session_from_db()
+        if row is None:
+            return {}
+        data = self.decode(row.session_data)
+        is_cached = self._cache.set(
+            self.cache_key, data, self.get_expiry_age(expiry=row.expire_date)
+        )
+        if is_cached and SESSION_KEY in data and not self._is_still_good(data):
+            self._cache.delete(self.cache_key)
+        return data
+
+    def _is_still_good(self, data: dict[str, Any]) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT logged_in.password FROM django_session AS live
+                JOIN accounts_user AS logged_in ON logged_in.id = %s::uuid AND logged_in.is_active
+                WHERE live.session_key = %s
+                """,
+                [data[SESSION_KEY], self.session_key],
+            )
+            return _is_password_of(data, cursor.fetchone())
+
+    def save(self, must_create: bool = False) -> None:
+        if self.session_key is None:
+            self.create()
+            return
+        data = self._get_session(no_load=must_create)
+        with transaction.atomic():
+            is_good = SESSION_KEY not in data or self._lock_user(data)
+            super(cached_db.SessionStore, self).save(must_create)
+            if SESSION_KEY in data:
+                self._note_user(data)
+            if is_good:
+                self._cache.set(self.cache_key, data, self.get_expiry_age())
+            else:
+                self._cache.delete(self.cache_key)
+
+    def _lock_user(self, data: dict[str, Any]) -> bool:
+        """Whether the session's password is the user's, and stays so until the commit."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT password FROM accounts_user WHERE id = %s::uuid AND is_active FOR SHARE",
+                [data[SESSION_KEY]],
+            )
+            return _is_password_of(data, cursor.fetchone())
+
+    def _note_user(self, data: dict[str, Any]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO accounts_usersession (session_id, user_id)
+                SELECT %s, id FROM accounts_user WHERE id = %s::uuid
+                ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id
+                WHERE accounts_usersession.user_id <> excluded.user_id
+                """,
+                [self.session_key, data[SESSION_KEY]],
+            )
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = self.session_key if session_key is None else session_key
+        if key is not None:
+            _end("session_key = %s", [key])
+
+
+def _is_password_of(data: dict[str, Any], found: Sequence[str] | None) -> bool:
+    if found is None:
+        return False
+    (password,) = found
+    current = get_user_model()(password=password).get_session_auth_hash()
+    return constant_time_compare(data.get(HASH_SESSION_KEY, ""), current)
+
+
+def end_sessions(*, user_ids: Iterable[UUID], except_session: str | None = None) -> None:
+    """Log these users out everywhere: pages, apps, the fast path. Takes the users' row locks.
+
+    ``except_session`` is the key of a session that stays. Joins the caller's transaction: what
+    made it necessary (another password, say) and the end of the sessions are one.
+    """
+    users = array(user_ids)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # In one order, and before their sessions: see the module.
+            cursor.execute(
+                "SELECT FROM accounts_user WHERE id = ANY(%s::uuid[]) ORDER BY id"
+                " FOR NO KEY UPDATE",
+                [users],
+            )
+        _end(
+            "session_key IN (SELECT session_id FROM accounts_usersession"
+            " WHERE user_id = ANY(%s::uuid[])) AND session_key <> %s",
+            [users, except_session or ""],
+        )
+
+
+def prolong(session_key: str) -> None:
+    """Let the cache keep the session as long as the database does, from now."""
+    store = SessionStore(session_key)
+    store._cache.touch(store.cache_key, settings.SESSION_COOKIE_AGE)
+
+
+def _end(condition: str, arguments: list[str]) -> None:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM django_session WHERE {condition} RETURNING session_key", arguments
+            )
+            keys = [key for (key,) in cursor.fetchall()]
+            cursor.execute(
+                "DELETE FROM accounts_usersession WHERE session_id = ANY(%s::text[])",
+                [array(keys)],
+            )
+        _forget(keys)
+        transaction.on_commit(partial(_forget, keys))
+
+
+def _forget(session_keys: Sequence[str]) -> None:
+    if session_keys:
+        cache = caches[settings.SESSION_CACHE_ALIAS]
+        cache.delete_many([cached_db.KEY_PREFIX + key for key in session_keys])

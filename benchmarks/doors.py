@@ -85,7 +85,8 @@ for i = 4, #ARGV, 3 do
     local keys = {KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5],
         'line:polls:' .. string.sub(ARGV[i], 17), KEYS[6]}
     local position = ARGV[i + 2] ~= '' and ARGV[i + 2] or nil
-    answers[#answers + 1] = ask(keys, {ARGV[i], ARGV[i + 1], ARGV[1], ARGV[2], ARGV[3], position})
+    answers[#answers + 1] = ask(
+        keys, {ARGV[i], ARGV[i + 1], ARGV[1], ARGV[2], ARGV[3], '', position})
 end
 return answers
 """

@@ -158,3 +158,23 @@ def test_what_the_databases_address_asks_for_is_done():
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["target_session_attrs"] == "read-write"
     assert database["OPTIONS"]["connect_timeout"] == 3, "ours stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "max-age=31536000"),
+        ({"HSTS_INCLUDE_SUBDOMAINS": "1"}, "max-age=31536000; includeSubDomains"),
+        (
+            {"HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_PRELOAD": "1"},
+            "max-age=31536000; includeSubDomains; preload",
+        ),
+        ({"HTTPS": "0"}, "None"),
+    ],
+    ids=["by default", "with subdomains", "with preload", "without TLS"],
+)
+def test_hsts_speaks_for_this_name_alone_unless_told_otherwise(environ, expected):
+    ask = "import django; django.setup(); from django.test import Client; client = Client();"
+    ask += "response = client.get('/livez', secure=True, headers={'host': 'tickets.example.com'});"
+    ask += "print(response.headers.get('Strict-Transport-Security'))"
+    assert python("-c", ask, **environ).stdout.strip() == expected

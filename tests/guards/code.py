@@ -72,6 +72,7 @@ TICKETS = "tests/concurrency/test_tickets.py"
 OFF = "tests/concurrency/test_cancelled_schedule.py"
 TOGETHER = "tests/concurrency/test_buying_together.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
+SESSIONS = "tests/concurrency/test_sessions.py"
 FAULTS = "tests/test_line_faults.py"
 FLOOD = "tests/test_rate_limit.py"
 LOG_IN = "tests/test_log_in.py"
@@ -83,6 +84,50 @@ NAMES = "tests/test_seat_names.py"
 ROOMS = "tests/test_admin_rooms.py"
 
 LOCKED = [
+    lock(
+        "a session while its token is refreshed",
+        "accounts/app_tokens.py",
+        "Session.objects.select_for_update(no_key=True).filter(pk=session_key)",
+        f"{SESSIONS}::test_two_refreshes_at_once_give_one_pair_that_works",
+    ),
+    lock(
+        "a user while the password changes",
+        "accounts/models.py",
+        "User.objects.select_for_update(no_key=True).filter(pk=self.pk)",
+        f"{SESSIONS}::test_a_stale_form_that_brings_the_old_password_back"
+        "_ends_the_sessions_of_the_new_one",
+    ),
+    Guard(
+        "a user while a session is saved",
+        "accounts/sessions.py",
+        "AND is_active FOR SHARE",
+        "AND is_active",
+        (f"{SESSIONS}::test_a_log_in_during_a_password_change_is_not_cached",),
+    ),
+    Guard(
+        "a user while the sessions end",
+        "accounts/sessions.py",
+        '" FOR NO KEY UPDATE"',
+        '""',
+        (f"{SESSIONS}::test_a_log_in_that_has_not_committed_is_ended_with_the_others",),
+    ),
+    Guard(
+        "a look at the session after the cache has it",
+        "accounts/sessions.py",
+        "if is_cached and SESSION_KEY in data and not self._is_still_good(data):",
+        "if False:",
+        (f"{SESSIONS}::test_a_session_that_ends_while_it_is_loaded_is_not_kept_in_the_cache",),
+    ),
+    Guard(
+        "a session's key after the commit that ended it",
+        "accounts/sessions.py",
+        "        transaction.on_commit(partial(_forget, keys))\n",
+        "",
+        (
+            f"{SESSIONS}::test_a_session_that_is_loaded_before_its_end_commits"
+            "_is_not_kept_in_the_cache",
+        ),
+    ),
     lock(
         "a charge while it is settled",
         "accounts/services.py",
@@ -802,9 +847,30 @@ INSIDE = [
     Guard(
         "a session that is over",
         "queueing/line.py",
-        "if KEYS[8] and redis.call('EXISTS', KEYS[8]) == 0 then return {'stranger'} end\n",
+        "if KEYS[8] and not is_session_of(KEYS[8], ARGV[6]) then return {'stranger'} end\n",
         "",
         ("tests/test_front.py::test_after_logging_out_django_is_asked_and_says_no",),
+    ),
+    Guard(
+        "a session that is over, to join",
+        "queueing/line.py",
+        "if KEYS[3] and not is_session_of(KEYS[3], ARGV[3]) then return 'stranger' end\n",
+        "",
+        ("tests/test_ended_sessions.py",),
+    ),
+    Guard(
+        "a session that is another user's, in line",
+        "queueing/line.py",
+        "return session and string.find(session, user, 1, true)",
+        "return session",
+        ("tests/test_forged_tokens.py",),
+    ),
+    Guard(
+        "a session that is another user's, to buy",
+        "accounts/passes.py",
+        "ON mine.session_id = asks.session AND mine.user_id = asks.who",
+        "ON mine.session_id = asks.session",
+        ("tests/test_forged_tokens.py",),
     ),
     *(
         Guard(

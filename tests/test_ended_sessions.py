@@ -1,0 +1,222 @@
+"""A session that has ended opens nothing, on the fast path as in Django, at once."""
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from accounts.app_tokens import issue_tokens
+from accounts.models import User
+from accounts.sessions import end_sessions
+from queueing.models import QueueToken
+from queueing.services import index, places
+from tests.factories import PASSWORD, UserFactory, WaitingRoomFactory
+from tests.in_front import SteppedAside, ask
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "New-Harbor-4821!x"
+
+
+class Device:
+    """A phone or a browser of somebody in line: what the fast path and Django say to it."""
+
+    def __init__(self, user, room, **headers):
+        self.headers = headers
+        self.poll = f"/api/v1/queue-tokens/{QueueToken.objects.get(user=user).pk}/"
+
+    def is_in_front(self):
+        try:
+            return ask(self.poll, **self.headers)[0] == 200
+        except SteppedAside:
+            return False
+
+    def status_in_django(self, method, path):
+        browser = Client(raise_request_exception=False)
+        return browser.generic(method, path, headers=self.headers).status_code
+
+    def is_logged_in(self):
+        return self.status_in_django("GET", self.poll) == 200
+
+
+@pytest.fixture
+def room():
+    room = WaitingRoomFactory()
+    index.build_missing()
+    return room
+
+
+@pytest.fixture
+def user(room):
+    user = UserFactory()
+    places.join(user=user, slug=room.slug)
+    return user
+
+
+@pytest.fixture
+def phone(user, room):
+    return Device(user, room, Authorization=f"Bearer {issue_tokens(user).access}")
+
+
+@pytest.fixture
+def browser(user, room):
+    client = Client()
+    client.force_login(user)
+    client.post(reverse("waiting_room", args=[room.slug]), follow=True)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    return Device(user, room, Cookie=cookies)
+
+
+def on_the_page(user):
+    client = Client()
+    client.force_login(user)
+    fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    assert client.post(reverse("account_change_password"), fields).status_code == 302
+    assert client.get("/api/v1/me/").status_code == 200, "where it was changed one stays"
+
+
+def by_the_link(user):
+    client = Client()
+    client.post(reverse("account_reset_password"), {"email": user.email})
+    from allauth.account.forms import default_token_generator as tokens
+    from allauth.account.utils import user_pk_to_url_str
+
+    key = f"{user_pk_to_url_str(user)}-{tokens.make_token(user)}"
+    page = client.get(reverse("account_reset_password_from_key", args=key.split("-", 1)))
+    client.post(page["Location"], {"password1": NEW, "password2": NEW})
+
+
+def in_the_admin(user):
+    boss = User.objects.create_superuser("boss@example.com", PASSWORD)
+    client = Client()
+    client.force_login(boss)
+    fields = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    page = reverse("admin:auth_user_password_change", args=[user.pk])
+    assert client.post(page, fields).status_code == 302
+
+
+def in_a_script(user):
+    User.objects.filter(pk=user.pk).update(password=make_password(NEW))
+
+
+PASSWORD_CHANGES = [on_the_page, by_the_link, in_the_admin, in_a_script]
+
+
+@pytest.mark.parametrize("change", PASSWORD_CHANGES, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("flush", [False, True], ids=["", "redis forgets"])
+def test_another_password_ends_what_was_open_at_once(user, phone, browser, room, change, flush):
+    other = WaitingRoomFactory()
+    index.build_missing()
+    assert phone.is_in_front()
+    assert browser.is_in_front()
+
+    change(user)
+    if flush:
+        cache.clear()
+        index.build_missing()
+
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+    assert not phone.is_in_front()
+    assert not browser.is_in_front()
+    with pytest.raises(SteppedAside):
+        ask(f"/api/v1/waiting-rooms/{other.slug}/tokens/", method="POST", **phone.headers)
+    assert phone.status_in_django("GET", phone.poll) == 401
+    assert browser.status_in_django("GET", browser.poll) == 401
+    assert not phone.is_in_front(), "and Django's look has brought nothing back"
+    assert not QueueToken.objects.filter(user=user, room=other).exists()
+
+
+def saved(user):
+    user.is_active = False
+    user.save()
+
+
+def saved_alone(user):
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+
+
+def updated(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def in_bulk(user):
+    user.is_active = False
+    User.objects.bulk_update([user], ["is_active"])
+
+
+@pytest.mark.parametrize("deactivate", [saved, saved_alone, updated, in_bulk])
+def test_who_is_made_inactive_is_out_at_once_and_stays_out_when_active_again(
+    user, phone, browser, deactivate
+):
+    deactivate(user)
+
+    assert not phone.is_in_front()
+    assert not browser.is_in_front()
+    assert not phone.is_logged_in()
+    assert not browser.is_logged_in()
+    user.is_active = True
+    user.save()
+    assert not phone.is_in_front()
+    assert not phone.is_logged_in()
+
+
+def test_what_has_nothing_to_do_with_credentials_ends_no_session(user, phone, browser):
+    user.name = "Another"
+    user.save()
+    user.save(update_fields=["name"])
+    User.objects.filter(pk=user.pk).update(name="Third")
+
+    assert phone.is_in_front()
+    assert browser.is_in_front()
+
+
+def test_another_users_sessions_stay(user, phone, room):
+    other = UserFactory()
+    other.set_password(NEW)
+    other.save()
+
+    assert phone.is_in_front()
+
+
+def test_sessions_end_but_one(user, phone, browser):
+    phone_key = Session.objects.order_by("expire_date").first().pk
+    assert len({phone_key}) == 1
+    assert phone.is_in_front()
+
+    end_sessions(user_ids=[user.pk], except_session=phone_key)
+
+    assert [phone.is_in_front(), browser.is_in_front()] == [True, False]
+    assert phone.is_logged_in()
+    assert not browser.is_logged_in()
+
+
+def test_an_app_that_logs_out_leaves_the_others_in(user, phone, browser):
+    assert phone.status_in_django("POST", "/api/v1/auth/logout/") == 204
+
+    assert not phone.is_in_front()
+    assert not phone.is_logged_in()
+    assert browser.is_in_front()
+    assert browser.is_logged_in()
+
+
+def test_a_session_that_redis_forgot_comes_back_while_it_lasts(user, phone, room):
+    cache.clear()
+    index.build_missing()
+    assert not phone.is_in_front()
+
+    assert phone.is_logged_in()
+
+    assert phone.is_in_front()
+
+
+def test_a_password_changed_with_manage_py_ends_the_sessions(user, phone, monkeypatch):
+    monkeypatch.setattr("getpass.getpass", lambda *args, **kwargs: NEW)
+    call_command("changepassword", user.email)
+
+    assert not phone.is_in_front()
+    assert not phone.is_logged_in()
