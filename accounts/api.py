@@ -18,12 +18,16 @@ from rest_framework.views import APIView
 
 from accounts import app_tokens, devices, log_in, services
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.idempotency import Once, hash_request
+from accounts.idempotency import LONGEST_KEY, Once, hash_request
 from accounts.models import BalanceHistory, User
 from accounts.rate_limits import count_sign_up
 from concertbook.front import render
 from concertbook.pagination import NewestFirst
 from concertbook.strict import valid_input, valid_query
+
+KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}
+IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)
+OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header")
 
 
 class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
@@ -167,7 +171,7 @@ class Charges(APIView):
     @extend_schema(
         request=ChargesInput,
         responses={201: ChargesOutput},
-        parameters=[OpenApiParameter("Idempotency-Key", str, "header")],
+        parameters=[OPTIONAL_IDEMPOTENCY_KEY_HEADER],
     )
     def post(self, request: Request) -> HttpResponse:
         amount = valid_input(self.ChargesInput, request)["amount"]

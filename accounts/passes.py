@@ -57,7 +57,7 @@ class Pass:
 def read_authorization(environ: Mapping[str, Any]) -> Pass:
     """Whom the Authorization header names. Raises StepAside without a valid access token."""
     scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    visitor = read_access_token(token) if scheme == "Bearer" else None
+    visitor = read_access_token(token) if scheme.lower() == "bearer" else None
     if visitor is None:
         raise StepAside
     return visitor

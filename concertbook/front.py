@@ -12,18 +12,21 @@ whatever may be refused.
 
 import functools
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from http.client import responses
 from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 from django.http.request import split_domain_port, validate_host
 from django.utils import translation
 
 from concertbook.caching import NO_STORE
-from concertbook.errors import DomainError
+from concertbook.common_headers import Headers, answer_language, common_headers
+from concertbook.errors import DomainError, InternalError, Malformed
+from concertbook.negotiation import JSON, accepts
 from concertbook.problems import CONTENT_TYPE, body_bytes, domain_problem, parse_json
 
 Environ = dict[str, Any]
@@ -32,7 +35,10 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 # Method, path, and who answers: called with the environ and the path's groups.
 Route = tuple[str, re.Pattern[str], Callable[..., Answer]]
 
-JSON = "application/json"
+logger = logging.getLogger(__name__)
+
+# REST framework takes no longer one for JSON.
+LONGEST_MEDIA_TYPE = 256
 
 
 class StepAside(Exception):
@@ -45,24 +51,54 @@ class Front:
         self.routes = routes
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
-        if "HTTP_TRANSFER_ENCODING" in environ:
-            _measure(environ)
         try:
+            if "HTTP_TRANSFER_ENCODING" in environ:
+                _measure(environ)
             status, headers, body = self._answer(environ)
         except StepAside:
-            return self.django(environ, start_response)
+            return self._leave_to_django(environ, start_response)
+        except Exception:
+            # A bug of ours is no bare 500: Django answers, or says that it cannot.
+            logger.exception("The fast path failed; Django answers")
+            return self._leave_to_django(environ, start_response)
         start_response(status, headers)
         return [body]
 
     def _answer(self, environ: Environ) -> Answer:
         for method, path, answer in self.routes:
             found = environ["REQUEST_METHOD"] == method and path.fullmatch(environ["PATH_INFO"])
-            if found and _is_our_host(environ.get("HTTP_HOST", "")):
+            if found:
+                common = _require_ordinary(environ)
                 try:
-                    return answer(environ, *found.groups())
+                    status, headers, body = answer(environ, *found.groups())
                 except DomainError as refusal:
-                    return _refuse(environ, refusal)
+                    status, headers, body = _refuse(refusal, answer_language(common))
+                return status, [*headers, *common], body
         raise StepAside
+
+    def _leave_to_django(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        try:
+            return self.django(environ, start_response)
+        except Exception as exc:
+            # Django answers what its views and middlewares raise, and not a request that it cannot
+            # even read: a Content-Type of ten thousand characters.
+            refusal = Malformed() if isinstance(exc, ValueError) else InternalError()
+            if isinstance(refusal, InternalError):
+                logger.exception("Django failed before its first middleware")
+            status, headers, body = _refuse(refusal, settings.LANGUAGE_CODE)
+            start_response(status, [*headers, ("Cache-Control", NO_STORE)])
+            return [body]
+
+
+def _require_ordinary(environ: Environ) -> Headers:
+    """What every answer's headers say. Raises StepAside for what Django refuses at its door."""
+    if not _is_our_host(environ.get("HTTP_HOST", "")):
+        raise StepAside
+    if not accepts(environ.get("HTTP_ACCEPT"), JSON):
+        raise StepAside
+    if environ.get("CONTENT_LENGTH") and body_bytes(environ) > settings.API_MAX_BODY_BYTES:
+        raise StepAside
+    return common_headers(environ)
 
 
 def _measure(environ: Environ) -> None:
@@ -81,10 +117,10 @@ def _is_our_host(host: str) -> bool:
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
-def _refuse(environ: Environ, refusal: DomainError) -> Answer:
-    with translation.override(translation.get_language_from_request(WSGIRequest(environ))):
+def _refuse(refusal: DomainError, language: str) -> Answer:
+    with translation.override(language):
         body, status, headers = domain_problem(refusal)
-        return respond(f"{status} {refusal.code}", render(body), CONTENT_TYPE, **headers)
+        return respond(f"{status} {responses[status]}", render(body), CONTENT_TYPE, **headers)
 
 
 def render(body: Any) -> bytes:
@@ -93,14 +129,12 @@ def render(body: Any) -> bytes:
 
 
 def respond(status: str, content: bytes, content_type: str = JSON, **headers: str) -> Answer:
-    """An answer that no cache may keep; ``headers`` are more of them, by their names."""
+    """An answer to which the common headers are added; ``headers`` are more, by their names."""
     return (
         status,
         [
             ("Content-Type", content_type),
             ("Content-Length", str(len(content))),
-            ("Cache-Control", NO_STORE),
-            ("X-Content-Type-Options", "nosniff"),
             *headers.items(),
         ],
         content,
@@ -111,6 +145,8 @@ def read_json(environ: Environ) -> Any:
     """The body, which Django can read once more. Raises StepAside for one that is not JSON."""
     length = body_bytes(environ)
     content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
+    if len(environ.get("CONTENT_TYPE", "")) > LONGEST_MEDIA_TYPE:
+        raise StepAside
     if content_type != JSON or not 0 < length <= settings.API_MAX_BODY_BYTES:
         raise StepAside
     body = environ["wsgi.input"].read(length)

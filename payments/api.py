@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.permissions import IsAdminUser
 from rest_framework.renderers import JSONRenderer
@@ -15,7 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import StrictIntegerField, answer_once, current_user
+from accounts.api import (
+    IDEMPOTENCY_KEY_HEADER,
+    OPTIONAL_IDEMPOTENCY_KEY_HEADER,
+    StrictIntegerField,
+    answer_once,
+    current_user,
+)
 from concertbook.clock import utc
 from concertbook.pagination import NewestFirst
 from concertbook.strict import valid_input
@@ -29,7 +36,6 @@ from queueing.errors import QueueNotAdmitted
 
 # Seats held, or paid, by one request.
 MOST_AT_ONCE = 50
-IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", str, "header", required=True)
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
@@ -72,19 +78,23 @@ class Holds(APIView):
         expires_at = serializers.DateTimeField()
 
     @extend_schema(
-        request=HoldsInput, responses={201: HoldsOutput}, parameters=[QUEUE_TOKEN_HEADER]
+        request=HoldsInput,
+        responses={201: HoldsOutput},
+        parameters=[QUEUE_TOKEN_HEADER, OPTIONAL_IDEMPOTENCY_KEY_HEADER],
     )
-    def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
+    def post(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
         token = queue_token(request)
         if token is None:
             raise QueueNotAdmitted
-        reservations = holds.hold_seats(
-            user=current_user(request),
-            schedule_id=schedule_id,
-            numbers=valid_input(self.HoldsInput, request)["seats"],
-            token=token,
+        user, numbers = current_user(request), valid_input(self.HoldsInput, request)["seats"]
+        hold = partial(
+            holds.hold_seats, user=user, schedule_id=schedule_id, numbers=numbers, token=token
         )
-        return Response(hold_answer(reservations), status=status.HTTP_201_CREATED)
+        if "Idempotency-Key" not in request.headers:
+            return Response(hold_answer(hold()), status=status.HTTP_201_CREATED)
+        return answer_once(
+            request, hold_answer, lambda once: hold(once=once), status.HTTP_201_CREATED
+        )
 
 
 def hold_answer(reservations: Sequence[Reservation]) -> dict[str, Any]:

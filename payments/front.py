@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import Error, close_old_connections
@@ -20,6 +21,7 @@ from django.db import Error, close_old_connections
 from accounts import passes
 from accounts.idempotency import Once, hash_request, is_valid_key
 from accounts.models import User
+from concertbook.errors import DomainError
 from concertbook.front import Answer, Environ, Route, StepAside, read_json, render, respond
 from concertbook.http.request_limits import count_request
 from concertbook.ids import UUID
@@ -34,14 +36,14 @@ from queueing.errors import QueueNotAdmitted
 
 logger = logging.getLogger(__name__)
 
+# What was held; under a key as the bytes that were saved.
+Held = list[Reservation] | bytes
+
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
-    visitor = passes.read_authorization(environ)
-    numbers = _list_of(read_json(environ), "seats", _is_seat_number)
-    token = parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
-    asked = AskedToHold(visitor, uuid.UUID(schedule_id), numbers, token)
-    reservations = HOLDS.do(asked) or _hold_alone(asked)
-    return respond("201 Created", render(hold_answer(reservations)))
+    asked = AskedToHold.read(environ, schedule_id)
+    held = HOLDS.do(asked) or _hold_alone(asked)
+    return respond("201 Created", held if isinstance(held, bytes) else _render_hold(held))
 
 
 @dataclass(frozen=True)
@@ -50,41 +52,78 @@ class AskedToHold:
     schedule_id: uuid.UUID
     numbers: list[int]
     token: uuid.UUID | None
+    key: str | None = None
+    request_hash: str = ""
+
+    @classmethod
+    def read(cls, environ: Environ, schedule_id: str) -> "AskedToHold":
+        """Raises StepAside for a request that is not as apps write it."""
+        visitor = passes.read_authorization(environ)
+        body = read_json(environ)
+        numbers = _list_of(body, "seats", _is_seat_number)
+        token = parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
+        key = environ.get("HTTP_IDEMPOTENCY_KEY")
+        request_hash = "" if key is None else _hash(environ, body)
+        return cls(visitor, uuid.UUID(schedule_id), numbers, token, key, request_hash)
+
+    @property
+    def goes_together(self) -> bool:
+        return self.token is not None and (self.key is None or is_valid_key(self.key))
+
+    def once(self, user: User) -> Once | None:
+        """Raises IdempotencyKeyMissing for a key that is empty or too long."""
+        if self.key is None:
+            return None
+        return Once(user=user, key=self.key, request_hash=self.request_hash, render=_render_hold)
 
 
-def _hold_alone(asked: AskedToHold) -> list[Reservation]:
+def _render_hold(reservations: Sequence[Reservation]) -> bytes:
+    return render(hold_answer(reservations))
+
+
+def _hold_alone(asked: AskedToHold) -> Held:
     with _connected():
         user = passes.load_user(asked.visitor)
         count_request(user.pk)
         if asked.token is None:
             raise QueueNotAdmitted
-        return holds.hold_seats(
-            user=user, schedule_id=asked.schedule_id, numbers=asked.numbers, token=asked.token
+        hold = partial(
+            holds.hold_seats,
+            user=user,
+            schedule_id=asked.schedule_id,
+            numbers=asked.numbers,
+            token=asked.token,
         )
+        once = asked.once(user)
+        return once.act(lambda once: hold(once=once)) if once else hold()
 
 
-def _hold_together(asked: Sequence[AskedToHold]) -> list[list[Reservation] | None]:
+def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
     users = passes.load_users([each.visitor for each in asked])
     wishes = {
-        at: holds.Wish(user, each.schedule_id, each.numbers, each.token)
+        at: holds.Wish(user, each.schedule_id, each.numbers, each.token, each.once(user))
         for at, (each, user) in enumerate(zip(asked, users, strict=True))
-        if user and each.token
+        if user and each.goes_together
     }
-    held: list[list[Reservation] | None] = [None] * len(asked)
+    held: list[Held | None] = [None] * len(asked)
     for schedule_id in {wish.schedule_id for wish in wishes.values()}:
         places = [at for at, wish in wishes.items() if wish.schedule_id == schedule_id]
         try:
             found = holds.hold_for_many([wishes[at] for at in places])
+        except DomainError:
+            # Of all of them, such as a schedule that does not exist: each is told so alone.
+            continue
         except Exception:
             # A transaction of its own: what the others have is theirs.
             logger.warning("Together it failed; they hold alone", exc_info=True)
             continue
         for at, reservations in zip(places, found, strict=True):
-            held[at] = reservations
+            once = wishes[at].once
+            held[at] = once.answer if reservations and once else reservations
     return held
 
 
-HOLDS = Together(_hold_together)
+HOLDS: Together[AskedToHold, Held] = Together(_hold_together)
 
 
 def pay(environ: Environ) -> Answer:
@@ -100,14 +139,9 @@ class AskedToPay:
         self.visitor = passes.read_authorization(environ)
         self.key = environ.get("HTTP_IDEMPOTENCY_KEY")
         body = read_json(environ)
-        path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
         ids = _list_of(body, "reservations", _is_uuid)
         self.reservation_ids = [uuid.UUID(each) for each in ids]
-        try:
-            # Here, where it is one request's: a body nested too deeply is nobody else's trouble.
-            self.request_hash = hash_request(["POST", path, body])
-        except RecursionError as exc:
-            raise StepAside from exc
+        self.request_hash = _hash(environ, body)
 
     def pay_alone(self) -> bytes:
         with _connected():
@@ -149,6 +183,16 @@ def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
 
 
 PAYMENTS = Together(_pay_together)
+
+
+def _hash(environ: Environ, body: Any) -> str:
+    """As accounts.api.answer_once. Raises StepAside for a body that is nested too deeply."""
+    path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
+    try:
+        # Here, where it is one request's: such a body is nobody else's trouble.
+        return hash_request([environ["REQUEST_METHOD"], path, body])
+    except RecursionError as exc:
+        raise StepAside from exc
 
 
 @contextmanager

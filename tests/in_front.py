@@ -8,7 +8,7 @@ from concertbook.front import Front
 from concertbook.wsgi import LINE, SALE
 
 
-class SteppedAside(Exception):
+class SteppedAside(BaseException):
     """Django is to answer, and would read this body."""
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import CheckViolation
 
+from accounts.idempotency import Once, claim_new, save_answers
 from accounts.models import User
 from concertbook.arrays import array
 from concertbook.errors import DomainError
@@ -41,13 +42,15 @@ NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
 class Wish:
     """Somebody's wish for seats of a schedule, by their numbers, each once.
 
-    ``token`` is the queue token that the client showed, None for the user's own in the room.
+    ``token`` is the queue token that the client showed, None for the user's own in the room;
+    ``once`` is the request's key, None without one.
     """
 
     user: User
     schedule_id: uuid.UUID
     numbers: Sequence[int]
     token: uuid.UUID | None = None
+    once: Once | None = None
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,24 @@ class Grant:
 
 
 def hold_seats(
-    *, user: User, schedule_id: uuid.UUID, numbers: Sequence[int], token: uuid.UUID | None = None
+    *,
+    user: User,
+    schedule_id: uuid.UUID,
+    numbers: Sequence[int],
+    token: uuid.UUID | None = None,
+    once: Once | None = None,
 ) -> list[Reservation]:
     """Hold all of these seats for the user, or none; returns the reservations in seat order.
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
     Raises NotFound, DuplicateSeats, SeatNotFound, QueueNotAdmitted, SaleNotOpen, SaleClosed,
     ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken with
-    ``nearest``, the seats to try instead.
+    ``nearest``, the seats to try instead; with ``once`` also what its claim raises.
     """
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
     try:
-        return _hold(Wish(user, schedule_id, numbers, token))
+        return _hold(Wish(user, schedule_id, numbers, token, once))
     except (SeatNotFound, QueueNotAdmitted):
         get_schedule(schedule_id)  # that there is no such schedule says more
         raise
@@ -86,11 +94,14 @@ def hold_seats(
 
 def _hold(wish: Wish) -> list[Reservation]:
     """Seven round trips: BEGIN, the token, the seats, what the user has with the schedule and
-    the clock, two that write, COMMIT. One more where the stay has to be extended.
+    the clock, two that write, COMMIT. One more where the stay has to be extended, and three
+    with ``once``.
     """
     user, schedule_id, token = wish.user, wish.schedule_id, wish.token
     room_id = get_schedule(schedule_id).concert.waiting_room_id if token is None else room_of(token)
     with refused_once_cancelled(), transaction.atomic(durable=True):
+        if wish.once:
+            wish.once.claim()
         admission = lock_admission(user=user, room_id=room_id, token=token)
         seats = lock_seats(schedule_id=schedule_id, numbers=wish.numbers)
         sale, standing = _read_standing(wish)
@@ -103,6 +114,8 @@ def _hold(wish: Wish) -> list[Reservation]:
             sale, standing = _read_standing(wish)
         grant = _grant(wish, admission, seats, sale, standing)
         _write([grant], sale.now)
+        if wish.once:
+            wish.once.save(grant.reservations)
     return grant.reservations
 
 
@@ -115,11 +128,14 @@ def hold_for_many(wishes: Sequence[Wish]) -> list[list[Reservation] | None]:
     """What hold_seats does for each of these, in one transaction: as few round trips for all.
 
     For wishes of one schedule, each with a token. It waits for nobody and refuses nobody: where
-    a lock or a rule stands in the way, or a second wish of one user, the answer is None, nothing
-    was done, and hold_seats will wait, or say why not. An exception undoes all of it.
+    a lock, an earlier answer or a rule stands in the way, or a second wish of one user, the answer
+    is None, nothing was done, and hold_seats will wait, or say why not. An exception undoes all of
+    it. The answers to wishes with a key are in their ``once``. Only such wishes cost its round
+    trips: three, however many they are.
     """
     schedule_id = wishes[0].schedule_id
     with refused_once_cancelled(), transaction.atomic(durable=True):
+        new = _claim_keys(wishes)
         admissions = lock_free_admissions(
             user_ids=[wish.user.pk for wish in wishes],
             tokens=[wish.token for wish in wishes if wish.token],
@@ -131,11 +147,25 @@ def hold_for_many(wishes: Sequence[Wish]) -> list[list[Reservation] | None]:
         for wish in wishes:
             # Taken out, so that no other wish in here has them as well.
             wanted = [seats.pop(number, None) for number in wish.numbers]
-            admission = admissions.pop((wish.user.pk, wish.token), None)
+            admission = admissions.pop((wish.user.pk, wish.token), None) if new(wish) else None
             standing = standings.get(wish.user.pk, NEWCOMER)
             granted.append(_grant_at_once(wish, admission, wanted, sale, standing))
         _write([grant for grant in granted if grant], sale.now)
+        answered = [
+            (wish.once, grant.reservations)
+            for wish, grant in zip(wishes, granted, strict=True)
+            if wish.once and grant
+        ]
+        if answered:
+            save_answers(answered)
     return [grant.reservations if grant else None for grant in granted]
+
+
+def _claim_keys(wishes: Sequence[Wish]) -> Callable[[Wish], bool]:
+    """Whether a wish has no key, or one that nobody has used and nobody is using."""
+    keys = [wish.once for wish in wishes if wish.once]
+    claimed = claim_new(keys) if keys else []
+    return lambda wish: wish.once is None or wish.once in claimed
 
 
 def _grant_at_once(
