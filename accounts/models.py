@@ -53,6 +53,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
+    # The name of the rehearsal that made this buyer; empty for everybody else. Never changes
+    # (a trigger, queueing migration 0007): it keeps a rehearsal apart from the sale.
+    rehearsal = models.CharField(
+        _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField(_("joined"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -70,6 +75,13 @@ class User(AbstractBaseUser, PermissionsMixin):
                 Lower("email"),
                 name="accounts_user_email_unique",
                 violation_error_message=_("This e-mail address is taken."),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["rehearsal"],
+                condition=~Q(rehearsal=""),
+                name="accounts_user_of_rehearsal",
             ),
         ]
 
@@ -111,6 +123,15 @@ class UserSession(models.Model):
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+def rehearsal_of(viewer: object) -> str:
+    """The name of the viewer's rehearsal; empty for a real user and for an anonymous one.
+
+    Buyers see and join only what carries the same name: nothing of a rehearsal is visible to a
+    real buyer, and nothing real to a rehearsal's.
+    """
+    return str(getattr(viewer, "rehearsal", ""))
 
 
 class Balance(models.Model):

@@ -59,7 +59,8 @@ class ConcertList(generics.ListAPIView[Concert]):
     def get_queryset(self) -> QuerySet[Concert]:
         if getattr(self, "swagger_fake_view", False):
             return Concert.objects.none()
-        return programme.find_concerts(**valid_query(self.ConcertListFilter, self.request))
+        wanted = valid_query(self.ConcertListFilter, self.request)
+        return programme.find_concerts(viewer=self.request.user, **wanted)
 
 
 class ConcertDetail(APIView):
@@ -67,7 +68,8 @@ class ConcertDetail(APIView):
 
     @extend_schema(responses=ConcertSerializer)
     def get(self, request: Request, concert_id: uuid.UUID) -> Response:
-        return Response(ConcertSerializer(programme.get_concert(concert_id)).data)
+        concert = programme.get_concert(concert_id, viewer=request.user)
+        return Response(ConcertSerializer(concert).data)
 
 
 class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
@@ -105,7 +107,8 @@ class ScheduleList(generics.ListAPIView[ConcertSchedule]):
     def get_queryset(self) -> QuerySet[ConcertSchedule]:
         if getattr(self, "swagger_fake_view", False):
             return ConcertSchedule.objects.none()
-        return programme.find_schedules(programme.get_concert(self.kwargs["concert_id"]))
+        concert = programme.get_concert(self.kwargs["concert_id"], viewer=self.request.user)
+        return programme.find_schedules(concert)
 
 
 class ScheduleDetail(APIView):
@@ -113,7 +116,9 @@ class ScheduleDetail(APIView):
 
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        schedule = programme.get_schedule(schedule_id, with_seats_available=True)
+        schedule = programme.get_schedule(
+            schedule_id, viewer=request.user, with_seats_available=True
+        )
         return Response(ScheduleSerializer(schedule).data)
 
 

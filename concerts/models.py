@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import User, rehearsal_of
 from concertbook.arrays import array
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
@@ -23,6 +23,12 @@ from queueing.models import WaitingRoom
 CURRENT_TRANSACTION = models.Func(
     template="(pg_current_xact_id()::text::bigint)", output_field=models.BigIntegerField()
 )
+
+
+class ConcertQuerySet(models.QuerySet["Concert"]):
+    def visible_to(self, viewer: object) -> "ConcertQuerySet":
+        """The real concerts; for a buyer of a rehearsal, that rehearsal's concert alone."""
+        return self.filter(waiting_room__rehearsal=rehearsal_of(viewer))
 
 
 class Concert(models.Model):
@@ -43,10 +49,17 @@ class Concert(models.Model):
         ),
     )
     waiting_room = models.ForeignKey(
-        WaitingRoom, models.PROTECT, related_name="concerts", verbose_name=_("waiting room")
+        WaitingRoom,
+        models.PROTECT,
+        related_name="concerts",
+        # What an operator announces is real.
+        limit_choices_to={"rehearsal": ""},
+        verbose_name=_("waiting room"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = ConcertQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("concert")
@@ -65,6 +78,10 @@ class Concert(models.Model):
 
 
 class ConcertScheduleQuerySet(models.QuerySet["ConcertSchedule"]):
+    def visible_to(self, viewer: object) -> "ConcertScheduleQuerySet":
+        """As ConcertQuerySet.visible_to."""
+        return self.filter(concert__waiting_room__rehearsal=rehearsal_of(viewer))
+
     def with_seats_available(self) -> "ConcertScheduleQuerySet":
         rested = Q(seats__available_from=None) | Q(seats__available_from__lte=Now())
         on_offer = Q(rested, seats__status=Seat.Status.AVAILABLE, cancelled_at=None)

@@ -3,6 +3,7 @@
 import uuid
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -17,15 +18,15 @@ CONCERTS_PER_PAGE = 12
 @require_safe
 def concert_list(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
-    found = Concert.objects.none()
+    found: QuerySet[Concert] = Concert.objects.none()
     if form.is_valid():
-        found = programme.find_offers(**form.cleaned_data)
+        found = programme.find_offers(viewer=request.user, **form.cleaned_data)
     page = Paginator(found, CONCERTS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "concerts/list.html", {"form": form, "page": page})
 
 
 @require_safe
 def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
-    concert = programme.get_concert(concert_id)
+    concert = programme.get_concert(concert_id, viewer=request.user)
     context = {"concert": concert, "performances": programme.find_performances(concert)}
     return render(request, "concerts/detail.html", context)

@@ -41,7 +41,7 @@ class PeriodForm(forms.Form):
     )
     last = forms.DateField(label=_("To"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
     concert = forms.ModelChoiceField(
-        Concert.objects.order_by("-start_time"),
+        Concert.objects.visible_to(None).order_by("-start_time"),
         label=_("Concert"),
         required=False,
         empty_label=_("All concerts"),

@@ -41,7 +41,7 @@ ROWS_PER_PAGE = 20
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def seats(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
-    schedule = get_schedule(schedule_id)
+    schedule = get_schedule(schedule_id, viewer=request.user)
     try:
         return _hold(request, schedule) if request.method == "POST" else _show(request, schedule)
     except QueueNotAdmitted as exc:

@@ -10,7 +10,14 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import rehearsal_of
 from concertbook.literals import Literal, unless
+
+
+class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):
+    def visible_to(self, viewer: object) -> "WaitingRoomQuerySet":
+        """The real rooms; for a buyer of a rehearsal, that rehearsal's room alone."""
+        return self.filter(rehearsal=rehearsal_of(viewer))
 
 
 class WaitingRoom(models.Model):
@@ -66,7 +73,14 @@ class WaitingRoom(models.Model):
         default=False,
         help_text=_("Draw lots among those who came before the opening."),
     )
+    # The room's slug where the room is a rehearsal's, empty for a real one. Never changes
+    # (a trigger); all that is of the rehearsal is so by this room or by its buyers.
+    rehearsal = models.CharField(
+        _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+
+    objects = WaitingRoomQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("waiting room")
@@ -86,6 +100,10 @@ class WaitingRoom(models.Model):
                 condition=~Q(state="SCHEDULED") | Q(opens_at__isnull=False),
                 name="queueing_waitingroom_scheduled_has_time",
                 violation_error_message=_("A scheduled room needs a time to open at."),
+            ),
+            models.CheckConstraint(
+                condition=Q(rehearsal="") | Q(rehearsal=F("slug")),
+                name="queueing_waitingroom_rehearsal_is_its_slug",
             ),
         ]
 
@@ -148,6 +166,7 @@ class QueueToken(models.Model):
         models.PROTECT,
         related_name="tokens",
         db_index=False,
+        limit_choices_to={"rehearsal": ""},
         verbose_name=_("waiting room"),
     )
     position = models.BigIntegerField(_("position"))

@@ -28,7 +28,7 @@ COOKIE_SECONDS = 24 * 3600
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
-    room = places.get_room(slug)
+    room = places.get_room(slug, viewer=request.user)
     found = polling.find_place(user=request.user, room=room, address=client_address(request.META))
     if found is None:
         return render(request, "queueing/room.html", _outside(request, room))
@@ -49,7 +49,8 @@ def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that changes with the place's and the room's state."""
     address = client_address(request.META)
     found = polling.get_position(user=request.user, token=token, address=address)
-    return _show(request, "queueing/place.html", places.get_room(found.room), found)
+    room = places.get_room(found.room, viewer=request.user)
+    return _show(request, "queueing/place.html", room, found)
 
 
 def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:

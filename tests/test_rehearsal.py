@@ -1,5 +1,8 @@
-"""manage.py rehearse: buyers over HTTP against a live server, and nothing left of them."""
+"""manage.py rehearse: buyers over HTTP against a live server, and reversed in the books after."""
 
+import signal
+import subprocess
+import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
@@ -7,23 +10,24 @@ from threading import Event, Thread
 from typing import ClassVar
 
 import pytest
-from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection
+from django.db import connection
+from django.db.models import Sum
 
-from accounts.models import BalanceHistory, User
-from concerts.models import Concert, ConcertSchedule
+from accounts.models import Balance, BalanceHistory, Charge, User
+from concerts.models import ConcertSchedule
 from payments.management.commands import rehearse as command
-from payments.models import Reservation, Ticket
-from payments.rehearsal import stage
+from payments.models import Refund, Reservation, Ticket
+from payments.rehearsal import ending, stage
 from payments.rehearsal.buyers import Crowd
 from payments.rehearsal.client import Answer, Client, ConnectionLost, Log, RehearsalOver
 from payments.rehearsal.report import Report, percentile
-from payments.services.audit import CHECKS, Finding
-from queueing.models import WaitingRoom
+from payments.services.audit import CHECKS, Finding, full_audit, run_audit
+from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit_waiting
 from queueing.services.places import join
-from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, bought
+from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, bought, held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,17 +60,31 @@ def rehearse(live_server, *options):
     return out.getvalue()
 
 
-def rows():
-    """How many rows each of our tables has."""
-    ours = ("accounts", "queueing", "concerts", "payments", "sessions")
-    models = [model for model in apps.get_models() if model._meta.app_label in ours]
-    return {model.__name__: model.objects.count() for model in models}
+def violations():
+    return {finding.check.name for finding in run_audit() if finding.violations}
 
 
-def test_it_sells_every_seat_and_leaves_nothing_behind(live_server):
+def assert_ended(name):
+    """Closed, cancelled, refunded and out of the books, and every row of it still there."""
+    room = WaitingRoom.objects.get(rehearsal=name)
+    buyers = User.objects.filter(rehearsal=name)
+    schedule = ConcertSchedule.objects.get(concert__waiting_room=room)
+    assert room.state == WaitingRoom.State.CLOSED
+    assert not QueueToken.objects.live().filter(room=room).exists()
+    assert schedule.cancelled_by in buyers
+    assert not Reservation.objects.live().filter(schedule=schedule).exists()
+    assert not schedule.seats.exclude(status="AVAILABLE").exists()
+    assert not buyers.filter(is_active=True).exists()
+    assert not Balance.objects.filter(user__in=buyers).exclude(amount=0).exists()
+    lines = BalanceHistory.objects.filter(balance__user__in=buyers)
+    assert lines.aggregate(sum=Sum("delta", default=0))["sum"] == 0
+    assert violations() == set()
+
+
+def test_it_sells_every_seat_and_ends_in_the_books_by_reversing_entries(live_server):
     buyer = UserFactory(won=10_000)
     bought(buyer, ScheduleFactory(price=10_000))
-    before = rows()
+    before = full_audit().totals
 
     printed = rehearse(live_server, "--buyers=20", "--seats=5", "--capacity=8")
 
@@ -74,23 +92,134 @@ def test_it_sells_every_seat_and_leaves_nothing_behind(live_server):
     assert facts == {"sold": "5 of 5"}
     assert "answers of 5xx     0" in printed
     assert "went well" in printed
-    assert rows() == before
-    assert balance_of(buyer) == 0
-    with pytest.raises(IntegrityError, match="never changed or deleted"):
-        BalanceHistory.objects.all().delete()
+    room = WaitingRoom.objects.exclude(rehearsal="").get()
+    assert_ended(room.slug)
+    refunds = Refund.objects.filter(payment__user__rehearsal=room.slug)
+    assert refunds.aggregate(sum=Sum("amount"))["sum"] == 5 * stage.PRICE
+    assert not Charge.objects.filter(user__rehearsal=room.slug).exists()
+    assert not Session.objects.exists()
+    assert full_audit().totals == before
 
 
-def test_it_can_be_kept_and_removed_later(live_server):
-    before = rows()
-
+@pytest.mark.parametrize("option", ["--finish", "--remove"])
+def test_it_can_be_kept_and_ended_later(live_server, option):
     rehearse(live_server, "--buyers=6", "--seats=2", "--keep")
 
     assert Ticket.objects.count() == 2
     assert User.objects.filter(email__endswith="@rehearsal.invalid").count() == 6
-    out = StringIO()
-    call_command("rehearse", "--remove", stdout=out)
-    assert out.getvalue() == "1 rehearsals removed\n"
-    assert rows() == before
+    assert violations() == set()
+    for ended in (1, 0):
+        out = StringIO()
+        call_command("rehearse", option, stdout=out)
+        assert out.getvalue() == f"{ended} rehearsals ended\n"
+    assert_ended(WaitingRoom.objects.get().slug)
+
+
+STEPS = [
+    "close_room",
+    "end_stays",
+    "cancel_schedule",
+    "refund_cancelled_schedules",
+    "_take_the_money_of_some",
+]
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_ending_killed_after_any_step_is_finished_by_the_next(step, monkeypatch):
+    played = stage.set_stage(buyers=3, seats=4, capacity=5)
+    schedule = ConcertSchedule.objects.get(pk=played.schedule_id)
+    first, second, third = User.objects.order_by("email")
+    bought(first, schedule, 1, 2)
+    held(second, schedule, 3)
+    join(user=third, slug=played.slug)
+    done = getattr(ending, step)
+
+    def do_and_die(*args, **options):
+        done(*args, **options)
+        raise Killed
+
+    monkeypatch.setattr(ending, "BUYERS_AT_ONCE", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(ending, step, do_and_die)
+        with pytest.raises(Killed):
+            ending.end_rehearsals()
+    assert violations() == set()
+
+    assert ending.end_rehearsals() == 1
+    assert_ended(played.slug)
+    assert ending.end_rehearsals() == 0
+
+
+def test_a_process_killed_in_mid_ending_leaves_the_audit_clean():
+    """kill -9 at an UPDATE of the last transaction, the ledger's lines written."""
+    played = stage.set_stage(buyers=3, seats=2, capacity=5)
+    bought(User.objects.first(), ConcertSchedule.objects.get(pk=played.schedule_id), 1)
+
+    assert killed_at_statement('UPDATE "accounts_user"') == -signal.SIGKILL
+    assert violations() == set()
+    assert User.objects.filter(is_active=True).count() == 3
+    assert Balance.objects.exclude(amount=0).count() == 3
+
+    assert ending.end_rehearsals() == 1
+    assert_ended(played.slug)
+
+
+def killed_at_statement(begins):
+    """End all rehearsals in a process that kills itself at this statement; how it ended."""
+    database = connection.settings_dict["NAME"]
+    program = f"""
+import os, signal, sys
+import django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = {database!r}
+django.setup()
+from django.db import connection
+from payments.rehearsal import ending
+
+def die(execute, sql, params, many, context):
+    answer = execute(sql, params, many, context)
+    if sql.startswith({begins!r}):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+
+with connection.execute_wrapper(die):
+    ending.end_rehearsals()
+"""
+    return subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode
+
+
+def test_a_setup_killed_before_the_first_buyer_is_ended_all_the_same():
+    stage._announce("rehearsal-0a1b2c3d", 2, 5)
+
+    assert ending.end_rehearsals() == 1
+    assert_ended("rehearsal-0a1b2c3d")
+
+
+def test_refunds_that_cannot_be_made_are_told_and_leave_the_rest_for_later(monkeypatch):
+    played = stage.set_stage(buyers=1, seats=2, capacity=5)
+    bought(User.objects.get(), ConcertSchedule.objects.get(pk=played.schedule_id), 1)
+    monkeypatch.setattr(ending, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(ending, "refund_cancelled_schedules", lambda: 0)
+
+    with pytest.raises(CommandError, match=r"1 reservations of schedule .* are not refunded"):
+        call_command("rehearse", "--finish", stdout=StringIO())
+    assert violations() == set()
+
+
+def test_a_stranger_with_an_address_like_a_rehearsals_changes_nothing():
+    played = stage.set_stage(buyers=1, seats=2, capacity=5)
+    stranger = UserFactory(email=f"{played.slug}-2@rehearsal.invalid", won=10_000)
+
+    assert ending.end_rehearsals() == 1
+
+    stranger.refresh_from_db()
+    assert stranger.is_active
+    assert balance_of(stranger) == 10_000
+    assert_ended(played.slug)
 
 
 def test_it_fails_when_the_audit_finds_something(live_server):
@@ -99,7 +228,8 @@ def test_it_fails_when_the_audit_finds_something(live_server):
 
     with pytest.raises(CommandError, match="the audit found 1 x confirmed_without_payment"):
         rehearse(live_server, "--buyers=4", "--seats=1")
-    assert not Concert.objects.filter(title__startswith=stage.PREFIX).exists()
+    room = WaitingRoom.objects.exclude(rehearsal="").get()
+    assert room.state == WaitingRoom.State.CLOSED
 
 
 def test_it_fails_when_seats_stay_unsold(live_server):
@@ -115,18 +245,6 @@ def test_it_fails_when_seats_stay_unsold(live_server):
         patch.setattr(stage, "_announce", announce_and_pause)
         with pytest.raises(CommandError, match=r"0 seats sold instead of 2.*not over after 1 s"):
             rehearse(live_server, "--buyers=6", "--seats=2", "--deadline=1")
-
-
-def test_it_removes_nothing_when_a_stranger_has_bought_there():
-    kept = stage.set_stage(buyers=1, seats=2, capacity=5)
-    schedule = ConcertSchedule.objects.get(pk=kept.schedule_id)
-    bought(UserFactory(won=stage.PRICE), schedule)
-    before = rows()
-
-    with pytest.raises(CommandError, match="no rehearsal's buyer"):
-        call_command("rehearse", "--remove", stdout=StringIO())
-    assert rows() == before
-    assert Reservation.objects.count() == 1
 
 
 def test_it_says_so_when_no_server_answers():

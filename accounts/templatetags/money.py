@@ -15,6 +15,7 @@ REASONS: dict[str, str | Promise] = {
     "insufficient_balance": _("Not enough balance"),
     "hold_expired": _("The hold had expired"),
     "cancelled": _("Cancelled by the buyer"),
+    "rehearsal": _("Rehearsal"),
     "schedule_cancelled": _("The performance was cancelled"),
 }
 

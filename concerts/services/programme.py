@@ -26,10 +26,17 @@ from concerts.models import (
 )
 
 
-def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
-    """Concerts that are not over yet, soonest first; ``on_sale`` keeps those one can buy now."""
+def find_concerts(
+    *, viewer: object = None, search: str = "", on_sale: bool = False
+) -> QuerySet[Concert]:
+    """Concerts that are not over yet, soonest first; ``on_sale`` keeps those one can buy now.
+
+    Here and below, ``viewer`` is the request's user, None for an anonymous one: a rehearsal is
+    shown to its own buyers only.
+    """
     now = database_now()
-    concerts = Concert.objects.select_related("waiting_room").filter(end_time__gt=now)
+    concerts = Concert.objects.visible_to(viewer).select_related("waiting_room")
+    concerts = concerts.filter(end_time__gt=now)
     if search:
         concerts = concerts.filter(
             Q(title__icontains=search)
@@ -47,7 +54,9 @@ def _on_sale(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertSch
     return schedules.filter(reserve_from__lte=now, reserve_until__gt=now, cancelled_at=None)
 
 
-def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
+def find_offers(
+    *, viewer: object = None, search: str = "", on_sale: bool = False
+) -> QuerySet[Concert]:
     """find_concerts with what a poster says of each.
 
     ``from_price`` (won; None without seats), ``is_on_sale``, ``next_sale``: when the next sale
@@ -57,7 +66,7 @@ def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]
     mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
     seats = Seat.objects.filter(schedule__concert=OuterRef("pk")).order_by("price")
     upcoming = mine.filter(reserve_from__gt=now, cancelled_at=None).order_by("reserve_from")
-    return find_concerts(search=search, on_sale=on_sale).annotate(
+    return find_concerts(viewer=viewer, search=search, on_sale=on_sale).annotate(
         from_price=Subquery(seats.values("price")[:1]),
         is_on_sale=Exists(_on_sale(mine, now)),
         next_sale=Subquery(upcoming.values("reserve_from")[:1]),
@@ -65,9 +74,10 @@ def find_offers(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]
     )
 
 
-def get_concert(concert_id: uuid.UUID) -> Concert:
+def get_concert(concert_id: uuid.UUID, *, viewer: object = None) -> Concert:
     """Raises NotFound."""
-    concert = Concert.objects.select_related("waiting_room").filter(pk=concert_id).first()
+    concerts = Concert.objects.visible_to(viewer).select_related("waiting_room")
+    concert = concerts.filter(pk=concert_id).first()
     if concert is None:
         raise NotFound
     return concert
@@ -97,9 +107,11 @@ def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
     )
 
 
-def get_schedule(schedule_id: uuid.UUID, *, with_seats_available: bool = False) -> ConcertSchedule:
+def get_schedule(
+    schedule_id: uuid.UUID, *, viewer: object = None, with_seats_available: bool = False
+) -> ConcertSchedule:
     """The schedule with its concert and room. Raises NotFound."""
-    schedules = ConcertSchedule.objects.select_related("concert__waiting_room")
+    schedules = ConcertSchedule.objects.visible_to(viewer).select_related("concert__waiting_room")
     if with_seats_available:
         schedules = schedules.with_seats_available()
     schedule = schedules.filter(pk=schedule_id).first()

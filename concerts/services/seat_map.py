@@ -66,7 +66,7 @@ def seat_map(
     (a database restored from a dump) gets all seats. Raises NotFound, ScheduleCancelled,
     QueueNotAdmitted.
     """
-    schedule = get_schedule(schedule_id)
+    schedule = get_schedule(schedule_id, viewer=user)
     schedule.require_not_cancelled()
     require_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
     now = _current_cursor()

@@ -3,28 +3,30 @@
 import datetime as dt
 import secrets
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from accounts import app_tokens
-from accounts.models import Balance, BalanceHistory, Charge, User
-from accounts.services import charge
+from accounts.models import Balance, BalanceHistory, User
+from accounts.services import Movement, lock_balances, write_lines_of_many
 from concertbook.clock import database_now
-from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
-from payments.models import Payment, Refund, Reservation, Ticket
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import WaitingRoom
 
-# Every rehearsal's room begins so, and its buyers' addresses with the room's slug.
+# For people to read: what is of a rehearsal is known by its mark (WaitingRoom.rehearsal).
 PREFIX = "rehearsal-"
 DOMAIN = "@rehearsal.invalid"
 PRICE = 50_000
 PURCHASE_LIMIT = 2
 # Short: a rehearsal should not wait long for seats that somebody let go of.
 REST_SECONDS = 2
-LEDGER_GUARD = "ALTER TABLE accounts_balancehistory {} TRIGGER accounts_ledger_is_append_only"
+# The reason in the ledger of the money that a rehearsal's buyers are given, and taken again.
+REASON = "rehearsal"
+BUYERS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Stage:
 
 
 def set_stage(*, buyers: int, seats: int, capacity: int) -> Stage:
-    """A rehearsal of its own, on sale from now on, every buyer able to pay for their limit."""
+    """A rehearsal of its own, on sale from now on, every buyer able to pay for their limit.
+
+    The room is committed first: whatever of a rehearsal there is, ending.py finds it by its room.
+    """
     slug = PREFIX + secrets.token_hex(4)
     schedule = _announce(slug, seats, capacity)
     return Stage(
@@ -47,15 +52,16 @@ def set_stage(*, buyers: int, seats: int, capacity: int) -> Stage:
         schedule_id=schedule.pk,
         seats=seats,
         capacity=capacity,
-        access=[_invite(f"{slug}-{number}{DOMAIN}") for number in range(1, buyers + 1)],
+        access=[app_tokens.issue_tokens(buyer).access for buyer in _invite(slug, buyers)],
     )
 
 
+@transaction.atomic(durable=True)
 def _announce(slug: str, seats: int, capacity: int) -> ConcertSchedule:
     now = database_now()
     day = dt.timedelta(days=1)
     room = WaitingRoom.objects.create(
-        title=slug, slug=slug, state=WaitingRoom.State.OPEN, capacity=capacity
+        title=slug, slug=slug, rehearsal=slug, state=WaitingRoom.State.OPEN, capacity=capacity
     )
     concert = Concert.objects.create(
         title=slug, waiting_room=room, start_time=now + day, end_time=now + 2 * day
@@ -75,11 +81,48 @@ def _announce(slug: str, seats: int, capacity: int) -> ConcertSchedule:
     return schedule
 
 
-def _invite(email: str) -> str:
-    # Nobody can log in with this password; what is rehearsed is the sale, not the log-in.
-    buyer = User.objects.create(email=email, name="리허설", password=make_password(None))
-    charge(user=buyer, amount=PRICE * PURCHASE_LIMIT)
-    return app_tokens.issue_tokens(buyer).access
+def _invite(slug: str, buyers: int) -> Iterator[User]:
+    emails = [f"{slug}-{number}{DOMAIN}" for number in range(1, buyers + 1)]
+    for start in range(0, buyers, BUYERS_AT_ONCE):
+        yield from _invite_some(slug, emails[start : start + BUYERS_AT_ONCE])
+
+
+@transaction.atomic(durable=True)
+def _invite_some(slug: str, emails: Sequence[str]) -> list[User]:
+    """Buyers with money from the ledger, not from the gateway: no real card is charged."""
+    buyers = User.objects.bulk_create(new_member(slug, email) for email in emails)
+    Balance.objects.bulk_create(Balance(user=buyer) for buyer in buyers)
+    move_money({buyer.pk: PRICE * PURCHASE_LIMIT for buyer in buyers})
+    return buyers
+
+
+def new_member(slug: str, email: str) -> User:
+    """A user of this rehearsal, not saved. No password: what is rehearsed is not the log-in."""
+    return User(email=email, name="리허설", password=make_password(None), rehearsal=slug)
+
+
+def move_money(amounts: dict[uuid.UUID, int]) -> None:
+    """Add these amounts, in won, to the balances of these users, by a line of type OTHER each.
+
+    The users must be of a rehearsal and have balances. Inside a transaction.
+    """
+    balances = lock_balances(user_ids=amounts)
+    now = database_now()
+    write_lines_of_many(
+        movements=[
+            (balances[user_id], _movement(amount, now)) for user_id, amount in amounts.items()
+        ]
+    )
+
+
+def _movement(amount: int, now: dt.datetime) -> Movement:
+    return Movement(
+        type=BalanceHistory.Type.OTHER,
+        amount=amount,
+        source=uuid.uuid4(),
+        at=now,
+        reason=REASON,
+    )
 
 
 def end_sessions(stage: Stage) -> None:
@@ -105,50 +148,3 @@ def most_inside(slug: str) -> int:
         )
         (most,) = cursor.fetchone()
     return int(most)
-
-
-def clear_stage(prefix: str = PREFIX) -> int:
-    """Delete every row of the rehearsals whose slug begins so; returns how many rehearsals.
-
-    All or nothing. Raises ProtectedError when somebody who is no rehearsal's buyer has bought
-    or held seats there: their money is real, and the rehearsal has to stay.
-    """
-    with transaction.atomic(durable=True):
-        rooms = WaitingRoom.objects.filter(slug__startswith=prefix)
-        buyers = User.objects.filter(email__startswith=prefix, email__endswith=DOMAIN)
-        tokens = QueueToken.objects.filter(room__in=rooms)
-        seats = Seat.objects.filter(schedule__concert__waiting_room__in=rooms)
-        # In the order of the house, so that a straggler's request ends first or finds nothing.
-        for rows in (rooms, tokens, seats):
-            list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
-        found = rooms.count()
-        QueueEntryHistory.objects.filter(token__in=tokens).delete()
-        tokens.delete()
-        Refund.objects.filter(payment__user__in=buyers).delete()
-        Ticket.objects.filter(user__in=buyers).delete()
-        Payment.objects.filter(user__in=buyers).delete()
-        Reservation.objects.filter(user__in=buyers).delete()
-        SeatStatusHistory.objects.filter(seat__in=seats).delete()
-        seats.delete()
-        ConcertSchedule.objects.filter(concert__waiting_room__in=rooms).delete()
-        Concert.objects.filter(waiting_room__in=rooms).delete()
-        rooms.delete()
-        _forget_money(prefix)
-        buyers.delete()
-    return found
-
-
-def _forget_money(prefix: str) -> None:
-    """The one place where lines of the ledger are ever deleted: those of rehearsals' buyers.
-
-    From here to the commit, which is near, nobody else can write to the ledger either: that is
-    what lifting its guard costs, and why this comes last.
-    """
-    whose = {"user__email__startswith": prefix, "user__email__endswith": DOMAIN}
-    balances = Balance.objects.filter(**whose)
-    with connection.cursor() as cursor:
-        cursor.execute(LEDGER_GUARD.format("DISABLE"))
-        BalanceHistory.objects.filter(balance__in=balances).delete()
-        cursor.execute(LEDGER_GUARD.format("ENABLE"))
-    Charge.objects.filter(**whose).delete()
-    balances.delete()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from django.db import connection
 
 from payments.services.ledger_proof import (
-    TOTALS,
+    REAL,
+    REHEARSED,
     LedgerHash,
     Totals,
     hash_ledger,
     read_totals,
     settled_line,
+    totals_of,
 )
 from payments.services.snapshot import snapshot
 
@@ -226,13 +228,31 @@ CHECKS = [
     ),
     Check(
         "money_does_not_add_up",
-        "Over everybody: what was charged (and granted by OTHER lines) is not what people have"
-        " plus what they paid and did not get back.",
+        "Over all real users, or over all buyers of rehearsals: what was charged (and granted by"
+        " OTHER lines) is not what people have plus what they paid and did not get back.",
         f"""
         SELECT concat_ws(', ', charged || ' charged', granted || ' granted',
                          balances || ' in balances', paid || ' paid', refunded || ' refunded')
-        FROM ({TOTALS}) total
+        FROM ({totals_of(REAL)} UNION ALL {totals_of(REHEARSED)}) total
         WHERE charged + granted <> balances + paid - refunded
+        """,
+    ),
+    Check(
+        "rehearsal_mixed_with_sale",
+        "A place in line or a reservation of a user whose rehearsal (or lack of one) is not the"
+        " waiting room's.",
+        """
+        SELECT t.token FROM queueing_queuetoken t
+        JOIN queueing_waitingroom room ON room.id = t.room_id
+        JOIN accounts_user u ON u.id = t.user_id
+        WHERE u.rehearsal <> room.rehearsal
+        UNION ALL
+        SELECT r.id FROM payments_reservation r
+        JOIN concerts_concertschedule s ON s.id = r.schedule_id
+        JOIN concerts_concert c ON c.id = s.concert_id
+        JOIN queueing_waitingroom room ON room.id = c.waiting_room_id
+        JOIN accounts_user u ON u.id = r.user_id
+        WHERE u.rehearsal <> room.rehearsal
         """,
     ),
     Check(

@@ -81,7 +81,7 @@ def hold_seats(
     try:
         return _hold(Wish(user, schedule_id, numbers, token, once))
     except (SeatNotFound, QueueNotAdmitted):
-        get_schedule(schedule_id)  # that there is no such schedule says more
+        get_schedule(schedule_id, viewer=user)  # that there is no such schedule says more
         raise
     except SeatTaken as taken:
         # After the transaction, which undid it: the hold that stood in the way may be overdue.
@@ -98,7 +98,7 @@ def _hold(wish: Wish) -> list[Reservation]:
     with ``once``.
     """
     user, schedule_id, token = wish.user, wish.schedule_id, wish.token
-    room_id = get_schedule(schedule_id).concert.waiting_room_id if token is None else room_of(token)
+    room_id = room_of(token) if token else _room_behind(user, schedule_id)
     with refused_once_cancelled(), transaction.atomic(durable=True):
         if wish.once:
             wish.once.claim()
@@ -117,6 +117,10 @@ def _hold(wish: Wish) -> list[Reservation]:
         if wish.once:
             wish.once.save(grant.reservations)
     return grant.reservations
+
+
+def _room_behind(user: User, schedule_id: uuid.UUID) -> int:
+    return get_schedule(schedule_id, viewer=user).concert.waiting_room_id
 
 
 def _read_standing(wish: Wish) -> tuple[Sale, Standing]:

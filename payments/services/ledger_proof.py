@@ -23,23 +23,38 @@ LINES = """
     FROM accounts_balancehistory WHERE id <= {as_of:d} ORDER BY id
 """
 
-# charged, granted, balances, paid, refunded; the check money_does_not_add_up asks the same.
-TOTALS = """
-    SELECT
-        (SELECT coalesce(sum(amount), 0) FROM accounts_charge
-         WHERE status = 'SUCCESS') AS charged,
-        (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory
-         WHERE type = 'OTHER') AS granted,
-        (SELECT coalesce(sum(amount), 0) FROM accounts_balance) AS balances,
-        (SELECT coalesce(sum(amount), 0) FROM payments_payment
-         WHERE status = 'SUCCESS') AS paid,
-        (SELECT coalesce(sum(amount), 0) FROM payments_refund) AS refunded
-"""
+REHEARSING = "SELECT id FROM accounts_user WHERE rehearsal <> ''"
+
+
+def totals_of(whose: str) -> str:
+    """The query for charged, granted, balances, paid and refunded.
+
+    ``whose`` says of ``user_id`` who counts: REAL or REHEARSED.
+    """
+    return f"""
+        SELECT
+            (SELECT coalesce(sum(amount), 0) FROM accounts_charge
+             WHERE status = 'SUCCESS' AND {whose}) AS charged,
+            (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory line
+             JOIN accounts_balance balance ON balance.id = line.balance_id
+             WHERE type = 'OTHER' AND {whose}) AS granted,
+            (SELECT coalesce(sum(amount), 0) FROM accounts_balance WHERE {whose}) AS balances,
+            (SELECT coalesce(sum(amount), 0) FROM payments_payment
+             WHERE status = 'SUCCESS' AND {whose}) AS paid,
+            (SELECT coalesce(sum(refund.amount), 0) FROM payments_refund refund
+             JOIN payments_payment payment ON payment.id = refund.payment_id
+             WHERE {whose}) AS refunded
+    """
+
+
+REAL = f"user_id NOT IN ({REHEARSING})"
+REHEARSED = f"user_id IN ({REHEARSING})"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over everybody, in won. ``granted`` is what OTHER lines gave or took."""
+    """Sums over all users but rehearsals' buyers, in won. ``granted`` is what OTHER lines gave or
+    took."""
 
     charged: int
     granted: int
@@ -69,7 +84,7 @@ class LedgerHash:
 def read_totals() -> Totals:
     """As of the caller's snapshot."""
     with connection.cursor() as cursor:
-        cursor.execute(TOTALS)
+        cursor.execute(totals_of(REAL))
         return Totals(*map(int, cursor.fetchone()))
 
 

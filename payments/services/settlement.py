@@ -1,7 +1,7 @@
 """What was sold, given back and kept, by concert and day, held against the ledger to the won.
 
 The rows come from payments, refunds and charges; the ledger is asked by itself, for the same days.
-A difference is shown, never smoothed over.
+A difference is shown, never smoothed over. Rehearsals are left out of both.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from accounts.models import BalanceHistory, Charge
+from accounts.models import BalanceHistory, Charge, User
 from concertbook.errors import NotFound
 from concerts.models import Concert
 from payments.errors import InvalidPeriod
@@ -104,13 +104,14 @@ def settle_period(
     """The settlement from the first day to the last, both included, in the venue's time zone.
 
     All of it from one read-only snapshot; may run during a sale. Not inside a transaction.
-    Raises InvalidPeriod, NotFound for an unknown concert.
+    Raises InvalidPeriod, NotFound for an unknown concert and for a rehearsal's.
     """
     if not (FIRST_DAY <= first <= last <= LAST_DAY and last - first < LONGEST_PERIOD):
         raise InvalidPeriod
     period = (_midnight(first), _midnight(last + dt.timedelta(days=1)))
     with snapshot(statement_timeout=STATEMENT_TIMEOUT):
-        concert = Concert.objects.filter(pk=concert_id).first() if concert_id else None
+        concerts = Concert.objects.visible_to(None)
+        concert = concerts.filter(pk=concert_id).first() if concert_id else None
         if concert_id and concert is None:
             raise NotFound
         rows = _rows(period, concert)
@@ -177,13 +178,13 @@ def _refunds(period: Period, concert: Concert | None) -> Money:
 
 
 def _charges(period: Period) -> Money:
-    settled = Charge.objects.filter(status=Charge.Status.SUCCESS)
+    settled = _real(Charge.objects.filter(status=Charge.Status.SUCCESS), "user")
     for each in _of_days(settled, "charged_at", period).values("day").annotate(won=Sum("amount")):
         yield (each["day"], None), Figures(charges=each["won"])
 
 
 def _other(period: Period) -> Money:
-    lines = BalanceHistory.objects.filter(type=BalanceHistory.Type.OTHER)
+    lines = _real(BalanceHistory.objects.filter(type=BalanceHistory.Type.OTHER), "balance__user")
     for each in _of_days(lines, "created_at", period).values("day").annotate(won=Sum("delta")):
         yield (each["day"], None), Figures(other=each["won"])
 
@@ -200,20 +201,26 @@ def _within(moment: str, period: Period) -> Q:
 
 
 def _payments(concert: Concert | None) -> QuerySet[Payment]:
-    payments = Payment.objects.all()
+    payments = _real(Payment.objects.all(), "user")
     return payments.filter(reservation__schedule__concert=concert) if concert else payments
 
 
 def _refunds_of(concert: Concert | None) -> QuerySet[Refund]:
-    refunds = Refund.objects.all()
+    refunds = _real(Refund.objects.all(), "payment__user")
     about = "payment__reservation__schedule__concert"
     return refunds.filter(**{about: concert}) if concert else refunds
+
+
+def _real(things: QuerySet[Any], user: str) -> QuerySet[Any]:
+    """Without those of rehearsals' buyers, who are few: ``user`` leads to whose they are."""
+    return things.exclude(**{f"{user}__in": User.objects.exclude(rehearsal="").values("pk")})
 
 
 def _ledger(period: Period, concert: Concert | None) -> Ledger:
     """Asked of the ledger's lines alone; a concert's are known by what they are about."""
     start, end = period
     lines = BalanceHistory.objects.filter(status=BalanceHistory.Status.SUCCESS)
+    lines = _real(lines, "balance__user")
     opening = closing = None
     if concert is None:
         opening = _balances(lines.filter(created_at__lt=start))

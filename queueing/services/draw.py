@@ -88,9 +88,9 @@ def is_undrawn(room: WaitingRoom) -> bool:
 
 
 def get_draw(*, slug: str) -> Draw:
-    """The draw of a room that shuffles, done or to come. Raises NotFound for any other room."""
-    draws = Draw.objects.select_related("room").filter(room__slug=slug, room__shuffle=True)
-    draw = draws.first()
+    """The draw of a real room that shuffles, done or to come. Raises NotFound for any other."""
+    draws = Draw.objects.select_related("room")
+    draw = draws.filter(room__slug=slug, room__shuffle=True, room__rehearsal="").first()
     if draw is None:
         raise NotFound
     return draw

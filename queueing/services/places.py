@@ -45,7 +45,8 @@ def count_join(*, user_id: uuid.UUID, address: str, session: str | None = None) 
 def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> Place | None:
     """Join as somebody who is not in the line: one statement, and one round trip to Redis.
 
-    None when there is no such room, it takes nobody, or the user is in its line already.
+    None when there is no such room, it takes nobody, it is not of the user's rehearsal, or the
+    user is in its line already.
     """
     joined = _take_number(user_id=user_id, slug=slug)
     if joined is None:
@@ -79,7 +80,8 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
             FROM queueing_waitingroom room
             JOIN accounts_user person ON person.id = %(user)s AND person.is_active
             CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
-            WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED') AND NOT EXISTS (
+            WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED')
+              AND room.rehearsal = person.rehearsal AND NOT EXISTS (
                 SELECT FROM queueing_queuetoken
                 WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
             )
@@ -94,7 +96,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
 
 def _join_again(*, user: User, slug: str, address: str) -> tuple[Place, bool]:
     """Find the place already held, or join after a stay that is over, or say why not."""
-    room = get_room(slug)
+    room = get_room(slug, viewer=user)
     if _end_if_over(user=user, room=room):
         return join(user=user, slug=slug, address=address)
     if place := find_place(user=user, room=room, address=address):
@@ -121,9 +123,9 @@ def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
     return True
 
 
-def get_room(slug: str) -> WaitingRoom:
-    """Raises NotFound."""
-    room = WaitingRoom.objects.filter(slug=slug).first()
+def get_room(slug: str, *, viewer: object = None) -> WaitingRoom:
+    """Raises NotFound, also where the viewer may not see the room (a rehearsal's)."""
+    room = WaitingRoom.objects.visible_to(viewer).filter(slug=slug).first()
     if room is None:
         raise NotFound
     return room

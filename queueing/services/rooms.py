@@ -15,6 +15,7 @@ from concertbook.errors import NotFound
 from queueing import line
 from queueing.line import LineUnavailable
 from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.services import index
 from queueing.services.endings import BATCH, end_tokens
 
 
@@ -86,6 +87,28 @@ def _send_home(room: WaitingRoom) -> None:
         waiting = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
         tokens = list(waiting.order_by("position").values_list("pk", flat=True)[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
+
+
+def end_stays(*, room_id: int) -> int:
+    """End every stay in a room, of those inside too; returns how many ended.
+
+    Close the room first, or more people come. A batch a transaction; called again after a crash it
+    goes on.
+    """
+    ended = 0
+    while tokens := _end_some(room_id):
+        index.forget(room_id, [index.entry_of(token) for token in tokens])
+        ended += len(tokens)
+    return ended
+
+
+def _end_some(room_id: int) -> list[QueueToken]:
+    with transaction.atomic(durable=True):
+        live = QueueToken.objects.live().select_for_update(no_key=True).filter(room=room_id)
+        tokens = list(live.order_by("position")[:BATCH])
+        keys = [token.pk for token in tokens]
+        end_tokens(keys, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
+    return tokens
 
 
 def tell_seats_left(*, room_id: int, seats: int) -> None:

@@ -4,16 +4,18 @@ import http.client
 import random
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
-from django.db.models import ProtectedError
 
 from payments.management.commands.audit import as_table
 from payments.rehearsal.buyers import Crowd
+from payments.rehearsal.ending import RefundsStuck, end_rehearsal, end_rehearsals
 from payments.rehearsal.report import Report, write_report
-from payments.rehearsal.stage import PREFIX, Stage, clear_stage, end_sessions, set_stage
+from payments.rehearsal.stage import Stage, end_sessions, set_stage
 from payments.services.audit import run_audit
 
 PLAIN_PROGRESS_SECONDS = 5.0
@@ -38,14 +40,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--deadline", type=at_least_one, default=240, help="seconds after which it ends"
         )
-        parser.add_argument("--keep", action="store_true", help="leave the rehearsal in place")
+        parser.add_argument("--keep", action="store_true", help="leave the rehearsal on sale")
         parser.add_argument(
-            "--remove", action="store_true", help="only remove what earlier rehearsals left"
+            "--finish",
+            "--remove",
+            action="store_true",
+            help="only end the rehearsals that were kept or killed (and one that runs just now);"
+            " --remove is the same, its name in earlier versions",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["remove"]:
-            self.stdout.write(f"{self._clear(PREFIX)} rehearsals removed")
+        if options["finish"]:
+            self._finish()
             return
         require_server(options["url"])
         self.stdout.write("setting the stage ...")
@@ -57,11 +63,9 @@ class Command(BaseCommand):
         finally:
             end_sessions(stage)
             if options["keep"]:
-                self.stdout.write(
-                    f"kept: {stage.slug}; remove it with: manage.py rehearse --remove"
-                )
+                self.stdout.write(f"kept: {stage.slug}; end it with: manage.py rehearse --finish")
             else:
-                self._clear(stage.slug)
+                self._end(stage)
         if wrongs:
             raise CommandError("The rehearsal went wrong: " + "; ".join(wrongs))
         self.stdout.write(self.style.SUCCESS("The rehearsal went well."))
@@ -82,13 +86,17 @@ class Command(BaseCommand):
     def _print(self, report: Report) -> None:
         self.stdout.write(f"\n{report.text()}\n\n{as_table(report.findings)}\n")
 
-    def _clear(self, prefix: str) -> int:
+    def _finish(self) -> None:
         try:
-            return clear_stage(prefix)
-        except ProtectedError as exc:
-            raise CommandError(
-                "Somebody who is no rehearsal's buyer took part, so nothing was removed."
-            ) from exc
+            self.stdout.write(f"{end_rehearsals()} rehearsals ended")
+        except RefundsStuck as exc:
+            raise CommandError(f"Not ended: {exc}. manage.py audit says more.") from exc
+
+    def _end(self, stage: Stage) -> None:
+        try:
+            end_rehearsal(stage.slug)
+        except RefundsStuck as exc:
+            raise CommandError(f"Not ended: {exc}. manage.py audit says more.") from exc
 
 
 def at_least_one(text: str) -> int:
@@ -110,16 +118,17 @@ def require_server(url: str) -> None:
 
 def require_same_database(url: str, stage: Stage) -> None:
     """Raises CommandError when the server does not see what was set up here."""
-    if get(url, f"/api/v1/schedules/{stage.schedule_id}/") != 200:
+    headers = {"Authorization": f"Bearer {stage.access[0]}"}
+    if get(url, f"/api/v1/schedules/{stage.schedule_id}/", headers) != 200:
         raise CommandError(f"The server at {url} has another database than this command.")
 
 
-def get(url: str, path: str) -> int:
+def get(url: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> int:
     address = urlsplit(url)
     kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
     connection = kind(address.hostname or "", address.port, timeout=10)
     try:
-        connection.request("GET", address.path.rstrip("/") + path)
+        connection.request("GET", address.path.rstrip("/") + path, headers=dict(headers))
         return connection.getresponse().status
     finally:
         connection.close()
