@@ -24,6 +24,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.admin_once import OnceForms
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from accounts.rehearsal_filter import rehearsal_filter
 from accounts.spreadsheets import quoted
 from accounts.templatetags.money import reason as in_words
 from accounts.templatetags.money import won as in_won
@@ -75,6 +76,14 @@ class Admin(OnceForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     show_full_result_count = False
     warn_unsaved_form = True
+    # From a row to its rehearsal or its user: lists leave rehearsals out unless asked for them.
+    rehearsal_path = ""
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        if not self.rehearsal_path:
+            return filters
+        return (*filters, rehearsal_filter(self.rehearsal_path))
 
 
 class ReadOnlyAdmin(Admin):
@@ -134,6 +143,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     """People. Only a superuser makes staff, gives permissions, or touches others of the staff."""
 
+    rehearsal_path = "rehearsal"
     POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
     form = UserForm
@@ -207,6 +217,7 @@ class GroupAdmin(DjangoGroupAdmin, Admin):
 
 @admin.register(Balance)
 class BalanceAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
     fields = ("user", won("amount", _("amount")), "last_seq", "created_at", "updated_at")
     list_display = ("user", "email", won("amount", _("amount")), "last_seq", "updated_at")
     list_select_related = ("user",)
@@ -241,6 +252,7 @@ class BalanceHistoryResource(SafeResource):
 
 @admin.register(BalanceHistory)
 class BalanceHistoryAdmin(ExportAdmin):
+    rehearsal_path = "balance__user"
     resource_classes: ClassVar = [BalanceHistoryResource]
     fields = (
         "created_at",
@@ -290,6 +302,7 @@ class ChargeResource(SafeResource):
 
 @admin.register(Charge)
 class ChargeAdmin(ExportAdmin):
+    rehearsal_path = "user"
     resource_classes: ClassVar = [ChargeResource]
     fields = (
         "user",
@@ -316,6 +329,7 @@ class ChargeAdmin(ExportAdmin):
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
     # The answer itself is the user's own, tickets and all.
     fields = ("user", "key", "request_hash", "created_at")
     list_display = ("created_at", "user", "key")

@@ -106,6 +106,7 @@ class DeletableUnsold(Admin):
 
 @admin.register(Concert)
 class ConcertAdmin(DeletableUnsold):
+    rehearsal_path = "waiting_room__rehearsal"
     fields = (
         "title",
         "description",
@@ -201,6 +202,7 @@ BlockFormSet: Any = forms.formset_factory(
 
 @admin.register(ConcertSchedule)
 class ConcertScheduleAdmin(DeletableUnsold):
+    rehearsal_path = "concert__waiting_room__rehearsal"
     form = ScheduleForm
     list_display = (
         "concert",
@@ -388,8 +390,8 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
 class SeatAdmin(Admin):
     """Seats are made by the generator and change hands in the sale; here they get their words."""
 
+    rehearsal_path = "schedule__concert__waiting_room__rehearsal"
     form = SeatForm
-
     EDITABLE = ("label", "section", "grade", "price")
 
     actions = None
@@ -455,6 +457,7 @@ class SeatAdmin(Admin):
 
 @admin.register(SeatStatusHistory)
 class SeatStatusHistoryAdmin(ReadOnlyAdmin):
+    rehearsal_path = "seat__schedule__concert__waiting_room__rehearsal"
     fields = ("seat", "seq", "from_status", "to_status", "changed_by", "reason", "changed_at")
     list_display = (
         "changed_at",

@@ -29,6 +29,7 @@ RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "d
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
     fields = (
         "id",
         "user",
@@ -83,6 +84,7 @@ class PaymentResource(SafeResource):
 
 @admin.register(Payment)
 class PaymentAdmin(SettlementMixin, ExportAdmin):
+    rehearsal_path = "user"
     resource_classes: ClassVar = [PaymentResource]
     fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
     list_display = (
@@ -120,6 +122,7 @@ TICKET_COLORS = {"ISSUED": "success", "USED": "info", "CANCELLED": "danger"}
 
 @admin.register(Ticket)
 class TicketAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
     # The code at the door is left out: whoever can read it can go in with it.
     fields = (
         "id",
@@ -185,6 +188,7 @@ class RefundResource(SafeResource):
 
 @admin.register(Refund)
 class RefundAdmin(ExportAdmin):
+    rehearsal_path = "payment__user"
     resource_classes: ClassVar = [RefundResource]
     fields = (
         "id",

@@ -78,6 +78,7 @@ def _room_id(object_id: Any) -> int:
 
 @admin.register(WaitingRoom)
 class WaitingRoomAdmin(Admin):
+    rehearsal_path = "rehearsal"
     form = RoomForm
     fieldsets = (
         (None, {"fields": ("title", "slug", "state", ("opens_at", "shuffle"))}),
@@ -281,6 +282,7 @@ TOKEN_COLORS = {"WAITING": "warning", "ACTIVE": "success"}
 
 @admin.register(QueueToken)
 class QueueTokenAdmin(ReadOnlyAdmin):
+    rehearsal_path = "room__rehearsal"
     fields = (
         "token",
         "user",
@@ -310,6 +312,7 @@ class QueueTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(Draw)
 class DrawAdmin(ReadOnlyAdmin):
+    rehearsal_path = "room__rehearsal"
     # Not the seed: before the draw it is nobody's, afterwards it is on the public page.
     fields = ("room", "commitment", "committed_at", "drawn_at", "participants", "participants_hash")
     list_display = ("room", "committed_at", "drawn_at", "participants")
@@ -325,6 +328,7 @@ ENDING_COLORS = {"PAID": "success", "TIMED_OUT": "warning", "CLOSED": "danger"}
 
 @admin.register(QueueEntryHistory)
 class QueueEntryHistoryAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
     fields = (
         "user",
         "token",

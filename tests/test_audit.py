@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.errors import ChargeDeclined, InsufficientBalance
-from accounts.models import Balance, BalanceHistory
+from accounts.models import Balance, BalanceHistory, User
 from accounts.services import charge
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from payments.models import Payment, Refund, Reservation, Ticket
@@ -250,6 +250,11 @@ def overtake(sale):
     )
 
 
+def let_a_rehearsals_buyer_into_the_sale(sale):
+    lift_guards()
+    User.objects.filter(pk=sale.idler.pk).update(rehearsal="rehearsal-1")
+
+
 BROKEN = [
     (sell_a_seat_twice, {"seat_sold_twice"}),
     (free_a_held_seat, {"seat_differs_from_reservation"}),
@@ -279,6 +284,7 @@ BROKEN = [
     (contradict_the_history, {"seat_history_broken"}),
     (let_in_too_many, {"room_over_capacity"}),
     (overtake, {"overtaken_in_line"}),
+    (let_a_rehearsals_buyer_into_the_sale, {"rehearsal_mixed_with_sale"}),
 ]
 
 

@@ -130,6 +130,9 @@ class Sale:
         )
         return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
 
+    def rehearsed(self) -> WaitingRoom:
+        return WaitingRoomFactory(slug="rehearsal", rehearsal="rehearsal")
+
     def promised(self, *, came: int = 0) -> WaitingRoom:
         """A room that will draw lots, and so many people before it."""
         room = WaitingRoom.objects.get(pk=WaitingRoomFactory(shuffle=True).pk)
@@ -675,6 +678,34 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
             for _twice in range(2)
         ],
     ),
+    "a user made a rehearsal's buyer afterwards": (
+        "accounts_user_rehearsal_never_changes",
+        lambda sale: User.objects.filter(pk=sale.other.pk).update(rehearsal="x"),
+    ),
+    "a room made a rehearsal's afterwards": (
+        "queueing_waitingroom_rehearsal_never_changes",
+        lambda sale: WaitingRoom.objects.filter(pk=sale.token.room_id).update(rehearsal=F("slug")),
+    ),
+    "a rehearsal's room that another rehearsal's buyers could join": (
+        "queueing_waitingroom_rehearsal_is_its_slug",
+        lambda sale: WaitingRoomFactory(rehearsal="x"),
+    ),
+    "a real user in a rehearsal's line": (
+        "queueing_token_keeps_rehearsals_apart",
+        lambda sale: sale.join(room=sale.rehearsed()),
+    ),
+    "a place in line moved to a rehearsal's room": (
+        "queueing_token_keeps_rehearsals_apart",
+        lambda sale: QueueToken.objects.filter(pk=sale.token.pk).update(room=sale.rehearsed()),
+    ),
+    "a rehearsal's buyer in a real line": (
+        "queueing_token_keeps_rehearsals_apart",
+        lambda sale: sale.join(user=UserFactory(rehearsal="rehearsal")),
+    ),
+    "a concert moved into a rehearsal": (
+        "concerts_concert_keeps_its_rehearsal",
+        lambda sale: Concert.objects.update(waiting_room=sale.rehearsed()),
+    ),
     "two rooms at one address": (
         "queueing_waitingroom_slug_key",
         lambda sale: WaitingRoomFactory(slug=sale.token.room.slug),
@@ -742,6 +773,7 @@ def test_the_attackers_tools_are_right_by_themselves():
         sale.pay_again(status="FAILED", reason="x")
         sale.refund_of(sale.payment, 9_000, fee=1_000)
         sale.join()
+        sale.join(user=UserFactory(rehearsal="rehearsal"), room=sale.rehearsed())
         sale.drawn().delete()
         WaitingRoom.objects.filter(pk=sale.promised().pk).update(shuffle=False)
 

@@ -366,6 +366,17 @@ def test_who_leaves_while_the_line_is_sent_home_ends_once():
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
+def test_who_leaves_while_all_stays_are_ended_ends_once():
+    room, (user,), (token,) = line_of(1)
+
+    left, ended, _waited = while_locked(
+        TOKENS, partial(leave, user=user, token=token), partial(rooms.end_stays, room_id=room.pk)
+    )
+
+    assert (left, ended) == (None, 0)
+    assert QueueEntryHistory.objects.get().outcome == "LEFT"
+
+
 def test_anothers_place_is_not_found_where_the_index_has_lost_it():
     room, (user,), (token,) = line_of(1)
     assert index.build(room)

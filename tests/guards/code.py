@@ -71,6 +71,7 @@ QUEUE = "tests/concurrency/test_queue.py"
 TICKETS = "tests/concurrency/test_tickets.py"
 OFF = "tests/concurrency/test_cancelled_schedule.py"
 TOGETHER = "tests/concurrency/test_buying_together.py"
+APART = "tests/test_rehearsal_apart.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 SESSIONS = "tests/concurrency/test_sessions.py"
 FAULTS = "tests/test_line_faults.py"
@@ -272,6 +273,12 @@ LOCKED = [
         "queueing/services/rooms.py",
         "QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)",
         f"{LOCKS}::test_who_leaves_while_the_line_is_sent_home_ends_once",
+    ),
+    lock(
+        "stays while all of a room's are ended",
+        "queueing/services/rooms.py",
+        "QueueToken.objects.live().select_for_update(no_key=True).filter(room=room_id)",
+        f"{LOCKS}::test_who_leaves_while_all_stays_are_ended_ends_once",
     ),
     lock(
         "a seat while its ticket is cancelled",
@@ -803,6 +810,41 @@ ENDED = """            JOIN django_session AS live ON live.session_key = asks.se
 """
 INSIDE = [
     Guard(
+        "a rehearsal's concert, which others do not see",
+        "concerts/models.py",
+        "return self.filter(waiting_room__rehearsal=rehearsal_of(viewer))",
+        "return self.all()",
+        (f"{APART}::test_nobody_else_finds_its_concert_in_the_api",),
+    ),
+    Guard(
+        "a rehearsal's schedule, which others do not see",
+        "concerts/models.py",
+        "return self.filter(concert__waiting_room__rehearsal=rehearsal_of(viewer))",
+        "return self.all()",
+        (f"{APART}::test_its_seats_are_shown_and_held_on_no_page_of_another_buyer",),
+    ),
+    Guard(
+        "a rehearsal's room, which others do not see",
+        "queueing/models.py",
+        "return self.filter(rehearsal=rehearsal_of(viewer))",
+        "return self.all()",
+        (f"{APART}::test_its_pages_are_found_by_its_own_buyers_alone",),
+    ),
+    Guard(
+        "a rehearsal's room, which others do not join",
+        "queueing/services/places.py",
+        "AND room.rehearsal = person.rehearsal ",
+        "",
+        (f"{APART}::test_nobody_else_joins_its_room",),
+    ),
+    Guard(
+        "a rehearsal's draw, which is not published",
+        "queueing/services/draw.py",
+        ', room__rehearsal=""',
+        "",
+        (f"{APART}::test_a_room_that_draws_lots_for_a_rehearsal_publishes_no_draw",),
+    ),
+    Guard(
         "the gate, whose time is over, to buy",
         "queueing/services/gate.py",
         "    if not token.admits(now):\n        raise QueueNotAdmitted",
@@ -1032,5 +1074,5 @@ def sources() -> Iterator[Path]:
     """The product's code, without what only plays a part in it, and without migrations."""
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
-            if not {"migrations", "management", "rehearsal"} & set(path.parts):
+            if not {"migrations", "management", "rehearsal"} & set(path.relative_to(ROOT).parts):
                 yield path

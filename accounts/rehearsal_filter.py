@@ -1,0 +1,54 @@
+"""The filter by which the admin's lists leave rehearsals out, unless an operator asks for them."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+
+
+class RehearsalFilter(SimpleListFilter):
+    """``path`` leads from a row to the mark ``rehearsal``, or to the user whose row it is."""
+
+    path = ""
+    title = _("rehearsals")
+    parameter_name = "rehearsals"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
+    ) -> list[tuple[str, Any]]:
+        return [("with", _("With rehearsals")), ("only", _("Rehearsals only"))]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        default, *others = super().choices(changelist)
+        yield {**default, "display": gettext("Without rehearsals")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "with":
+                return queryset
+            case "only":
+                return queryset.exclude(self.real)
+            case _:
+                return queryset.filter(self.real)
+
+    @property
+    def real(self) -> Q:
+        if self.path.endswith("rehearsal"):
+            return Q(**{self.path: ""})
+        # No join: of many rows few are a rehearsal's, and its buyers have an index of their own.
+        return ~Q(**{f"{self.path}__in": User.objects.exclude(rehearsal="").values("pk")})
+
+
+@functools.cache
+def rehearsal_filter(path: str) -> type[RehearsalFilter]:
+    """The filter for rows from which ``path`` leads to the mark or to the user."""
+    return type("RehearsalFilter", (RehearsalFilter,), {"path": path})

@@ -1,0 +1,313 @@
+"""A rehearsal is invisible to real buyers, apart from the sale, and left out of its sums."""
+
+import datetime as dt
+import importlib
+
+import pytest
+from django.contrib import admin
+from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Balance, BalanceHistory, User
+from accounts.services import balance_amount, charge
+from concertbook.errors import NotFound
+from concerts.models import Concert, ConcertSchedule
+from payments.rehearsal import ending, stage
+from payments.services.audit import full_audit, run_audit
+from payments.services.settlement import settle_period
+from queueing.models import QueueToken, WaitingRoom
+from queueing.services.places import join
+from tests.factories import (
+    ConcertFactory,
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    bought,
+    held,
+)
+from tests.in_front import SteppedAside, ask
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Rehearsal:
+    """On sale, with two buyers; the first has bought seat 1."""
+
+    def __init__(self):
+        self.slug = stage.set_stage(buyers=2, seats=3, capacity=5).slug
+        self.room = WaitingRoom.objects.get(slug=self.slug)
+        self.concert = Concert.objects.get(waiting_room=self.room)
+        self.schedule = ConcertSchedule.objects.get(concert=self.concert)
+        self.buyer, self.second = User.objects.filter(rehearsal=self.slug).order_by("email")
+        bought(self.buyer, self.schedule, 1)
+
+
+@pytest.fixture
+def rehearsal():
+    return Rehearsal()
+
+
+def outsiders():
+    """Nobody, a real user, an operator, and a buyer of another rehearsal."""
+    stage.set_stage(buyers=1, seats=1, capacity=1)
+    other = User.objects.exclude(rehearsal="").latest("created_at")
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    return [None, UserFactory(won=100_000), operator, other]
+
+
+def test_nobody_else_finds_its_concert_in_the_api(rehearsal, app):
+    real = ConcertFactory()
+    for user in outsiders()[:-1]:
+        results = app(user).get("/api/v1/concerts/").json()["results"]
+        assert [found["id"] for found in results] == [str(real.pk)]
+        searched = app(user).get("/api/v1/concerts/", {"search": "rehearsal", "on_sale": "true"})
+        assert searched.json()["results"] == []
+
+
+def test_nobody_else_finds_its_concert_on_the_pages(rehearsal, client):
+    for user in outsiders():
+        if user:
+            client.force_login(user)
+        for query in ({}, {"search": "rehearsal"}, {"on_sale": "on"}):
+            page = client.get(reverse("concert_list"), query)
+            assert page.status_code == 200
+            assert rehearsal.slug not in page.content.decode().replace('value="rehearsal"', "")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/concerts/{0.concert.pk}/",
+        "/api/v1/concerts/{0.concert.pk}/schedules/",
+        "/api/v1/schedules/{0.schedule.pk}/",
+        "/api/v1/schedules/{0.schedule.pk}/seats/",
+        "/api/v1/schedules/{0.schedule.pk}/seats/changes/",
+    ],
+)
+def test_its_addresses_in_the_api_are_found_by_its_own_buyers_alone(rehearsal, app, path):
+    address = path.format(rehearsal)
+    admitted(rehearsal.second, rehearsal.schedule)
+
+    assert app(rehearsal.second).get(address).status_code == 200
+    for user in outsiders():
+        status = app(user).get(address).status_code
+        assert status == (401 if user is None and "/seats/" in address else 404)
+
+
+@pytest.mark.parametrize("path", ["/concerts/{0.concert.pk}/", "/rooms/{0.slug}/"])
+def test_its_pages_are_found_by_its_own_buyers_alone(rehearsal, client, path):
+    address = path.format(rehearsal)
+    client.force_login(rehearsal.second)
+    assert client.get(address).status_code == 200
+    for user in outsiders()[1:]:
+        client.force_login(user)
+        assert client.get(address).status_code == 404
+
+
+def test_its_seats_are_shown_and_held_on_no_page_of_another_buyer(rehearsal, client):
+    address = reverse("seats", args=[rehearsal.schedule.pk])
+    for user in outsiders()[1:]:
+        client.force_login(user)
+        assert client.get(address).status_code == 404
+        # As for a form about a schedule that does not exist.
+        assert client.post(address, {"seats": ["2"]}).url == "/"
+    assert rehearsal.schedule.seats.filter(status="AVAILABLE").count() == 2
+
+
+def test_nobody_else_joins_its_room(rehearsal, app, client):
+    before = QueueToken.objects.count()
+    for user in outsiders()[1:]:
+        with pytest.raises(NotFound):
+            join(user=user, slug=rehearsal.slug)
+        answer = app(user).post(f"/api/v1/waiting-rooms/{rehearsal.slug}/tokens/")
+        assert answer.status_code == 404
+        client.force_login(user)
+        assert client.post(f"/rooms/{rehearsal.slug}/").url == "/"
+    assert QueueToken.objects.count() == before
+
+
+def test_before_django_nobody_else_joins_its_room_or_holds_its_seats(rehearsal, app):
+    real = ScheduleFactory()
+    for user in outsiders()[1:3]:
+        header = app(user)._credentials["HTTP_AUTHORIZATION"]
+        with pytest.raises(SteppedAside):
+            ask(
+                f"/api/v1/waiting-rooms/{rehearsal.slug}/tokens/",
+                method="POST",
+                Authorization=header,
+            )
+        token = admitted(user, real)
+        status, _headers, body = ask(
+            f"/api/v1/schedules/{rehearsal.schedule.pk}/reservations/",
+            method="POST",
+            content=b'{"seats": [2]}',
+            content_type="application/json",
+            **{"Authorization": header, "Queue-Token": str(token.pk)},
+        )
+        assert (status, body["code"]) == (404, "not_found")
+    assert not QueueToken.objects.filter(room=rehearsal.room, user__rehearsal="").exists()
+
+
+def test_its_buyers_see_and_join_nothing_real(rehearsal, app):
+    real = ScheduleFactory()
+
+    concerts = app(rehearsal.second).get("/api/v1/concerts/").json()["results"]
+    assert [found["id"] for found in concerts] == [str(rehearsal.concert.pk)]
+    with pytest.raises(NotFound):
+        join(user=rehearsal.second, slug=real.concert.waiting_room.slug)
+
+
+def test_a_room_that_draws_lots_for_a_rehearsal_publishes_no_draw(app):
+    WaitingRoomFactory(slug="rehearsal-1", rehearsal="rehearsal-1", shuffle=True)
+
+    for path in ("draw/", "draw/participants/"):
+        assert app().get(f"/api/v1/waiting-rooms/rehearsal-1/{path}").status_code == 404
+
+
+# --- The database keeps them apart ----------------------------------------------------------------
+
+
+def test_the_database_lets_no_real_user_into_a_rehearsal_nor_its_buyer_into_a_sale(rehearsal):
+    real, sale = UserFactory(), WaitingRoomFactory()
+    now = timezone.now()
+    facts = {"position": 1_000, "issued_at": now, "last_request_at": now}
+
+    for user, room in [(real, rehearsal.room), (rehearsal.second, sale)]:
+        with pytest.raises(IntegrityError, match="not of the same rehearsal"):
+            QueueToken.objects.create(user=user, room=room, **facts)
+
+
+def test_a_mark_never_changes(rehearsal):
+    real, room = UserFactory(), WaitingRoomFactory()
+    for marked, unmarked in [(rehearsal.buyer, real), (rehearsal.room, room)]:
+        rows = type(marked).objects
+        for row, mark in [(marked, ""), (unmarked, rehearsal.slug)]:
+            with pytest.raises(IntegrityError, match="never changes"):
+                rows.filter(pk=row.pk).update(rehearsal=mark)
+
+
+def test_its_concert_stays_in_its_room_and_a_real_one_out_of_it(rehearsal):
+    real = ConcertFactory()
+    for concert, room in [(real, rehearsal.room), (rehearsal.concert, real.waiting_room)]:
+        with pytest.raises(IntegrityError, match="does not move"):
+            Concert.objects.filter(pk=concert.pk).update(waiting_room=room)
+
+
+# --- Left out of what is added up -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_settlement_and_sums_are_the_same_with_and_without_rehearsals(ended):
+    bought(UserFactory(won=100_000), ScheduleFactory(price=10_000), 1, 2)
+    today = timezone.localdate()
+    settled = settle_period(first=today, last=today)
+    totals = full_audit().totals
+
+    rehearsal = Rehearsal()
+    held(rehearsal.second, rehearsal.schedule, 2)
+    if ended:
+        ending.end_rehearsals()
+
+    assert settle_period(first=today, last=today) == settled
+    assert settled.reconciles
+    assert full_audit().totals == totals
+    assert [each for each in run_audit() if each.violations] == []
+    tomorrow = today + dt.timedelta(days=1)
+    assert settle_period(first=tomorrow, last=tomorrow).reconciles
+
+
+def test_a_rehearsals_concert_cannot_be_settled(rehearsal, client):
+    today = timezone.localdate()
+    with pytest.raises(NotFound):
+        settle_period(first=today, last=today, concert_id=rehearsal.concert.pk)
+
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    page = client.get(reverse("admin:payments_payment_settlement"))
+    assert rehearsal.slug not in page.content.decode()
+
+
+def admin_lists():
+    """Every model's admin but those whose rows are the staff's own."""
+    staffs = {"auth.Group", "admin.LogEntry"}
+    ours = ("accounts", "queueing", "concerts", "payments", "auth", "admin")
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label in ours and model._meta.label not in staffs:
+            yield model, model_admin
+
+
+def test_every_list_of_the_admin_knows_rehearsals():
+    assert [model for model, its in admin_lists() if not getattr(its, "rehearsal_path", "")] == []
+
+
+def test_lists_of_the_admin_show_rehearsals_when_asked_for_them(rehearsal, client):
+    schedule = ScheduleFactory()
+    bought(UserFactory(won=100_000), schedule)
+    ending.end_rehearsals()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+
+    def listed(model, **query):
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        return client.get(reverse(name), query).context["cl"].queryset.count()
+
+    for model, _its in admin_lists():
+        real, every = listed(model), listed(model, rehearsals="with")
+        only = listed(model, rehearsals="only")
+        assert (real + only, every) == (every, model._default_manager.count())
+    assert listed(Concert) == listed(WaitingRoom) == 1
+    assert listed(Concert, rehearsals="only") == 1
+    assert listed(Balance) == 1
+    assert listed(BalanceHistory, rehearsals="only") > 2
+
+
+# --- Those of earlier versions --------------------------------------------------------------------
+
+
+class Kept:
+    """A rehearsal as an earlier version kept it: known by its slug and addresses alone."""
+
+    def __init__(self, slug):
+        self.room = WaitingRoomFactory(slug=slug)
+        self.buyers = [
+            UserFactory(email=f"{slug}-{number}@rehearsal.invalid", password=None)
+            for number in (1, 2)
+        ]
+        join(user=self.buyers[0], slug=slug)
+
+    def marks(self):
+        marks = [WaitingRoom.objects.get(pk=self.room.pk).rehearsal]
+        return marks + [User.objects.get(pk=buyer.pk).rehearsal for buyer in self.buyers]
+
+
+def mark_as_the_migration_does():
+    """The caller is in a transaction that ends with the guards back."""
+    migration = importlib.import_module("queueing.migrations.0007_rehearsals")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(migration.MARK)
+
+
+def test_rehearsals_of_earlier_versions_are_marked_and_can_be_ended():
+    kept, stranger = Kept("rehearsal-0a1b2c3d"), UserFactory(email="rehearsal-x@rehearsal.invalid")
+    signed_up = UserFactory(email="rehearsal-0a1b2c3d-9@rehearsal.invalid")
+    charge(user=kept.buyers[1], amount=100_000)
+    with transaction.atomic():
+        mark_as_the_migration_does()
+
+    assert kept.marks() == [kept.room.slug] * 3
+    assert {*User.objects.filter(rehearsal="")} == {stranger, signed_up}
+    assert ending.end_rehearsals() == 1
+    assert balance_amount(user=kept.buyers[1]) == 0
+    assert full_audit().totals.charged == 0
+    assert [each for each in run_audit() if each.violations] == []
+
+
+def test_a_rehearsal_of_an_earlier_version_with_real_people_in_it_stays_unmarked():
+    joined, strayed = Kept("rehearsal-00000001"), Kept("rehearsal-00000002")
+    join(user=UserFactory(), slug=joined.room.slug)
+    join(user=strayed.buyers[1], slug=WaitingRoomFactory().slug)
+    with transaction.atomic():
+        mark_as_the_migration_does()
+
+    assert joined.marks() == strayed.marks() == [""] * 3
