@@ -131,7 +131,8 @@ class Sale:
         return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
 
     def rehearsed(self) -> WaitingRoom:
-        return WaitingRoomFactory(slug="rehearsal", rehearsal="rehearsal")
+        room = WaitingRoomFactory(slug="rehearsal", rehearsal="rehearsal")
+        return WaitingRoom.objects.get(pk=room.pk)
 
     def promised(self, *, came: int = 0) -> WaitingRoom:
         """A room that will draw lots, and so many people before it."""
