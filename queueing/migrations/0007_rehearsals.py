@@ -103,7 +103,7 @@ DROP FUNCTION queueing_rehearsal_mark_never_changes();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0004_rehearsals"),
+        ("accounts", "0005_rehearsals"),
         ("queueing", "0006_promises_are_not_for_queries"),
     ]
 

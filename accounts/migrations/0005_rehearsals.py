@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_charges_asked_in_vain")]
+    dependencies = [("accounts", "0004_user_sessions")]
 
     operations = [
         migrations.AddField(
