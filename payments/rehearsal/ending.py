@@ -3,7 +3,8 @@
 1. The room closes, and everybody's stay in it ends.
 2. The schedule is cancelled: from here on it sells nothing.
 3. What was held is released, and what was sold is refunded in full.
-4. What is left in the buyers' balances is taken out again, and the buyers are made inactive.
+4. What is left in the buyers' balances is taken out again, the buyers are made inactive, and their
+   sessions end.
 
 Each step is committed by itself and does nothing the second time, so an ending that was killed
 anywhere is finished by the next. A rehearsal has ended once its room is closed and no buyer of it
@@ -18,6 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from accounts.services import lock_balances
+from accounts.sessions import end_sessions
 from concerts.models import ConcertSchedule
 from payments.models import Reservation
 from payments.rehearsal.stage import BUYERS_AT_ONCE, DOMAIN, REASON, move_money, new_member
@@ -69,7 +71,7 @@ def end_rehearsal(name: str) -> None:
 
 def _somebody_of(name: str) -> User:
     """Who cancels: somebody must, and nobody real has."""
-    buyer = User.objects.filter(rehearsal=name).order_by("created_at", "pk").first()
+    buyer: User | None = User.objects.filter(rehearsal=name).order_by("created_at", "pk").first()
     if buyer is None:
         # Killed before the first buyer was made.
         buyer = new_member(name, f"{name}.{secrets.token_hex(8)}{DOMAIN}")
@@ -90,12 +92,14 @@ def _refund(schedule: ConcertSchedule) -> None:
 
 @transaction.atomic(durable=True)
 def _take_the_money_of_some(name: str) -> int:
-    """Empty some balances and make their owners inactive; returns how many."""
+    """Empty some balances, make their owners inactive, end their sessions; returns how many."""
     active = User.objects.filter(rehearsal=name, is_active=True).order_by("pk")
     users = list(active.values_list("pk", flat=True)[:BUYERS_AT_ONCE])
+    # Before the balances, which come last in the lock order.
+    User.objects.filter(pk__in=users).update(is_active=False)
+    end_sessions(user_ids=users)
     balances = lock_balances(user_ids=users)
     left = {user_id: -balance.amount for user_id, balance in balances.items() if balance.amount}
     if left:
         move_money(left)
-    User.objects.filter(pk__in=users).update(is_active=False)
     return len(users)

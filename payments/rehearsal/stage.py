@@ -90,7 +90,7 @@ def _invite(slug: str, buyers: int) -> Iterator[User]:
 @transaction.atomic(durable=True)
 def _invite_some(slug: str, emails: Sequence[str]) -> list[User]:
     """Buyers with money from the ledger, not from the gateway: no real card is charged."""
-    buyers = User.objects.bulk_create(new_member(slug, email) for email in emails)
+    buyers: list[User] = User.objects.bulk_create(new_member(slug, email) for email in emails)
     Balance.objects.bulk_create(Balance(user=buyer) for buyer in buyers)
     move_money({buyer.pk: PRICE * PURCHASE_LIMIT for buyer in buyers})
     return buyers
