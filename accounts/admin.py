@@ -29,6 +29,7 @@ from accounts.spreadsheets import quoted
 from accounts.templatetags.money import reason as in_words
 from accounts.templatetags.money import won as in_won
 from concertbook.admin import VersionedForms
+from concertbook.search import LooksLike
 
 # One door for everybody: the site's log-in counts failed attempts, the admin's own does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -84,6 +85,11 @@ class Admin(OnceForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
         if not self.rehearsal_path:
             return filters
         return (*filters, rehearsal_filter(self.rehearsal_path))
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        """What is to be contained is searched for as on the site (concertbook.search)."""
+        fields = super().get_search_fields(request)
+        return [name if name[0] in "^=@" else f"{name}__{LooksLike.lookup_name}" for name in fields]
 
 
 class ReadOnlyAdmin(Admin):

@@ -17,14 +17,31 @@ from rest_framework.views import APIView
 
 from accounts.api import current_user
 from concertbook.pagination import NewestFirst
+from concertbook.search import compose
 from concertbook.strict import QueryBooleanField, query_value, valid_query
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import programme, seat_map
+from concerts.services.offers import Sale
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 
 
 class ConcertSerializer(serializers.ModelSerializer[Concert]):
     waiting_room = serializers.SlugField(source="waiting_room.slug")
+    start_time = serializers.DateTimeField(
+        source="run_starts", help_text="of the first performance that is not cancelled"
+    )
+    end_time = serializers.DateTimeField(
+        source="run_ends", help_text="of the last performance that is not cancelled"
+    )
+    sale = serializers.ChoiceField(
+        choices=Sale.choices, help_text="open: a seat can be bought now; busy: all left are held"
+    )
+    next_sale = serializers.DateTimeField(
+        allow_null=True, help_text="when the next sale opens, null when none will"
+    )
+    from_price = serializers.IntegerField(
+        allow_null=True, help_text="won, of the free seats that are or will be on sale"
+    )
 
     class Meta:
         model = Concert
@@ -35,10 +52,18 @@ class ConcertSerializer(serializers.ModelSerializer[Concert]):
             "venue",
             "start_time",
             "end_time",
+            "sale",
+            "next_sale",
+            "from_price",
             "waiting_room",
             "created_at",
             "updated_at",
         )
+
+
+class SearchField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        return compose(super().to_internal_value(data))
 
 
 class ConcertList(generics.ListAPIView[Concert]):
@@ -46,10 +71,10 @@ class ConcertList(generics.ListAPIView[Concert]):
     serializer_class = ConcertSerializer
 
     class pagination_class(NewestFirst):  # noqa: N801
-        ordering = ("start_time", "pk")
+        ordering = ("run_starts", "pk")
 
     class ConcertListFilter(serializers.Serializer[Any]):
-        search = serializers.CharField(required=False, default="", max_length=100, allow_blank=True)
+        search = SearchField(required=False, default="", max_length=100, allow_blank=True)
         on_sale = QueryBooleanField(required=False, default=False)
 
     @extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("on_sale", bool)])
@@ -76,6 +101,9 @@ class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
     concert = serializers.UUIDField(source="concert_id")
     concert_date = serializers.DateField(help_text="in the venue's time zone")
     seats_available = serializers.IntegerField()
+    sale = serializers.ChoiceField(
+        choices=Sale.choices, help_text="open: a seat can be bought now; busy: all left are held"
+    )
 
     class Meta:
         model = ConcertSchedule
@@ -88,6 +116,7 @@ class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
             "price",
             "seat_quantity",
             "seats_available",
+            "sale",
             "purchase_limit",
             "reserve_from",
             "reserve_until",
@@ -108,7 +137,7 @@ class ScheduleList(generics.ListAPIView[ConcertSchedule]):
         if getattr(self, "swagger_fake_view", False):
             return ConcertSchedule.objects.none()
         concert = programme.get_concert(self.kwargs["concert_id"], viewer=self.request.user)
-        return programme.find_schedules(concert)
+        return programme.find_performances(concert)
 
 
 class ScheduleDetail(APIView):
@@ -116,9 +145,7 @@ class ScheduleDetail(APIView):
 
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        schedule = programme.get_schedule(
-            schedule_id, viewer=request.user, with_seats_available=True
-        )
+        schedule = programme.get_performance(schedule_id, viewer=request.user)
         return Response(ScheduleSerializer(schedule).data)
 
 

@@ -1,9 +1,16 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from concertbook.search import compose
+
+
+class SearchField(forms.CharField):
+    def to_python(self, value: object) -> str:
+        return compose(super().to_python(value) or "")
+
 
 class SearchForm(forms.Form):
-    search = forms.CharField(
+    search = SearchField(
         label=_("Search concerts"),
         max_length=100,
         required=False,

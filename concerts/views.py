@@ -20,7 +20,7 @@ def concert_list(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     found: QuerySet[Concert] = Concert.objects.none()
     if form.is_valid():
-        found = programme.find_offers(viewer=request.user, **form.cleaned_data)
+        found = programme.find_concerts(viewer=request.user, **form.cleaned_data)
     page = Paginator(found, CONCERTS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "concerts/list.html", {"form": form, "page": page})
 

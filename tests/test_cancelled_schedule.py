@@ -387,7 +387,7 @@ def test_the_concert_page_says_so_and_lets_nobody_into_the_line(client, schedule
     assert "Storm" in page.content.decode()
     assert "Join the line" not in page.content.decode()
     assert not client.get("/?on_sale=on").context["page"].object_list
-    assert not client.get("/").context["page"].object_list[0].is_on_sale
+    assert client.get("/").context["page"].object_list[0].sale == "cancelled"
 
 
 def test_the_seat_page_says_so(client, schedule, operator):

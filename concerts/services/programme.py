@@ -1,119 +1,68 @@
 """What is on: concerts and their schedules, for whoever looks."""
 
-import datetime as dt
 import uuid
+from typing import Any
 
-from django.db.models import (
-    Case,
-    Exists,
-    Max,
-    Min,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
+from django.db.models import Q, QuerySet
 
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
-from concerts.models import (
-    Concert,
-    ConcertSchedule,
-    ConcertScheduleQuerySet,
-    Seat,
-)
+from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
+from concerts.services.offers import Sale, with_offers, with_prices, with_sales
 
 
 def find_concerts(
     *, viewer: object = None, search: str = "", on_sale: bool = False
 ) -> QuerySet[Concert]:
-    """Concerts that are not over yet, soonest first; ``on_sale`` keeps those one can buy now.
+    """Concerts that are not over yet, the first to start first, with their offers (with_offers).
 
-    Here and below, ``viewer`` is the request's user, None for an anonymous one: a rehearsal is
-    shown to its own buyers only.
+    ``on_sale`` keeps those of which a seat can be bought now. Here and below, ``viewer`` is the
+    request's user, None for an anonymous one: a rehearsal is shown to its own buyers only.
     """
     now = database_now()
-    concerts = Concert.objects.visible_to(viewer).select_related("waiting_room")
-    concerts = concerts.filter(end_time__gt=now)
+    offers: QuerySet[Any] = with_offers(_visible_to(viewer), now)
+    concerts = offers.filter(run_ends__gt=now).order_by("run_starts", "pk")
     if search:
         concerts = concerts.filter(
-            Q(title__icontains=search)
-            | Q(description__icontains=search)
-            | Q(venue__icontains=search)
+            Q(title__looks_like=search)
+            | Q(description__looks_like=search)
+            | Q(venue__looks_like=search)
         )
-    if on_sale:
-        concerts = concerts.filter(
-            pk__in=_on_sale(ConcertSchedule.objects.all(), now).values("concert")
-        )
-    return concerts
+    return concerts.filter(sale=Sale.OPEN) if on_sale else concerts
 
 
-def _on_sale(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertScheduleQuerySet:
-    return schedules.filter(reserve_from__lte=now, reserve_until__gt=now, cancelled_at=None)
-
-
-def find_offers(
-    *, viewer: object = None, search: str = "", on_sale: bool = False
-) -> QuerySet[Concert]:
-    """find_concerts with what a poster says of each.
-
-    ``from_price`` (won; None without seats), ``is_on_sale``, ``next_sale``: when the next sale
-    opens, None when none will, and ``is_cancelled``: it had schedules, and all were cancelled.
-    """
-    now = database_now()
-    mine = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by()
-    seats = Seat.objects.filter(schedule__concert=OuterRef("pk")).order_by("price")
-    upcoming = mine.filter(reserve_from__gt=now, cancelled_at=None).order_by("reserve_from")
-    return find_concerts(viewer=viewer, search=search, on_sale=on_sale).annotate(
-        from_price=Subquery(seats.values("price")[:1]),
-        is_on_sale=Exists(_on_sale(mine, now)),
-        next_sale=Subquery(upcoming.values("reserve_from")[:1]),
-        is_cancelled=Exists(mine) & ~Exists(mine.filter(cancelled_at=None)),
-    )
+def _visible_to(viewer: object) -> QuerySet[Concert]:
+    return Concert.objects.visible_to(viewer).select_related("waiting_room")
 
 
 def get_concert(concert_id: uuid.UUID, *, viewer: object = None) -> Concert:
-    """Raises NotFound."""
-    concerts = Concert.objects.visible_to(viewer).select_related("waiting_room")
+    """The concert with its offer (with_offers). Raises NotFound."""
+    concerts = with_offers(_visible_to(viewer), database_now())
     concert = concerts.filter(pk=concert_id).first()
     if concert is None:
         raise NotFound
     return concert
 
 
-def find_schedules(concert: Concert) -> ConcertScheduleQuerySet:
-    # Grouping for the count drops the model's own order.
-    return concert.schedules.with_seats_available().order_by("start_at", "pk")
+def find_performances(concert: Concert) -> ConcertScheduleQuerySet:
+    """The concert's schedules with seats left, prices (with_prices) and sale (with_sales)."""
+    schedules = with_sales(with_prices(concert.schedules.all()), database_now())
+    return schedules.with_seats_available()
 
 
-def find_performances(concert: Concert) -> QuerySet[ConcertSchedule]:
-    """find_schedules with what a buyer asks first.
-
-    ``lowest`` and ``highest`` seat price (won; None without seats), and ``sale``: cancelled, or
-    upcoming, open or over by the database's clock.
-    """
-    now = database_now()
-    return find_schedules(concert).annotate(
-        lowest=Min("seats__price"),
-        highest=Max("seats__price"),
-        sale=Case(
-            When(cancelled_at__isnull=False, then=Value("cancelled")),
-            When(reserve_from__gt=now, then=Value("upcoming")),
-            When(reserve_until__lte=now, then=Value("over")),
-            default=Value("open"),
-        ),
-    )
+def get_performance(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:
+    """The schedule with seats left and sale (with_sales). Raises NotFound."""
+    visible = ConcertSchedule.objects.visible_to(viewer)
+    found = with_sales(visible, database_now()).with_seats_available()
+    schedule = found.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise NotFound
+    return schedule
 
 
-def get_schedule(
-    schedule_id: uuid.UUID, *, viewer: object = None, with_seats_available: bool = False
-) -> ConcertSchedule:
+def get_schedule(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:
     """The schedule with its concert and room. Raises NotFound."""
     schedules = ConcertSchedule.objects.visible_to(viewer).select_related("concert__waiting_room")
-    if with_seats_available:
-        schedules = schedules.with_seats_available()
     schedule = schedules.filter(pk=schedule_id).first()
     if schedule is None:
         raise NotFound

@@ -1,0 +1,45 @@
+"""A search that finds what looks equal, however its letters are composed.
+
+Korean typed on a Mac is decomposed (NFD), on other machines composed (NFC); letters may be of half
+or full width; quotation marks and dashes may be typographic; a space may be any space. The
+comparison is made in the database, so that rows need not be stored in one form.
+"""
+
+import unicodedata
+from typing import Any
+
+from django.db.models import CharField, Lookup, TextField
+
+# Of no width: soft hyphen, zero-width space and joiners, marks of direction, word joiner,
+# variation selectors, byte order mark.
+UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
+QUOTES = "\u2018\u2019\u02bc\u2032\u201c\u201d\u2033"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+ALIKE = QUOTES + DASHES + UNSEEN
+PLAIN = "''''\"\"\"" + "-" * len(DASHES)
+
+
+def compose(text: str) -> str:
+    """The text in as few code points as it takes: by these, not by letters, lengths are limited."""
+    return unicodedata.normalize("NFC", text)
+
+
+@CharField.register_lookup
+@TextField.register_lookup
+class LooksLike(Lookup):
+    """``title__looks_like="text"``: the text is part of the title, to the eye and whatever case."""
+
+    lookup_name = "looks_like"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        stored, stored_params = self.process_lhs(compiler, connection)
+        wanted, wanted_params = self.process_rhs(compiler, connection)
+        sql = f"strpos({_plain(stored)}, btrim({_plain(wanted)})) > 0"
+        return sql, (*stored_params, *wanted_params)
+
+
+def _plain(text: str) -> str:
+    """SQL of the text as it is compared."""
+    alike, plain = (part.replace("'", "''") for part in (ALIKE, PLAIN))
+    composed = f"translate(normalize({text}::text, NFKC), '{alike}', '{plain}')"
+    return rf"upper(regexp_replace({composed}, '\s+', ' ', 'g'))"

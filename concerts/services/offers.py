@@ -1,0 +1,140 @@
+"""What of a programme can be bought now: one answer for pages, API and filters.
+
+A performance that is not cancelled and whose sale is not over can be bought while its waiting room
+lets people in and a seat is free. A seat on cooldown, like one that is held, may come free again:
+such a performance is not sold out.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextChoices,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.translation import gettext_lazy as _
+
+from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet, Seat
+from queueing.models import WaitingRoom
+
+RoomState = WaitingRoom.State
+
+
+class Sale(TextChoices):
+    """What can be bought of a performance. Of a concert: the first here of any performance.
+
+    ``UNANNOUNCED``: there are no seats yet, or no performances.
+    """
+
+    OPEN = "open", _("On sale")
+    BUSY = "busy", _("No seat is free just now")
+    UPCOMING = "upcoming", _("Not on sale yet")
+    UNANNOUNCED = "unannounced", _("Not on sale yet")
+    DRAINING = "draining", _("The line takes nobody new")
+    CLOSED = "closed", _("The line is closed")
+    SOLD_OUT = "sold_out", _("Sold out")
+    OVER = "over", _("Sale over")
+    CANCELLED = "cancelled", _("Performance cancelled")
+
+
+def with_sales(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertScheduleQuerySet:
+    """Schedules with ``sale`` (Sale) and ``sale_opens_at``, at ``now``, the database's clock.
+
+    ``sale_opens_at`` is when the first seat can be bought: not before the waiting room opens.
+    """
+    seats = Seat.objects.filter(schedule=OuterRef("pk"))
+    room_state = "concert__waiting_room__state"
+    opening: Any = schedules.annotate(
+        sale_opens_at=Case(
+            When(
+                **{room_state: RoomState.SCHEDULED},
+                then=Greatest("reserve_from", "concert__waiting_room__opens_at"),
+            ),
+            default=F("reserve_from"),
+        )
+    )
+    on_sale: ConcertScheduleQuerySet = opening.annotate(
+        sale=Case(
+            When(cancelled_at__isnull=False, then=Value(Sale.CANCELLED)),
+            When(reserve_until__lte=now, then=Value(Sale.OVER)),
+            When(sale_opens_at__gt=now, then=Value(Sale.UPCOMING)),
+            When(Exists(seats.free()), then=_while_the_room_is(Sale.OPEN)),
+            When(
+                Exists(seats.exclude(status=Seat.Status.RESERVED)),
+                then=_while_the_room_is(Sale.BUSY),
+            ),
+            When(Exists(seats), then=Value(Sale.SOLD_OUT)),
+            default=Value(Sale.UNANNOUNCED),
+            output_field=CharField(),
+        )
+    )
+    return on_sale
+
+
+def _while_the_room_is(sale: Sale) -> Case:
+    room_state = "concert__waiting_room__state"
+    return Case(
+        When(**{room_state: RoomState.CLOSED}, then=Value(Sale.CLOSED)),
+        When(**{room_state: RoomState.DRAINING}, then=Value(Sale.DRAINING)),
+        default=Value(sale),
+    )
+
+
+def with_prices(schedules: ConcertScheduleQuerySet) -> ConcertScheduleQuerySet:
+    """Schedules with ``lowest`` and ``highest`` seat price (won; None without seats).
+
+    Of the free seats, or of all when none is free.
+    """
+    seats = Seat.objects.filter(schedule=OuterRef("pk"))
+
+    def first(by: str) -> Coalesce:
+        free, every = (some.order_by(by).values("price")[:1] for some in (seats.free(), seats))
+        return Coalesce(Subquery(free), Subquery(every))
+
+    return schedules.annotate(lowest=first("price"), highest=first("-price"))
+
+
+def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Concert]:
+    """Concerts with what can be bought of them at ``now``, the database's clock.
+
+    ``sale`` (Sale), ``next_sale`` (when the next sale opens, None when none will), ``from_price``
+    (won, of the free seats that are on sale, or else will be; None when there are none), and the
+    run's ``run_starts`` and ``run_ends``: of the performances that are not cancelled, of all when
+    all are, as the operator entered them when there are none.
+    """
+    sales: Any = with_sales(ConcertSchedule.objects.filter(concert=OuterRef("pk")), now)
+    in_order = Func(Value(Sale.values), F("sale"), function="array_position")
+    upcoming = sales.filter(sale=Sale.UPCOMING)
+    return concerts.annotate(
+        sale=Coalesce(
+            Subquery(sales.order_by(in_order).values("sale")[:1]),
+            Value(Sale.UNANNOUNCED),
+            output_field=CharField(),
+        ),
+        next_sale=Subquery(upcoming.order_by("sale_opens_at").values("sale_opens_at")[:1]),
+        from_price=Coalesce(_lowest_price(sales, Sale.OPEN), _lowest_price(sales, Sale.UPCOMING)),
+        run_starts=_of_run("start_at", "start_at", "start_time"),
+        run_ends=_of_run("-end_at", "end_at", "end_time"),
+    )
+
+
+def _lowest_price(sales: QuerySet[Any], sale: Sale) -> Subquery:
+    """The lowest price of a free seat of the performances with this sale."""
+    seats = Seat.objects.free().filter(schedule=OuterRef("pk")).order_by("price")
+    prices = sales.filter(sale=sale).annotate(lowest=Subquery(seats.values("price")[:1]))
+    return Subquery(prices.order_by(F("lowest").asc(nulls_last=True)).values("lowest")[:1])
+
+
+def _of_run(order: str, column: str, entered: str) -> Coalesce:
+    every = ConcertSchedule.objects.filter(concert=OuterRef("pk")).order_by(order).values(column)
+    return Coalesce(Subquery(every.filter(cancelled_at=None)[:1]), Subquery(every[:1]), F(entered))

@@ -1,0 +1,21 @@
+"""What can be bought, in words."""
+
+from django import template
+from django.utils.functional import Promise
+
+from concerts.services.offers import Sale
+
+register = template.Library()
+
+TONES = {Sale.OPEN: "open", Sale.BUSY: "", Sale.UPCOMING: "", Sale.UNANNOUNCED: ""}
+
+
+@register.filter
+def sale_words(sale: str) -> str | Promise:
+    return Sale(sale).label
+
+
+@register.filter
+def sale_tone(sale: str) -> str:
+    """The style of the words: ``open``, ``over``, or neither."""
+    return TONES.get(Sale(sale), "over")

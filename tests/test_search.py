@@ -1,0 +1,75 @@
+"""A search finds what looks equal, however composed: on pages, in the API, in the admin."""
+
+import unicodedata
+
+import pytest
+
+from tests.factories import ConcertFactory, StaffFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ALIKE = {
+    "decomposed Hangul finds composed": (
+        "봄밤의 재즈",
+        unicodedata.normalize("NFD", "봄밤의 재즈"),
+    ),
+    "composed Hangul finds decomposed": (unicodedata.normalize("NFD", "봄밤의 재즈"), "밤의 재"),
+    "accents in either form": ("Beyonce\u0301 Live", "beyoncé"),
+    "accents in the other form": ("Beyoncé Live", "BEYONCE\u0301"),
+    "letters of full width": ("ＩＵ Concert", "iu concert"),
+    "letters of half width for full": ("IU Concert", "ＩＵ"),
+    "katakana of half width": ("ライブ", "ﾗｲﾌﾞ"),
+    "any case": ("Winter Tour", "wINTER"),
+    "final sigma": ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
+    "spaces of any kind and number": ("Jazz\u3000\u00a0 night", " jazz  night "),
+    "letters without width": ("K\u200bpop\u00ad night\ufeff", "kpop night"),
+    "typographic quotation marks": ("Don\u2019t stop \u2013 live", "don't stop - live"),
+    "a quotation mark for a typographic one": ("Don't stop", "don\u2019t"),
+    "ligatures": ("The ﬁnal", "final"),
+    "the percent sign as it is": ("100% live", "100%"),
+}
+
+
+@pytest.mark.parametrize(("title", "search"), ALIKE.values(), ids=ALIKE)
+def test_what_looks_equal_is_found_everywhere(client, title, search):
+    concert = ConcertFactory(title=title)
+    UserFactory(name=title)
+    client.force_login(StaffFactory(is_superuser=True))
+
+    def found(address, name):
+        return client.get(address, {name: search})
+
+    assert list(found("/", "search").context["page"]) == [concert]
+    assert len(found("/api/v1/concerts/", "search").json()["results"]) == 1
+    for address in ("/admin/concerts/concert/", "/admin/accounts/user/"):
+        assert found(address, "q").context["cl"].result_count == 1, address
+
+
+@pytest.mark.parametrize("field", ["venue", "description"])
+def test_hall_and_description_are_searched_in_the_same_way(client, field):
+    ConcertFactory(**{field: unicodedata.normalize("NFD", "예술의전당")})
+
+    assert len(client.get("/", {"search": "예술의전당"}).context["page"]) == 1
+
+
+@pytest.mark.parametrize("search", ["재즈밤", "z", "%", "_", "\\", "재\u1100"])
+def test_what_looks_different_is_not_found(client, search):
+    ConcertFactory(title="봄밤의 재즈", venue="예술의전당")
+
+    assert not client.get("/", {"search": search}).context["page"].object_list
+
+
+def test_a_long_title_is_found_by_all_of_its_decomposed_letters(client):
+    title = "한" * 90
+    ConcertFactory(title=title)
+    search = unicodedata.normalize("NFD", title)
+
+    assert len(client.get("/", {"search": search}).context["page"]) == 1
+    assert len(client.get("/api/v1/concerts/", {"search": search}).json()["results"]) == 1
+
+
+@pytest.mark.parametrize("search", ["\u200b", " ", "\u3000"])
+def test_a_search_for_nothing_to_be_seen_finds_all(client, search):
+    ConcertFactory()
+
+    assert len(client.get("/", {"search": search}).context["page"]) == 1
