@@ -1,6 +1,7 @@
 """What is on: the list, and one concert."""
 
 import uuid
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -8,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from concertbook.clock import seconds_until
 from concerts.forms import SearchForm
 from concerts.models import Concert
 from concerts.services import programme
@@ -18,15 +20,21 @@ CONCERTS_PER_PAGE = 12
 @require_safe
 def concert_list(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
-    found: QuerySet[Concert] = Concert.objects.none()
+    found: QuerySet[Any] = Concert.objects.none()
     if form.is_valid():
         found = programme.find_concerts(viewer=request.user, **form.cleaned_data)
     page = Paginator(found, CONCERTS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "concerts/list.html", {"form": form, "page": page})
+    soonest = min((concert.next_sale for concert in page if concert.next_sale), default=None)
+    context = {"form": form, "page": page, "changes_in": seconds_until(soonest)}
+    return render(request, "concerts/list.html", context)
 
 
 @require_safe
 def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
     concert = programme.get_concert(concert_id, viewer=request.user)
-    context = {"concert": concert, "performances": programme.find_performances(concert)}
+    context = {
+        "concert": concert,
+        "performances": programme.find_performances(concert),
+        "changes_in": seconds_until(concert.next_sale),  # type: ignore[attr-defined]
+    }
     return render(request, "concerts/detail.html", context)

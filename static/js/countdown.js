@@ -1,10 +1,13 @@
-// Counts down the seconds that the server named; its clock counts, not the browser's.
+// Counts down the seconds that the server named; its clock counts, not the browser's. While a machine
+// sleeps, performance.now() may stand still, so the clock that ran further is believed.
 "use strict";
 
 for (const time of document.querySelectorAll("[data-countdown]")) {
-  const end = performance.now() + Number(time.dataset.countdown) * 1000;
+  const seconds = Number(time.dataset.countdown);
+  const began = [performance.now(), Date.now()];
   const show = () => {
-    const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+    const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
+    const left = Math.max(0, Math.ceil(seconds - past));
     time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     time.classList.toggle("urgent", left <= 60);
     if (left === 0) {

@@ -35,6 +35,7 @@ window.addEventListener("pageshow", () => {
   showTotal();
 });
 document.addEventListener("visibilitychange", ask);
+window.addEventListener("online", ask);
 setInterval(ask, ASK_EVERY);
 
 function findSeats() {

@@ -188,9 +188,12 @@ function countDown() {
   if (!opening) {
     return;
   }
-  const end = performance.now() + Number(opening.dataset.seconds) * 1000;
+  const seconds = Number(opening.dataset.seconds);
+  // While a machine sleeps, performance.now() may stand still.
+  const began = [performance.now(), Date.now()];
   const show = () => {
-    const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+    const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
+    const left = Math.max(0, Math.ceil(seconds - past));
     // Everybody's reaches zero at once: each asks when it is told to, not now.
     write("opening", left ? inDays(left) : opening.dataset.soon);
   };
