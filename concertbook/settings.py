@@ -277,6 +277,8 @@ SPECTACULAR_SETTINGS = {
 # --- Business figures --------------------------------------------------------------------------
 
 HOLD_SECONDS = 300
+# For how long after a check-in the door may undo it.
+CHECK_IN_UNDO_MINUTES = env.int("CHECK_IN_UNDO_MINUTES", 10)
 # How much longer a hold may last once its payment has begun.
 PAYMENT_SECONDS = 120
 # Holds that one person may let go or let run out within an hour.

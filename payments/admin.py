@@ -21,7 +21,7 @@ from accounts.admin import (
 )
 from concerts.models import ConcertSchedule
 from payments import schedule_admin  # noqa: F401  (registers itself)
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.settlement_admin import SettlementMixin, may_settle
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
@@ -170,6 +170,61 @@ class TicketAdmin(ReadOnlyAdmin):
         return ticket.seat.schedule
 
 
+@admin.register(CheckIn)
+class CheckInAdmin(ReadOnlyAdmin):
+    fields = (
+        "id",
+        "ticket",
+        "holder",
+        "seat",
+        "schedule",
+        "gate",
+        "checked_in_by",
+        "checked_in_at",
+        "undone_at",
+        "undone_by",
+        "undo_reason",
+    )
+    list_display = (
+        "checked_in_at",
+        "schedule",
+        "seat",
+        "holder",
+        "gate",
+        "checked_in_by",
+        "undone_at",
+        "undo_reason",
+    )
+    list_filter = (
+        ("schedule", AutocompleteSelectFilter),
+        ("undone_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = (
+        "ticket__seat",
+        "ticket__user",
+        "schedule__concert",
+        "checked_in_by",
+    )
+    search_fields = (
+        "ticket__user__email",
+        "ticket__user__name",
+        "ticket__seat__label",
+        "schedule__concert__title",
+        "gate",
+        "checked_in_by__email",
+        "^ticket__id",
+    )
+    date_hierarchy = "checked_in_at"
+
+    @admin.display(description=_("holder"), ordering="ticket__user__name")
+    def holder(self, check_in: CheckIn) -> Any:
+        return check_in.ticket.user
+
+    @admin.display(description=_("seat"), ordering="ticket__seat_number")
+    def seat(self, check_in: CheckIn) -> str:
+        return check_in.ticket.seat.label
+
+
 class RefundResource(SafeResource):
     class Meta:
         model = Refund
@@ -243,6 +298,7 @@ SIDEBAR = [
             ("payments.Reservation", "bookmark"),
             ("payments.Payment", "payments"),
             ("payments.Ticket", "confirmation_number"),
+            ("payments.CheckIn", "how_to_reg"),
             ("payments.Refund", "undo"),
             (SETTLEMENT, "summarize"),
         ],

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
-from rest_framework.permissions import IsAdminUser
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,7 +28,7 @@ from concertbook.pagination import NewestFirst
 from concertbook.strict import valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services import cancellations, checkout, door, holds, releases, tickets
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
@@ -344,15 +344,86 @@ class Cancel(APIView):
         )
 
 
+class MayCheckIn(BasePermission):
+    """Members of the staff who were given the permission, and superusers."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        return bool(user.is_staff and user.has_perm("payments.check_in_ticket"))
+
+
+class CheckInSerializer(serializers.ModelSerializer[CheckIn]):
+    concert = serializers.UUIDField(source="schedule.concert_id")
+    concert_title = serializers.CharField(source="schedule.concert.title")
+    start_at = serializers.DateTimeField(source="schedule.start_at")
+    end_at = serializers.DateTimeField(source="schedule.end_at")
+    holder_name = serializers.CharField(source="ticket.user.name")
+    seat_number = serializers.IntegerField(source="ticket.seat_number")
+    label = serializers.CharField(source="ticket.seat.label")  # type: ignore[assignment]
+    section = serializers.CharField(source="ticket.seat.section")
+    row = serializers.CharField(source="ticket.seat.row")
+    seat_in_row = serializers.IntegerField(source="ticket.seat.seat_in_row")
+    grade = serializers.CharField(source="ticket.seat.grade")
+    status = serializers.ChoiceField(choices=Ticket.Status.choices, source="ticket.status")
+    used_at = serializers.DateTimeField(source="ticket.used_at", allow_null=True)
+
+    class Meta:
+        model = CheckIn
+        fields = (
+            "id",
+            "ticket",
+            "schedule",
+            "concert",
+            "concert_title",
+            "start_at",
+            "end_at",
+            "holder_name",
+            "seat_number",
+            "label",
+            "section",
+            "row",
+            "seat_in_row",
+            "grade",
+            "status",
+            "used_at",
+            "gate",
+            "checked_in_at",
+            "undone_at",
+            "undo_reason",
+        )
+
+
 class CheckIns(APIView):
-    permission_classes = (IsAdminUser,)
+    permission_classes = (MayCheckIn,)
 
     class CheckInsInput(serializers.Serializer[Any]):
         code = serializers.CharField(max_length=40)
+        schedule = serializers.UUIDField(help_text="the show that the door is for")
         gate = serializers.CharField(max_length=50, required=False, default="", allow_blank=True)
 
-    @extend_schema(request=CheckInsInput, responses=TicketSerializer)
+    @extend_schema(request=CheckInsInput, responses=CheckInSerializer)
     def post(self, request: Request) -> Response:
         data = valid_input(self.CheckInsInput, request)
-        ticket = door.check_in(by=current_user(request), **data)
-        return Response(TicketSerializer(ticket).data)
+        checked_in = door.check_in(
+            code=data["code"],
+            schedule_id=data["schedule"],
+            gate=data["gate"],
+            by=current_user(request),
+        )
+        return Response(CheckInSerializer(checked_in).data)
+
+
+class CheckInUndo(APIView):
+    permission_classes = (MayCheckIn,)
+
+    class CheckInUndoInput(serializers.Serializer[Any]):
+        reason = serializers.CharField(max_length=200)
+
+    @extend_schema(request=CheckInUndoInput, responses=CheckInSerializer)
+    def post(self, request: Request, check_in_id: uuid.UUID) -> Response:
+        undone = door.undo_check_in(
+            check_in_id=check_in_id,
+            by=current_user(request),
+            reason=valid_input(self.CheckInUndoInput, request)["reason"],
+        )
+        return Response(CheckInSerializer(undone).data)

@@ -14,4 +14,5 @@ urlpatterns = [
     path("tickets/<any_case_uuid:ticket_id>/refund-quote/", api.RefundQuote.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/cancel/", api.Cancel.as_view()),
     path("check-ins/", api.CheckIns.as_view()),
+    path("check-ins/<any_case_uuid:check_in_id>/undo/", api.CheckInUndo.as_view()),
 ]

@@ -1,8 +1,13 @@
 """What holding, paying, cancelling and the door refuse."""
 
+import datetime as dt
+
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError, TooManyRequests
+from accounts.templatetags.times import when
+from concertbook.clock import utc
+from concertbook.errors import DomainError, NotFound, TooManyRequests
 
 
 class DuplicateSeats(DomainError):
@@ -41,6 +46,73 @@ class TicketUsed(DomainError):
     code = "ticket_used"
     status = 409
     message = _("This ticket was used at the door.")
+
+
+class UnknownTicket(NotFound):
+    message = _("No ticket has this code.")
+
+
+class UnknownSchedule(NotFound):
+    message = _("There is no such schedule.")
+
+
+class UnknownCheckIn(NotFound):
+    message = _("There is no such check-in.")
+
+
+class WrongSchedule(DomainError):
+    """A ticket of another show than the one that the door is for."""
+
+    code = "wrong_schedule"
+    status = 409
+    message: str | Promise = _("This ticket is for another show.")
+
+    def __init__(self, *, schedule: str, concert_title: str, start_at: dt.datetime) -> None:
+        super().__init__(schedule=schedule, concert_title=concert_title, start_at=utc(start_at))
+        self.message = _("This ticket is for another show: %(show)s, %(start)s.") % {
+            "show": concert_title,
+            "start": when(start_at),
+        }
+
+
+class DoorsNotOpen(DomainError):
+    code = "doors_not_open"
+    status = 409
+    message: str | Promise = _("The doors are not open yet.")
+
+    def __init__(self, *, opens_at: dt.datetime, start_at: dt.datetime) -> None:
+        super().__init__(opens_at=utc(opens_at), start_at=utc(start_at))
+        self.message = _("The doors are not open yet. They open on %(opening)s.") % {
+            "opening": when(opens_at)
+        }
+
+
+class ShowOver(DomainError):
+    code = "show_over"
+    status = 409
+    message: str | Promise = _("This show is over.")
+
+    def __init__(self, *, ended_at: dt.datetime) -> None:
+        super().__init__(ended_at=utc(ended_at))
+        self.message = _("This show is over. It ended on %(end)s.") % {"end": when(ended_at)}
+
+
+class AlreadyUndone(DomainError):
+    code = "already_undone"
+    status = 409
+    message = _("This check-in was undone before.")
+
+
+class UndoTooLate(DomainError):
+    code = "undo_too_late"
+    status = 409
+    message: str | Promise = _("A check-in can only be undone within a few minutes.")
+
+    def __init__(self, *, until: dt.datetime) -> None:
+        super().__init__(until=utc(until))
+        self.message = _(
+            "It is too late to undo this check-in. That was possible until %(time)s."
+        ) % {"time": when(until)}
 
 
 class GivenUpTooOften(TooManyRequests):

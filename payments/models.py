@@ -230,6 +230,7 @@ class Ticket(models.Model):
         verbose_name = _("ticket")
         verbose_name_plural = _("tickets")
         ordering = ["-created_at", "-pk"]
+        permissions = [("check_in_ticket", "Can check in tickets at the door, and undo it")]
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
@@ -276,6 +277,70 @@ def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> N
     values = {name: getattr(ticket, name) for name in (*fields, "version", "updated_at")}
     if not Ticket.objects.filter(pk=ticket.pk, version=read).update(**values):
         raise StaleTicket
+
+
+class CheckIn(models.Model):
+    """A ticket that was let in at a door of its show; undone, if that was a mistake.
+
+    While it is not undone, the ticket says when, where and by whom it was used. Triggers keep the
+    two alike, and the record as it was written.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ticket = models.ForeignKey(
+        Ticket,
+        models.PROTECT,
+        related_name="check_ins",
+        db_index=False,
+        verbose_name=_("ticket"),
+    )
+    schedule = models.ForeignKey(
+        ConcertSchedule, models.PROTECT, related_name="check_ins", verbose_name=_("schedule")
+    )
+    gate = models.CharField(_("gate"), max_length=50, blank=True)
+    # NULL only where a ticket was used before there were check-ins, and did not say.
+    checked_in_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        db_index=False,
+        verbose_name=_("checked in by"),
+    )
+    checked_in_at = models.DateTimeField(_("checked in"))
+    undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("undone by"),
+    )
+    undo_reason = models.CharField(_("why it was undone"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("check-in")
+        verbose_name_plural = _("check-ins")
+        ordering = ["-checked_in_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"],
+                condition=Q(undone_at=None),
+                name="payments_checkin_one_live_per_ticket",
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at=None, undone_by=None, undo_reason="")
+                | Q(undone_at__gte=F("checked_in_at"), undone_by__isnull=False)
+                & ~Q(undo_reason=""),
+                name="payments_checkin_undone_by_somebody_for_a_reason",
+            ),
+        ]
+        indexes = [models.Index(fields=["ticket"], name="payments_checkin_ticket")]
+
+    def __str__(self) -> str:
+        return f"{self.ticket} {self.gate}".strip()
 
 
 # Why a ticket was cancelled and its payment given back: its holder wanted it, or the whole

@@ -6,6 +6,7 @@ from typing import Any
 import factory
 import redis
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
@@ -15,8 +16,9 @@ from accounts.models import Balance, Charge, User
 from accounts.services import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats
-from payments.models import Reservation
+from payments.models import CheckIn, Reservation, Ticket
 from payments.services.checkout import pay
+from payments.services.door import check_in
 from payments.services.holds import hold_seats
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import places
@@ -53,6 +55,14 @@ class StaffFactory(UserFactory):
     is_staff = True
 
 
+class DoorFactory(StaffFactory):
+    """Staff who may check in tickets."""
+
+    @factory.post_generation  # type: ignore[untyped-decorator]
+    def may_check_in(user: User, create: bool, extracted: Any, **kwargs: Any) -> None:  # noqa: N805
+        user.user_permissions.add(Permission.objects.get(codename="check_in_ticket"))
+
+
 class WaitingRoomFactory(DjangoModelFactory[WaitingRoom]):
     class Meta:
         model = WaitingRoom
@@ -79,6 +89,15 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
     class Meta:
         model = ConcertSchedule
         skip_postgeneration_save = True
+
+    class Params:
+        # Its tickets are checked in from now on, and cancelled without a fee all the same.
+        doors_open = factory.Trait(
+            reserve_until=ahead(days=19),
+            start_at=ahead(days=20),
+            end_at=ahead(days=20, hours=2),
+            doors_open_minutes=21 * 24 * 60,
+        )
 
     concert = factory.SubFactory(ConcertFactory)
     price = 10_000
@@ -116,6 +135,13 @@ def bought(user: User, schedule: ConcertSchedule, *numbers: int) -> Any:
     """A receipt for seats that the user, who must have the money, holds and pays."""
     reservations = held(user, schedule, *numbers)
     return pay(user=user, reservation_ids=[reservation.pk for reservation in reservations])
+
+
+def scanned(ticket: Ticket, *, by: User | None = None, gate: str = "") -> CheckIn:
+    """The ticket's check-in at a door of its own show, which must be open."""
+    schedule_id = ticket.reservation.schedule_id
+    staff = by or StaffFactory.create()
+    return check_in(code=ticket.code, schedule_id=schedule_id, by=staff, gate=gate)
 
 
 def overdue(*reservations: Reservation) -> None:

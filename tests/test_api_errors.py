@@ -9,8 +9,8 @@ from django.db import OperationalError
 from concertbook.errors import every_refusal
 from payments.services.releases import release_expired_holds
 from tests.factories import (
+    DoorFactory,
     ScheduleFactory,
-    StaffFactory,
     UserFactory,
     admitted,
     bought,
@@ -44,6 +44,11 @@ DOCUMENTED = {
         "already_paid",
         "already_cancelled",
         "ticket_used",
+        "wrong_schedule",
+        "doors_not_open",
+        "show_over",
+        "already_undone",
+        "undo_too_late",
         "idempotency_in_flight",
         "waiting_room_closed",
         "conflict",
@@ -120,12 +125,14 @@ def test_paying_twice_under_two_keys_is_refused_the_second_time(client, user, sc
     assert_problem(paying(client, reservation.pk, key="two"), 409, "already_paid")
 
 
-def test_a_used_ticket_says_when_and_where(app, user, schedule):
+def test_a_used_ticket_says_when_and_where(app, user):
+    schedule = ScheduleFactory(doors_open=True)
     ticket = bought(user, schedule, 1).tickets[0]
-    door = app(StaffFactory())
+    door = app(DoorFactory())
 
     def scan(gate):
-        return door.post("/api/v1/check-ins/", {"code": ticket.code, "gate": gate}, format="json")
+        scan = {"code": ticket.code, "schedule": str(schedule.pk), "gate": gate}
+        return door.post("/api/v1/check-ins/", scan, format="json")
 
     assert scan("north").status_code == 200
     problem = assert_problem(scan("south"), 409, "ticket_used")

@@ -16,7 +16,7 @@ from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import charge
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
@@ -24,14 +24,14 @@ from payments.services.releases import release_expired_holds, release_reservatio
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join
-from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
+from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue, scanned
 
 
 class Sale:
     """A sale in which everything has happened once, by the rules."""
 
     def __init__(self):
-        self.schedule = ScheduleFactory(seats=8, price=10_000)
+        self.schedule = ScheduleFactory(seats=8, price=10_000, doors_open=True)
         self.room = self.schedule.concert.waiting_room
         self.buyer, self.poor, self.idler = UserFactory(won=100_000), UserFactory(), UserFactory()
         (overdue_hold,) = held(self.idler, self.schedule, 8)
@@ -40,7 +40,7 @@ class Sale:
         release_expired_holds()
         (let_go,) = held(self.idler, self.schedule, 8)
         release_reservation(user=self.idler, reservation_id=let_go.pk)
-        self.ticket, self.cancelled = bought(self.buyer, self.schedule, 1, 2).tickets
+        self.ticket, self.cancelled, self.used = bought(self.buyer, self.schedule, 1, 2, 7).tickets
         cancel_ticket(user=self.buyer, ticket_id=self.cancelled.pk)
         with pytest.raises(ChargeDeclined):
             charge(user=self.buyer, amount=40_001)
@@ -109,6 +109,24 @@ def lose_a_ticket(sale):
 def forget_a_cancellation(sale):
     lift_guards()
     Ticket.objects.filter(pk=sale.cancelled.pk).update(status=Ticket.Status.ISSUED)
+
+
+def forget_who_checked_in(sale):
+    scanned(sale.used)
+    lift_guards()
+    Ticket.objects.filter(pk=sale.used.pk).update(used_by=sale.idler)
+
+
+def lose_a_check_in(sale):
+    scanned(sale.used)
+    lift_guards()
+    CheckIn.objects.all().delete()
+
+
+def check_in_at_another_show(sale):
+    scanned(sale.used)
+    lift_guards()
+    CheckIn.objects.update(schedule=ScheduleFactory(seats=0))
 
 
 def cancel_without_refund(sale):
@@ -261,6 +279,9 @@ BROKEN = [
     (hold_for_somebody_else, {"seat_differs_from_reservation"}),
     (lose_a_ticket, {"confirmed_without_payment_and_ticket"}),
     (forget_a_cancellation, {"ticket_without_confirmed_reservation"}),
+    (forget_who_checked_in, {"ticket_differs_from_check_in"}),
+    (lose_a_check_in, {"ticket_differs_from_check_in"}),
+    (check_in_at_another_show, {"ticket_differs_from_check_in"}),
     (cancel_without_refund, {"paid_for_nothing"}),
     (refund_more_than_was_paid, {"refund_differs_from_payment"}),
     (refund_a_payment_twice, {"refund_differs_from_payment"}),

@@ -14,6 +14,7 @@ from payments.models import Reservation
 from queueing.models import QueueToken
 from queueing.services.places import join
 from tests.factories import (
+    DoorFactory,
     ScheduleFactory,
     StaffFactory,
     UserFactory,
@@ -336,6 +337,7 @@ GUARDED = [
     ("get", f"tickets/{UNKNOWN}/refund-quote/"),
     ("post", f"tickets/{UNKNOWN}/cancel/"),
     ("post", "check-ins/"),
+    ("post", f"check-ins/{UNKNOWN}/undo/"),
     ("post", "auth/logout/"),
 ]
 
@@ -372,12 +374,15 @@ def test_a_refresh_token_opens_nothing(app):
     assert_problem(answer, 401, "not_authenticated")
 
 
-def test_a_customer_is_no_doorkeeper(app, client, user, schedule):
+def test_a_customer_is_no_doorkeeper(app, client, user):
+    schedule = ScheduleFactory(doors_open=True)
     ticket = bought(user, schedule, 1).tickets[0]
-    check_in = {"path": "/api/v1/check-ins/", "data": {"code": ticket.code}, "format": "json"}
+    data = {"code": ticket.code, "schedule": str(schedule.pk)}
+    check_in = {"path": "/api/v1/check-ins/", "data": data, "format": "json"}
 
-    assert_problem(client.post(**check_in), 403, "permission_denied")
-    assert app(StaffFactory()).post(**check_in).status_code == 200
+    for nobody in (client, app(StaffFactory()), app(DoorFactory(is_staff=False))):
+        assert_problem(nobody.post(**check_in), 403, "permission_denied")
+    assert app(DoorFactory()).post(**check_in).status_code == 200
 
 
 def browser(user):
@@ -506,12 +511,13 @@ def test_a_hundred_thousand_nested_brackets_are_refused_for_their_size_alone(cli
         ("auth/login/", '{"email": "a@b.co", "password": "%s"}'),
         ("auth/refresh/", '{"refresh": "%s"}'),
         ("payments/", '{"reservations": ["%s"]}'),
-        ("check-ins/", '{"code": "%s"}'),
-        ("check-ins/", '{"code": "x", "gate": "%s"}'),
+        ("check-ins/", '{"code": "%s", "schedule": "' + UNKNOWN + '"}'),
+        ("check-ins/", '{"code": "x", "gate": "%s", "schedule": "' + UNKNOWN + '"}'),
+        (f"check-ins/{UNKNOWN}/undo/", '{"reason": "%s"}'),
     ],
 )
 def test_text_that_no_database_takes_is_malformed(app, path, body, poison):
-    answer = send(app(StaffFactory()), f"/api/v1/{path}", body % poison, **{"Idempotency-Key": "k"})
+    answer = send(app(DoorFactory()), f"/api/v1/{path}", body % poison, **{"Idempotency-Key": "k"})
     assert_problem(answer, 400, "malformed")
 
 

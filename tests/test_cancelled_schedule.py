@@ -23,7 +23,6 @@ from payments.services import schedule_cancellation
 from payments.services.audit import run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay
-from payments.services.door import check_in
 from payments.services.holds import hold_seats
 from payments.services.schedule_cancellation import (
     cancel_schedule,
@@ -38,6 +37,7 @@ from tests.factories import (
     balance_of,
     bought,
     held,
+    scanned,
 )
 from tests.test_admin_programme import concert_form
 
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def schedule():
-    return ScheduleFactory(price=10_000, concert__refund_policy="365:50 0:100")
+    return ScheduleFactory(price=10_000, doors_open=True, concert__refund_policy="365:50 0:100")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_everybody_gets_all_of_it_back_whatever_the_policy_says(schedule, operat
 def test_a_used_ticket_is_refunded_too_and_keeps_when_it_was_used(schedule, operator):
     user = UserFactory(won=10_000)
     (ticket,) = bought_long_ago(user, schedule, 1)
-    check_in(code=ticket.code, by=operator, gate="2")
+    scanned(ticket, by=operator, gate="2")
 
     cancel(schedule, operator)
     sweep()
@@ -148,7 +148,7 @@ def test_the_door_is_closed_from_the_commit_on(schedule, operator):
     cancel(schedule, operator)
 
     with pytest.raises(AlreadyCancelled):
-        check_in(code=ticket.code, by=operator)
+        scanned(ticket, by=operator)
 
 
 def test_a_buyer_who_is_faster_than_the_sweep_pays_no_fee_either(app, schedule, operator):
@@ -327,7 +327,7 @@ def test_no_reservation_of_a_cancelled_schedule_is_made_or_confirmed(schedule, o
 
 def test_a_ticket_that_was_used_or_cancelled_stays_so(schedule, operator):
     used, cancelled = bought(UserFactory(won=20_000), schedule, 1, 2).tickets
-    check_in(code=used.code, by=operator)
+    scanned(used, by=operator)
     cancel_ticket(user=cancelled.user, ticket_id=cancelled.pk)
 
     for ticket, status in (

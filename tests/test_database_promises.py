@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import (
@@ -122,6 +122,33 @@ class Sale:
             "last_request_at": now,
         }
         return QueueToken.objects.create(**values | fields)
+
+    def check_in(self, **fields: object) -> CheckIn:
+        """A check-in's row, and nothing but the row."""
+        values = {
+            "ticket": self.ticket,
+            "schedule": self.schedule,
+            "checked_in_by": self.other,
+            "checked_in_at": timezone.now(),
+        }
+        return CheckIn.objects.create(**values | fields)
+
+    def undone(self, **fields: object) -> CheckIn:
+        now = timezone.now()
+        values = {
+            "checked_in_at": now,
+            "undone_at": now,
+            "undone_by": self.other,
+            "undo_reason": "x",
+        }
+        return self.check_in(**values | fields)
+
+    def used_from_the_beginning(self) -> Ticket:
+        """The bought ticket once more, for the reservation that was cancelled."""
+        cancelled = Ticket.objects.get(status="CANCELLED")
+        Ticket.objects.filter(pk=cancelled.pk).delete()
+        cancelled.status, cancelled.used_at = "USED", timezone.now()
+        return cancelled
 
     def off(self) -> uuid.UUID:
         """The key of the schedule, which is cancelled."""
@@ -616,6 +643,46 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
         lambda sale: Refund.objects.filter(pk=sale.refund.pk).update(
             amount=F("amount") - 1, fee=1, reason="schedule_cancelled"
         ),
+    ),
+    "a ticket that was used before it was issued": (
+        "payments_ticket_begins_unused",
+        lambda sale: Ticket.objects.bulk_create([sale.used_from_the_beginning()]),
+    ),
+    "a ticket that is used without a check-in": (
+        "payments_ticket_agrees_with_check_in",
+        lambda sale: Ticket.objects.filter(pk=sale.ticket.pk).update(
+            status="USED", used_at=timezone.now()
+        ),
+    ),
+    "a check-in without its ticket": (
+        "payments_ticket_agrees_with_check_in",
+        lambda sale: sale.check_in(),
+    ),
+    "a second live check-in of one ticket": (
+        "payments_checkin_one_live_per_ticket",
+        lambda sale: [sale.check_in(), sale.check_in()],
+    ),
+    "a check-in at another show": (
+        "payments_checkin_for_its_schedule",
+        lambda sale: sale.check_in(schedule=ScheduleFactory(seats=0)),
+    ),
+    "a check-in that is deleted": (
+        "payments_checkin_is_a_record",
+        lambda sale: sale.check_in().delete(),
+    ),
+    "a check-in that was at another gate after all": (
+        "payments_checkin_is_a_record",
+        lambda sale: CheckIn.objects.filter(pk=sale.check_in().pk).update(gate="x"),
+    ),
+    "a check-in that is undone and then is not": (
+        "payments_checkin_is_a_record",
+        lambda sale: CheckIn.objects.filter(pk=sale.undone().pk).update(
+            undone_at=None, undone_by=None, undo_reason=""
+        ),
+    ),
+    "a check-in that is undone for no reason": (
+        "payments_checkin_undone_by_somebody_for_a_reason",
+        lambda sale: sale.undone(undo_reason=""),
     ),
     "a ticket that is used and then is not": (
         "payments_ticket_goes_one_way",

@@ -27,6 +27,7 @@ GATED = {
 OPEN = {
     "",
     "api/v1/check-ins/",
+    "api/v1/check-ins/<any_case_uuid:check_in_id>/undo/",
     "api/v1/concerts/",
     "api/v1/concerts/<uuid:concert_id>/",
     "api/v1/concerts/<uuid:concert_id>/schedules/",

@@ -5,7 +5,6 @@ from django.test import Client
 
 from accounts.models import BalanceHistory
 from payments.models import Reservation, Ticket
-from payments.services import door
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -14,6 +13,7 @@ from tests.factories import (
     bought,
     held,
     overdue,
+    scanned,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -325,8 +325,8 @@ def test_what_is_somebody_elses_is_not_found(client):
 
 def test_a_used_ticket_shows_when_and_offers_no_refund(client):
     user = UserFactory(won=10_000)
-    (ticket,) = bought(user, ScheduleFactory(), 1).tickets
-    door.check_in(code=ticket.code, by=UserFactory(is_staff=True), gate="3번 문")
+    (ticket,) = bought(user, ScheduleFactory(doors_open=True), 1).tickets
+    scanned(ticket, gate="3번 문")
     client.force_login(user)
 
     response = client.get(f"/tickets/{ticket.pk}/")

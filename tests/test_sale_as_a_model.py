@@ -45,7 +45,7 @@ from concertbook.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import operating, seating
-from payments.models import Reservation
+from payments.models import CheckIn, Reservation
 from payments.services import (
     cancellations,
     checkout,
@@ -116,6 +116,7 @@ LIKELY = {
     "quote": 1,
     "cancel": 3,
     "check_in": 1,
+    "undo_check_in": 1,
     "charge": 2,
     "settle_pending_charges": 1,
     "forget_old_answers": 1,
@@ -225,6 +226,7 @@ class Sale(RuleBasedStateMachine):
             "quote": oracle.tickets,
             "cancel": oracle.tickets,
             "check_in": oracle.tickets,
+            "undo_check_in": self.tickets_let_in(),
         }
         possible = [name for name in LIKELY if there.get(name, True)]
         (name,) = self.chance.choices(possible, [LIKELY[name] for name in possible])
@@ -490,11 +492,27 @@ class Sale(RuleBasedStateMachine):
 
     def check_in(self) -> None:
         ticket = self.pick(self.oracle.tickets)
+        own = self.oracle.schedules.index(ticket.reservation.schedule)
+        which = self.mostly([own], PERFORMANCES)
         self.ask(
             "check_in",
-            lambda: door.check_in(code=ticket.code, by=self.staff),
-            lambda: self.oracle.check_in(ticket),
+            lambda: door.check_in(
+                code=ticket.code, schedule_id=self.schedules[which].pk, by=self.staff
+            ),
+            lambda: self.oracle.check_in(ticket, which),
         )
+
+    def undo_check_in(self) -> None:
+        ticket = self.pick(self.tickets_let_in())
+        last = CheckIn.objects.filter(ticket=ticket.id).latest("checked_in_at")
+        self.ask(
+            "undo_check_in",
+            lambda: door.undo_check_in(check_in_id=last.pk, by=self.staff, reason="mistaken"),
+            lambda: self.oracle.undo_check_in(ticket),
+        )
+
+    def tickets_let_in(self) -> list[books.Ticket]:
+        return [ticket for ticket in self.oracle.tickets if ticket.used is not None]
 
     # --- Money -----------------------------------------------------------------------------------
 
@@ -752,7 +770,10 @@ def begin_again(oracle: Oracle) -> list[str]:
 
 def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
     schedule: ConcertSchedule = ScheduleFactory.create(
-        concert=concert, seats=0, rest_seconds=each["rests"]
+        concert=concert,
+        seats=0,
+        rest_seconds=each["rests"],
+        doors_open_minutes=books.DOORS // 60,
     )
     Seat.objects.bulk_create(
         Seat(schedule=schedule, number=number, seat_in_row=number, price=price, label=str(number))

@@ -69,6 +69,7 @@ CALLS = {
     "quote": ("get", "/api/v1/tickets/{sale.ticket}/refund-quote/"),
     "cancelling": ("post", "/api/v1/tickets/{sale.ticket}/cancel/"),
     "door": ("post", "/api/v1/check-ins/"),
+    "door, undoing": ("post", "/api/v1/check-ins/{sale.ticket}/undo/"),
 }
 ONES_OWN = "place", "leaving", "reservation", "letting go", "ticket", "code", "quote", "cancelling"
 

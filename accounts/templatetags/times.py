@@ -4,7 +4,7 @@ import datetime as dt
 
 from django import template
 from django.utils.dateformat import format as formatted
-from django.utils.timezone import localtime
+from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext, ngettext, pgettext
 
 register = template.Library()
@@ -15,13 +15,13 @@ HOUR = 60 * MINUTE
 
 @register.filter
 def when(moment: dt.datetime) -> str:
-    return f"{day(moment)} {formatted(localtime(moment), 'H:i')}"
+    return f"{day(moment)} {formatted(_at_the_venue(moment), 'H:i')}"
 
 
 @register.filter
 def day(moment: dt.datetime) -> str:
     """Tue 22 Dec 2026, or 2026.12.22(화): Django's own Korean weekdays are too long for a card."""
-    local = localtime(moment)
+    local = _at_the_venue(moment)
     weekdays = pgettext("weekdays, from Monday on", "Mon Tue Wed Thu Fri Sat Sun").split()
     return pgettext("a day", "{weekday} {date}").format(
         weekday=weekdays[local.weekday()],
@@ -32,7 +32,12 @@ def day(moment: dt.datetime) -> str:
 @register.filter
 def clock(moment: dt.datetime) -> str:
     """The time of day to the second: for deadlines of minutes."""
-    return formatted(localtime(moment), "H:i:s")
+    return formatted(_at_the_venue(moment), "H:i:s")
+
+
+def _at_the_venue(moment: dt.datetime) -> dt.datetime:
+    """Also within the API, which tells times in UTC and refuses in words."""
+    return localtime(moment, get_default_timezone())
 
 
 @register.filter

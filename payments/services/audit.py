@@ -150,6 +150,22 @@ CHECKS = [
         """,
     ),
     Check(
+        "ticket_differs_from_check_in",
+        "A ticket that says otherwise than its live check-in whether, when, where and by whom it"
+        " was used, or whose check-in is of another schedule.",
+        """
+        SELECT t.id FROM payments_ticket t
+        JOIN payments_reservation r ON r.id = t.reservation_id
+        LEFT JOIN payments_checkin c ON c.ticket_id = t.id AND c.undone_at IS NULL
+        GROUP BY t.id
+        HAVING count(c.id) > 1 OR bool_or(
+            (t.used_at, t.used_by_id, t.gate) IS DISTINCT FROM
+            (c.checked_in_at, c.checked_in_by_id, coalesce(c.gate, ''))
+            OR t.status = 'USED' AND c.id IS NULL OR t.status = 'ISSUED' AND c.id IS NOT NULL
+            OR c.schedule_id <> r.schedule_id)
+        """,
+    ),
+    Check(
         "paid_for_nothing",
         "A successful payment whose reservation is neither confirmed nor cancelled and refunded.",
         """

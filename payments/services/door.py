@@ -1,36 +1,155 @@
-"""The door: a ticket's code lets somebody in exactly once."""
+"""The door: a ticket's code lets its holder in once, at a door of its own show.
 
+A check-in is refused before anything is written. One that was a mistake is undone within minutes,
+on the record, and the ticket is as good as before.
+"""
+
+import datetime as dt
+import uuid
+
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from concertbook.clock import database_now
-from concertbook.errors import NotFound
-from payments.errors import AlreadyCancelled
-from payments.models import Ticket, save_change
+from concertbook.clock import database_now, utc
+from concertbook.errors import Malformed
+from concerts.models import ConcertSchedule
+from payments.errors import (
+    AlreadyCancelled,
+    AlreadyUndone,
+    DoorsNotOpen,
+    ShowOver,
+    TicketUsed,
+    UndoTooLate,
+    UnknownCheckIn,
+    UnknownSchedule,
+    UnknownTicket,
+    WrongSchedule,
+)
+from payments.models import CheckIn, Ticket, save_change
 
 
-def check_in(*, code: str, by: User, gate: str = "") -> Ticket:
-    """Mark the ticket used. ``by`` is the member of staff at the door.
+def check_in(*, code: str, schedule_id: uuid.UUID, by: User, gate: str = "") -> CheckIn:
+    """Let the ticket's holder in. ``schedule_id`` is whose door it is, ``by`` the staff there.
 
-    Raises NotFound for an unknown code, AlreadyCancelled (also when the whole schedule is), and
-    TicketUsed with when and where.
+    Raises UnknownTicket, UnknownSchedule; WrongSchedule for another show's ticket, with that show;
+    AlreadyCancelled (also when the whole schedule is); TicketUsed with when, where and which
+    check-in; DoorsNotOpen and ShowOver with when.
     """
     with transaction.atomic(durable=True):
-        tickets = Ticket.objects.select_for_update(of=("self",), no_key=True)
-        ticket = (
-            tickets.select_related("seat", "reservation__schedule__concert")
-            .filter(code=code)
-            .first()
-        )
+        ticket = _lock_ticket(code=code)
         if ticket is None:
-            raise NotFound
-        ticket.require_issued()
-        if ticket.reservation.schedule.cancelled_at is not None:
-            raise AlreadyCancelled(ticket=str(ticket.pk))
+            raise UnknownTicket
+        schedule = ticket.reservation.schedule
+        _require_this_show(schedule, schedule_id)
+        _require_good(ticket, schedule)
         now = database_now()
+        _require_doors_open(schedule, now)
+        checked_in = CheckIn.objects.create(
+            ticket=ticket, schedule=schedule, gate=gate, checked_in_by=by, checked_in_at=now
+        )
         ticket.status = Ticket.Status.USED
-        ticket.used_at = now
-        ticket.used_by = by
-        ticket.gate = gate
-        save_change(ticket, now=now, fields=["status", "used_at", "used_by", "gate"])
-    return ticket
+        _save_use(ticket, now=now, used_at=now, used_by=by, gate=gate)
+    return checked_in
+
+
+def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
+    """Take a check-in back: the ticket is issued again and lets its holder in.
+
+    Within CHECK_IN_UNDO_MINUTES, also if the show ended meanwhile: the record is put right, and
+    the ticket is neither let in nor refunded any more. Raises UnknownCheckIn, AlreadyUndone,
+    UndoTooLate; AlreadyCancelled once the schedule was, as its used tickets are refunded as such;
+    Malformed without a reason.
+    """
+    if not reason.strip():
+        raise Malformed
+    with transaction.atomic(durable=True):
+        ticket = _lock_ticket(check_ins=check_in_id)
+        if ticket is None:
+            raise UnknownCheckIn
+        # As it is now: whoever writes one has the ticket locked.
+        checked_in = ticket.check_ins.get(pk=check_in_id)
+        _require_undoable(checked_in, ticket)
+        now = database_now()
+        _require_in_time(checked_in, now)
+        checked_in.undone_at = now
+        checked_in.undone_by = by
+        checked_in.undo_reason = reason
+        # Before the ticket, which may only go back when this is written.
+        checked_in.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+        ticket.status = Ticket.Status.ISSUED
+        _save_use(ticket, now=now, used_at=None, used_by=None, gate="")
+    checked_in.ticket = ticket
+    checked_in.schedule = ticket.reservation.schedule
+    return checked_in
+
+
+def _lock_ticket(**which: object) -> Ticket | None:
+    """The ticket, locked, with all that the door shows of it, read after the lock."""
+    locked = Ticket.objects.select_for_update(of=("self",), no_key=True)
+    key = locked.filter(**which).values_list("pk", flat=True).first()
+    if key is None:
+        return None
+    shown = Ticket.objects.select_related("seat", "user", "reservation__schedule__concert")
+    return shown.get(pk=key)
+
+
+def _require_this_show(schedule: ConcertSchedule, wanted: uuid.UUID) -> None:
+    if schedule.pk == wanted:
+        return
+    if not ConcertSchedule.objects.filter(pk=wanted).exists():
+        raise UnknownSchedule
+    raise WrongSchedule(
+        schedule=str(schedule.pk),
+        concert_title=schedule.concert.title,
+        start_at=schedule.start_at,
+    )
+
+
+def _require_good(ticket: Ticket, schedule: ConcertSchedule) -> None:
+    if ticket.status == Ticket.Status.USED:
+        before = ticket.check_ins.get(undone_at=None)
+        raise TicketUsed(
+            ticket=str(ticket.pk),
+            used_at=utc(before.checked_in_at),
+            gate=before.gate,
+            check_in=str(before.pk),
+        )
+    ticket.require_issued()
+    if schedule.cancelled_at is not None:
+        raise AlreadyCancelled(ticket=str(ticket.pk))
+
+
+def _require_doors_open(schedule: ConcertSchedule, now: dt.datetime) -> None:
+    if now >= schedule.end_at:
+        raise ShowOver(ended_at=schedule.end_at)
+    if now < schedule.doors_open_at:
+        raise DoorsNotOpen(opens_at=schedule.doors_open_at, start_at=schedule.start_at)
+
+
+def _require_undoable(checked_in: CheckIn, ticket: Ticket) -> None:
+    if checked_in.undone_at is not None:
+        raise AlreadyUndone(check_in=str(checked_in.pk))
+    is_off = ticket.reservation.schedule.cancelled_at is not None
+    if is_off or ticket.status == Ticket.Status.CANCELLED:
+        raise AlreadyCancelled(ticket=str(ticket.pk))
+
+
+def _require_in_time(checked_in: CheckIn, now: dt.datetime) -> None:
+    until = checked_in.checked_in_at + dt.timedelta(minutes=settings.CHECK_IN_UNDO_MINUTES)
+    if now > until:
+        raise UndoTooLate(until=until)
+
+
+def _save_use(
+    ticket: Ticket,
+    *,
+    now: dt.datetime,
+    used_at: dt.datetime | None,
+    used_by: User | None,
+    gate: str,
+) -> None:
+    ticket.used_at = used_at
+    ticket.used_by = used_by
+    ticket.gate = gate
+    save_change(ticket, now=now, fields=["status", "used_at", "used_by", "gate"])

@@ -21,14 +21,21 @@ from concerts.models import Seat
 from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay, pay_for_many
-from payments.services.door import check_in
 from payments.services.holds import Wish, hold_for_many, hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken
 from tests.concurrency.interleaver import Played, pass_time
 from tests.concurrency.threads import Call
-from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    admitted,
+    bought,
+    held,
+    scanned,
+)
 
 PRICE = 10_000
 CLOCK = "clock"
@@ -64,7 +71,7 @@ def _scenario(calls: Mapping[str, Call], *endings: str, in_between: Sequence[str
 
 
 def _schedule(seats: int, **options: Any) -> Any:
-    schedule = ScheduleFactory(price=PRICE, seats=0, **options)
+    schedule = ScheduleFactory(price=PRICE, seats=0, doors_open=True, **options)
     Seat.objects.bulk_create(
         Seat(
             pk=uuid.UUID(int=n),
@@ -145,7 +152,7 @@ def _cancelling(ticket: Any) -> Call:
 
 def _scanning(ticket: Any) -> Call:
     staff: Any = StaffFactory()
-    return partial(check_in, code=ticket.code, by=staff)
+    return partial(scanned, ticket, by=staff)
 
 
 def _cancelling_all(schedule: Any) -> Call:
@@ -233,7 +240,7 @@ def cancel_and_check_in() -> Scenario:
     return _scenario(
         {"cancel": _cancelling(ticket), "door": _scanning(ticket)},
         "Refund, AlreadyCancelled | free | cancelled | 10000",
-        "TicketUsed, Ticket | a owns | used | 0",
+        "TicketUsed, CheckIn | a owns | used | 0",
     )
 
 
@@ -427,8 +434,8 @@ def two_cancel_and_two_check_in() -> Scenario:
         calls,
         *_one_wins("Refund", "AlreadyCancelled", place=0, of=4, then=given_back),
         *_one_wins("Refund", "AlreadyCancelled", place=1, of=4, then=given_back),
-        *_one_wins("Ticket", "TicketUsed", place=2, of=4, then=let_in),
-        *_one_wins("Ticket", "TicketUsed", place=3, of=4, then=let_in),
+        *_one_wins("CheckIn", "TicketUsed", place=2, of=4, then=let_in),
+        *_one_wins("CheckIn", "TicketUsed", place=3, of=4, then=let_in),
     )
 
 
@@ -490,9 +497,9 @@ def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
         f"True, 0, Refund, AlreadyCancelled | {given_back}",
         f"True, 1, AlreadyCancelled, AlreadyCancelled | {given_back}",
         # Let in, and then refunded all the same: of a cancelled schedule everybody is.
-        f"True, 1, AlreadyCancelled, Ticket | {given_back}",
-        f"True, 1, TicketUsed, Ticket | {given_back}",
-        "True, 0, TicketUsed, Ticket | a owns | used | 0",
+        f"True, 1, AlreadyCancelled, CheckIn | {given_back}",
+        f"True, 1, TicketUsed, CheckIn | {given_back}",
+        "True, 0, TicketUsed, CheckIn | a owns | used | 0",
     )
 
 

@@ -34,7 +34,6 @@ from payments.services import (
 )
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay
-from payments.services.door import check_in
 from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule
@@ -60,6 +59,7 @@ from tests.factories import (
     balance_of,
     bought,
     held,
+    scanned,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.negative_control]
@@ -133,7 +133,7 @@ def one_ticket_is_scanned_twice():
     let_in = []
 
     def scan():
-        let_in.append(check_in(code=ticket.code, by=staff))
+        let_in.append(scanned(ticket, by=staff))
 
     staff = StaffFactory()
     return scan, scan, lambda: len(let_in) == 1
@@ -160,14 +160,16 @@ def a_ticket_is_used_and_refunded():
     used = []
 
     def scan():
-        used.append(check_in(code=ticket.code, by=staff))
+        used.append(scanned(ticket, by=staff))
 
     staff = StaffFactory()
     return scan, cancel, lambda: len(used) + Refund.objects.count() == 1
 
 
 def _ticket():
-    return bought(UserFactory(won=10_000), ScheduleFactory(price=10_000), 1).tickets[0]
+    return bought(
+        UserFactory(won=10_000), ScheduleFactory(price=10_000, doors_open=True), 1
+    ).tickets[0]
 
 
 def two_ticks_fill_one_place():
@@ -302,7 +304,12 @@ CONTROLS = [
     Control(
         one_ticket_is_scanned_twice,
         CLOCK,
-        (locks(Ticket, refusal="TicketUsed"), VERSIONS),
+        (
+            locks(Ticket, refusal="TicketUsed"),
+            VERSIONS,
+            promise("payments_checkin_one_live_per_ticket"),
+            promise("payments_ticket_agrees_with_check_in"),
+        ),
     ),
     Control(
         one_ticket_is_cancelled_twice,

@@ -5,10 +5,17 @@ import pytest
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import Refund
 from payments.services.cancellations import cancel_ticket
-from payments.services.door import check_in
 from payments.services.holds import hold_seats
 from tests.concurrency.threads import Meeting, race
-from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, balance_of, bought
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    admitted,
+    balance_of,
+    bought,
+    scanned,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,12 +24,14 @@ CLOCK = "SELECT clock_timestamp()"
 
 @pytest.fixture
 def ticket():
-    return bought(UserFactory(won=10_000), ScheduleFactory(price=10_000, seats=1), 1).tickets[0]
+    return bought(
+        UserFactory(won=10_000), ScheduleFactory(price=10_000, seats=1, doors_open=True), 1
+    ).tickets[0]
 
 
 def scanning(ticket, gate=""):
     staff = StaffFactory()
-    return lambda: check_in(code=ticket.code, by=staff, gate=gate)
+    return lambda: scanned(ticket, by=staff, gate=gate)
 
 
 def cancelling(ticket):
@@ -44,7 +53,7 @@ def test_the_door_and_a_cancellation_at_once_end_in_one_of_the_two(ticket, _roun
 
     ticket.refresh_from_db()
     if ticket.status == "USED":
-        assert (entry.pk, type(refund)) == (ticket.pk, TicketUsed)
+        assert (entry.ticket_id, type(refund)) == (ticket.pk, TicketUsed)
         assert balance_of(ticket.user) == 0
     else:
         assert (type(entry), refund.amount) == (AlreadyCancelled, 10_000)

@@ -82,6 +82,7 @@ FORMS = "tests/test_admin_forms.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
 NAMES = "tests/test_seat_names.py"
+CHECK_IN = "tests/test_check_in.py"
 ROOMS = "tests/test_admin_rooms.py"
 
 LOCKED = [
@@ -348,6 +349,7 @@ LOCKED = [
         "payments/services/door.py",
         'Ticket.objects.select_for_update(of=("self",), no_key=True)',
         f"{RACE}[one_ticket_is_scanned_twice-without-0]",
+        f"{CHECK_IN}::test_two_who_undo_one_check_in_undo_it_once",
     ),
     lock(
         "a seat while it is let go",
@@ -439,11 +441,32 @@ LOGGED_IN = [
         ("tests/test_bad_input.py::test_a_browsers_session_needs_the_csrf_token",),
     ),
     Guard(
-        "the door is for staff",
+        "the door is for staff with its permission",
         "payments/api.py",
-        "    permission_classes = (IsAdminUser,)\n",
-        "",
+        'return bool(user.is_staff and user.has_perm("payments.check_in_ticket"))',
+        "return bool(user.is_authenticated)",
         ("tests/test_bad_input.py::test_a_customer_is_no_doorkeeper",),
+    ),
+    Guard(
+        "the door is for staff, not only for a permission",
+        "payments/api.py",
+        "bool(user.is_staff and user.has_perm(",
+        "bool(user.has_perm(",
+        ("tests/test_bad_input.py::test_a_customer_is_no_doorkeeper",),
+    ),
+    Guard(
+        "who may check in",
+        "payments/api.py",
+        "class CheckIns(APIView):\n    permission_classes = (MayCheckIn,)\n",
+        "class CheckIns(APIView):\n",
+        ("tests/test_bad_input.py::test_a_customer_is_no_doorkeeper",),
+    ),
+    Guard(
+        "who may undo a check-in",
+        "payments/api.py",
+        "class CheckInUndo(APIView):\n    permission_classes = (MayCheckIn,)\n",
+        "class CheckInUndo(APIView):\n",
+        ("tests/test_check_in.py::test_a_check_in_is_undone_by_those_alone_who_may_check_in",),
     ),
 ]
 
@@ -1055,7 +1078,6 @@ GUARDS = [*LOCKED, *LOGGED_IN, *OWNED, *PERMITTED, *INSIDE]
 # Says the word and guards nothing: (file, word).
 NO_GUARDS = {
     ("concertbook/prepared.py", "select_for_update("),
-    ("payments/api.py", "IsAdminUser"),
 }
 
 

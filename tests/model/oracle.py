@@ -25,6 +25,9 @@ REST = 300
 GIVEN_UP_PER_HOUR = 4
 HOUR = 3_600
 DAY = 24 * HOUR
+# How long before the start the doors open, and for how long a check-in can be undone.
+DOORS = 9 * DAY
+UNDO = 600
 MOST = 10_000_000
 DECLINED = 40_001
 
@@ -146,6 +149,9 @@ class Ticket:
     refund: tuple[int, int] | None = None
     id: Any = None
     code: str = ""
+    # When it was last let in, and whether that was undone.
+    used: int | None = None
+    undone: bool = False
 
     def change(self, state: str) -> None:
         self.state = state
@@ -557,11 +563,31 @@ class Oracle:
         if amount:
             self.purses[ticket.reservation.user].write("CANCELLATION", "SUCCESS", amount)
 
-    def check_in(self, ticket: Ticket) -> None:
+    def check_in(self, ticket: Ticket, which: int) -> None:
+        schedule = ticket.reservation.schedule
+        if schedule is not self.schedules[which]:
+            raise Refused("WrongSchedule")
         self._require_issued(ticket)
+        if schedule.cancelled:
+            raise Refused("AlreadyCancelled")
+        if self.now >= schedule.starts + HOUR:
+            raise Refused("ShowOver")
+        if self.now < schedule.starts - DOORS:
+            raise Refused("DoorsNotOpen")
+        ticket.change("USED")
+        ticket.used, ticket.undone = self.now, False
+
+    def undo_check_in(self, ticket: Ticket) -> None:
+        """Of a ticket that was let in, the last time."""
+        assert ticket.used is not None
+        if ticket.undone:
+            raise Refused("AlreadyUndone")
         if ticket.reservation.schedule.cancelled:
             raise Refused("AlreadyCancelled")
-        ticket.change("USED")
+        if self.now >= ticket.used + UNDO:
+            raise Refused("UndoTooLate")
+        ticket.change("ISSUED")
+        ticket.undone = True
 
     # --- Money -----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -29,6 +30,7 @@ class Account:
     is_staff: bool = False
     is_superuser: bool = False
     is_buyer: bool = False
+    permissions: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,14 @@ ACCOUNTS = [
         is_staff=True,
         is_superuser=True,
     ),
-    Account("door@concertbook.local", "sample-door-3141", "문지영", "door staff", is_staff=True),
+    Account(
+        "door@concertbook.local",
+        "sample-door-3141",
+        "문지영",
+        "door staff",
+        is_staff=True,
+        permissions=["check_in_ticket"],
+    ),
     Account("minji@concertbook.local", "sample-fan-1618", "김민지", "buyer", is_buyer=True),
     Account("junho@concertbook.local", "sample-fan-1414", "이준호", "buyer", is_buyer=True),
 ]
@@ -145,6 +154,8 @@ def load_account(account: Account) -> None:
         is_staff=account.is_staff,
         is_superuser=account.is_superuser,
     )
+    # Also to one of an earlier version: it is what the account is for.
+    user.user_permissions.add(*Permission.objects.filter(codename__in=account.permissions))
     if account.is_buyer and not user.charges.exists():
         charge(user=user, amount=WON_PER_BUYER)
 
