@@ -40,6 +40,7 @@ DOCUMENTED = {
         "seat_taken",
         "seat_label_taken",
         "seat_place_taken",
+        "seats_changed",
         "purchase_limit_exceeded",
         "already_paid",
         "already_cancelled",
