@@ -172,6 +172,7 @@ class TicketAdmin(ReadOnlyAdmin):
 
 @admin.register(CheckIn)
 class CheckInAdmin(ReadOnlyAdmin):
+    rehearsal_path = "ticket__user"
     fields = (
         "id",
         "ticket",

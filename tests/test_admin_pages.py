@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
-from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, scanned
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +32,7 @@ READ_ONLY = [
     Payment,
     Refund,
     Ticket,
+    CheckIn,
 ]
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
@@ -55,9 +56,10 @@ def _a_sale():
 def play_a_sale():
     """At least one row of every model: bought, cancelled, held, and an answer kept."""
     buyer, holder = UserFactory(won=100_000), UserFactory()
-    schedule = ScheduleFactory()
+    schedule = ScheduleFactory(doors_open=True)
     receipt = bought(buyer, schedule, 1, 2)
     cancel_ticket(user=buyer, ticket_id=receipt.tickets[0].pk)
+    scanned(receipt.tickets[1])
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
     seed = bytes(32)

@@ -306,8 +306,8 @@ CONTROLS = [
         CLOCK,
         (
             locks(Ticket, refusal="TicketUsed"),
-            VERSIONS,
             promise("payments_checkin_one_live_per_ticket"),
+            VERSIONS,
             promise("payments_ticket_agrees_with_check_in"),
         ),
     ),
