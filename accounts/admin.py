@@ -13,6 +13,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.fields import Field
@@ -23,6 +24,8 @@ from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin_once import OnceForms
+from accounts.email_addresses import clean_email
+from accounts.email_change import request_proof, set_email
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from accounts.rehearsal_filter import rehearsal_filter
 from accounts.spreadsheets import quoted
@@ -31,8 +34,14 @@ from accounts.templatetags.money import won as in_won
 from concertbook.admin import VersionedForms
 from concertbook.search import LooksLike
 
+
+def _redirect_to_password_page(request: HttpRequest, extra_context: Any = None) -> Any:
+    return redirect("account_change_password")
+
+
 # One door for everybody: the site's log-in counts failed attempts, the admin's own does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.password_change = _redirect_to_password_page  # type: ignore[method-assign]
 # A user's address is the one on the user; groups get a page with our rules below.
 admin.site.unregister([Group, EmailAddress])
 
@@ -138,11 +147,17 @@ class UserAddForm(UserCreationForm):  # type: ignore[misc]
         model = User
         fields = ("email", "name")
 
+    def clean_email(self) -> str:
+        return clean_email(self.cleaned_data["email"])
+
 
 class UserForm(UserChangeForm):  # type: ignore[misc]
     class Meta:
         model = User
         fields = "__all__"
+
+    def clean_email(self) -> str:
+        return clean_email(self.cleaned_data["email"])
 
 
 @admin.register(User)
@@ -161,13 +176,44 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     search_fields = ("email", "name", "^id")
     ordering = ("-created_at",)
     date_hierarchy = "created_at"
-    readonly_fields = ("balance_in_won", "last_login", "created_at", "updated_at")
+    readonly_fields = (
+        "email_verified_at",
+        "balance_in_won",
+        "last_login",
+        "created_at",
+        "updated_at",
+    )
     fieldsets = (
-        (None, {"fields": ("email", "name", "password", "is_active", "balance_in_won")}),
+        (
+            None,
+            {
+                "fields": (
+                    "email",
+                    "email_verified_at",
+                    "name",
+                    "password",
+                    "is_active",
+                    "balance_in_won",
+                )
+            },
+        ),
         (_("Permissions"), {"fields": POWERS}),
         (_("Dates"), {"fields": ("last_login", "created_at", "updated_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Another address goes through the service, which tells the old one and ends sessions."""
+        origin = request.build_absolute_uri("/").rstrip("/")
+        email, is_other = obj.email, change and "email" in form.changed_data
+        if is_other:
+            obj.email = form.initial["email"]
+        super().save_model(request, obj, form, change)
+        if not change:
+            request_proof(user=obj, origin=origin)
+        elif is_other:
+            session_key = request.session.session_key if obj == request.user else None
+            set_email(user=obj, email=email or "", origin=origin, session_key=session_key)
 
     @admin.display(description=_("balance"), ordering="balance__amount")
     def balance_in_won(self, user: User) -> str:
@@ -232,7 +278,7 @@ class BalanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("e-mail address"), ordering="user__email")
     def email(self, balance: Balance) -> str:
-        return balance.user.email
+        return balance.user.email or "-"
 
 
 OUTCOME_COLORS: Colors = {"SUCCESS": "success", "FAILED": "danger", "PENDING": "warning"}

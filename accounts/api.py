@@ -1,10 +1,9 @@
 """Sign-up, log-in and my money, for mobile apps."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from allauth.account.adapter import get_adapter
-from allauth.headless.account.inputs import SignupInput
 from django.core.exceptions import ValidationError as FormError
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -16,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import app_tokens, devices, log_in, services
+from accounts import app_tokens, devices, email_change, log_in, services, sign_up
+from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.idempotency import LONGEST_KEY, Once, hash_request
 from accounts.models import BalanceHistory, User
@@ -28,6 +28,7 @@ from concertbook.strict import valid_input, valid_query
 KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)
 OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header")
+Result = TypeVar("Result")
 
 
 class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
@@ -47,12 +48,26 @@ DEVICE_TOKEN = OpenApiParameter(
 )
 
 
+class AddressField(serializers.EmailField):
+    """An e-mail address in any spelling that the pages take as well."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LONGEST_EMAIL, **kwargs)
+
+    def run_validators(self, value: Any) -> None:
+        # What DRF's own checks take for no address may be one, in full-width letters.
+        super().run_validators(fold_email(value))
+
+    def to_internal_value(self, data: Any) -> str:
+        return fold_email(super().to_internal_value(data))
+
+
 class SignUp(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     class SignUpInput(serializers.Serializer[Any]):
-        email = serializers.EmailField(max_length=254)
+        email = AddressField()
         password = serializers.CharField(max_length=128, trim_whitespace=False)
         name = serializers.CharField(max_length=100)
 
@@ -65,14 +80,10 @@ class SignUp(APIView):
     def post(self, request: Request) -> Response:
         data = valid_input(self.SignUpInput, request)
         count_sign_up(request._request)
-        form = SignupInput(data)
-        if not form.is_valid():
-            errors = form.errors.as_data().items()
-            raise serializers.ValidationError(
-                {field: get_error_detail(FormError(list(each))) for field, each in errors}
-            )
-        user, _response = form.try_save(request._request)
-        log_in.remember_log_in(request._request, user.email)
+        user = _refuse_fields(
+            lambda: sign_up.sign_up(origin=request.build_absolute_uri("/").rstrip("/"), **data)
+        )
+        log_in.remember_log_in(request._request, data["email"])
         return _tokens(request, user, status.HTTP_201_CREATED)
 
 
@@ -81,7 +92,7 @@ class LogIn(APIView):
     permission_classes = (AllowAny,)
 
     class LogInInput(serializers.Serializer[Any]):
-        email = serializers.EmailField(max_length=254)
+        email = AddressField()
         password = serializers.CharField(max_length=128, trim_whitespace=False)
 
     @extend_schema(
@@ -120,14 +131,46 @@ class LogOut(APIView):
 
 class Me(APIView):
     class MeOutput(serializers.ModelSerializer[User]):
+        email = serializers.EmailField(
+            allow_null=True,
+            help_text="null after the owner of the mailbox proved it: ask for another address",
+        )
+        email_verified = serializers.BooleanField()
+
         class Meta:
             model = User
-            fields = ("id", "email", "name", "created_at")
+            fields = ("id", "email", "email_verified", "name", "created_at")
             ref_name = "Me"
 
     @extend_schema(responses=MeOutput)
     def get(self, request: Request) -> Response:
         return Response(self.MeOutput(current_user(request)).data)
+
+
+class EmailChanges(APIView):
+    """A link is sent to the new address; until it is followed, nothing changes. The account's own
+    address may be named as well, to have the link that confirms it sent again."""
+
+    class EmailChangesInput(serializers.Serializer[Any]):
+        email = AddressField()
+        password = serializers.CharField(
+            max_length=128, trim_whitespace=False, help_text="the account's own, once more"
+        )
+
+    class EmailChangesOutput(serializers.Serializer[Any]):
+        email = serializers.EmailField(help_text="where the link was sent")
+
+    @extend_schema(request=EmailChangesInput, responses={202: EmailChangesOutput})
+    def post(self, request: Request) -> Response:
+        data = valid_input(self.EmailChangesInput, request)
+        email = _refuse_fields(
+            lambda: email_change.request_email_change(
+                user=current_user(request),
+                origin=request.build_absolute_uri("/").rstrip("/"),
+                **data,
+            )
+        )
+        return Response({"email": email}, status=status.HTTP_202_ACCEPTED)
 
 
 class MyBalance(APIView):
@@ -245,8 +288,20 @@ def answer_once(
 
 def _tokens(request: Request, user: User, code: int) -> Response:
     pair = TokenPairSerializer(app_tokens.issue_tokens(user)).data
+    assert user.email is not None
     device = devices.device_logged_in(request._request, user.email)
     return Response({**pair, "device": device.token()}, status=code)
+
+
+def _refuse_fields(act: Callable[[], Result]) -> Result:
+    """What the service returns. Its fields' errors are raised as the API's."""
+    try:
+        return act()
+    except FormError as invalid:
+        errors = invalid.error_dict.items()
+        raise serializers.ValidationError(
+            {field: get_error_detail(FormError(list(each))) for field, each in errors}
+        ) from invalid
 
 
 def current_user(request: Request) -> User:

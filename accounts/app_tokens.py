@@ -29,7 +29,7 @@ from concertbook.clock import database_now
 
 # An access token's claim: it is worth nothing once the password is another. Keyed with our secret.
 AUTH_CLAIM = "auth"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.auth_backend.EmailBackend"
 
 
 class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth has no types

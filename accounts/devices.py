@@ -7,13 +7,14 @@ device has logged in to, hashed; it opens nothing by itself, it only says whose 
 """
 
 import secrets
-import unicodedata
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
+
+from accounts.email_addresses import fold_email
 
 COOKIE = "device"
 HEADER = "Device-Token"
@@ -36,13 +37,8 @@ class Device:
 
 
 def account_key(email: str) -> str:
-    """What an account is counted by: the same for all spellings that find the same account.
-
-    PostgreSQL compares e-mail addresses in upper case, and EmailField lets through letters such as
-    the dotless i, whose upper case is an ASCII one.
-    """
-    folded = unicodedata.normalize("NFKC", email).strip().upper()
-    return salted_hmac(SALT, folded, algorithm="sha256").hexdigest()[:32]
+    """What an account is counted by: the same for all spellings that find the same account."""
+    return salted_hmac(SALT, fold_email(email), algorithm="sha256").hexdigest()[:32]
 
 
 def read_device(request: HttpRequest) -> Device | None:

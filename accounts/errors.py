@@ -36,11 +36,34 @@ class GatewayUnavailable(DomainError):
 
 
 class EmailTaken(DomainError):
-    """Two sign-ups for one address at once: the form saw none taken, the database did."""
+    """Another account has the address; ``errors`` names the field, as for other bad input."""
 
-    code = "malformed"
+    code = "email_taken"
     status = 400
-    message = _("A user is already registered with this email address.")
+    message = _(
+        "There is an account with this e-mail address already. If the address is yours, log in or"
+        " choose a new password; a link may be in your mail."
+    )
+
+    def __init__(self) -> None:
+        error = {"field": "email", "code": self.code, "detail": str(self.message)}
+        super().__init__(errors=[error])
+
+
+class WrongPassword(DomainError):
+    """The account's own password was asked for, and is another."""
+
+    code = "wrong_password"
+    status = 403
+    message = _("This is not your password.")
+
+
+class LinkUsed(DomainError):
+    """A link from a mail that was used, replaced by a later one, or is too old."""
+
+    code = "link_used"
+    status = 410
+    message = _("This link was used before or is too old.")
 
 
 class InvalidCredentials(DomainError):

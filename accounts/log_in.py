@@ -17,9 +17,9 @@ address for all accounts, waived for a device that logged in to this account bef
 """
 
 from django.contrib.auth import authenticate as check_password
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from accounts.devices import account_key, read_device
+from accounts.devices import account_key, device_logged_in, read_device, set_cookie
 from accounts.models import User
 from accounts.rate_limits import (
     FAILED_LOG_INS,
@@ -46,7 +46,7 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User | N
         take(*failures)
         return None
     check(*failures)
-    remember_log_in(request, user.email)
+    remember_log_in(request, email)
     return user
 
 
@@ -55,6 +55,12 @@ def remember_log_in(request: HttpRequest, email: str) -> None:
     account, address = account_key(email), client_network(request.META)
     remember(_known(account, address), seconds=KNOWN_SECONDS)
     give_back(FAILED_LOG_INS_PER_ADDRESS.of(address), once_for=account)
+
+
+def remember_device(request: HttpRequest, response: HttpResponse, email: str) -> None:
+    """As remember_log_in, and let the browser keep the device's token."""
+    remember_log_in(request, email)
+    set_cookie(response, device_logged_in(request, email))
 
 
 def forget_failures(request: HttpRequest, email: str) -> None:

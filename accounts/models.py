@@ -12,6 +12,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import fold_email
 from accounts.sessions import end_sessions
 
 # What a session was opened with: it ends when one of these changes.
@@ -19,6 +20,11 @@ CREDENTIALS = {"password", "is_active"}
 
 
 class UserQuerySet(models.QuerySet["User"]):
+    def with_email(self, email: str) -> "UserQuerySet":
+        """The account with this address, however it was typed; at most one."""
+        # By the expression of the unique index: a filter on the plain column would read the table.
+        return self.alias(address=Lower("email")).filter(address=fold_email(email))
+
     def update(self, **fields: Any) -> int:
         """Ends the sessions of these users when a password or is_active is among the fields."""
         if CREDENTIALS.isdisjoint(fields):
@@ -41,15 +47,20 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        user: User = self.get(email=str(username).lower())
+        user: User = self.with_email(str(username)).get()
         return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by an e-mail address whose case does not matter."""
+    """A person, known by an e-mail address whose case does not matter.
+
+    An account is without an address after the owner of the mailbox proved it
+    (accounts/email_proof.py): it keeps all that it has, and its pages ask for another.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(_("e-mail address"))
+    email = models.EmailField(_("e-mail address"), null=True)
+    email_verified_at = models.DateTimeField(_("address confirmed"), null=True, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
@@ -76,6 +87,14 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="accounts_user_email_unique",
                 violation_error_message=_("This e-mail address is taken."),
             ),
+            # Two spellings of one address would be two accounts for one mailbox.
+            models.CheckConstraint(
+                condition=Q(email__regex=r"^[!-~]+@[!-~]+$"), name="accounts_user_email_ascii"
+            ),
+            models.CheckConstraint(
+                condition=Q(email_verified_at=None) | Q(email__isnull=False),
+                name="accounts_user_verified_has_email",
+            ),
         ]
         indexes = [
             models.Index(
@@ -86,7 +105,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return self.name or self.email or str(self.pk)
+
+    @property
+    def email_verified(self) -> bool:
+        """Whether a link that was sent to the address has been followed."""
+        return self.email_verified_at is not None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Ends the user's sessions when the password or is_active changes, in one transaction.
@@ -94,7 +118,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         Here, not in a service: Django's and allauth's forms, the admin and manage.py
         changepassword all save a user.
         """
-        self.email = self.email.lower()
+        if self.email is not None:
+            self.email = fold_email(self.email)
         written = kwargs.get("update_fields")
         if self._state.adding or (written is not None and CREDENTIALS.isdisjoint(written)):
             super().save(*args, **kwargs)
@@ -352,3 +377,36 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class OutgoingMail(models.Model):
+    """A mail to be sent: written with what it tells of, sent by a sweep, and then deleted.
+
+    Its links are made when it is sent, so that none is kept here (accounts/mail.py).
+    """
+
+    class Kind(models.TextChoices):
+        VERIFY = "VERIFY", _("Confirm the address")
+        CHANGE = "CHANGE", _("Confirm a new address")
+        CHANGED = "CHANGED", _("The address has changed")
+        CLAIM = "CLAIM", _("The address is used by another account")
+        RESET = "RESET", _("Choose a new password")
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind)
+    email = models.EmailField(_("e-mail address"))
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    language = models.CharField(max_length=10)
+    # Scheme and host of the request that asked for it: where its link leads.
+    origin = models.CharField(max_length=300)
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+    # Until then another sender has it, or the mail server gets a rest.
+    due_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("outgoing mail")
+        verbose_name_plural = _("outgoing mail")
+        indexes = [models.Index(fields=["due_at"], name="accounts_mail_due")]
+
+    def __str__(self) -> str:
+        return self.kind

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.email_addresses import fold_email
 from concertbook.addresses import client_network
 from concertbook.http.rate_limit import Counter, Limit, take
 
@@ -24,10 +25,12 @@ FAILED_LOG_INS_PER_ADDRESS = Limit("log_in_failed_address", 30, 60)
 RESETS_PER_ACCOUNT = Limit("password_reset", 5, 60)
 RESETS_PER_ADDRESS = Limit("password_reset_address", 60, 60)
 PASSWORD_CHANGES = Limit("password_change", 5, 60)
-REAUTHENTICATIONS = Limit("reauthenticate", 10, 60)
+# Asked for by one user, with the account's password.
 EMAIL_CHANGES = Limit("email_change", 10, 60)
-# Mails that ask to confirm an address, to one address.
-CONFIRMATION_MAILS = Limit("confirmation_mail", 1, 180)
+# The account's password, asked of the reader of a link.
+PROOFS_PER_ACCOUNT = Limit("prove_email", 5, 300)
+# Mails of one kind to one mailbox: strangers may ask for most of them.
+MAILS_OF_A_KIND = Limit("mail", 5, 3600)
 
 
 def count_sign_up(request: HttpRequest) -> None:
@@ -46,7 +49,7 @@ def _per_address(name: str, amount: int) -> Limit:
 
 def _count_reset(request: HttpRequest) -> None:
     take(
-        RESETS_PER_ACCOUNT.of(request.POST.get("email", "").strip().upper()),
+        RESETS_PER_ACCOUNT.of(fold_email(request.POST.get("email", ""))),
         RESETS_PER_ADDRESS.of(client_network(request.META)),
     )
 
@@ -70,7 +73,6 @@ FORMS: dict[str, Callable[[HttpRequest], None]] = {
     "account_reset_password": _count_reset,
     "account_reset_password_from_key": _count_reset_by_key,
     "account_change_password": _per_user(PASSWORD_CHANGES),
-    "account_set_password": _per_user(PASSWORD_CHANGES),
-    "account_reauthenticate": _per_user(REAUTHENTICATIONS),
-    "account_email": _per_user(EMAIL_CHANGES),
+    "account_prove_email": _count_reset_by_key,
+    "account_claim_email": _count_reset_by_key,
 }

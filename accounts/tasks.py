@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from accounts import idempotency, services
+from accounts import idempotency, mail, services
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -11,3 +11,8 @@ def settle_pending_charges() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def forget_old_answers() -> int:
     return idempotency.forget_old_answers()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def send_due_mail() -> int:
+    return mail.send_due_mail()

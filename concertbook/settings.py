@@ -189,6 +189,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"headers": {"good_for": 30.0}},
     },
+    "send mail": {
+        "task": "accounts.tasks.send_due_mail",
+        "schedule": 1.0,
+        "options": {"headers": {"good_for": 1.0}},
+    },
     "forget old answers": {
         "task": "accounts.tasks.forget_old_answers",
         "schedule": 600.0,
@@ -199,10 +204,13 @@ CELERY_BEAT_SCHEDULE = {
 # --- People ------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.auth_backend.EmailBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -214,7 +222,6 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
 # allauth's limiter takes a lock in the cache and refuses who waits for it longer than a second, so
@@ -233,6 +240,9 @@ HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = SESSION_COOKIE_AGE
 # So long a refresh token that was used gets the same new pair again; later it ends the session.
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", 30)
 
+# How long a link in a mail is good for.
+EMAIL_LINK_SECONDS = 24 * 3600
+EMAIL_TIMEOUT = 10
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "concertbook <no-reply@localhost>")

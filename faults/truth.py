@@ -123,7 +123,7 @@ def read_truth(stage: Stage, opening: Opening) -> Truth:
 
 def users_in_order(stage: Stage) -> list[str]:
     """The ids of the stage's buyers, as ``stage.access`` has their tokens."""
-    ids = {user.email: str(user.pk) for user in _users(stage)}
+    ids = {str(user.email): str(user.pk) for user in _users(stage)}
     numbers = {email: int(email.split("@")[0].rpartition("-")[2]) for email in ids}
     return [ids[email] for email in sorted(ids, key=numbers.__getitem__)]
 

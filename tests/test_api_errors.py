@@ -23,7 +23,13 @@ pytestmark = pytest.mark.django_db
 
 # What clients rely on: see docs of the API.
 DOCUMENTED = {
-    400: {"invalid_amount", "duplicate_seats", "malformed", "idempotency_key_missing"},
+    400: {
+        "invalid_amount",
+        "duplicate_seats",
+        "malformed",
+        "idempotency_key_missing",
+        "email_taken",
+    },
     401: {"not_authenticated"},
     402: {"insufficient_balance", "charge_declined"},
     403: {
@@ -32,6 +38,7 @@ DOCUMENTED = {
         "sale_closed",
         "csrf_failed",
         "permission_denied",
+        "wrong_password",
     },
     404: {"not_found", "seat_not_found"},
     405: {"method_not_allowed"},
@@ -54,7 +61,7 @@ DOCUMENTED = {
         "waiting_room_closed",
         "conflict",
     },
-    410: {"hold_expired"},
+    410: {"hold_expired", "link_used"},
     413: {"too_large"},
     415: {"unsupported_media_type"},
     422: {"idempotency_key_reused"},

@@ -529,6 +529,14 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "accounts_user_email_unique",
         lambda sale: User.objects.bulk_create([User(email=sale.buyer.email.upper())]),
     ),
+    "an address in letters that look like others": (
+        "accounts_user_email_ascii",
+        lambda sale: User.objects.bulk_create([User(email="m\u0131nji@example.com")]),
+    ),
+    "an account whose address was proven and is none": (
+        "accounts_user_verified_has_email",
+        lambda sale: User.objects.filter(pk=sale.buyer.pk).update(email=None),
+    ),
 }
 
 # What was written once stays true: the same promises, attacked where the rows already are.

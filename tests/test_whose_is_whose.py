@@ -40,6 +40,9 @@ def sale():
 # The address, and how it is asked.
 PAGES = {
     "balance": ("get", "/balance/"),
+    "account": ("get", "/accounts/"),
+    "changing the address": ("get", "/accounts/address/"),
+    "sending the link": ("post", "/accounts/address/link/"),
     "room": ("get", "/rooms/{sale.room.slug}/"),
     "place": ("get", "/places/{sale.place}/"),
     "leaving": ("post", "/places/{sale.place}/leave/"),
@@ -54,6 +57,7 @@ PAGES = {
 }
 CALLS = {
     "me": ("get", "/api/v1/me/"),
+    "changing the address": ("post", "/api/v1/me/email-changes/"),
     "balance": ("get", "/api/v1/me/balance/"),
     "history": ("get", "/api/v1/me/balance/history/"),
     "seats": ("get", "/api/v1/schedules/{sale.schedule.pk}/seats/"),

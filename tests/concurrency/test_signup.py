@@ -27,7 +27,7 @@ def test_two_sign_ups_with_one_address_at_once_make_one_account(app):
 
     assert sorted(answer.status_code for answer in answers) == [201, 400]
     (refusal,) = [answer.json() for answer in answers if answer.status_code == 400]
-    assert refusal["code"] == "malformed"
+    assert refusal["code"] == "email_taken"
     assert [(error["field"], error["code"]) for error in refusal["errors"]] == [
         ("email", "email_taken")
     ]
@@ -44,6 +44,6 @@ def test_the_sign_up_page_survives_the_same_race():
         signing_up("Fan@Example.com"), signing_up("fan@example.com"), meeting=at_the_insert()
     )
 
-    assert [answer.status_code for answer in answers] == [302, 302]
+    assert sorted(answer.status_code for answer in answers) == [200, 302], "the form, or logged in"
     assert [answer.wsgi_request.user.is_authenticated for answer in answers].count(True) == 1
     assert User.objects.count() == 1

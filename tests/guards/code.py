@@ -405,6 +405,10 @@ LOCKED = [
 
 LOGGED_IN = [
     *(log_in("accounts/views.py", view) for view in ("balance",)),
+    *(
+        log_in("accounts/account_views.py", view)
+        for view in ("account", "change_email", "send_proof")
+    ),
     *(log_in("queueing/views.py", view) for view in ("waiting_room", "place", "leave")),
     *(
         log_in("payments/views.py", view)

@@ -147,10 +147,11 @@ class Command(BaseCommand):
 
 
 def load_account(account: Account) -> None:
-    user = User.objects.filter(email=account.email).first() or User.objects.create_user(
+    user = User.objects.with_email(account.email).first() or User.objects.create_user(
         account.email,
         account.password,
         name=account.name,
+        email_verified_at=database_now(),
         is_staff=account.is_staff,
         is_superuser=account.is_superuser,
     )

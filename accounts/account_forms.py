@@ -1,0 +1,76 @@
+"""Forms about one's account. What they say is checked by the services; passwords are as typed."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.email_addresses import LONGEST_EMAIL
+from accounts.sign_up import LONGEST_NAME
+
+
+def email_field(label: Any) -> forms.CharField:
+    # A CharField: the service alone says what an address is.
+    attrs = {"autocomplete": "email"}
+    return forms.CharField(
+        label=label, max_length=LONGEST_EMAIL, widget=forms.EmailInput(attrs=attrs)
+    )
+
+
+def password_field(label: Any, autocomplete: str, **kwargs: Any) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, strip=False, widget=widget, **kwargs)
+
+
+def name_field() -> forms.CharField:
+    attrs = {"autocomplete": "name"}
+    return forms.CharField(
+        label=_("Name"), max_length=LONGEST_NAME, widget=forms.TextInput(attrs=attrs)
+    )
+
+
+class SignUpForm(forms.Form):
+    email = email_field(_("Email"))
+    password1 = password_field(_("Password"), "new-password")
+    name = name_field()
+
+
+class EmailChangeForm(forms.Form):
+    email = email_field(_("New e-mail address"))
+    password = password_field(_("Your password"), "current-password")
+
+
+class ProofForm(forms.Form):
+    """For a reader of the mailbox who is not logged in to the account."""
+
+    password = password_field(_("Password of the account"), "current-password")
+
+
+class ClaimForm(forms.Form):
+    name = name_field()
+    password1 = password_field(_("Password"), "new-password")
+
+
+class ResetRequestForm(forms.Form):
+    email = email_field(_("Email"))
+
+
+class NewPasswordForm(forms.Form):
+    password1 = password_field(_("New password"), "new-password")
+
+
+class WhoseAccountForm(NewPasswordForm):
+    """For an account that another person may have opened with this address."""
+
+    KEEP, NEW = "keep", "new"
+    account = forms.ChoiceField(
+        label=_("Is the account yours?"),
+        choices=[
+            (KEEP, _("Yes, I opened it. I keep its balance and tickets.")),
+            (NEW, _("No, another person opened it. I start with a new account.")),
+        ],
+        widget=forms.RadioSelect,
+        # A form without the answer gets nothing that may be another person's.
+        required=False,
+    )
+    field_order = ["account", "password1"]

@@ -1,0 +1,25 @@
+"""The pages of one's account: all that there are. allauth brings more, which we do not include."""
+
+from allauth.account import views as allauth_views
+from django.urls import path
+
+from accounts import account_views as views
+
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", allauth_views.logout, name="account_logout"),
+    path("signup/", views.sign_up, name="account_signup"),
+    path("address/", views.change_email, name="account_change_email"),
+    path("address/link/", views.send_proof, name="account_send_proof"),
+    path("address/confirm/<str:key>/", views.prove_email, name="account_prove_email"),
+    path("address/own/<str:key>/", views.claim_email, name="account_claim_email"),
+    path("password/change/", allauth_views.password_change, name="account_change_password"),
+    path("password/reset/", views.reset_password, name="account_reset_password"),
+    path("password/reset/done/", views.reset_password_done, name="account_reset_password_done"),
+    path(
+        "password/reset/key/<str:key>/",
+        views.reset_password_from_key,
+        name="account_reset_password_from_key",
+    ),
+]

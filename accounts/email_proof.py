@@ -1,0 +1,100 @@
+"""Whose an address is: the account's that proved it by a link, before all that did not.
+
+    verify   the account that has the address follows the link: it is confirmed
+    change   the account follows the link to its new address (accounts/email_change.py)
+    claim    the owner of a mailbox makes an account for an address that another one uses
+    reset    the owner of a mailbox chooses a new password (accounts/password_reset.py)
+
+An account that used the address without proof keeps its money, tickets, sessions and tokens, is
+left without an address, and asks for another. Two at once: the unique index lets one have it.
+"""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts.email_links import Kind, Link
+from accounts.errors import EmailTaken, LinkUsed
+from accounts.mail import queue_mail
+from accounts.models import User
+from accounts.sessions import end_sessions
+from accounts.sign_up import clean_name
+from concertbook.clock import database_now
+
+
+def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> User:
+    """Give the link's account the address that it proves (a verify or change link's).
+
+    The caller has seen to it that the account's own user asks: by their session or password. When
+    that changes the address, the old one is told, and all sessions but ``session_key`` end.
+    Raises EmailTaken, LinkUsed.
+    """
+    assert link.user is not None
+    user, old = link.user, link.user.email
+    try:
+        with transaction.atomic():
+            displace(link.email, keep=user)
+            _give_address(user, link.email)
+            if old is not None and old != link.email:
+                tell_old_address(user, old, origin=origin)
+            if old != link.email:
+                end_sessions(user_ids=[user.pk], except_session=session_key)
+    except IntegrityError as proven_by_another:
+        raise EmailTaken from proven_by_another
+    return user
+
+
+def claim_email(*, link: Link, password: str, name: str) -> User:
+    """A new account for the owner of the mailbox. Raises ValidationError with a dictionary of the
+    fields' errors, EmailTaken."""
+    user = User(email=link.email, name=_clean_new(link.email, password, name))
+    user.set_password(password)
+    return create_proven(user)
+
+
+def _clean_new(email: str, password: str, name: str) -> str:
+    errors: dict[str, ValidationError] = {}
+    try:
+        name = clean_name(name)
+    except ValidationError as invalid:
+        errors["name"] = invalid
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as invalid:
+        errors["password"] = invalid
+    if errors:
+        raise ValidationError(errors)
+    return name
+
+
+def create_proven(user: User) -> User:
+    """Save a new account whose address a link has just proven. Raises EmailTaken."""
+    assert user.email is not None
+    try:
+        with transaction.atomic():
+            displace(user.email, keep=user)
+            user.email_verified_at = database_now()
+            user.save()
+    except IntegrityError as proven_by_another:
+        raise EmailTaken from proven_by_another
+    return user
+
+
+def displace(email: str, *, keep: User) -> None:
+    """Take the address from another account that has it without proof."""
+    unproven = User.objects.with_email(email).filter(email_verified_at=None)
+    unproven.exclude(pk=keep.pk).update(email=None, updated_at=database_now())
+
+
+def tell_old_address(user: User, old: str, *, origin: str) -> None:
+    """Within the transaction of the change: the reader of the old mailbox may object."""
+    queue_mail(kind=Kind.CHANGED, email=old, user=user, origin=origin)
+
+
+def _give_address(user: User, email: str) -> None:
+    """Raises LinkUsed when the account's address is another than it was a moment ago."""
+    now = database_now()
+    same = User.objects.filter(pk=user.pk, email=user.email, is_active=True)
+    if not same.update(email=email, email_verified_at=now, updated_at=now):
+        raise LinkUsed
+    user.email, user.email_verified_at = email, now

@@ -1,0 +1,115 @@
+"""Mail that we send: five texts, none of which has a word in it that a user chose.
+
+1. A service queues a mail in the transaction of what it tells of (queue_mail).
+2. A sweep leases the mails that are due, sends each and deletes it (send_due_mail). A process that
+   dies in between leaves it to the next: a mail is sent twice rather than never.
+"""
+
+import datetime as dt
+import logging
+
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts.email_links import Kind, make_link
+from accounts.models import OutgoingMail, User
+from accounts.rate_limits import MAILS_OF_A_KIND
+from concertbook.clock import database_now
+from concertbook.errors import TooManyRequests
+from concertbook.http.rate_limit import take
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = dt.timedelta(minutes=1)
+KEPT = dt.timedelta(hours=24)
+# A round must be over before the mail server's slowness holds up much else.
+MOST_IN_A_ROUND = 100
+MOST_FAILURES = 3
+
+SUBJECTS = {
+    Kind.VERIFY: _("Confirm your e-mail address"),
+    Kind.CHANGE: _("Confirm your new e-mail address"),
+    Kind.CHANGED: _("The e-mail address of your account has changed"),
+    Kind.CLAIM: _("Is this your e-mail address?"),
+    Kind.RESET: _("Choose a new password"),
+}
+PAGES = {
+    Kind.VERIFY: "account_prove_email",
+    Kind.CHANGE: "account_prove_email",
+    Kind.CLAIM: "account_claim_email",
+    Kind.RESET: "account_reset_password_from_key",
+}
+
+
+def queue_mail(*, kind: Kind, email: str, origin: str, user: User | None = None) -> bool:
+    """Send this mail soon, in the active language. ``origin`` is where its link leads to: scheme
+    and host.
+
+    A mailbox that got MAILS_OF_A_KIND within the hour gets no more of the kind, and the answer is
+    False. That an address has changed is always told.
+    """
+    if kind != Kind.CHANGED:
+        try:
+            take(MAILS_OF_A_KIND.of(kind.value, email))
+        except TooManyRequests:
+            return False
+    OutgoingMail.objects.create(
+        kind=kind,
+        email=email,
+        user=user,
+        language=translation.get_language() or "",
+        origin=origin,
+    )
+    return True
+
+
+def send_due_mail() -> int:
+    """Send what is due, oldest first; returns how many mails were sent."""
+    sent = failures = 0
+    for mail in _due():
+        if not _lease(mail):
+            continue
+        try:
+            compose(mail).send()
+        except OSError as exc:  # smtplib's errors are OSErrors
+            logger.warning("Mail %s is not sent: %r", mail.pk, exc)
+            failures += 1
+            if failures == MOST_FAILURES:
+                break
+        else:
+            mail.delete()
+            sent += 1
+    return sent
+
+
+def _due() -> list[OutgoingMail]:
+    now = database_now()
+    OutgoingMail.objects.filter(created_at__lt=now - KEPT).delete()
+    due = OutgoingMail.objects.filter(due_at__lte=now).select_related("user")
+    return list(due.order_by("due_at", "pk")[:MOST_IN_A_ROUND])
+
+
+def _lease(mail: OutgoingMail) -> bool:
+    """Whether this process alone may send it now."""
+    same = OutgoingMail.objects.filter(pk=mail.pk, due_at=mail.due_at)
+    return same.update(due_at=database_now() + RETRY_AFTER) == 1
+
+
+def compose(mail: OutgoingMail) -> EmailMessage:
+    """The mail's text, in its language, to the address that it was queued for."""
+    kind = Kind(mail.kind)
+    with translation.override(mail.language or None):
+        context = {"link": _link(mail), "origin": mail.origin}
+        body = render_to_string(f"mail/{kind.value.lower()}.txt", context)
+        return EmailMessage(str(SUBJECTS[kind]), body, to=[mail.email])
+
+
+def _link(mail: OutgoingMail) -> str:
+    kind = Kind(mail.kind)
+    if kind not in PAGES:
+        return ""
+    key = make_link(kind=kind, email=mail.email, user=mail.user)
+    return mail.origin + reverse(PAGES[kind], args=[key])

@@ -1,0 +1,79 @@
+"""A new password for the reader of the account's one mailbox.
+
+The link goes to the address as the account has it, never as it was typed, and proves it. An account
+whose address was never confirmed may have been opened by another person: its money and tickets go
+to the reader of the mailbox only if they say that the account is theirs. Otherwise they get a new
+account with the address, and the other one goes on without it.
+"""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import PROTECT
+
+from accounts.email_links import Kind, Link
+from accounts.email_proof import create_proven
+from accounts.errors import LinkUsed
+from accounts.mail import queue_mail
+from accounts.models import User
+from accounts.sessions import end_sessions
+from concertbook.clock import database_now
+
+
+def request_password_reset(*, email: str, origin: str) -> None:
+    """Mail a link, if there is such an account. ``origin`` is where it leads to: scheme and host.
+
+    Answers the same either way, and mails nothing to an address without an account.
+    """
+    user = User.objects.with_email(email).filter(is_active=True).first()
+    if user is not None and user.email is not None:
+        queue_mail(kind=Kind.RESET, email=user.email, user=user, origin=origin)
+
+
+def must_ask_whose(user: User) -> bool:
+    """Whether another person may have opened this account and have something to lose in it."""
+    return not user.email_verified and has_past(user)
+
+
+def has_past(user: User) -> bool:
+    """Whether anything of value belongs to the account: all that would keep it from deletion."""
+    return any(
+        relation.related_model._base_manager.filter(**{relation.field.name: user}).exists()
+        for relation in User._meta.related_objects
+        if relation.on_delete is PROTECT
+    )
+
+
+def reset_password(*, link: Link, password: str, keep_account: bool) -> User:
+    """Set the password that the reader of the mailbox chose, and confirm the address.
+
+    Without ``keep_account``, an account that must_ask_whose loses its address to a new one, which
+    is returned. All sessions of the account that got the password end. Raises ValidationError
+    with a dictionary of the fields' errors, LinkUsed, EmailTaken.
+    """
+    assert link.user is not None
+    user = link.user
+    if must_ask_whose(user) and not keep_account:
+        user = User(email=link.email)
+    try:
+        validate_password(password, user)
+    except ValidationError as weak:
+        raise ValidationError({"password": weak}) from weak
+    if user is not link.user:
+        user.set_password(password)
+        return create_proven(user)
+    _set_password(user, password)
+    return user
+
+
+def _set_password(user: User, password: str) -> None:
+    old = user.password
+    user.set_password(password)
+    now = database_now()
+    with transaction.atomic():
+        # Only as the link found it: used twice at once, it sets one password.
+        same = User.objects.filter(pk=user.pk, password=old, email=user.email, is_active=True)
+        if not same.update(password=user.password, email_verified_at=now, updated_at=now):
+            raise LinkUsed
+        end_sessions(user_ids=[user.pk])
+    user.email_verified_at = now

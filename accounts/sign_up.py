@@ -1,0 +1,85 @@
+"""Sign-up: one service for the page and the API."""
+
+import unicodedata
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.email_addresses import clean_email
+from accounts.email_links import Kind
+from accounts.errors import EmailTaken
+from accounts.mail import queue_mail
+from accounts.models import User
+
+LONGEST_NAME = 100
+# Marks that turn the direction of what follows: a name must not rearrange the words around it.
+DIRECTION_MARKS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def sign_up(*, email: str, password: str, name: str, origin: str) -> User:
+    """A new account, which may buy at once; a link to confirm its address is on the way.
+
+    ``origin``, scheme and host, is where the link leads to. Raises ValidationError with a
+    dictionary of the fields' errors, and EmailTaken. When no owner of the address has confirmed
+    the account that has it, a mail to the address says how to get it.
+    """
+    errors: dict[str, Any] = {}
+    fields = {"email": email, "name": name}
+    for field, clean in (("email", clean_email), ("name", clean_name)):
+        try:
+            fields[field] = clean(fields[field])
+        except ValidationError as invalid:
+            errors[field] = invalid
+    user = User(**fields)
+    try:
+        validate_password(password, user)
+    except ValidationError as invalid:
+        errors["password"] = invalid
+    if errors:
+        raise ValidationError(errors)
+    holder = User.objects.with_email(fields["email"]).first()
+    if holder is not None:
+        offer_address(holder, origin=origin)
+        raise EmailTaken
+    user.set_password(password)
+    return _create(user, origin)
+
+
+def clean_name(typed: str) -> str:
+    """The name without white space around it. Raises ValidationError (``required``,
+    ``max_length``, ``invalid``)."""
+    name = typed.strip()
+    if not any(unicodedata.category(letter)[0] in "LNPS" for letter in name):
+        raise ValidationError(_("This field is required."), code="required")
+    if len(name) > LONGEST_NAME:
+        raise ValidationError(
+            _("Ensure this value has at most %(limit_value)d characters."),
+            code="max_length",
+            params={"limit_value": LONGEST_NAME},
+        )
+    if any(
+        unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in DIRECTION_MARKS
+        for letter in name
+    ):
+        raise ValidationError(_("A name cannot have control characters."), code="invalid")
+    return name
+
+
+def offer_address(holder: User, *, origin: str) -> None:
+    """Mail the way to get this address to its owner, unless one has confirmed the account."""
+    if holder.email is not None and not holder.email_verified:
+        queue_mail(kind=Kind.CLAIM, email=holder.email, origin=origin)
+
+
+def _create(user: User, origin: str) -> User:
+    try:
+        with transaction.atomic():
+            user.save()
+            if user.email is not None and not user.email_verified:
+                queue_mail(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
+    except IntegrityError as taken_meanwhile:
+        raise EmailTaken from taken_meanwhile
+    return user

@@ -1,0 +1,21 @@
+"""What arrives in a mailbox, and the links in it."""
+
+import re
+from urllib.parse import urlsplit
+
+from django.core import mail
+from django.core.mail import EmailMessage
+
+from accounts.mail import send_due_mail
+
+
+def mails_to(email: str) -> list[EmailMessage]:
+    """All that has arrived so far, what was due just now included."""
+    send_due_mail()
+    return [each for each in mail.outbox if each.to == [email]]
+
+
+def link_to(email: str) -> str:
+    """The path of the link in the last mail with one."""
+    links = [re.search(r"^https?://\S+$", str(each.body), re.M) for each in mails_to(email)]
+    return urlsplit([link for link in links if link][-1][0]).path

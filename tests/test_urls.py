@@ -1,0 +1,172 @@
+"""Every address there is. Libraries bring pages along: one that is not listed here is not designed.
+
+Who adds an address adds it here, and sees in the list what else came with it.
+"""
+
+import pytest
+from django.urls import URLPattern, get_resolver
+
+# Of each model in the admin: its list, and how one row is added, shown, changed and deleted.
+OF_A_MODEL = (
+    "",
+    "add/",
+    "<path:object_id>/",
+    "<path:object_id>/change/",
+    "<path:object_id>/delete/",
+    "<path:object_id>/history/",
+)
+MODELS = """
+accounts/balance accounts/balancehistory accounts/charge accounts/idempotencykey accounts/user
+admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
+concerts/seatstatushistory payments/payment payments/refund payments/reservation payments/ticket
+queueing/draw queueing/queueentryhistory queueing/queuetoken queueing/waitingroom
+"""
+ADMIN = """
+
+(?P<url>.*)$
+^(?P<app_label>accounts|auth|admin|queueing|concerts|payments)/$
+accounts/balancehistory/export/
+accounts/charge/export/
+accounts/user/<id>/password/
+autocomplete/
+concerts/concertschedule/<path:object_id>/cancel/
+concerts/concertschedule/<path:object_id>/generate/
+concerts/concertschedule/<path:object_id>/refunds/
+jsi18n/
+login/
+logout/
+password_change/
+payments/payment/export/
+payments/payment/settlement/
+payments/refund/export/
+queueing/waitingroom/<path:object_id>/close_room/
+queueing/waitingroom/<path:object_id>/drain_room/
+queueing/waitingroom/<path:object_id>/open_room/
+queueing/waitingroom/<path:object_id>/pause_room/
+queueing/waitingroom/<path:object_id>/set_pace/
+search/
+"""
+PAGES = """
+
+accounts/
+accounts/address/
+accounts/address/confirm/<str:key>/
+accounts/address/link/
+accounts/address/own/<str:key>/
+accounts/login/
+accounts/logout/
+accounts/password/change/
+accounts/password/reset/
+accounts/password/reset/done/
+accounts/password/reset/key/<str:key>/
+accounts/signup/
+balance/
+checkout/
+concerts/<any_case_uuid:concert_id>/
+i18n/setlang/
+livez
+places/<any_case_uuid:token>/
+places/<any_case_uuid:token>/leave/
+readyz
+reservations/
+reservations/<any_case_uuid:reservation_id>/release/
+rooms/<slug:slug>/
+rooms/<slug:slug>/draw/
+schedules/<any_case_uuid:schedule_id>/seats/
+tickets/
+tickets/<any_case_uuid:ticket_id>/
+tickets/<any_case_uuid:ticket_id>/cancel/
+tickets/<any_case_uuid:ticket_id>/qr.svg
+"""
+API = """
+auth/login/
+auth/logout/
+auth/refresh/
+auth/signup/
+check-ins/
+concerts/
+concerts/<any_case_uuid:concert_id>/
+concerts/<any_case_uuid:concert_id>/schedules/
+docs/
+me/
+me/balance/
+me/balance/charges/
+me/balance/history/
+me/email-changes/
+payments/
+payments/beginnings/
+queue-tokens/<any_case_uuid:token>/
+reservations/
+reservations/<any_case_uuid:reservation_id>/
+schedules/<any_case_uuid:schedule_id>/
+schedules/<any_case_uuid:schedule_id>/reservations/
+schedules/<any_case_uuid:schedule_id>/seats/
+schedules/<any_case_uuid:schedule_id>/seats/changes/
+schema/
+tickets/
+tickets/<any_case_uuid:ticket_id>/
+tickets/<any_case_uuid:ticket_id>/cancel/
+tickets/<any_case_uuid:ticket_id>/qr.svg
+tickets/<any_case_uuid:ticket_id>/refund-quote/
+waiting-rooms/<slug:slug>/draw/
+waiting-rooms/<slug:slug>/draw/participants/
+waiting-rooms/<slug:slug>/tokens/
+"""
+
+
+def patterns(resolver, before=""):
+    for each in resolver.url_patterns:
+        route = before + str(each.pattern)
+        if isinstance(each, URLPattern):
+            yield route
+        else:
+            yield from patterns(each, route)
+
+
+def lines(text):
+    return text[1:].splitlines()
+
+
+def designed():
+    models = [f"{model}/{rest}" for model in MODELS.split() for rest in OF_A_MODEL]
+    admin = [f"admin/{route}" for route in (*models, *lines(ADMIN))]
+    return {*lines(PAGES), *admin, *(f"api/v1/{route}" for route in lines(API))}
+
+
+def test_there_is_no_address_that_is_not_designed():
+    assert set(patterns(get_resolver())) - designed() == set()
+
+
+def test_every_designed_address_is_there():
+    assert designed() - set(patterns(get_resolver())) == set()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path",
+    [
+        "email/",
+        "confirm-email/",
+        "confirm-email/x/",
+        "inactive/",
+        "reauthenticate/",
+        "password/set/",
+        "login/code/",
+        "login/code/confirm/",
+        "3rdparty/",
+        "social/connections/",
+        "signup/passkey/",
+        "2fa/",
+        "sessions/",
+        "phone/change/",
+    ],
+)
+def test_a_page_of_allauths_that_is_not_designed_is_not_found(admin_client, client, path):
+    for each in (admin_client, client):
+        assert each.get(f"/accounts/{path}").status_code == 404
+        assert each.post(f"/accounts/{path}").status_code == 404
+
+
+@pytest.mark.django_db
+def test_staff_change_their_password_where_all_do(admin_client):
+    assert admin_client.get("/admin/password_change/")["Location"] == "/accounts/password/change/"
