@@ -4,8 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from allauth.account.forms import default_token_generator
-from allauth.account.utils import user_pk_to_url_str
 from django.db import connection
 from django.test import Client
 from django.utils import translation
@@ -19,6 +17,7 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ADDRESS,
 )
 from tests.factories import PASSWORD, StaffFactory, UserFactory
+from tests.mailbox import link_to, mails_to
 from tests.test_bad_input import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -103,14 +102,14 @@ def test_a_success_between_failures_gives_no_guesses_back(fan):
 
 
 @pytest.mark.parametrize(
-    "spelling", ["VICTIM@example.com", "vıctim@example.com", " victim@example.com"]
+    "spelling", ["VICTIM@example.com", "ｖictim@example.com", " victim@example.com"]
 )
 def test_spellings_of_an_address_that_find_one_account_are_counted_as_one(spelling):
     UserFactory(email="victim@example.com")
     for _ in range(FAILED_LOG_INS.amount):
         try_api("victim@example.com", WRONG)
 
-    assert api_status(spelling, WRONG) in (400, 429)
+    assert api_status(spelling, WRONG) == 429
     assert devices.account_key(spelling) == devices.account_key("victim@example.com")
 
 
@@ -138,19 +137,17 @@ def test_whoever_set_a_new_password_by_mail_may_log_in_at_once(fan):
     browser = Client()
     for _ in range(5):
         try_page(fan.email, WRONG, browser=browser)
-    key = f"{user_pk_to_url_str(fan)}-{default_token_generator.make_token(fan)}"
-    form = browser.get(f"/accounts/password/reset/key/{key}/", REMOTE_ADDR=HOME)
-    fields = {"password1": "a new long one", "password2": "a new long one"}
-    browser.post(form["Location"], fields, REMOTE_ADDR=HOME)
+    browser.post("/accounts/password/reset/", {"email": fan.email}, REMOTE_ADDR=HOME)
+    browser.post(link_to(fan.email), {"password1": "a new long one"}, REMOTE_ADDR=HOME)
 
     assert try_page(fan.email, "a new long one").status_code == 302
 
 
-def test_an_inactive_account_is_told_so_on_the_page_and_401_in_the_api():
+def test_an_inactive_account_logs_in_nowhere():
     gone = UserFactory(is_active=False)
 
     assert api_status(gone.email, PASSWORD) == 401
-    assert try_page(gone.email, PASSWORD)["Location"] == "/accounts/inactive/"
+    assert try_page(gone.email, PASSWORD).status_code == 200
 
 
 # --- One account, many addresses -----------------------------------------------------------------
@@ -358,13 +355,13 @@ def test_all_log_ins_of_an_address_have_a_limit_of_their_own(settings, fan):
     assert [api_status(fan.email, PASSWORD) for _ in range(3)] == [200, 200, 429]
 
 
-def test_reset_mails_to_one_address_are_limited(fan, mailoutbox):
+def test_reset_mails_to_one_address_are_limited(fan):
     def ask(email):
         return Client().post("/accounts/password/reset/", {"email": email}).status_code
 
     assert [ask(fan.email) for _ in range(6)] == [302] * 5 + [429]
     assert [ask("nobody@example.com") for _ in range(6)] == [302] * 5 + [429]
-    assert len([mail for mail in mailoutbox if mail.to == [fan.email]]) == 5
+    assert len(mails_to(fan.email)) == 5
 
 
 def test_password_changes_of_one_user_are_limited(fan):
