@@ -10,7 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from accounts.models import (
+    Balance,
+    BalanceHistory,
+    Charge,
+    IdempotencyKey,
+    OutgoingMail,
+    User,
+    UserSession,
+)
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
@@ -36,6 +44,8 @@ READ_ONLY = [
 ]
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
+# The key of a session opens the account, and a mail that is not sent yet has a link in it.
+WITHOUT_PAGES = {UserSession, OutgoingMail}
 
 
 def name_of(model):
@@ -77,8 +87,8 @@ def test_every_model_of_ours_has_pages():
         for label in ("accounts", "queueing", "concerts", "payments")
         for model in apps.get_app_config(label).get_models()
     }
-    assert mine == set(OURS)
-    assert mine <= set(admin.site._registry)
+    assert mine - WITHOUT_PAGES == set(OURS)
+    assert mine - WITHOUT_PAGES <= set(admin.site._registry)
 
 
 @pytest.mark.usefixtures("_a_sale")

@@ -18,8 +18,8 @@ OF_A_MODEL = (
 MODELS = """
 accounts/balance accounts/balancehistory accounts/charge accounts/idempotencykey accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
-concerts/seatstatushistory payments/payment payments/refund payments/reservation payments/ticket
-queueing/draw queueing/queueentryhistory queueing/queuetoken queueing/waitingroom
+concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
+payments/ticket queueing/draw queueing/queueentryhistory queueing/queuetoken queueing/waitingroom
 """
 ADMIN = """
 
@@ -84,6 +84,7 @@ auth/logout/
 auth/refresh/
 auth/signup/
 check-ins/
+check-ins/<any_case_uuid:check_in_id>/undo/
 concerts/
 concerts/<any_case_uuid:concert_id>/
 concerts/<any_case_uuid:concert_id>/schedules/
