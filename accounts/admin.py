@@ -224,9 +224,8 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # What staff did is on record under their name; they are made inactive instead.
-        is_staff = obj is not None and (obj.is_staff or obj.is_superuser)
-        return super().has_delete_permission(request, obj) and not is_staff
+        # Money, tickets and the log are under their names: they are made inactive.
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         readonly = tuple(super().get_readonly_fields(request, obj))

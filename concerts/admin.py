@@ -1,6 +1,7 @@
 """The programme: concerts with their schedules, seats by the block, and who has which seat."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, ClassVar
 
@@ -34,7 +35,7 @@ from concertbook.admin import (
     seal_page,
     who_changed,
 )
-from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.names import clean_name
 from concerts.services import operating, seating
@@ -89,6 +90,13 @@ class DeletableUnsold(Admin):
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
         raise NotImplementedError
 
+    def sold(self, things: Any) -> QuerySet[ConcertSchedule]:
+        return operating.ever_held(self.schedules_of(things))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        unsold = obj is None or not self.sold([obj]).exists()
+        return unsold and bool(super().has_delete_permission(request, obj))
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         """What would go: thousands of seats are counted, not listed."""
         schedules = self.schedules_of(objs)
@@ -98,7 +106,7 @@ class DeletableUnsold(Admin):
                 schedule__in=schedules
             ).count(),
         }
-        sold = operating.ever_held(schedules).select_related("concert")
+        sold = self.sold(objs).select_related("concert")
         protected = [gettext("%s: seats were held or sold") % schedule for schedule in sold]
         may = self.has_delete_permission(request)
         return list(map(str, objs)), counts, set() if may else {self.opts.verbose_name}, protected
@@ -200,6 +208,52 @@ BlockFormSet: Any = forms.formset_factory(
 )
 
 
+class RemoveSeatsForm(forms.Form):
+    """Ticks rows, or a whole section, of which nobody ever had a seat."""
+
+    row = forms.MultipleChoiceField(required=False)
+    section = forms.MultipleChoiceField(required=False)
+
+    def __init__(self, rows: list[seating.Row], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rows = rows
+        choices = [(each["key"], each["key"]) for each in self.sections()]
+        self.fields["section"].choices = choices  # type: ignore[attr-defined]
+        keys = [_row_key(row) for row in rows if not row.had]
+        self.fields["row"].choices = [(key, key) for key in keys]  # type: ignore[attr-defined]
+
+    def sections(self) -> list[dict[str, Any]]:
+        """For the page: each section with its rows, what is ticked, and whether it may go."""
+        ticked = self.data.getlist("row") if self.is_bound else []  # type: ignore[attr-defined]
+        sections: dict[str, Any] = {}
+        for row in self.rows:
+            section = sections.setdefault(
+                row.section,
+                {"name": row.section, "key": f"section:{row.section}", "rows": [], "had": 0},
+            )
+            key = _row_key(row)
+            section["rows"].append({"row": row, "key": key, "ticked": key in ticked})
+            section["had"] += row.had
+        return list(sections.values())
+
+    def clean(self) -> None:
+        if not self.errors and not self.chosen():
+            raise ValidationError(_("Please tick at least one row."))
+
+    def chosen(self) -> list[tuple[str, str]]:
+        """(section, row) of the rows to remove."""
+        rows, sections = (self.cleaned_data.get(name, []) for name in ("row", "section"))
+        return [
+            (row.section, row.row)
+            for row in self.rows
+            if _row_key(row) in rows or f"section:{row.section}" in sections
+        ]
+
+
+def _row_key(row: seating.Row) -> str:
+    return f"{row.section}|{row.row}"
+
+
 @admin.register(ConcertSchedule)
 class ConcertScheduleAdmin(DeletableUnsold):
     rehearsal_path = "concert__waiting_room__rehearsal"
@@ -223,7 +277,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
     ordering = ("-start_at",)
     autocomplete_fields = ("concert",)
     readonly_fields = ("available", "held", "reserved", "all_seats", "room")
-    actions_detail = ("generate",)
+    actions_detail = ("generate", "remove_seats")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
         schedules = super().get_queryset(request).select_related("concert__waiting_room")
@@ -341,6 +395,83 @@ class ConcertScheduleAdmin(DeletableUnsold):
             request, "admin/concerts/concertschedule/generate_seats.html", context
         )
 
+    @action(  # type: ignore[untyped-decorator]
+        description=_("Remove seats"),
+        permissions=["change"],
+        icon="delete_sweep",
+    )
+    def remove_seats(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Rows that nobody ever had a seat of, ticked and removed."""
+        schedule = self.get_object(request, object_id)
+        if schedule is None:
+            raise Http404
+        schedule.require_not_cancelled()
+        form = RemoveSeatsForm(seating.rows_of(schedule), request.POST or None)
+        if request.method == "POST":
+            return self._removed(request, schedule, form)
+        return self._remover(request, schedule, form)
+
+    def _removed(
+        self, request: HttpRequest, schedule: ConcertSchedule, form: RemoveSeatsForm
+    ) -> HttpResponse:
+        page = reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
+        try:
+            last_entry, seats_before = opened_page(request) or (0, None)
+            once = form_once(request, f"remove {schedule.pk}")
+            if not form.is_valid():
+                # Sent before: the rows that it names are gone.
+                if once is not None:
+                    once.find_answer()
+                return self._remover(request, schedule, form)
+            seats = seating.remove_rows(
+                schedule_id=schedule.pk,
+                rows=form.chosen(),
+                seats_before=seats_before,
+                once=once,
+            )
+        except AnsweredBefore:
+            messages.info(
+                request, gettext("This form was sent before: the seats were removed then.")
+            )
+            return HttpResponseRedirect(page)
+        except (FormTooOld, BadSignature):
+            form.add_error(None, old_form())
+        except IdempotencyKeyReused:
+            form.add_error(None, sent_before())
+        except SeatTaken:
+            form.add_error(None, gettext("Nothing was removed: a buyer took one of these seats."))
+        except SeatsChanged:
+            schedule.refresh_from_db(fields=["seat_quantity"])
+            form.add_error(None, _seats_changed(schedule, seats_before, last_entry))
+        else:
+            done = ngettext("%s seat was removed.", "%s seats were removed.", seats) % f"{seats:,}"
+            rows = ", ".join(f"{section} {row}".strip() for section, row in form.chosen())
+            self.log_change(request, schedule, f"{done} ({rows})")
+            messages.success(request, done)
+            return HttpResponseRedirect(page)
+        form.rows = seating.rows_of(schedule)
+        return self._remover(request, schedule, form)
+
+    def _remover(
+        self, request: HttpRequest, schedule: ConcertSchedule, form: RemoveSeatsForm
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Remove seats"),
+            "subtitle": str(schedule),
+            "schedule": schedule,
+            "form": form,
+            "hidden_inputs": {
+                ONCE: new_key(),
+                VERSION: seal_page(last_log_entry(), schedule.seat_quantity),
+            },
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(
+            request, "admin/concerts/concertschedule/remove_seats.html", context
+        )
+
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
         return ConcertSchedule.objects.filter(pk__in=[schedule.pk for schedule in things])
 
@@ -353,8 +484,8 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
 def _seats_changed(schedule: ConcertSchedule, before: int | None, last_entry: int) -> str:
     return gettext(
-        "No seats were added: when you opened this form the schedule had %(before)s seats, and "
-        "now it has %(now)s, changed by %(who)s. Please check it and send it again."
+        "Nothing was done: when you opened this form the schedule had %(before)s seats, and now "
+        "it has %(now)s, changed by %(who)s. Please check it and send it again."
     ) % {
         "before": f"{before or 0:,}",
         "now": f"{schedule.seat_quantity:,}",
@@ -449,6 +580,11 @@ class SeatAdmin(Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
         return False
+
+    def _lock_rows(self, request: HttpRequest, key: str) -> None:
+        with suppress(ValidationError):
+            seating.lock_schedule_of(Seat._meta.pk.to_python(key))
+        super()._lock_rows(request, key)
 
     def save_model(self, request: HttpRequest, obj: Seat, form: Any, change: bool) -> None:
         details = seating.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})

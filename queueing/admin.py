@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.forms import Form, ModelForm, model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -133,10 +134,26 @@ class WaitingRoomAdmin(Admin):
         settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
         return ("state", "slug", "waiting", "active", "admitted", *settled)
 
+    def has_delete_permission(self, request: HttpRequest, obj: WaitingRoom | None = None) -> bool:
+        unused = obj is None or not rooms.in_use(WaitingRoom.objects.filter(pk=obj.pk))
+        return unused and bool(super().has_delete_permission(request, obj))
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        listed, counts, needed, protected = super().get_deleted_objects(objs, request)
-        # Nobody may delete the promise of a draw by itself; it goes with a room nobody came to.
-        return listed, counts, needed - {Draw._meta.verbose_name}, protected
+        """What would go: a line may have a million people, and none of them is read for this."""
+        chosen = WaitingRoom.objects.filter(pk__in=[room.pk for room in objs])
+        kept = [
+            gettext("%s: people came, or a concert belongs to it") % room
+            for room in rooms.in_use(chosen)
+        ]
+        counts = {capfirst(WaitingRoom._meta.verbose_name_plural): len(objs)}
+        may = self.has_delete_permission(request)
+        return list(map(str, objs)), counts, set() if may else {self.opts.verbose_name}, kept
+
+    def delete_model(self, request: HttpRequest, obj: WaitingRoom) -> None:
+        rooms.delete_rooms(WaitingRoom.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[WaitingRoom]) -> None:
+        rooms.delete_rooms(queryset)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}

@@ -23,3 +23,11 @@ class WaitingRoomDraining(WaitingRoomClosed):
     """The room serves its line to the end and then closes."""
 
     message = _("This line takes nobody new. Those who are in it already are still let in.")
+
+
+class RoomInUse(DomainError):
+    """People came, or a concert belongs to it: a room with a past is closed, not deleted."""
+
+    code = "room_in_use"
+    status = 409
+    message = _("People came to this room, or a concert belongs to it: it cannot be deleted.")

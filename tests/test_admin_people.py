@@ -178,15 +178,15 @@ def test_staff_cannot_change_what_a_group_may_do(desk, clerk):
     assert not group.permissions.exists()
 
 
-def test_a_user_with_money_is_kept(operator):
-    user = UserFactory(won=10_000)
-    address = reverse(f"{USERS}_delete", args=[user.pk])
-    assert operator.get(address).context["protected"]
-    assert operator.post(address, {"post": "yes"}).status_code == 200
-    assert User.objects.filter(pk=user.pk).exists()
-
-
-def test_a_user_without_a_past_may_be_deleted(operator):
+def test_no_user_is_deleted_and_no_page_offers_it(operator):
     user = UserFactory()
-    operator.post(reverse(f"{USERS}_delete", args=[user.pk]), {"post": "yes"})
-    assert not User.objects.filter(pk=user.pk).exists()
+    address = reverse(f"{USERS}_delete", args=[user.pk])
+    assert address not in operator.get(change(user)).content.decode()
+    assert "delete_selected" not in operator.get(reverse(f"{USERS}_changelist")).content.decode()
+    assert operator.get(address).status_code == 403
+    assert operator.post(address, {"post": "yes"}).status_code == 403
+    operator.post(
+        reverse(f"{USERS}_changelist"),
+        {"action": "delete_selected", "_selected_action": [str(user.pk)], "post": "yes"},
+    )
+    assert User.objects.filter(pk=user.pk).exists()

@@ -14,7 +14,7 @@ from django.urls import reverse
 from queueing.admin import DOORS
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import admission, places, rooms
-from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
+from tests.factories import ConcertFactory, StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -277,9 +277,35 @@ def test_the_form_does_not_change_state_or_address(operator):
     assert (changed.title, changed.state, changed.slug) == ("New title", "OPEN", room.slug)
 
 
+def deletion(room):
+    selected = {"action": "delete_selected", "_selected_action": [str(room.pk)], "post": "yes"}
+    return reverse("admin:queueing_waitingroom_changelist"), selected
+
+
 def test_a_room_nobody_came_to_is_deleted_and_one_with_a_past_is_kept(operator):
-    empty, used = WaitingRoomFactory(), WaitingRoomFactory()
+    empty, selected, used = (WaitingRoomFactory(shuffle=True) for _ in range(3))
+    concerts = ConcertFactory().waiting_room
     places.join(user=UserFactory(), slug=used.slug)
-    for room in (empty, used):
+    for room in (empty, used, concerts):
         operator.post(page("delete", room), {"post": "yes"})
-    assert list(WaitingRoom.objects.all()) == [used]
+    for room in (selected, used, concerts):
+        operator.post(*deletion(room))
+    assert set(WaitingRoom.objects.all()) == {used, concerts}
+
+
+def test_a_room_with_a_past_has_no_delete_button_and_nothing_below_it_is_read(operator):
+    room = WaitingRoomFactory(capacity=1)
+    for user in UserFactory.create_batch(20):
+        places.join(user=user, slug=room.slug)
+    delete = page("delete", room)
+
+    assert delete not in operator.get(page("change", room)).content.decode()
+    with CaptureQueriesContext(connection) as queries:
+        assert operator.get(delete).status_code == 403
+        assert operator.post(delete, {"post": "yes"}).status_code == 403
+        address, selected = deletion(room)
+        kept = operator.post(address, selected)
+    assert kept.context["protected"]
+    rows = [query["sql"] for query in queries if 'FROM "queueing_queuetoken"' in query["sql"]]
+    assert all("SELECT 1" in sql or "count(*)" in sql for sql in rows)
+    assert QueueToken.objects.count() == 20

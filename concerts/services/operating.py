@@ -20,13 +20,13 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from concerts.errors import SeatTaken
 from concerts.models import (
     Concert,
     ConcertSchedule,
     Seat,
     SeatStatusHistory,
 )
+from concerts.services.seating import delete_unheld
 
 
 def require_sale_kept(
@@ -73,10 +73,7 @@ def delete_schedules(schedules: QuerySet[ConcertSchedule]) -> None:
         rows = schedules.select_for_update(of=("self",)).order_by("pk")
         keys = list(rows.values_list("pk", flat=True))
         seats = Seat.objects.filter(schedule__in=keys)
-        locked = seats.select_for_update(of=("self",)).order_by("pk")
-        if any(version for version in locked.values_list("version", flat=True)):
-            raise SeatTaken
-        seats.delete()
+        delete_unheld(seats)
         ConcertSchedule.objects.filter(pk__in=keys).delete()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
-from django.db.models import F, Max, QuerySet, Value
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from accounts.idempotency import Once
@@ -191,6 +191,75 @@ def row_letters(index: int) -> str:
 
 
 @dataclass(frozen=True)
+class Row:
+    """One row of seats: how many, how many of them a buyer ever had, and the cheapest price."""
+
+    section: str
+    row: str
+    seats: int
+    had: int
+    price: int
+
+
+def rows_of(schedule: ConcertSchedule) -> list[Row]:
+    """The schedule's rows, in the order of their numbers."""
+    rows = schedule.seats.order_by().values("section", "row")
+    rows = rows.annotate(
+        first=Min("number"),
+        seats=Count("pk"),
+        had=Count("pk", filter=Q(version__gt=0)),
+        price=Min("price"),
+    )
+    return [
+        Row(row["section"], row["row"], row["seats"], row["had"], row["price"])
+        for row in rows.order_by("first")
+    ]
+
+
+def remove_rows(
+    *,
+    schedule_id: uuid.UUID,
+    rows: Iterable[tuple[str, str]],
+    seats_before: int | None = None,
+    once: Once | None = None,
+) -> int:
+    """Delete all seats of these (section, row) that nobody ever had; returns how many.
+
+    ``seats_before`` is how many seats the operator was shown. Raises NotFound, SeatTaken if any
+    of them was ever held, and as generate_seats does.
+    """
+    with transaction.atomic():
+        if once is not None:
+            once.claim_waiting()
+        schedule = _lock_schedule(schedule_id)
+        schedule.require_not_cancelled()
+        if seats_before not in (None, schedule.seat_quantity):
+            raise SeatsChanged
+        chosen = Q(pk__in=[])
+        for section, row in rows:
+            chosen |= Q(section=section, row=row)
+        removed = delete_unheld(schedule.seats.filter(chosen))
+        ConcertSchedule.objects.filter(pk=schedule.pk).update(
+            seat_quantity=F("seat_quantity") - removed
+        )
+        if once is not None:
+            once.save(removed)
+        return removed
+
+
+def delete_unheld(seats: QuerySet[Seat]) -> int:
+    """Delete seats inside the caller's transaction; returns how many.
+
+    Neither reads the rows nor lists what is below them: a hall has thousands, and a seat that was
+    never held has nothing. Raises SeatTaken if any was ever held.
+    """
+    locked = seats.select_for_update(of=("self",)).order_by("pk")
+    if any(locked.values_list("version", flat=True).iterator(chunk_size=2000)):
+        raise SeatTaken
+    return seats.order_by()._raw_delete(seats.db)
+
+
+@dataclass(frozen=True)
 class SeatDetails:
     """What an operator may say of a seat. ``price`` in won."""
 
@@ -198,6 +267,13 @@ class SeatDetails:
     section: str
     grade: str
     price: int
+
+
+def lock_schedule_of(seat_id: uuid.UUID) -> None:
+    """Lock a seat's schedule, before the seat itself, as all who make or name seats do."""
+    ConcertSchedule.objects.select_for_update(no_key=True, of=("self",)).filter(
+        seats=seat_id
+    ).first()
 
 
 def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:

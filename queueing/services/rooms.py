@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import PROTECT, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
 
 from concertbook.clock import database_now
 from concertbook.errors import NotFound
 from queueing import line
+from queueing.errors import RoomInUse
 from queueing.line import LineUnavailable
 from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import index
@@ -109,6 +110,28 @@ def _end_some(room_id: int) -> list[QueueToken]:
         keys = [token.pk for token in tokens]
         end_tokens(keys, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
     return tokens
+
+
+def in_use(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:
+    """Those that cannot be deleted: somebody joined, or a concert belongs to them."""
+    kept = Q()
+    for relation in WaitingRoom._meta.related_objects:
+        if relation.on_delete is PROTECT:
+            rows = relation.related_model._base_manager
+            kept |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
+    return rooms.filter(kept)
+
+
+def delete_rooms(rooms: QuerySet[WaitingRoom]) -> None:
+    """Delete rooms, all or none. Raises RoomInUse."""
+    with transaction.atomic():
+        keys = list(rooms.values_list("pk", flat=True))
+        # Nobody joins while these are locked.
+        list(WaitingRoom.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
+        unused = WaitingRoom.objects.filter(pk__in=keys)
+        if in_use(unused).exists():
+            raise RoomInUse
+        unused.delete()
 
 
 def tell_seats_left(*, room_id: int, seats: int) -> None:

@@ -19,7 +19,7 @@ from concertbook.errors import NotFound
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat
 from concerts.services.operating import delete_schedules
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
+from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, remove_rows
 from payments.errors import StaleTicket
 from payments.models import Ticket, save_change
 from payments.services.cancellations import cancel_ticket
@@ -27,6 +27,7 @@ from payments.services.checkout import pay
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from queueing.errors import RoomInUse
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import index, places, polling, rooms
 from queueing.services.admission import admit
@@ -216,6 +217,48 @@ def test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held():
     )
 
     assert isinstance(refusal, SeatTaken)
+
+
+def test_a_seat_is_not_removed_while_it_is_being_held():
+    schedule, user = ScheduleFactory(seats=1), UserFactory()
+    admitted(user, schedule)
+
+    (_reservation,), refusal, _waited = while_locked(
+        SEATS,
+        partial(hold_seats, user=user, schedule_id=schedule.pk, numbers=[1]),
+        partial(remove_rows, schedule_id=schedule.pk, rows=[("", "A")]),
+    )
+
+    assert isinstance(refusal, SeatTaken)
+
+
+def test_a_seats_form_and_the_removal_of_its_row_do_not_wait_for_each_other(client):
+    schedule = ScheduleFactory(seats=1)
+    seat = schedule.seats.get()
+    client.force_login(StaffFactory(is_superuser=True))
+
+    removed, edited, _waited = while_locked(
+        "concerts_concertschedule",
+        partial(remove_rows, schedule_id=schedule.pk, rows=[("", "A")]),
+        partial(client.post, page("change", seat, "seat"), {"price": "2000"}),
+    )
+
+    assert (removed, edited.status_code) == (1, 302)
+    assert not schedule.seats.exists()
+
+
+def test_a_room_is_not_deleted_while_somebody_joins_it():
+    room, user = WaitingRoomFactory(), UserFactory()
+    gate = Gate(after="INSERT INTO queueing_queuetoken")
+    with background(partial(places.join, user=user, slug=room.slug), gate) as joined:
+        gate.wait()
+        rooms_of = WaitingRoom.objects.filter(pk=room.pk)
+        with background(partial(rooms.delete_rooms, rooms_of)) as deleted:
+            until(lambda: somebody_waits_for_a_lock() or deleted.done())
+            gate.open()
+            joined.result()
+            assert isinstance(deleted.result(), RoomInUse)
+    assert WaitingRoom.objects.filter(pk=room.pk).exists()
 
 
 def test_seats_added_by_two_at_once_are_numbered_on():

@@ -84,6 +84,7 @@ PROGRAMME = "tests/test_admin_programme.py"
 NAMES = "tests/test_seat_names.py"
 CHECK_IN = "tests/test_check_in.py"
 ROOMS = "tests/test_admin_rooms.py"
+SEATS_REMOVED = "tests/test_remove_seats.py"
 
 LOCKED = [
     lock(
@@ -169,16 +170,23 @@ LOCKED = [
         f"{FORMS}::test_of_two_forms_sent_at_the_same_moment_one_is_refused",
     ),
     lock(
-        "seats while their schedule is deleted",
-        "concerts/services/operating.py",
-        'locked = seats.select_for_update(of=("self",)).order_by("pk")',
-        f"{LOCKS}::test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held",
-    ),
-    lock(
         "a schedule while it is deleted",
         "concerts/services/operating.py",
         'rows = schedules.select_for_update(of=("self",)).order_by("pk")',
         f"{NAMES}::test_a_schedule_is_deleted_with_the_seats_that_are_just_being_added",
+    ),
+    lock(
+        "a seat's schedule before the seat",
+        "concerts/services/seating.py",
+        'ConcertSchedule.objects.select_for_update(no_key=True, of=("self",)).filter(',
+        f"{LOCKS}::test_a_seats_form_and_the_removal_of_its_row_do_not_wait_for_each_other",
+    ),
+    lock(
+        "seats while they are removed",
+        "concerts/services/seating.py",
+        'locked = seats.select_for_update(of=("self",)).order_by("pk")',
+        f"{LOCKS}::test_a_seat_is_not_removed_while_it_is_being_held",
+        f"{LOCKS}::test_a_schedule_is_not_deleted_while_a_seat_of_it_is_being_held",
     ),
     lock(
         "seats while they are held",
@@ -268,6 +276,12 @@ LOCKED = [
         "queueing/services/rooms.py",
         "rooms = WaitingRoom.objects.select_for_update(no_key=True)",
         f"{LOCKS}::test_of_two_operators_one_has_changed_the_room",
+    ),
+    lock(
+        "rooms while they are deleted",
+        "queueing/services/rooms.py",
+        'WaitingRoom.objects.select_for_update().filter(pk__in=keys).order_by("pk")',
+        f"{LOCKS}::test_a_room_is_not_deleted_while_somebody_joins_it",
     ),
     lock(
         "a line while it is sent home",
@@ -672,6 +686,8 @@ def permission(what: str, file: str, text: str, without: str, *tests: str) -> Gu
 
 ANSWER = "(self, request: HttpRequest, obj: Model | None = None) -> bool:\n        return "
 OF_USER = "(self, request: HttpRequest, obj: User | None = None) -> bool:\n"
+OF_ROOM = "(self, request: HttpRequest, obj: WaitingRoom | None = None) -> bool:\n"
+OF_ANY = "(self, request: HttpRequest, obj: Any = None) -> bool:\n"
 OF_SEAT = "(self, request: HttpRequest, obj: Seat | None = None) -> bool:\n"
 PERMITTED = [
     *(
@@ -702,14 +718,38 @@ PERMITTED = [
         f"{PEOPLE}::test_staff_cannot_take_over_somebody_of_the_staff",
     ),
     permission(
-        "delete somebody of the staff",
+        "delete a user",
         "accounts/admin.py",
         f"    def has_delete_permission{OF_USER}"
-        "        # What staff did is on record under their name; they are made inactive instead.\n"
-        "        is_staff = obj is not None and (obj.is_staff or obj.is_superuser)\n"
-        "        return super().has_delete_permission(request, obj) and not is_staff",
+        "        # Money, tickets and the log are under their names: they are made inactive.\n"
+        "        return False",
         "",
-        f"{PEOPLE}::test_staff_cannot_take_over_somebody_of_the_staff",
+        f"{PEOPLE}::test_no_user_is_deleted_and_no_page_offers_it",
+    ),
+    permission(
+        "delete a room that has a past",
+        "queueing/admin.py",
+        f"    def has_delete_permission{OF_ROOM}"
+        "        unused = obj is None or not rooms.in_use(WaitingRoom.objects.filter(pk=obj.pk))\n"
+        "        return unused and bool(super().has_delete_permission(request, obj))",
+        "",
+        f"{ROOMS}::test_a_room_with_a_past_has_no_delete_button_and_nothing_below_it_is_read",
+    ),
+    permission(
+        "delete a concert or schedule that has a past",
+        "concerts/admin.py",
+        f"    def has_delete_permission{OF_ANY}"
+        "        unsold = obj is None or not self.sold([obj]).exists()\n"
+        "        return unsold and bool(super().has_delete_permission(request, obj))",
+        "",
+        f"{PROGRAMME}::test_what_sold_is_kept_even_after_the_hold_is_gone",
+    ),
+    permission(
+        "remove seats",
+        "concerts/admin.py",
+        'description=_("Remove seats"),\n        permissions=["change"],',
+        'description=_("Remove seats"),',
+        f"{SEATS_REMOVED}::test_who_may_only_look_removes_nothing",
     ),
     permission(
         "give powers",
