@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from accounts.admin import Admin, ReadOnlyAdmin, colored, won
 from accounts.admin_once import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import AnsweredBefore
+from accounts.idempotency import AnsweredBefore, Once
 from concertbook.admin import (
     VERSION,
     VersionedInline,
@@ -250,6 +250,13 @@ class RemoveSeatsForm(forms.Form):
         ]
 
 
+def _is_valid(form: RemoveSeatsForm, once: Once | None) -> bool:
+    """Of a form that was sent before the rows are gone. Raises AnsweredBefore."""
+    if once is not None and not form.is_valid():
+        once.find_answer()
+    return form.is_valid()
+
+
 def _row_key(row: seating.Row) -> str:
     return f"{row.section}|{row.row}"
 
@@ -418,10 +425,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         try:
             last_entry, seats_before = opened_page(request) or (0, None)
             once = form_once(request, f"remove {schedule.pk}")
-            if not form.is_valid():
-                # Sent before: the rows that it names are gone.
-                if once is not None:
-                    once.find_answer()
+            if not _is_valid(form, once):
                 return self._remover(request, schedule, form)
             seats = seating.remove_rows(
                 schedule_id=schedule.pk,
