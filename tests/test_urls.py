@@ -32,6 +32,7 @@ autocomplete/
 concerts/concertschedule/<path:object_id>/cancel/
 concerts/concertschedule/<path:object_id>/generate/
 concerts/concertschedule/<path:object_id>/refunds/
+concerts/concertschedule/<path:object_id>/remove_seats/
 jsi18n/
 login/
 logout/
