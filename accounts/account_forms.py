@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import LONGEST_EMAIL
@@ -22,6 +23,10 @@ def password_field(label: Any, autocomplete: str, **kwargs: Any) -> forms.CharFi
     return forms.CharField(label=label, strip=False, widget=widget, **kwargs)
 
 
+def new_password_field(label: Any) -> forms.CharField:
+    return password_field(label, "new-password", help_text=password_validators_help_text_html())
+
+
 def name_field() -> forms.CharField:
     attrs = {"autocomplete": "name"}
     return forms.CharField(
@@ -31,7 +36,7 @@ def name_field() -> forms.CharField:
 
 class SignUpForm(forms.Form):
     email = email_field(_("Email"))
-    password1 = password_field(_("Password"), "new-password")
+    password1 = new_password_field(_("Password"))
     name = name_field()
 
 
@@ -48,7 +53,7 @@ class ProofForm(forms.Form):
 
 class ClaimForm(forms.Form):
     name = name_field()
-    password1 = password_field(_("Password"), "new-password")
+    password1 = new_password_field(_("Password"))
 
 
 class ResetRequestForm(forms.Form):
@@ -56,7 +61,7 @@ class ResetRequestForm(forms.Form):
 
 
 class NewPasswordForm(forms.Form):
-    password1 = password_field(_("New password"), "new-password")
+    password1 = new_password_field(_("New password"))
 
 
 class WhoseAccountForm(NewPasswordForm):
@@ -69,8 +74,8 @@ class WhoseAccountForm(NewPasswordForm):
             (KEEP, _("Yes, I opened it. I keep its balance and tickets.")),
             (NEW, _("No, another person opened it. I start with a new account.")),
         ],
-        widget=forms.RadioSelect,
-        # A form without the answer gets nothing that may be another person's.
+        # A browser asks for the answer; a form without it gets nothing of another person's.
+        widget=forms.RadioSelect(attrs={"required": True}),
         required=False,
     )
     field_order = ["account", "password1"]

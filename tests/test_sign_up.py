@@ -184,3 +184,7 @@ def test_a_sign_up_does_not_lead_to_another_site(client):
     fields = {"email": EMAIL, "password1": PASSWORD, "name": "x"}
     answer = client.post("/accounts/signup/?next=https://evil.example/", fields)
     assert answer["Location"] == "/"
+
+
+def test_the_page_says_what_a_password_must_be(client):
+    assert "8" in client.get("/accounts/signup/").context["form"]["password1"].help_text
