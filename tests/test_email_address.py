@@ -13,6 +13,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.app_tokens import issue_tokens
+from accounts.email_links import Kind, read_link
+from accounts.email_proof import prove_email
+from accounts.errors import LinkUsed
 from accounts.mail import KEPT, send_due_mail
 from accounts.models import OutgoingMail, User
 from tests.factories import PASSWORD, StaffFactory, UserFactory, balance_of
@@ -226,6 +229,19 @@ def test_a_link_to_a_new_address_ends_with_the_password_or_address_it_was_asked_
     me.set_password("another long one")
     me.save()
     assert browser_of(me).post(third).status_code == 410
+
+
+def test_a_link_that_was_read_before_the_address_changed_does_not_change_it_back(operator):
+    me = UserFactory(email="old@example.com")
+    change(browser_of(me), "wanted@example.com")
+    key = link_to("wanted@example.com").rstrip("/").rpartition("/")[2]
+    link = read_link(key, Kind.CHANGE)
+    rename(operator, me, "operators@example.com")
+
+    with pytest.raises(LinkUsed):
+        prove_email(link=link, origin="http://testserver")
+
+    assert User.objects.get(pk=me.pk).email == "operators@example.com"
 
 
 def test_links_are_good_for_a_day(client):

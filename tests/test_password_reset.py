@@ -3,7 +3,10 @@
 import pytest
 from django.test import Client
 
+from accounts.email_links import Kind, read_link
+from accounts.errors import LinkUsed
 from accounts.models import User
+from accounts.password_reset import reset_password
 from tests.factories import PASSWORD, UserFactory, balance_of
 from tests.mailbox import link_to, mails_to
 from tests.test_email_address import app_of, browser_of, is_logged_in, logs_in
@@ -67,6 +70,19 @@ def test_the_link_proves_the_address():
     Client().post(link_to(EMAIL), {"password1": NEW})
     user.refresh_from_db()
     assert user.email_verified
+    assert logs_in(EMAIL, NEW) == user
+
+
+def test_a_link_used_twice_at_once_sets_one_password():
+    user = UserFactory(email=EMAIL)
+    ask(EMAIL)
+    key = link_to(EMAIL).rstrip("/").rpartition("/")[2]
+    both = [read_link(key, Kind.RESET) for _again in range(2)]  # before either is used
+
+    reset_password(link=both[0], password=NEW, keep_account=True)
+    with pytest.raises(LinkUsed):
+        reset_password(link=both[1], password=NEW + "2", keep_account=True)
+
     assert logs_in(EMAIL, NEW) == user
 
 

@@ -77,6 +77,8 @@ SESSIONS = "tests/concurrency/test_sessions.py"
 FAULTS = "tests/test_line_faults.py"
 FLOOD = "tests/test_rate_limit.py"
 LOG_IN = "tests/test_log_in.py"
+ADDRESS = "tests/test_email_address.py"
+RESET = "tests/test_password_reset.py"
 ADMIN = "tests/test_admin_pages.py"
 FORMS = "tests/test_admin_forms.py"
 PEOPLE = "tests/test_admin_people.py"
@@ -1051,6 +1053,60 @@ INSIDE = [
         "    if milliseconds:\n        raise TooManyRequests",
         "    if False:\n        raise TooManyRequests",
         (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+    ),
+    Guard(
+        "an address that changed since its link was read",
+        "accounts/email_proof.py",
+        "filter(pk=user.pk, email=user.email, is_active=True)",
+        "filter(pk=user.pk)",
+        (
+            f"{ADDRESS}::test_a_link_that_was_read_before_the_address_changed_does_not_change_it_back",
+        ),
+    ),
+    Guard(
+        "the account's password, asked of the reader of a mailbox",
+        "accounts/account_views.py",
+        "if not link.user.check_password(password):",
+        "if False:",
+        (
+            f"{ADDRESS}::test_the_reader_of_the_mailbox_does_not_confirm"
+            "_an_account_that_is_not_theirs",
+        ),
+    ),
+    Guard(
+        "the account's password, asked for another address",
+        "accounts/email_change.py",
+        "if not user.check_password(password):",
+        "if False:",
+        (f"{ADDRESS}::test_a_new_address_takes_the_accounts_password",),
+    ),
+    Guard(
+        "sessions that end when an operator changes the address",
+        "accounts/email_change.py",
+        "            end_sessions(user_ids=[user.pk], except_session=session_key)\n",
+        "",
+        (f"{ADDRESS}::test_an_operators_change_holds_at_once",),
+    ),
+    Guard(
+        "what a link was made for, unchanged",
+        "accounts/email_links.py",
+        "if current and constant_time_compare(state, _state(link.kind, user)) else",
+        "if current else",
+        (f"{RESET}::test_the_link_sets_a_password_and_ends_every_session",),
+    ),
+    Guard(
+        "another person's money, when a mailbox's owner resets the password",
+        "accounts/password_reset.py",
+        "if must_ask_whose(user) and not keep_account:",
+        "if False:",
+        (f"{RESET}::test_the_owner_of_the_mailbox_does_not_get_another_persons_money",),
+    ),
+    Guard(
+        "a reset link used twice at once",
+        "accounts/password_reset.py",
+        "filter(pk=user.pk, password=old, email=user.email, is_active=True)",
+        "filter(pk=user.pk)",
+        (f"{RESET}::test_a_link_used_twice_at_once_sets_one_password",),
     ),
     Guard(
         "failed log-ins that are counted",
