@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import email_change, email_proof, log_in, password_reset
 from accounts import sign_up as sign_up_service
@@ -96,9 +96,12 @@ def change_email(request: MemberRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def send_proof(request: MemberRequest) -> HttpResponse:
     """Send the link to the account's own address again."""
+    if request.method != "POST":
+        # Sent when the log-in was over: back to the page with the button.
+        return redirect("account")
     email_change.request_proof(user=request.user, origin=origin_of(request))
     messages.success(request, _("We sent a link to %(email)s.") % {"email": request.user.email})
     return redirect("account")

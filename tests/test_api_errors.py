@@ -45,6 +45,7 @@ DOCUMENTED = {
     406: {"not_acceptable"},
     409: {
         "seat_taken",
+        "room_in_use",
         "seat_label_taken",
         "seat_place_taken",
         "seats_changed",

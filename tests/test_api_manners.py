@@ -10,8 +10,8 @@ from django.urls.converters import UUIDConverter
 from accounts.app_tokens import issue_tokens
 from concertbook.negotiation import quality
 from tests.factories import (
+    DoorFactory,
     ScheduleFactory,
-    StaffFactory,
     UserFactory,
     WaitingRoomFactory,
     admitted,
@@ -231,7 +231,7 @@ def test_what_is_no_text_is_no_text(app, path, field, value):
         "code": "x",
     }
     body[field] = json.loads(value)
-    answer = send(app(StaffFactory()), f"/api/v1/{path}", json.dumps(body))
+    answer = send(app(DoorFactory()), f"/api/v1/{path}", json.dumps(body))
     errors = assert_problem(answer, 400, "malformed")["errors"]
     assert field in [error["field"] for error in errors]
 

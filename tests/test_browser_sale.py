@@ -85,7 +85,8 @@ def test_what_an_operator_edits_or_adds_is_shown_and_what_was_chosen_stays(page,
     dearer = SeatDetails(label="A-1", section="", grade="R", price=25_000)
     edit_seat(seat_id=schedule.seats.get(number=1).pk, details=dearer)
     expect(page.locator("#total")).to_have_text("₩25,000", timeout=15_000)
-    expect(page.get_by_role("group", name="₩25,000").get_by_role("checkbox")).to_be_checked()
+    chosen = page.get_by_label("A-1, R ₩25,000")
+    expect(chosen).to_be_checked()
 
     balcony = Block(section="Balcony", rows=1, seats_per_row=2, grade="S", price=5_000)
     generate_seats(schedule_id=schedule.pk, blocks=[balcony])

@@ -28,7 +28,7 @@ from django.db.models import Model
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
-from payments.models import Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS
 from queueing.models import QueueEntryHistory, QueueToken
 from tests.concurrency.threads import DEADLINE, Call
@@ -49,7 +49,7 @@ PROPS: tuple[type[Model], ...] = (
     *(Balance, BalanceHistory, Charge, IdempotencyKey),
     *(QueueToken, QueueEntryHistory),
     *(ConcertSchedule, Seat, SeatStatusHistory),
-    *(Reservation, Payment, Ticket, Refund),
+    *(Reservation, Payment, Ticket, Refund, CheckIn),
 )
 
 
