@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.core.exceptions import ValidationError as FormError
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -25,7 +26,7 @@ from concertbook.front import render
 from concertbook.pagination import NewestFirst
 from concertbook.strict import valid_input, valid_query
 
-KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}
+KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)
 OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header")
 Result = TypeVar("Result")
@@ -68,7 +69,9 @@ class SignUp(APIView):
 
     class SignUpInput(serializers.Serializer[Any]):
         email = AddressField()
-        password = serializers.CharField(max_length=128, trim_whitespace=False)
+        password = serializers.CharField(
+            min_length=settings.PASSWORD_MIN_LENGTH, max_length=128, trim_whitespace=False
+        )
         name = serializers.CharField(max_length=100)
 
     @extend_schema(
@@ -194,6 +197,9 @@ class StrictIntegerField(serializers.IntegerField):
 class ChargeAmountField(serializers.IntegerField):
     """An amount that the charge service takes; all else is its refusal, not a mere bad field."""
 
+    def __init__(self) -> None:
+        super().__init__(min_value=1, max_value=settings.CHARGE_MAX_WON, help_text="won")
+
     def to_internal_value(self, data: Any) -> int:
         if not services.is_valid_charge(data):
             raise serializers.ValidationError(InvalidAmount.message, code=InvalidAmount.code)
@@ -202,7 +208,7 @@ class ChargeAmountField(serializers.IntegerField):
 
 class Charges(APIView):
     class ChargesInput(serializers.Serializer[Any]):
-        amount = ChargeAmountField(help_text="won")
+        amount = ChargeAmountField()
 
     class ChargesOutput(serializers.Serializer[BalanceHistory]):
         id = serializers.UUIDField(source="source")
@@ -255,7 +261,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
     class BalanceHistoryListFilter(serializers.Serializer[Any]):
         type = serializers.ChoiceField(choices=BalanceHistory.Type.choices, required=False)
 
-    @extend_schema(parameters=[OpenApiParameter("type", enum=list(BalanceHistory.Type.values))])
+    @extend_schema(parameters=[BalanceHistoryListFilter])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 

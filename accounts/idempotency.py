@@ -33,7 +33,10 @@ class AnsweredBefore(Exception):
 
 
 def is_valid_key(key: str | None) -> TypeGuard[str]:
-    return key is not None and 0 < len(key) <= LONGEST_KEY
+    """As the OpenAPI document says: printable ASCII, which every client and proxy sends alike."""
+    if not key or len(key) > LONGEST_KEY:
+        return False
+    return key.isascii() and key.isprintable()
 
 
 def hash_request(request: Any) -> str:
@@ -48,7 +51,7 @@ class Once:
     """One request of one user under one key.
 
     ``request_hash`` is hash_request's; ``render`` turns the service's result into the answer's
-    bytes. Raises IdempotencyKeyMissing for an empty or overlong key.
+    bytes. Raises IdempotencyKeyMissing for a key that is no key.
     """
 
     def __init__(

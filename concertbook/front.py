@@ -51,16 +51,20 @@ class Front:
         self.routes = routes
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        answer = None
         try:
             if "HTTP_TRANSFER_ENCODING" in environ:
                 _measure(environ)
-            status, headers, body = self._answer(environ)
+            answer = self._answer(environ)
         except StepAside:
-            return self._leave_to_django(environ, start_response)
+            pass
         except Exception:
             # A bug of ours is no bare 500: Django answers, or says that it cannot.
             logger.exception("The fast path failed; Django answers")
+        if answer is None:
+            # Not inside ``except``: what Django logs would tell our exception along with its own.
             return self._leave_to_django(environ, start_response)
+        status, headers, body = answer
         start_response(status, headers)
         return [body]
 
@@ -104,11 +108,20 @@ def _require_ordinary(environ: Environ) -> Headers:
 def _measure(environ: Environ) -> None:
     """Say how long a body is that came in chunks: Django takes one without a length for none.
 
-    Of one that is too long only as much is read as shows that it is.
+    Of one that is too long only as much is read as shows that it is. Raises StepAside when the
+    client breaks off.
     """
-    body = environ["wsgi.input"].read(settings.API_MAX_BODY_BYTES + 1)
+    body = _read(environ, settings.API_MAX_BODY_BYTES + 1)
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def _read(environ: Environ, length: int) -> bytes:
+    try:
+        body: bytes = environ["wsgi.input"].read(length)
+    except OSError as exc:
+        raise StepAside from exc
+    return body
 
 
 @functools.lru_cache(maxsize=100)
@@ -149,7 +162,7 @@ def read_json(environ: Environ) -> Any:
         raise StepAside
     if content_type != JSON or not 0 < length <= settings.API_MAX_BODY_BYTES:
         raise StepAside
-    body = environ["wsgi.input"].read(length)
+    body = _read(environ, length)
     environ["wsgi.input"] = BytesIO(body)
     try:
         return parse_json(body)

@@ -108,7 +108,7 @@ def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 def _problem(status: int, code: str, detail: str, **extra: object) -> dict[str, Any]:
     title = detail
-    problem_type = f"/api/v1/docs/#{code}"
+    problem_type = f"/api/v1/problems/#{code}"
     return {
         "type": problem_type,
         "title": title,

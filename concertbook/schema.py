@@ -1,11 +1,17 @@
-"""What the OpenAPI document says of every call: the two ways to log in, and how one is refused.
+"""What the OpenAPI document says of every call: the two ways to log in, how one is refused, and
+the rules for what a body and an answer contain.
 
 Imported for its effect by urls.py.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+)
+from drf_spectacular.openapi import AutoSchema
 
 from concertbook.errors import every_refusal
 from concertbook.problems import CONTENT_TYPE
@@ -27,6 +33,85 @@ class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
+# No NUL, which PostgreSQL does not store; and where spaces are trimmed, something besides them.
+# Written for every dialect of regular expressions: RE2 has no \u0000.
+ANY_TEXT = r"^[^\x00]*$"
+SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
+
+
+class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A text field refuses NUL and, where it trims, a text of spaces alone."""
+
+    target_class = "rest_framework.fields.CharField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        schema = _map_field(auto_schema, self.target, direction)
+        # Of a text that may be blank and has a pattern, drf-spectacular makes two alternatives.
+        if self.target.allow_blank or {"format", "pattern", "enum"} & schema.keys():
+            return schema
+        return schema | {"pattern": SOME_TEXT if self.target.trim_whitespace else ANY_TEXT}
+
+
+class MoreLimits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A field that checks more than REST framework's own names it in ``schema_limits``."""
+
+    target_class = "concertbook.strict.HasSchemaLimits"
+    match_subclasses = True
+    priority = 1
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        schema = _map_field(auto_schema, self.target, direction)
+        limits: dict[str, Any] = self.target.schema_limits
+        return schema | limits
+
+
+def _map_field(auto_schema: AutoSchema, field: Any, direction: Any) -> dict[str, Any]:
+    """What drf-spectacular says of the field without our extensions."""
+    schema: dict[str, Any] = auto_schema._map_serializer_field(  # type: ignore[no-untyped-call]
+        field, direction, bypass_extensions=True
+    )
+    return schema
+
+
+def complete_answers(result: dict[str, Any], **_others: object) -> dict[str, Any]:
+    """Every field of an answer is always there, with or without a value: a hook of drf-spectacular.
+
+    What limits a text in a request does not limit it in an answer, which may be empty.
+    """
+    schemas = result["components"]["schemas"]
+    operations = [each for path in result["paths"].values() for each in path.values()]
+    for name in _components(schemas, [operation["responses"] for operation in operations]):
+        properties = schemas[name].get("properties")
+        if properties:
+            schemas[name]["required"] = sorted(properties)
+        for field in (properties or {}).values():
+            field.pop("minLength", None)
+            if field.get("pattern") in (ANY_TEXT, SOME_TEXT):
+                del field["pattern"]
+    return result
+
+
+def _components(schemas: dict[str, Any], part: Any) -> set[str]:
+    """The names of all schemas that this part of the document refers to, also by others."""
+    found: set[str] = set()
+    new = set(_references(part))
+    while new:
+        found |= new
+        new = {name for each in new for name in _references(schemas[each])} - found
+    return found
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"].removeprefix("#/components/schemas/")
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _references(each)
+
+
 def add_problems(result: dict[str, Any], **_others: object) -> dict[str, Any]:
     """Every call may be refused, and always in one form: a hook of drf-spectacular's."""
     result["components"]["schemas"]["Problem"] = _problem()
@@ -42,7 +127,11 @@ def add_problems(result: dict[str, Any], **_others: object) -> dict[str, Any]:
 
 def _problem() -> dict[str, Any]:
     text = {"type": "string"}
-    field = {"type": "object", "properties": {"field": text, "code": text, "detail": text}}
+    field = {
+        "type": "object",
+        "required": ["field", "code", "detail"],
+        "properties": {"field": text, "code": text, "detail": text},
+    }
     codes = {refusal.code for refusal in every_refusal()}
     return {
         "type": "object",
@@ -50,9 +139,10 @@ def _problem() -> dict[str, Any]:
         " instead (nearest), ticket_used when and where (used_at, gate).",
         "required": ["type", "title", "status", "detail", "code"],
         "properties": {
-            "type": text,
+            "type": text
+            | {"format": "uri-reference", "description": "Leads to what the code means."},
             "title": text,
-            "status": {"type": "integer"},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text | {"description": "In the language that was asked for."},
             "code": text | {"enum": sorted(codes)},
             "errors": {"type": "array", "items": field},

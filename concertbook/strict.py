@@ -1,7 +1,7 @@
 """Input that is what it says: the API coerces no type and guesses at no parameter."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -86,6 +86,12 @@ def query_value(request: Request, name: str) -> str | None:
     if len(values) > 1:
         raise ValidationError({name: _("This parameter may be given once only.")})
     return values[0] if values else None
+
+
+class HasSchemaLimits:
+    """A field with limits that the OpenAPI document cannot know from REST framework's options."""
+
+    schema_limits: ClassVar[dict[str, Any]]
 
 
 class QueryBooleanField(serializers.BooleanField):

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from concertbook import health, schema  # noqa: F401  (schema registers itself)
 from concertbook.caching import for_everybody
 from concertbook.ids import AnyCaseUUIDConverter
+from concertbook.problem_list import ProblemList
 
 # Before the apps' addresses are read, which use it.
 register_converter(AnyCaseUUIDConverter, "any_case_uuid")
@@ -12,6 +13,7 @@ register_converter(AnyCaseUUIDConverter, "any_case_uuid")
 api_v1: list[URLPattern | URLResolver] = [
     path("schema/", for_everybody(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),
+    path("problems/", ProblemList.as_view(), name="problem_list"),
     path("", include("accounts.api_urls")),
     path("", include("queueing.api_urls")),
     path("", include("concerts.api_urls")),

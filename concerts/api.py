@@ -77,7 +77,7 @@ class ConcertList(generics.ListAPIView[Concert]):
         search = SearchField(required=False, default="", max_length=100, allow_blank=True)
         on_sale = QueryBooleanField(required=False, default=False)
 
-    @extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("on_sale", bool)])
+    @extend_schema(parameters=[ConcertListFilter])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -189,7 +189,11 @@ class SeatChanges(APIView):
         responses=SeatChangesOutput,
         parameters=[
             QUEUE_TOKEN_HEADER,
-            OpenApiParameter("since", str, description="a cursor; without it, every seat"),
+            OpenApiParameter(
+                "since",
+                {"type": "string", "pattern": f"^{seat_map.CURSOR.pattern}$"},
+                description="a cursor; without it, every seat",
+            ),
         ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -25,7 +25,7 @@ from accounts.api import (
 )
 from concertbook.clock import utc
 from concertbook.pagination import NewestFirst
-from concertbook.strict import valid_input
+from concertbook.strict import HasSchemaLimits, valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
@@ -59,18 +59,26 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         )
 
 
-class Holds(APIView):
-    class HoldsInput(serializers.Serializer[Any]):
-        seats = serializers.ListField(
+class SeatNumbersField(HasSchemaLimits, serializers.ListField):
+    schema_limits: ClassVar = {"uniqueItems": True}
+
+    def __init__(self) -> None:
+        super().__init__(
             child=StrictIntegerField(min_value=1, max_value=HIGHEST_NUMBER),
             min_length=1,
             max_length=MOST_AT_ONCE,
         )
 
-        def validate_seats(self, seats: list[int]) -> list[int]:
-            if len(set(seats)) != len(seats):
-                raise serializers.ValidationError(DuplicateSeats.message, DuplicateSeats.code)
-            return seats
+    def to_internal_value(self, data: Any) -> list[int]:
+        seats: list[int] = super().to_internal_value(data)
+        if len(set(seats)) != len(seats):
+            raise serializers.ValidationError(DuplicateSeats.message, DuplicateSeats.code)
+        return seats
+
+
+class Holds(APIView):
+    class HoldsInput(serializers.Serializer[Any]):
+        seats = SeatNumbersField()
 
     class HoldsOutput(serializers.Serializer[Any]):
         reservations = ReservationSerializer(many=True)
@@ -311,14 +319,27 @@ class SvgRenderer(JSONRenderer):
     media_type = "image/svg+xml"
 
 
+class BytesRenderer(SvgRenderer):
+    """The same picture as a file, for clients that are generated and know no pictures."""
+
+    media_type = "application/octet-stream"
+
+
 class TicketQr(APIView):
     # An app that asks for JSON always has got the picture nevertheless.
-    renderer_classes = (SvgRenderer, JSONRenderer)
+    renderer_classes = (SvgRenderer, BytesRenderer, JSONRenderer)
 
-    @extend_schema(responses={(200, "image/svg+xml"): OpenApiTypes.STR})
+    @extend_schema(
+        responses={
+            (200, SvgRenderer.media_type): OpenApiTypes.STR,
+            (200, BytesRenderer.media_type): OpenApiTypes.BINARY,
+        }
+    )
     def get(self, request: Request, ticket_id: uuid.UUID) -> HttpResponse:
         ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
-        return HttpResponse(tickets.qr_svg(ticket), content_type="image/svg+xml")
+        as_file = request.accepted_media_type == BytesRenderer.media_type
+        media_type = BytesRenderer.media_type if as_file else SvgRenderer.media_type
+        return HttpResponse(tickets.qr_svg(ticket), content_type=media_type)
 
 
 class RefundQuote(APIView):

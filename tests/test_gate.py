@@ -32,6 +32,7 @@ OPEN = {
     "api/v1/concerts/<any_case_uuid:concert_id>/",
     "api/v1/concerts/<any_case_uuid:concert_id>/schedules/",
     "api/v1/docs/",
+    "api/v1/problems/",
     "api/v1/queue-tokens/<any_case_uuid:token>/",
     "api/v1/reservations/",
     "api/v1/reservations/<any_case_uuid:reservation_id>/",

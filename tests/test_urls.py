@@ -97,6 +97,7 @@ me/balance/history/
 me/email-changes/
 payments/
 payments/beginnings/
+problems/
 queue-tokens/<any_case_uuid:token>/
 reservations/
 reservations/<any_case_uuid:reservation_id>/

@@ -22,7 +22,7 @@ LATEST_TRANSACTION = Func(
     output_field=BigIntegerField(),
 )
 # Eighteen digits of transactions and a dozen of milliseconds outlive us all.
-CURSOR = re.compile(r"(\d{1,18})\.(\d{1,13})")
+CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,13})")
 
 
 @dataclass(frozen=True)
