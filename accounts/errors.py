@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError
+from concertbook.errors import DomainError, NotAuthenticated
 
 
 class InvalidAmount(DomainError):
@@ -30,7 +30,7 @@ class ChargeDeclined(DomainError):
 class GatewayUnavailable(DomainError):
     """Nobody knows whether money was taken; the pending charge will tell."""
 
-    code = "unavailable"
+    code = "gateway_unavailable"
     status = 503
     message = _("The card company does not answer. Nothing is charged twice; please try again.")
 
@@ -66,17 +66,13 @@ class LinkUsed(DomainError):
     message = _("This link was used before or is too old.")
 
 
-class InvalidCredentials(DomainError):
+class InvalidCredentials(NotAuthenticated):
     """Wrong e-mail or wrong password: the words and the time taken do not tell which."""
 
-    code = "not_authenticated"
-    status = 401
     message = _("The e-mail address or the password is wrong.")
 
 
-class InvalidRefreshToken(DomainError):
-    code = "not_authenticated"
-    status = 401
+class InvalidRefreshToken(NotAuthenticated):
     message = _("Please log in again.")
 
 

@@ -59,15 +59,25 @@ def charge(*, user: User, amount: int, once: Once | None = None) -> BalanceHisto
     if once:
         once.find_answer()
     pending = _begin_charge(user, amount, once)
-    # Outside any transaction: a gateway may take seconds, and a lock must not.
-    try:
-        answer = get_gateway().charge(charge_id=pending.pk, amount=amount)
-    except OSError as exc:
-        raise GatewayUnavailable(retry_after=30) from exc
+    answer = _ask_gateway(pending)
     line = settle_charge(charge_id=pending.pk, answer=answer, once=once)
     if line.status == BalanceHistory.Status.FAILED:
         raise ChargeDeclined(reason=line.reason)
     return line
+
+
+def _ask_gateway(pending: Charge) -> GatewayAnswer:
+    """Outside any transaction: a gateway may take seconds, and a lock must not.
+
+    A charge that is settled is not asked for again: a decline stays one under its key.
+    """
+    if pending.status != Charge.Status.PENDING:
+        approved = pending.status == Charge.Status.SUCCESS
+        return GatewayAnswer(approved=approved, reason=pending.reason)
+    try:
+        return get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
+    except OSError as exc:
+        raise GatewayUnavailable(retry_after=30) from exc
 
 
 def _begin_charge(user: User, amount: int, once: Once | None) -> Charge:

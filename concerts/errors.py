@@ -53,7 +53,7 @@ class SaleClosed(DomainError):
 class ScheduleCancelled(DomainError):
     """The whole performance is off: nothing is sold, and whoever paid is refunded in full."""
 
-    code = "sale_closed"
+    code = "schedule_cancelled"
     status = 403
     message = _("This performance was cancelled. Whoever had a ticket gets all of it back.")
 

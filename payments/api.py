@@ -30,12 +30,10 @@ from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services import cancellations, checkout, door, holds, releases, tickets
+from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 from queueing.errors import QueueNotAdmitted
-
-# Seats held, or paid, by one request.
-MOST_AT_ONCE = 50
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):

@@ -16,6 +16,14 @@ class DuplicateSeats(DomainError):
     message = _("The same seat is named twice.")
 
 
+class TooManySeats(DomainError):
+    """More than one request may hold or pay (payments.services.holds.MOST_AT_ONCE)."""
+
+    code = "too_many_seats"
+    status = 400
+    message = _("That is too many seats for one request.")
+
+
 class PurchaseLimitExceeded(DomainError):
     code = "purchase_limit_exceeded"
     status = 409
@@ -130,12 +138,12 @@ class StaleTicket(DomainError):
 
 
 class CancellationClosed(DomainError):
-    code = "sale_closed"
+    code = "cancellation_closed"
     status = 403
     message = _("The concert has begun: its tickets can no longer be cancelled.")
 
 
 class InvalidPeriod(DomainError):
-    code = "malformed"
+    code = "invalid_period"
     status = 400
     message = _("The period must end on or after the day it begins, and last a year at most.")

@@ -27,10 +27,11 @@ from concertbook.http.request_limits import count_request
 from concertbook.ids import UUID
 from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
-from payments.api import MOST_AT_ONCE, hold_answer, receipt_answer
+from payments.api import hold_answer, receipt_answer
 from payments.models import Reservation
 from payments.services import checkout, holds
 from payments.services.baskets import Order
+from payments.services.holds import MOST_AT_ONCE
 from queueing.api import parse_queue_token
 from queueing.errors import QueueNotAdmitted
 

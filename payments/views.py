@@ -28,7 +28,6 @@ from concerts.models import ConcertSchedule
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import seat_map
-from payments.api import MOST_AT_ONCE
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.models import Reservation
 from payments.services import cancellations, checkout, holds, releases, reservations, tickets
@@ -56,7 +55,8 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         messages.error(request, _("Please choose at least one seat."))
         return redirect(request.path)
     try:
-        holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers)
+        # What to offer instead the page finds out when it is shown.
+        holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers, suggest=False)
     except SeatTaken:
         if set(numbers) <= _my_numbers(reservations.my_holds(user=request.user), schedule):
             # The second click of two: they are held already, by this very person.
@@ -103,7 +103,7 @@ def _instead(
     mine: set[int],
 ) -> dict[str, Any] | None:
     """What is offered to somebody who came too late: as of now, however often it is looked at."""
-    wanted = set(request.GET.getlist("taken")[:MOST_AT_ONCE])
+    wanted = set(request.GET.getlist("taken")[: holds.MOST_AT_ONCE])
     others = [seat for seat in seats if seat["number"] not in mine]
     taken = [seat for seat in others if str(seat["number"]) in wanted]
     if not taken:

@@ -3,6 +3,7 @@
 import datetime as dt
 import secrets
 import uuid
+from typing import ClassVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -113,6 +114,25 @@ class WaitingRoom(models.Model):
     @property
     def is_moving(self) -> bool:
         return self.state in self.MOVING
+
+
+class RoomCapacity(models.Model):
+    """The capacity that a room has ``since`` then. A trigger writes each change.
+
+    What the audit judges an admission by: to lower the capacity sends nobody out.
+    """
+
+    room = models.ForeignKey(WaitingRoom, models.CASCADE, related_name="capacities")
+    capacity = models.PositiveIntegerField()
+    since = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["room", "since"], name="queueing_capacity_of_room")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.capacity} since {self.since}"
 
 
 def new_token(room_id: int) -> uuid.UUID:

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 # What clients rely on: see docs of the API.
 DOCUMENTED = {
     400: {
+        "too_many_seats",
+        "invalid_period",
         "invalid_amount",
         "duplicate_seats",
         "malformed",
@@ -36,6 +38,8 @@ DOCUMENTED = {
         "queue_not_admitted",
         "sale_not_open",
         "sale_closed",
+        "schedule_cancelled",
+        "cancellation_closed",
         "csrf_failed",
         "permission_denied",
         "wrong_password",
@@ -69,7 +73,7 @@ DOCUMENTED = {
     422: {"idempotency_key_reused"},
     429: {"too_many_requests"},
     500: {"internal_error"},
-    503: {"unavailable"},
+    503: {"unavailable", "gateway_unavailable"},
 }
 
 
@@ -220,3 +224,16 @@ def test_the_schema_says_of_every_call_how_it_is_refused(client):
     )
     told = schema["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
     assert {refusal.code for refusal in every_refusal()} <= set(told)
+
+
+def test_each_refusal_has_a_code_of_its_own():
+    """Several of one code are kinds of one: a client may treat them alike."""
+    by_code = {}
+    for refusal in every_refusal():
+        by_code.setdefault(refusal.code, []).append(refusal)
+    shared = {
+        code: [each.__name__ for each in alike]
+        for code, alike in by_code.items()
+        if not any(all(issubclass(each, general) for each in alike) for general in alike)
+    }
+    assert shared == {}

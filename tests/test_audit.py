@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import charge
+from concertbook.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks
@@ -24,6 +25,7 @@ from payments.services.releases import release_expired_holds, release_reservatio
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join
+from queueing.services.rooms import set_pace
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue, scanned
 
 
@@ -255,8 +257,12 @@ def contradict_the_history(sale):
 
 
 def let_in_too_many(sale):
-    admitted(UserFactory(), sale.schedule)
     WaitingRoom.objects.filter(pk=sale.room.pk).update(capacity=1)
+    place, _joined = join(user=UserFactory(), slug=sale.room.slug)
+    now = database_now()
+    QueueToken.objects.filter(pk=place.token).update(
+        status=QueueToken.Status.ACTIVE, available_at=now, expires_at=now + dt.timedelta(minutes=5)
+    )
 
 
 def overtake(sale):
@@ -418,3 +424,24 @@ def test_somebody_waiting_behind_those_inside_is_no_violation(sale):
 
     assert place.status == "WAITING"
     assert found() == set()
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_a_capacity_lowered_below_those_inside_is_no_violation(sale, capacity):
+    admitted(UserFactory(), sale.schedule)
+    admitted(UserFactory(), sale.schedule)
+
+    set_pace(room_id=sale.room.pk, admit_per_minute=100, capacity=capacity)
+
+    assert found() == set()
+    set_pace(room_id=sale.room.pk, admit_per_minute=100, capacity=100)
+    admitted(UserFactory(), sale.schedule)
+    set_pace(room_id=sale.room.pk, admit_per_minute=100, capacity=1)
+    assert found() == set()
+
+
+def test_a_room_raised_afterwards_hides_no_admission_past_its_capacity(sale):
+    let_in_too_many(sale)
+    WaitingRoom.objects.filter(pk=sale.room.pk).update(capacity=100)
+
+    assert found() == {"room_over_capacity"}

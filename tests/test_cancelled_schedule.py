@@ -119,7 +119,7 @@ def test_holds_end_and_nothing_is_offered_again(app, schedule, operator):
     assert (shown["seats_available"], shown["cancel_reason"]) == (0, "Storm")
     assert shown["cancelled_at"] is not None
     refused = app(user).get(f"/api/v1/schedules/{schedule.pk}/seats/")
-    assert (refused.status_code, refused.json()["code"]) == (403, "sale_closed")
+    assert (refused.status_code, refused.json()["code"]) == (403, "schedule_cancelled")
 
 
 def test_nothing_is_held_paid_or_extended_from_the_commit_on(schedule, operator):
@@ -269,6 +269,29 @@ def test_a_buyer_whose_records_are_damaged_keeps_nobody_else_waiting(
     assert progress_of(schedule_id=schedule.pk).left == 1
     assert Ticket.objects.get(user=poor).status == "ISSUED"
     assert str(poor.pk) in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_comes_to_those_behind_however_many_damaged_buyers(
+    schedule, operator, monkeypatch
+):
+    monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 2)
+    monkeypatch.setattr(schedule_cancellation, "BATCHES_AT_ONCE", 1)
+    buyers = sorted(UserFactory.create_batch(6, won=10_000), key=lambda user: user.pk)
+    for number, buyer in enumerate(buyers, 1):
+        bought(buyer, schedule, number)
+    *damaged, fine = buyers
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for buyer in damaged:
+            cursor.execute("DELETE FROM payments_payment WHERE user_id = %s", [buyer.pk])
+
+    cancel(schedule, operator)
+    for _round in range(60):
+        refund_cancelled_schedules()
+
+    assert balance_of(fine) == 10_000
+    assert progress_of(schedule_id=schedule.pk).left == len(damaged)
 
 
 # --- The database itself ----------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from concerts.models import Seat, SeatStatusHistory
 from payments.errors import GivenUpTooOften, HoldExpired
@@ -38,6 +40,23 @@ def test_a_seat_added_later_does_not_extend_the_earlier_one():
     begin_payment(user=user, reservation_ids=[first.pk, second.pk])
 
     assert Reservation.objects.get(pk=first.pk).expires_at == ends
+
+
+def test_beginning_to_pay_costs_as_many_statements_for_many_seats_as_for_one():
+    schedule = ScheduleFactory(purchase_limit=8)
+    counts = []
+    for numbers in ((1,), (2, 3, 4, 5)):
+        user = UserFactory()
+        holds = held(user, schedule, *numbers)
+        with CaptureQueriesContext(connection) as queries:
+            begin_payment(user=user, reservation_ids=[hold.pk for hold in holds])
+        counts.append(len(queries))
+        for hold in holds:
+            hold.refresh_from_db()
+            assert hold.seat.hold_expires_at == hold.expires_at
+            assert hold.extended_at is not None
+
+    assert counts[0] == counts[1]
 
 
 def test_a_hold_that_is_over_cannot_be_extended():

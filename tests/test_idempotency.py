@@ -154,7 +154,7 @@ def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
     client = app(user)
     settings.PAYMENT_GATEWAY = f"{__name__}.DeadGateway"
     lost = charge(client, 10_000, "k")
-    assert (lost.status_code, lost.json()["code"]) == (503, "unavailable")
+    assert (lost.status_code, lost.json()["code"]) == (503, "gateway_unavailable")
     settings.PAYMENT_GATEWAY = f"{__name__}.ApprovingGateway"
 
     if finisher != "retry":
@@ -165,6 +165,28 @@ def test_a_charge_whose_process_died_is_finished_once(app, settings, finisher):
     assert retried.status_code == 201
     assert charge(client, 10_000, "k").content == retried.content
     assert balance_of(user) == 10_000
+
+
+class DecliningGateway:
+    asked: ClassVar[list[int]] = []
+
+    def charge(self, *, amount, **request):
+        self.asked.append(amount)
+        return GatewayAnswer(approved=False, reason="card_declined")
+
+
+def test_a_declined_charge_is_answered_again_without_asking_the_gateway(app, settings):
+    client = app(UserFactory())
+    settings.PAYMENT_GATEWAY = f"{__name__}.DecliningGateway"
+    DecliningGateway.asked.clear()
+
+    first, again = charge(client, 5_000, "k"), charge(client, 5_000, "k")
+
+    assert (first.status_code, first.json()["reason"]) == (402, "card_declined")
+    assert (again.status_code, again.content) == (402, first.content)
+    assert DecliningGateway.asked == [5_000]
+    assert charge(client, 5_000, "another key").status_code == 402
+    assert len(DecliningGateway.asked) == 2
 
 
 class MoodyGateway(ApprovingGateway):

@@ -1,10 +1,13 @@
 """이선좌: somebody was faster. The answer names seats that one more call can take."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from concerts.models import Seat
 from concerts.services.nearest_seats import nearest, suggest_seats
 from concerts.services.seating import Block, generate_seats
+from payments.models import Reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
 
 # Three rows of ten.
@@ -129,3 +132,44 @@ def test_each_grade_is_looked_for_around_its_own_seat():
     schedule = hall(rows_of(50, rows=1, grade="VIP"), rows_of(50, rows=40))
     held(UserFactory(), schedule, 10, 1500)
     assert suggest_seats(schedule_id=schedule.pk, numbers=[10, 1500]) == [9, 1499]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_looks_for_other_seats_once_and_an_app_once(client, app):
+    schedule = ScheduleFactory()
+    held(UserFactory(), schedule, 1)
+    late = UserFactory()
+    token = admitted(late, schedule)
+    client.force_login(late)
+    page = f"/schedules/{schedule.pk}/seats/"
+
+    def searches(call):
+        with CaptureQueriesContext(connection) as queries:
+            call()
+        return sum("ABS(" in query["sql"].upper() for query in queries)
+
+    path = f"/api/v1/schedules/{schedule.pk}/reservations/"
+    headers = {"Queue-Token": str(token.pk)}
+    phone = app(late)
+    by_page = searches(lambda: client.post(page, {"seats": [1]}, follow=True))
+    by_app = searches(lambda: phone.post(path, {"seats": [1]}, format="json", headers=headers))
+    assert (by_page, by_app) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_takes_no_more_seats_in_one_request_than_the_api(client):
+    schedule = ScheduleFactory(seats=51, purchase_limit=60)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+
+    page = f"/schedules/{schedule.pk}/seats/"
+
+    refused = client.post(
+        page, {"seats": list(range(1, 52))}, follow=True, headers={"Accept-Language": "en"}
+    )
+
+    assert "That is too many seats for one request." in refused.content.decode()
+    assert not Reservation.objects.exists()
+    client.post(page, {"seats": list(range(1, 51))})
+    assert Reservation.objects.count() == 50

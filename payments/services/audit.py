@@ -352,11 +352,25 @@ CHECKS = [
     ),
     Check(
         "room_over_capacity",
-        "A waiting room with more people inside than it may have.",
+        "A waiting room that let somebody in when it was full, by its capacity at that moment.",
         """
-        SELECT r.id FROM queueing_waitingroom r
-        JOIN queueing_queuetoken t ON t.room_id = r.id AND t.status = 'ACTIVE'
-        GROUP BY r.id HAVING count(*) > r.capacity
+        SELECT DISTINCT room_id FROM (
+            SELECT token.room_id, at, change,
+                   -- Who leaves at the very moment when another comes in leaves first.
+                   sum(change) OVER (
+                       PARTITION BY token.room_id ORDER BY at, change ROWS UNBOUNDED PRECEDING
+                   ) AS inside
+            FROM queueing_queuetoken token,
+            LATERAL (VALUES (available_at, 1), (expires_at, -1)) event (at, change)
+            WHERE token.available_at IS NOT NULL
+        ) step
+        WHERE change = 1 AND inside > coalesce(
+            (SELECT capacity FROM queueing_roomcapacity past
+             WHERE past.room_id = step.room_id AND past.since <= step.at
+             ORDER BY since DESC LIMIT 1),
+            (SELECT capacity FROM queueing_roomcapacity past
+             WHERE past.room_id = step.room_id ORDER BY since LIMIT 1),
+            (SELECT capacity FROM queueing_waitingroom room WHERE room.id = step.room_id))
         """,
     ),
     Check(

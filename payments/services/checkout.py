@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from accounts.errors import InsufficientBalance
 from accounts.idempotency import Once, claim_new, save_answers
@@ -15,10 +16,10 @@ from accounts.services import Movement, write_lines_of_many
 from concertbook.arrays import array
 from concertbook.errors import DomainError
 from concerts.models import Seat, save_statuses
-from payments.errors import HoldExpired
+from payments.errors import HoldExpired, TooManySeats
 from payments.models import Payment, Reservation, Ticket
 from payments.services.baskets import Basket, Order, lock_basket, lock_free_baskets
-from payments.services.holds import refused_once_cancelled
+from payments.services.holds import MOST_AT_ONCE, refused_once_cancelled
 from payments.services.releases import expire_overdue
 from queueing.services.gate import extend_stays, finish
 
@@ -38,10 +39,12 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     Thirteen round trips, however many they are: BEGIN, two of ``once``, the tokens, the seats with
     their reservations, the balance, the clock; what is sold, the ledger, the seats, the place
     inside (not while other seats are held), the answer; COMMIT.
-    Raises NotFound (also for anybody else's), AlreadyPaid, ScheduleCancelled, AlreadyCancelled,
-    QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed attempt was recorded;
-    with ``once`` also what its claim raises.
+    Raises TooManySeats, NotFound (also for anybody else's), AlreadyPaid, ScheduleCancelled,
+    AlreadyCancelled, QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed
+    attempt was recorded; with ``once`` also what its claim raises.
     """
+    if len(reservation_ids) > MOST_AT_ONCE:
+        raise TooManySeats
     refusal: DomainError
     with refused_once_cancelled(), transaction.atomic(durable=True):
         if once:
@@ -104,19 +107,25 @@ def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.dat
         for reservation in basket.reservations:
             reservation.require_payable(basket.now)
         admissions = basket.require_inside()
-        for reservation in basket.reservations:
-            if reservation.extended_at is None:
-                _extend(reservation, by=longer, now=basket.now)
+        _extend(basket.reservations, by=longer, now=basket.now)
         ends = min(reservation.expires_at for reservation in basket.reservations)
         extend_stays(admissions, until=ends)
     return ends
 
 
-def _extend(reservation: Reservation, *, by: dt.timedelta, now: dt.datetime) -> None:
-    reservation.expires_at += by
-    reservation.extended_at = now
-    reservation.save(update_fields=["expires_at", "extended_at"])
-    Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=reservation.expires_at)
+def _extend(reservations: Sequence[Reservation], *, by: dt.timedelta, now: dt.datetime) -> None:
+    """Two statements, however many they are: the rows are locked meanwhile."""
+    extended = [each for each in reservations if each.extended_at is None]
+    if not extended:
+        return
+    for reservation in extended:
+        reservation.expires_at += by
+        reservation.extended_at = now
+    Reservation.objects.filter(pk__in=[each.pk for each in extended]).update(
+        expires_at=F("expires_at") + by, extended_at=now
+    )
+    seats = Seat.objects.filter(pk__in=[each.seat_id for each in extended])
+    seats.update(hold_expires_at=F("hold_expires_at") + by)
 
 
 def _buy(baskets: Sequence[Basket]) -> list[Receipt]:

@@ -21,7 +21,7 @@ from concerts.models import Seat, save_statuses
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from concerts.services.seating import lock_free_seats, lock_seats
-from payments.errors import DuplicateSeats
+from payments.errors import DuplicateSeats, TooManySeats
 from payments.models import Reservation
 from payments.services.releases import expire_overdue, lock_overdue_seats, release_overdue
 from payments.services.standing import NEWCOMER, Sale, Standing, read_standings
@@ -34,6 +34,8 @@ from queueing.services.gate import (
     require_still_inside,
 )
 
+# Seats held, or paid, by one request.
+MOST_AT_ONCE = 50
 # The trigger's name (migration 0003).
 NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
 
@@ -68,14 +70,18 @@ def hold_seats(
     numbers: Sequence[int],
     token: uuid.UUID | None = None,
     once: Once | None = None,
+    suggest: bool = True,
 ) -> list[Reservation]:
     """Hold all of these seats for the user, or none; returns the reservations in seat order.
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
-    Raises NotFound, DuplicateSeats, SeatNotFound, QueueNotAdmitted, SaleNotOpen, SaleClosed,
-    ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken with
-    ``nearest``, the seats to try instead; with ``once`` also what its claim raises.
+    Raises TooManySeats, DuplicateSeats, NotFound, SeatNotFound, QueueNotAdmitted, SaleNotOpen,
+    SaleClosed, ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken, which names
+    the seats to try instead (``nearest``) when told to ``suggest``; with ``once`` also what its
+    claim raises.
     """
+    if len(numbers) > MOST_AT_ONCE:
+        raise TooManySeats
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
     try:
@@ -88,7 +94,8 @@ def hold_seats(
         holds = Reservation.objects.filter(checked("status", "HOLD"), schedule=schedule_id)
         release_overdue(holds.filter(seat__number__in=numbers))
         # And whoever looks for other seats should hold no locks.
-        taken.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
+        if suggest:
+            taken.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
         raise
 
 

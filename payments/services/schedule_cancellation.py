@@ -100,17 +100,30 @@ def refund_cancelled_schedules() -> int:
     schedules = ConcertSchedule.objects.filter(pk__in=left.values("schedule"))
     freed = 0
     for schedule in schedules.select_related("cancelled_by"):
+        tried: set[uuid.UUID] = set()
         for _batch in range(BATCHES_AT_ONCE):
-            ended = _end_next_of(schedule)
-            if not ended:
+            users = _next_buyers(schedule, tried)
+            if not users:
                 break
-            freed += ended
+            tried |= set(users)
+            freed += _end_some_of(schedule, users)
     return freed
 
 
-def _end_next_of(schedule: ConcertSchedule) -> int:
-    left = Reservation.objects.live().filter(schedule=schedule).order_by("user")
-    users = list(left.values_list("user", flat=True).distinct()[:BUYERS_AT_ONCE])
+def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.UUID]:
+    """Whom this round has not tried, from another buyer on each time, in a circle.
+
+    From the first on it would be the same ones in every round; where their records are damaged,
+    it would never come to those behind them.
+    """
+    left = Reservation.objects.live().filter(schedule=schedule).exclude(user__in=tried)
+    users = left.order_by("user").values_list("user", flat=True).distinct()
+    start = uuid.uuid4()
+    found = list(users.filter(user__gte=start)[:BUYERS_AT_ONCE])
+    return found + list(users.filter(user__lt=start)[: BUYERS_AT_ONCE - len(found)])
+
+
+def _end_some_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
     try:
         return _end_all_of(schedule, users)
     except IntegrityError:

@@ -874,7 +874,9 @@ PERMITTED = [
     ),
 ]
 
-ENDED = """            JOIN django_session AS live ON live.session_key = asks.session
+ENDED = """            JOIN accounts_usersession AS mine
+                ON mine.session_id = asks.session AND mine.user_id = asks.who
+            JOIN django_session AS live ON live.session_key = asks.session
             WHERE live.expire_date > clock_timestamp()
 """
 INSIDE = [

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from tests.concurrency import guards as dropping
-from tests.factories import ScheduleFactory, UserFactory, admitted
+from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 from tests.test_database_promises import AFTERWARDS, AND_THE_REST, ATTACKS, assert_refused
 from tests.test_draw import test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises
 
@@ -52,9 +52,17 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     for table in (ATTACKS, AFTERWARDS, AND_THE_REST):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Two triggers refuse nothing: they make what every room needs.
+    # Three triggers refuse nothing: they make what every room needs.
     yield "queueing_shuffling_room_has_draw", "a room that draws lots", promises
     yield "queueing_room_has_positions", "somebody who joins a room", somebody_joins
+    yield "queueing_capacity_is_on_record", "a room whose capacity changes", capacity_is_kept
+
+
+def capacity_is_kept() -> None:
+    room = WaitingRoomFactory.create(capacity=5)
+    room.capacity = 3
+    room.save()
+    assert list(room.capacities.order_by("since").values_list("capacity", flat=True)) == [5, 3]
 
 
 def somebody_joins() -> None:
