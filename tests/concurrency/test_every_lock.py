@@ -27,7 +27,6 @@ from payments.services.checkout import pay
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
-from queueing.errors import RoomInUse
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import index, places, polling, rooms
 from queueing.services.admission import admit
@@ -247,18 +246,20 @@ def test_a_seats_form_and_the_removal_of_its_row_do_not_wait_for_each_other(clie
     assert not schedule.seats.exists()
 
 
-def test_a_room_is_not_deleted_while_somebody_joins_it():
+def test_nobody_joins_a_room_between_the_check_and_its_deletion():
     room, user = WaitingRoomFactory(), UserFactory()
-    gate = Gate(after="INSERT INTO queueing_queuetoken")
-    with background(partial(places.join, user=user, slug=room.slug), gate) as joined:
+    gate = Gate(after="EXISTS")
+    delete = partial(rooms.delete_rooms, WaitingRoom.objects.filter(pk=room.pk))
+    with background(delete, gate) as deleted:
         gate.wait()
-        rooms_of = WaitingRoom.objects.filter(pk=room.pk)
-        with background(partial(rooms.delete_rooms, rooms_of)) as deleted:
-            until(lambda: somebody_waits_for_a_lock() or deleted.done())
+        with background(partial(places.join, user=user, slug=room.slug)) as joined:
+            until(lambda: somebody_waits_for_a_lock() or joined.done())
             gate.open()
-            joined.result()
-            assert isinstance(deleted.result(), RoomInUse)
-    assert WaitingRoom.objects.filter(pk=room.pk).exists()
+            assert deleted.result() is None
+            # It waits for the room, and deletion for the room's sequence, which it has: the
+            # database ends the one that waited longer.
+            assert isinstance(joined.result(), Exception)
+    assert not WaitingRoom.objects.filter(pk=room.pk).exists()
 
 
 def test_seats_added_by_two_at_once_are_numbered_on():

@@ -283,7 +283,7 @@ LOCKED = [
         "rooms while they are deleted",
         "queueing/services/rooms.py",
         'WaitingRoom.objects.select_for_update().filter(pk__in=keys).order_by("pk")',
-        f"{LOCKS}::test_a_room_is_not_deleted_while_somebody_joins_it",
+        f"{LOCKS}::test_nobody_joins_a_room_between_the_check_and_its_deletion",
     ),
     lock(
         "a line while it is sent home",
