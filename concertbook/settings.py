@@ -194,6 +194,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"headers": {"good_for": 1.0}},
     },
+    "write exports": {
+        "task": "accounts.tasks.write_exports",
+        "schedule": 2.0,
+        "options": {"headers": {"good_for": 2.0}},
+    },
+    "delete old exports": {
+        "task": "accounts.tasks.delete_old_exports",
+        "schedule": 600.0,
+        "options": {"headers": {"good_for": 600.0}},
+    },
     "forget old answers": {
         "task": "accounts.tasks.forget_old_answers",
         "schedule": 600.0,

@@ -86,6 +86,7 @@ class PaymentResource(SafeResource):
 class PaymentAdmin(SettlementMixin, ExportAdmin):
     rehearsal_path = "user"
     resource_classes: ClassVar = [PaymentResource]
+    newest_by = "paid_at"
     fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
     list_display = (
         "paid_at",
@@ -246,6 +247,7 @@ class RefundResource(SafeResource):
 class RefundAdmin(ExportAdmin):
     rehearsal_path = "payment__user"
     resource_classes: ClassVar = [RefundResource]
+    newest_by = "created_at"
     fields = (
         "id",
         "payment",
@@ -318,6 +320,7 @@ SIDEBAR = [
         [
             ("auth.Group", "group"),
             ("admin.LogEntry", "manage_search"),
+            ("accounts.Export", "download"),
             ("accounts.IdempotencyKey", "key"),
         ],
     ),

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from accounts.exports import write_slice
 from accounts.models import BalanceHistory, Charge
 from accounts.spreadsheets import quoted
 from payments.models import Payment, Refund
@@ -30,9 +31,11 @@ def export(client, model, query=""):
     where = address(model) + query
     form = client.get(where).context["form"]
     boxes = {name: "on" for name, field in form.fields.items() if not field.widget.is_hidden}
-    response = client.post(where, {**boxes, "format": "0", "resource": "0"})
-    assert response["Content-Type"] == "text/csv"
-    text = response.content.decode("utf-8-sig")
+    progress = client.post(where, {**boxes, "format": "0", "resource": "0"})["Location"]
+    write_slice()
+    response = client.get(progress.replace("/change/", "/download/"))
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    text = response.getvalue().decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 

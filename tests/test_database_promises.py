@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from accounts.models import Balance, BalanceHistory, Charge, Export, IdempotencyKey, User
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
@@ -44,6 +44,9 @@ class Sale:
 
     def seat(self, number: int) -> Seat:
         return Seat.objects.get(schedule=self.schedule, number=number)
+
+    def export(self) -> Export:
+        return Export.objects.get_or_create(user=self.buyer, columns=[])[0]
 
     def reserve(self, number: int, **fields: object) -> Reservation:
         """A hold row, and nothing but the row."""
@@ -782,6 +785,24 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
         "concerts_concert_keeps_its_rehearsal",
         lambda sale: Concert.objects.update(waiting_room=sale.rehearsed()),
     ),
+    "an export that ended at no time": (
+        "accounts_export_finished_when_ended",
+        lambda sale: Export.objects.create(user=sale.buyer, columns=[], state="DONE"),
+    ),
+    "an export that failed without an error": (
+        "accounts_export_failed_has_error",
+        lambda sale: Export.objects.create(
+            user=sale.buyer, columns=[], state="FAILED", finished_at=timezone.now()
+        ),
+    ),
+    "two pieces at one place of a file": (
+        "accounts_exportchunk_one_per_seq",
+        lambda sale: [sale.export().chunks.create(seq=0, data=b"x") for _twice in range(2)],
+    ),
+    "a piece of a file that is too long to be read at once": (
+        "accounts_exportchunk_short",
+        lambda sale: sale.export().chunks.create(seq=0, data=bytes(256 * 1024 + 1)),
+    ),
     "two rooms at one address": (
         "queueing_waitingroom_slug_key",
         lambda sale: WaitingRoomFactory(slug=sale.token.room.slug),
@@ -851,6 +872,7 @@ def test_the_attackers_tools_are_right_by_themselves():
         sale.join()
         sale.join(user=UserFactory(rehearsal="rehearsal"), room=sale.rehearsed())
         sale.drawn().delete()
+        sale.export().chunks.create(seq=0, data=bytes(256 * 1024))
         WaitingRoom.objects.filter(pk=sale.promised().pk).update(shuffle=False)
 
     commit(by_the_rules, sale)

@@ -16,7 +16,8 @@ OF_A_MODEL = (
     "<path:object_id>/history/",
 )
 MODELS = """
-accounts/balance accounts/balancehistory accounts/charge accounts/idempotencykey accounts/user
+accounts/balance accounts/balancehistory accounts/charge accounts/export accounts/idempotencykey
+accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
 payments/ticket queueing/draw queueing/queueentryhistory queueing/queuetoken queueing/waitingroom
@@ -27,6 +28,7 @@ ADMIN = """
 ^(?P<app_label>accounts|auth|admin|queueing|concerts|payments)/$
 accounts/balancehistory/export/
 accounts/charge/export/
+accounts/export/<path:object_id>/download/
 accounts/user/<id>/password/
 autocomplete/
 concerts/concertschedule/<path:object_id>/cancel/

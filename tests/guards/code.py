@@ -80,6 +80,7 @@ LOG_IN = "tests/test_log_in.py"
 ADDRESS = "tests/test_email_address.py"
 RESET = "tests/test_password_reset.py"
 ADMIN = "tests/test_admin_pages.py"
+EXPORTS = "tests/test_exports.py"
 FORMS = "tests/test_admin_forms.py"
 PEOPLE = "tests/test_admin_people.py"
 PROGRAMME = "tests/test_admin_programme.py"
@@ -89,6 +90,12 @@ ROOMS = "tests/test_admin_rooms.py"
 SEATS_REMOVED = "tests/test_remove_seats.py"
 
 LOCKED = [
+    lock(
+        "an export while a slice of it is written",
+        "accounts/exports.py",
+        'unfinished.select_for_update(skip_locked=True, of=("self",))',
+        f"{EXPORTS}::test_two_workers_write_two_exports_side_by_side",
+    ),
     lock(
         "a session while its token is refreshed",
         "accounts/app_tokens.py",
@@ -497,6 +504,13 @@ def owner(whose: str, file: str, text: str, without: str, *tests: str) -> Guard:
 
 OWNED = [
     owner(
+        "export",
+        "accounts/admin.py",
+        "return exports.filter(user=request.user)",
+        "return exports",
+        f"{EXPORTS}::test_another_operator_does_not_find_an_export",
+    ),
+    owner(
         "balance",
         "accounts/services.py",
         "Balance.objects.filter(user=user).values_list",
@@ -690,6 +704,7 @@ ANSWER = "(self, request: HttpRequest, obj: Model | None = None) -> bool:\n     
 OF_USER = "(self, request: HttpRequest, obj: User | None = None) -> bool:\n"
 OF_ROOM = "(self, request: HttpRequest, obj: WaitingRoom | None = None) -> bool:\n"
 OF_ANY = "(self, request: HttpRequest, obj: Any = None) -> bool:\n"
+OF_EXPORT = "(self, request: HttpRequest, obj: Export | None = None) -> bool:\n"
 OF_SEAT = "(self, request: HttpRequest, obj: Seat | None = None) -> bool:\n"
 PERMITTED = [
     *(
@@ -710,6 +725,30 @@ PERMITTED = [
         "        return bool(self.has_view_permission(request))",
         "    def has_export_permission(self, request: HttpRequest) -> bool:\n        return True",
         "tests/test_admin_export.py::test_who_may_not_see_records_may_not_export_them",
+    ),
+    permission(
+        "look at an export",
+        "accounts/admin.py",
+        f"    def has_view_permission{OF_EXPORT}"
+        "        if obj is not None:\n            return may_export(request.user, obj.model)\n",
+        f"    def has_view_permission{OF_EXPORT}"
+        "        if obj is not None:\n            return True\n",
+        f"{EXPORTS}::test_an_operator_who_may_not_see_the_records_any_more_gets_no_file",
+    ),
+    permission(
+        "see exports among the pages",
+        "accounts/admin.py",
+        "    def has_module_permission(self, request: HttpRequest) -> bool:\n"
+        "        return self.has_view_permission(request)",
+        "    def has_module_permission(self, request: HttpRequest) -> bool:\n        return True",
+        f"{ADMIN}::test_staff_see_what_they_were_given_and_no_more",
+    ),
+    permission(
+        "have an export written",
+        "accounts/exports.py",
+        "        if not may_export(export.user, export.model):",
+        "        if False:",
+        f"{EXPORTS}::test_an_export_stops_when_its_operator_loses_the_permission",
     ),
     permission(
         "change somebody of the staff",
