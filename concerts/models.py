@@ -213,9 +213,12 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         rested = Q(available_from=None) | Q(available_from__lte=Now())
         return self.filter(rested, status=Seat.Status.AVAILABLE)
 
-    def with_offer(self) -> "SeatQuerySet":
-        """Adds ``offer``: the status as people see it, held while the seat rests."""
-        rests = When(available_from__gt=Now(), then=Value(Seat.Status.HELD))
+    def with_offer(self, now: dt.datetime | None = None) -> "SeatQuerySet":
+        """Adds ``offer``: the status as people see it at ``now``, held while the seat rests.
+
+        ``now`` is the database's clock; without it, that of the statement.
+        """
+        rests = When(available_from__gt=now or Now(), then=Value(Seat.Status.HELD))
         return self.annotate(offer=Case(rests, default=F("status")))
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from concerts.models import Seat, SeatStatusHistory
+from concerts.services.seat_map import Cursor
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.services.cancellations import cancel_ticket
 from payments.services.releases import release_expired_holds
@@ -89,10 +90,97 @@ def test_seats_that_an_operator_adds_are_told(look):
     assert (added.get(4), added.get(5)) == (5_000, 5_000)
 
 
-@pytest.mark.parametrize("cursor", ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400, "1.2-", "1.2-3-2-1", "1.2-3-3"],
+)
 def test_a_cursor_that_is_none_of_ours_is_a_bad_request(look, cursor):
     refused = look(UserFactory(), ScheduleFactory())(f"changes/?since={cursor}")
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    "cursor", ["0.0", "1.2", "1.2-0", "1.2-3-0-1", "1.2" + "-999999999999999999"]
+)
+def test_a_cursor_of_the_present_or_former_form_is_taken(look, cursor):
+    schedule = ScheduleFactory(seats=5)
+    answer = look(UserFactory(), schedule)(f"changes/?since={cursor}")
+    assert len(answer.json()["seats"]) == 5
+
+
+def told(seats, cursor):
+    """The seats since a cursor, by number and look, and the next cursor."""
+    answer = seats(f"changes/?since={cursor}").json()
+    return {seat["number"]: seat["status"] for seat in answer["seats"]}, answer["cursor"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_seat_that_rests_is_told_when_it_begins_and_when_it_ends_and_not_between(look):
+    schedule = ScheduleFactory(seats=3, rest_seconds=3600)
+    seats = look(UserFactory(), schedule)
+    buyer = UserFactory(won=100_000)
+    ticket = bought(buyer, schedule, 1).tickets[0]
+    cursor = seats("changes/").json()["cursor"]
+    cancel_ticket(user=buyer, ticket_id=ticket.pk)
+
+    polls = []
+    for _poll in range(3):
+        found, cursor = told(seats, cursor)
+        polls.append(found)
+    assert polls == [{1: "HELD"}, {}, {}]
+
+    ends_at = timezone.now()
+    Seat.objects.filter(number=1, schedule=schedule).update(available_from=ends_at)
+    polls = []
+    for _poll in range(3):
+        found, cursor = told(seats, cursor)
+        polls.append(found)
+    assert polls == [{1: "AVAILABLE"}, {}, {}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_ends_in_a_rest_looks_the_same_and_is_not_told_again(look):
+    schedule = ScheduleFactory(seats=3, rest_seconds=3600)
+    seats = look(UserFactory(), schedule)
+    cursor = seats("changes/").json()["cursor"]
+    reservations = held(UserFactory(), schedule, 1)
+    found, cursor = told(seats, cursor)
+    assert found == {1: "HELD"}
+
+    overdue(*reservations)
+    assert release_expired_holds() == 1
+
+    assert told(seats, cursor)[0] == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_is_told_once_while_an_older_transaction_stays_open(look):
+    schedule = ScheduleFactory(seats=3, price=10_000)
+    seats = look(UserFactory(), schedule)
+    cursor = seats("changes/").json()["cursor"]
+    edit = partial(edit_seat, seat_id=schedule.seats.get(number=2).pk, details=DEARER)
+    gate = Gate(after='UPDATE "concerts_seat"')
+
+    with background(edit, gate) as edited:
+        gate.wait()
+        held(UserFactory(), schedule, 3)
+        first, cursor = told(seats, cursor)
+        second, cursor = told(seats, cursor)
+        gate.open()
+        edited.result()
+    third, cursor = told(seats, cursor)
+
+    assert (first, second, third) == ({3: "HELD"}, {}, {2: "AVAILABLE"})
+    assert told(seats, cursor)[0] == {}
+
+
+def test_a_cursor_with_too_many_open_transactions_takes_the_later_ones_for_open():
+    running = tuple(range(100, 300, 2))
+    long = Cursor(oldest=100, at=5, next=400, open=running)
+
+    short = Cursor.parse(str(long))
+
+    assert (short.open, short.next) == (running[:64], running[64])
 
 
 def test_a_cursor_of_the_future_gets_every_seat(look):
