@@ -1,9 +1,21 @@
 """What a cache may keep: nothing, unless a view says that its answer is for everybody."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.views.decorators.cache import cache_control
+from django.views.decorators.http import conditional_page
+
+from concertbook.http.compression import compressed
 
 # Said of every answer that says nothing else, by Django (concertbook.middleware) and fast path.
 NO_STORE = "no-store"
 
-# Decorates a view whose answer is the same for every visitor. A cache asks before each use.
-for_everybody = cache_control(public=True, no_cache=True)
+
+def for_everybody(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a view whose answer is the same for every visitor.
+
+    A cache asks before each use, and is told 304 when the answer is as it was.
+    """
+    kept = cache_control(public=True, no_cache=True)(view)
+    return conditional_page(compressed(kept))

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.permissions import AllowAny
@@ -16,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
+from concertbook.http.compression import compressed
 from concertbook.pagination import NewestFirst
 from concertbook.search import compose
 from concertbook.strict import QueryBooleanField, query_value, valid_query
@@ -160,6 +163,7 @@ class SeatSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Seat.Status.choices)
 
 
+@method_decorator([conditional_page, compressed], name="dispatch")
 class Seats(APIView):
     class SeatsOutput(serializers.Serializer[Any]):
         seats = SeatSerializer(many=True)
@@ -175,11 +179,10 @@ class Seats(APIView):
         body = JSONRenderer().render({"seats": found.seats})
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        if etag in request.headers.get("If-None-Match", ""):
-            return HttpResponse(status=304, headers=headers)
         return HttpResponse(body, content_type="application/json", headers=headers)
 
 
+@method_decorator(compressed, name="dispatch")
 class SeatChanges(APIView):
     class SeatChangesOutput(serializers.Serializer[Any]):
         cursor = serializers.CharField()

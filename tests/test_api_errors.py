@@ -53,7 +53,6 @@ DOCUMENTED = {
         "seat_label_taken",
         "seat_place_taken",
         "seats_changed",
-        "room_in_use",
         "purchase_limit_exceeded",
         "already_paid",
         "already_cancelled",

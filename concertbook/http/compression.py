@@ -1,0 +1,48 @@
+"""Large answers, compressed for clients that can read them so.
+
+Opt in per view: compression tells something about what it compresses (BREACH), so an answer must
+not have a secret beside text that another person may choose.
+"""
+
+import re
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import decorator_from_middleware
+
+_CODING = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;\s*[qQ]\s*=\s*([0-9.]{1,5})\s*)?")
+
+
+class AcceptedGZipMiddleware(GZipMiddleware):
+    """Django's, which would also compress for a client that says ``gzip;q=0``."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            return super().process_response(request, response)
+        patch_vary_headers(response, ["Accept-Encoding"])
+        return response
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.split(","):
+        coding = _CODING.fullmatch(part)
+        if coding:
+            weights[coding[1].lower()] = _weight(coding[2])
+    return weights.get("gzip", weights.get("*", 0)) > 0
+
+
+def _weight(q: str | None) -> float:
+    try:
+        return 1.0 if q is None else float(q)
+    except ValueError:
+        return 0.0
+
+
+# Decorates a view. An ETag becomes a weak one where the answer is compressed.
+compressed = decorator_from_middleware(AcceptedGZipMiddleware)
