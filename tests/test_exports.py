@@ -293,6 +293,14 @@ def test_another_operator_does_not_find_an_export(client, staff):
     assert listed.context["cl"].result_count == 0
 
 
+def test_exports_are_among_the_pages_of_an_operator_who_may_see_payments_alone(client, staff):
+    staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
+    pages = client.get(reverse("admin:app_list", args=["accounts"]))
+    assert pages.status_code == 200
+    (app,) = pages.context["app_list"]
+    assert [model["object_name"] for model in app["models"]] == ["Export"]
+
+
 def test_a_superuser_downloads_the_exports_of_others(client, staff):
     charged(1)
     export = ask(client)

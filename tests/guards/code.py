@@ -740,8 +740,8 @@ PERMITTED = [
         "accounts/admin.py",
         "    def has_module_permission(self, request: HttpRequest) -> bool:\n"
         "        return self.has_view_permission(request)",
-        "    def has_module_permission(self, request: HttpRequest) -> bool:\n        return True",
-        f"{ADMIN}::test_staff_see_what_they_were_given_and_no_more",
+        "",
+        f"{EXPORTS}::test_exports_are_among_the_pages_of_an_operator_who_may_see_payments_alone",
     ),
     permission(
         "have an export written",
