@@ -24,7 +24,7 @@ from accounts.models import (
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
-from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, RoomCapacity, WaitingRoom
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, scanned
 
 pytestmark = pytest.mark.django_db
@@ -47,9 +47,9 @@ READ_ONLY = [
 ]
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# The key of a session opens the account, a mail that is not sent yet has a link in it, and the
-# pieces of an export are downloaded as one file.
-WITHOUT_PAGES = {UserSession, OutgoingMail, ExportChunk}
+# The key of a session opens the account, a mail that is not sent yet has a link in it, the pieces
+# of an export are downloaded as one file, and the room's history tells of its capacities.
+WITHOUT_PAGES = {UserSession, OutgoingMail, ExportChunk, RoomCapacity}
 
 
 def name_of(model):
