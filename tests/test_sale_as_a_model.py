@@ -69,7 +69,7 @@ from tests.model import oracle as books
 from tests.model.clock import at_once, pass_time
 from tests.model.oracle import Oracle, Refused
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "120"))
 STEPS = int(os.environ.get("MODEL_STEPS", "30"))
 # `make model` plays several rounds of so many examples, side by side.
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "1"))
