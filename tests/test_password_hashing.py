@@ -1,0 +1,61 @@
+"""How passwords are hashed while a crowd logs in."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, identify_hasher
+
+from accounts import hashers
+from accounts.hashers import AT_ONCE, CrowdArgon2
+from accounts.models import User
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _real_passwords(settings):
+    settings.PASSWORD_HASHERS = ["accounts.hashers.CrowdArgon2"]
+
+
+def test_no_more_passwords_are_hashed_at_once_than_the_processor_can_bear(monkeypatch):
+    """A gate in the hash itself: the first one waits there, and no second one comes."""
+    inside, enter, go = [], threading.Event(), threading.Event()
+
+    def gated(*args, **kwargs):
+        inside.append(1)
+        enter.set()
+        assert go.wait(20)
+        inside.pop()
+        return "argon2$"
+
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", gated)
+    with ThreadPoolExecutor(4) as pool:
+        hashes = [pool.submit(CrowdArgon2().encode, "a", "salt" * 4) for _ in range(4)]
+        assert enter.wait(20)
+        assert len(inside) == AT_ONCE
+        assert not hashers._turns.acquire(blocking=False)
+        go.set()
+        assert len([each.result() for each in hashes]) == 4
+
+
+def test_a_hash_of_djangos_own_cost_is_good_and_is_written_anew_at_log_in(client):
+    fan = User.objects.create_user("fan@example.com", PASSWORD, name="Fan")
+    former = Argon2PasswordHasher().encode(PASSWORD, "salt" * 4)
+    User.objects.filter(pk=fan.pk).update(password=former)
+
+    answer = client.post(
+        "/api/v1/auth/login/",
+        {"email": fan.email, "password": PASSWORD},
+        content_type="application/json",
+    )
+
+    assert answer.status_code == 200
+    fan.refresh_from_db()
+    assert fan.password != former
+    assert check_password(PASSWORD, fan.password)
+    assert not identify_hasher(fan.password).must_update(fan.password)
+    token = answer.json()["access"]
+    me = client.get("/api/v1/me/", headers={"authorization": f"Bearer {token}"})
+    assert me.status_code == 200
