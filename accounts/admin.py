@@ -50,7 +50,7 @@ from accounts.spreadsheets import quoted
 from accounts.templatetags.money import reason as in_words
 from accounts.templatetags.money import won as in_won
 from concertbook.admin import VersionedForms
-from concertbook.search import LooksLike
+from concertbook.db.search import LooksLike
 
 
 def _redirect_to_password_page(request: HttpRequest, extra_context: Any = None) -> Any:
@@ -114,7 +114,7 @@ class Admin(OnceForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
         return (*filters, rehearsal_filter(self.rehearsal_path))
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        """What is to be contained is searched for as on the site (concertbook.search)."""
+        """What is to be contained is searched for as on the site (concertbook.db.search)."""
         fields = super().get_search_fields(request)
         return [name if name[0] in "^=@" else f"{name}__{LooksLike.lookup_name}" for name in fields]
 

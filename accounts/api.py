@@ -22,9 +22,9 @@ from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.idempotency import LONGEST_KEY, Once, hash_request
 from accounts.models import BalanceHistory, User
 from accounts.rate_limits import count_sign_up
-from concertbook.front import render
-from concertbook.pagination import NewestFirst
-from concertbook.strict import valid_input, valid_query
+from concertbook.http.fast_path import render
+from concertbook.http.pagination import NewestFirst
+from concertbook.http.validation import valid_input, valid_query
 
 KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)

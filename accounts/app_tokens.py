@@ -25,7 +25,7 @@ from django.utils.crypto import constant_time_compare
 from accounts.errors import InvalidRefreshToken
 from accounts.models import User, UserSession
 from accounts.sessions import SessionStore, prolong
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 
 # An access token's claim: it is worth nothing once the password is another. Keyed with our secret.
 AUTH_CLAIM = "auth"

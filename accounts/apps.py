@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from concertbook import search  # noqa: F401  (registers its lookup)
+        from concertbook.db import search  # noqa: F401  (registers its lookup)
 
         # Servers' clocks differ: what one has just signed, one whose clock is behind must accept.
         # When a token was issued is no reason to refuse it (RFC 7519, 4.1.6), only when it ends.

@@ -19,7 +19,7 @@ from accounts.mail import queue_mail
 from accounts.models import User
 from accounts.sessions import end_sessions
 from accounts.sign_up import clean_name
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 
 
 def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> User:

@@ -29,7 +29,7 @@ from django.http import HttpRequest, QueryDict
 
 from accounts.idempotency import Once
 from accounts.models import Export, ExportChunk, User
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 
 logger = logging.getLogger(__name__)
 

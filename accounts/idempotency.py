@@ -16,9 +16,9 @@ from django.db import connection
 
 from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from accounts.models import Charge, IdempotencyKey, User
-from concertbook.arrays import array
-from concertbook.clock import database_now
-from concertbook.prepared import Prepared, Slot
+from concertbook.db.arrays import array
+from concertbook.db.clock import database_now
+from concertbook.db.prepared import Param, Prepared
 
 KEPT = dt.timedelta(hours=24)
 LONGEST_KEY = 255
@@ -117,7 +117,7 @@ class Once:
 
 
 SAVED = Prepared(
-    lambda: IdempotencyKey.objects.filter(user=Slot("user"), key=Slot("key")).only(
+    lambda: IdempotencyKey.objects.filter(user=Param("user"), key=Param("key")).only(
         "request_hash", "answer"
     )
 )

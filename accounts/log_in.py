@@ -27,7 +27,7 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ADDRESS,
     log_ins_of,
 )
-from concertbook.addresses import client_network
+from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, check, forget, give_back, remember, take
 
 # How long an address that logged in to an account is known for it.

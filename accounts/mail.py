@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.email_links import Kind, make_link
 from accounts.models import OutgoingMail, User
 from accounts.rate_limits import MAILS_OF_A_KIND
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import TooManyRequests
 from concertbook.http.rate_limit import take
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.rate_limits import FORMS
 from concertbook.errors import TooManyRequests
-from concertbook.refusals import refusal_response
+from concertbook.http.error_pages import refusal_response
 
 
 class FormLimitMiddleware:

@@ -17,7 +17,7 @@ from accounts.errors import LinkUsed
 from accounts.mail import queue_mail
 from accounts.models import User
 from accounts.sessions import end_sessions
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 
 
 def request_password_reset(*, email: str, origin: str) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.email_addresses import fold_email
-from concertbook.addresses import client_network
+from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, Limit, take
 
 # Wrong passwords: for one account from one address, or with one device token, in five minutes.

@@ -19,10 +19,10 @@ from accounts.errors import (
 from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, Charge, User
-from concertbook.arrays import array
-from concertbook.clock import database_now
-from concertbook.literals import Literal
-from concertbook.prepared import OneOf, Prepared, Slot
+from concertbook.db.arrays import array
+from concertbook.db.clock import database_now
+from concertbook.db.literals import Literal
+from concertbook.db.prepared import AnyOf, Param, Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ def lock_balance(*, user_id: uuid.UUID) -> Balance:
 LOCKED_BALANCE = Prepared(
     lambda: (
         Balance.objects.select_for_update(no_key=True)
-        .filter(user=Slot("user"))
+        .filter(user=Param("user"))
         .only("user", "amount", "last_seq")
     )
 )
@@ -213,7 +213,7 @@ def lock_free_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Bala
 FREE_BALANCES = Prepared(
     lambda: (
         Balance.objects.select_for_update(no_key=True, skip_locked=True)
-        .filter(OneOf("user", "users"))
+        .filter(AnyOf("user", "users"))
         .order_by()
         .only("user", "amount", "last_seq")
     )

@@ -1,6 +1,6 @@
 """Sessions in the database, cached in Redis, each with its user.
 
-A session's key in the cache is what the fast path goes by (accounts.passes): while it is there, a
+The fast path goes by a session's key in the cache (accounts.credentials): while it is there, a
 poll costs no SQL. So nothing may put a session into the cache that has ended, or that was logged
 in with a password which is no longer the user's. The steps, each with the race it closes:
 
@@ -25,7 +25,7 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.utils.crypto import constant_time_compare
 
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 
 
 class SessionStore(cached_db.SessionStore):

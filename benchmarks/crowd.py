@@ -1,4 +1,4 @@
-"""People by the hundred thousand: written straight into the tables, with passes to show.
+"""People by the hundred thousand: written straight into the tables, with credentials to show.
 
 A person is a number. Their user's id follows from it, in SQL and here alike.
 """
@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
 from accounts.app_tokens import AUTH_CLAIM, BACKEND
+from accounts.credentials import COOKIE, give_credential
 from accounts.models import User
-from accounts.passes import COOKIE, give_pass
 from accounts.sessions import SessionStore
 from queueing.models import WaitingRoom
 
@@ -93,7 +93,7 @@ def access_tokens(numbers: Sequence[int]) -> list[str]:
 
 
 def cookies(numbers: Sequence[int]) -> list[str]:
-    """The cookies of a logged-in browser that has been given its pass, for each."""
+    """The cookies of a logged-in browser that has been given its credential, for each."""
     return [
         f"{settings.SESSION_COOKIE_NAME}={key}; {COOKIE}={_line_pass(number, key)}"
         for number, key in _log_in(numbers)
@@ -104,7 +104,7 @@ def _line_pass(number: int, session_key: str) -> str:
     request, response = HttpRequest(), HttpResponse()
     request.user = User(pk=user_id(number))
     request.session = SessionStore(session_key)
-    give_pass(request, response, path="/")
+    give_credential(request, response, path="/")
     return response.cookies[COOKIE].value
 
 

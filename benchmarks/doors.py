@@ -14,7 +14,7 @@ from django.db import transaction
 from accounts.models import User
 from benchmarks import crowd
 from benchmarks.fans import Fan
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import NotFound, Unavailable
 from queueing import line
 from queueing.errors import QueueNotAdmitted

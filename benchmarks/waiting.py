@@ -120,7 +120,7 @@ def _megabytes_of_redis() -> float:
 
 
 def polls(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row]:
-    """By a pass that the server has seen before, or, as most are in a long line, by a new one."""
+    """By a credential that the server has seen, or, as most are in a long line, by a new one."""
     count = options.operations * POLLS
     bare = [request("GET", "/rank/", token="")] * count
     kinds = _kinds_of_polls(hall, count)
@@ -150,8 +150,8 @@ def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes
     def repeat(requests: list[bytes]) -> Callable[[], list[bytes]]:
         return lambda: [requests[turn % len(requests)] for turn in range(count)]
 
-    def anew(passes: Callable[[list[int]], list[str]]) -> Callable[[], list[bytes]]:
-        return lambda: _polls(hall.longest, hall.waiting, count, passes)
+    def anew(credentials: Callable[[list[int]], list[str]]) -> Callable[[], list[bytes]]:
+        return lambda: _polls(hall.longest, hall.waiting, count, credentials)
 
     return {
         **{name: repeat(requests) for name, requests in known.items()},
@@ -161,16 +161,16 @@ def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes
 
 
 def _polls(
-    room: WaitingRoom, waiting: int, count: int, passes: Callable[[list[int]], list[str]]
+    room: WaitingRoom, waiting: int, count: int, credentials: Callable[[list[int]], list[str]]
 ) -> list[bytes]:
-    """Polls of ``count`` people from all over the line, each with a pass of their own."""
+    """Polls of ``count`` people from all over the line, each with a credential of their own."""
     numbers = list(range(0, waiting, max(1, waiting // count)))[:count]
     people = {crowd.user_id(number): number for number in numbers}
     tokens = QueueToken.objects.filter(room=room, user__in=people).values_list("user_id", "token")
     token_of = {people[user]: token for user, token in tokens}
     return [
         _poll(token_of[number], shown)
-        for number, shown in zip(numbers, passes(numbers), strict=True)
+        for number, shown in zip(numbers, credentials(numbers), strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from benchmarks.clock import Clock
 from benchmarks.fans import Fan
 from benchmarks.rows import Fact
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.polling import Place
 

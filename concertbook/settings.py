@@ -61,12 +61,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "concertbook.middleware.NoStoreMiddleware",
+    "concertbook.http.middleware.NoStoreMiddleware",
     # Before all that may refuse: a refusal speaks the language of its own request.
     "django.middleware.locale.LocaleMiddleware",
     "csp.middleware.CSPMiddleware",
-    "concertbook.middleware.RelaxedPolicyMiddleware",
-    "concertbook.middleware.ApiMiddleware",
+    "concertbook.http.middleware.RelaxedPolicyMiddleware",
+    "concertbook.http.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -74,9 +74,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "concertbook.middleware.RateLimitMiddleware",
+    "concertbook.http.middleware.RateLimitMiddleware",
     "accounts.middleware.FormLimitMiddleware",
-    "concertbook.middleware.RefusalMiddleware",
+    "concertbook.http.middleware.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "concertbook.urls"
@@ -266,15 +266,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "concertbook <no-reply@localh
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "allauth.headless.contrib.rest_framework.authentication.JWTTokenAuthentication",
-        "concertbook.problems.BrowserSessionAuthentication",
+        "concertbook.http.problems.BrowserSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["concertbook.http.request_limits.RequestsPerUser"],
-    "DEFAULT_PARSER_CLASSES": ["concertbook.problems.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["concertbook.http.problems.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "concertbook.negotiation.ContentNegotiation",
-    "EXCEPTION_HANDLER": "concertbook.problems.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "concertbook.http.negotiation.ContentNegotiation",
+    "EXCEPTION_HANDLER": "concertbook.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -294,8 +294,8 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "concertbook.schema.complete_answers",
-        "concertbook.schema.add_problems",
+        "concertbook.http.openapi.complete_answers",
+        "concertbook.http.openapi.add_problems",
     ],
     # Three models have a status with these two values: one name for the pair. And a ticket has
     # its own, with its refund and without.
@@ -362,7 +362,7 @@ SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # the e-mail address is unique, whatever its case: accounts_user_email_unique
 ]
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "concertbook.refusals.csrf_failure"
+CSRF_FAILURE_VIEW = "concertbook.http.error_pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES = 64 * 1024
 
 CONTENT_SECURITY_POLICY = {
@@ -380,7 +380,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
-    "filters": {"refused by Django": {"()": "concertbook.log_filters.OneLineForRefusals"}},
+    "filters": {"refused by Django": {"()": "concertbook.http.log_filters.OneLineForRefusals"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",

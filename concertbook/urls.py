@@ -2,10 +2,10 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from concertbook import health, schema  # noqa: F401  (schema registers itself)
-from concertbook.caching import for_everybody
-from concertbook.ids import AnyCaseUUIDConverter
-from concertbook.problem_list import ProblemList
+from concertbook.http import health, openapi  # noqa: F401  (openapi registers itself)
+from concertbook.http.caching import for_everybody
+from concertbook.http.ids import AnyCaseUUIDConverter
+from concertbook.http.problem_list import ProblemList
 
 # Before the apps' addresses are read, which use it.
 register_converter(AnyCaseUUIDConverter, "any_case_uuid")
@@ -34,6 +34,6 @@ urlpatterns = [
     path("", include("concertbook.page_urls")),
 ]
 
-handler400 = "concertbook.refusals.bad_request"
-handler404 = "concertbook.refusals.not_found"
-handler500 = "concertbook.refusals.server_error"
+handler400 = "concertbook.http.error_pages.bad_request"
+handler404 = "concertbook.http.error_pages.not_found"
+handler500 = "concertbook.http.error_pages.server_error"

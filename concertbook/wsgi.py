@@ -1,4 +1,4 @@
-"""The entry point that the web server loads: the front that a crowd meets, and Django behind it."""
+"""The entry point that the web server loads: the fast path, and Django behind it."""
 
 import os
 
@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 django_application = get_wsgi_application()
 
 # Django has to be set up first.
-from concertbook.front import Front  # noqa: E402
-from payments.front import ROUTES as SALE  # noqa: E402
-from queueing.front import ROUTES as LINE  # noqa: E402
+from concertbook.http.fast_path import FastPath  # noqa: E402
+from payments.fast_path import ROUTES as SALE  # noqa: E402
+from queueing.fast_path import ROUTES as LINE  # noqa: E402
 
-application = Front(django_application, [*LINE, *SALE])
+application = FastPath(django_application, [*LINE, *SALE])

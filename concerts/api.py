@@ -18,10 +18,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
+from concertbook.db.search import compose
 from concertbook.http.compression import compressed
-from concertbook.pagination import NewestFirst
-from concertbook.search import compose
-from concertbook.strict import QueryBooleanField, query_value, valid_query
+from concertbook.http.pagination import NewestFirst
+from concertbook.http.validation import QueryBooleanField, query_value, valid_query
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import programme, seat_map
 from concerts.services.offers import Sale

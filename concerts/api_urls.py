@@ -1,6 +1,6 @@
 from django.urls import path
 
-from concertbook.caching import for_everybody
+from concertbook.http.caching import for_everybody
 from concerts import api
 
 urlpatterns = [

@@ -1,7 +1,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.search import compose
+from concertbook.db.search import compose
 
 
 class SearchField(forms.CharField):

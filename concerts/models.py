@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, rehearsal_of
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy

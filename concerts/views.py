@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from concertbook.clock import seconds_until
+from concertbook.db.clock import seconds_until
 from concerts.forms import SearchForm
 from concerts.models import Concert
 from concerts.services import programme

@@ -23,9 +23,9 @@ from accounts.api import (
     answer_once,
     current_user,
 )
-from concertbook.clock import utc
-from concertbook.pagination import NewestFirst
-from concertbook.strict import HasSchemaLimits, valid_input
+from concertbook.db.clock import utc
+from concertbook.http.pagination import NewestFirst
+from concertbook.http.validation import HasSchemaLimits, valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.templatetags.times import when
-from concertbook.clock import utc
+from concertbook.db.clock import utc
 from concertbook.errors import DomainError, NotFound, TooManyRequests
 
 

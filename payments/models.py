@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.clock import utc
-from concertbook.literals import Literal, checked, one_of, unless
+from concertbook.db.clock import utc
+from concertbook.db.literals import Literal, checked, one_of, unless
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 

@@ -21,7 +21,7 @@ from accounts.forms import OnceForm
 from accounts.services import balance_amount
 from accounts.templatetags.money import won
 from accounts.views import MemberRequest, act_once
-from concertbook.clock import seconds_until
+from concertbook.db.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import current_user
-from concertbook.addresses import client_address
-from concertbook.clock import utc
-from concertbook.ids import UUID, parse_uuid
+from concertbook.db.clock import utc
+from concertbook.http.client_address import client_address
+from concertbook.http.ids import UUID, parse_uuid
 from queueing.errors import QueueNotAdmitted
 from queueing.models import Draw, QueueToken, WaitingRoom
 from queueing.services import draw, places, polling

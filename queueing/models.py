@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
-from concertbook.literals import Literal, unless
+from concertbook.db.literals import Literal, unless
 
 
 class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):

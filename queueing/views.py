@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.passes import give_pass
+from accounts.credentials import give_credential
 from accounts.views import MemberRequest, next_page
-from concertbook.addresses import client_address
-from concertbook.clock import seconds_until
+from concertbook.db.clock import seconds_until
+from concertbook.http.client_address import client_address
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw as draws
 from queueing.services import endings, places, polling
@@ -33,7 +33,7 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if found is None:
         return render(request, "queueing/room.html", _outside(request, room))
     response = _show(request, "queueing/room.html", room, found)
-    give_pass(request, response, path="/api/v1/queue-tokens/")
+    give_credential(request, response, path="/api/v1/queue-tokens/")
     return response
 
 

@@ -8,7 +8,7 @@ from django.urls import URLPattern, get_resolver
 from django.urls.converters import UUIDConverter
 
 from accounts.app_tokens import issue_tokens
-from concertbook.negotiation import quality
+from concertbook.http.negotiation import quality
 from tests.factories import (
     DoorFactory,
     ScheduleFactory,

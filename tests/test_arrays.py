@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 
 pytestmark = pytest.mark.django_db
 

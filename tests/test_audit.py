@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import charge
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks

@@ -14,7 +14,7 @@ from accounts.sessions import end_sessions
 from queueing.models import QueueToken
 from queueing.services import index, places
 from tests.factories import PASSWORD, UserFactory, WaitingRoomFactory
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 from tests.mailbox import link_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,10 +29,10 @@ class Device:
         self.headers = headers
         self.poll = f"/api/v1/queue-tokens/{QueueToken.objects.get(user=user).pk}/"
 
-    def is_in_front(self):
+    def is_on_the_fast_path(self):
         try:
             return ask(self.poll, **self.headers)[0] == 200
-        except SteppedAside:
+        except FellThrough:
             return False
 
     def status_in_django(self, method, path):
@@ -106,8 +106,8 @@ PASSWORD_CHANGES = [on_the_page, by_the_link, in_the_admin, in_a_script]
 def test_another_password_ends_what_was_open_at_once(user, phone, browser, room, change, flush):
     other = WaitingRoomFactory()
     index.build_missing()
-    assert phone.is_in_front()
-    assert browser.is_in_front()
+    assert phone.is_on_the_fast_path()
+    assert browser.is_on_the_fast_path()
 
     change(user)
     if flush:
@@ -116,13 +116,13 @@ def test_another_password_ends_what_was_open_at_once(user, phone, browser, room,
 
     user.refresh_from_db()
     assert user.check_password(NEW)
-    assert not phone.is_in_front()
-    assert not browser.is_in_front()
-    with pytest.raises(SteppedAside):
+    assert not phone.is_on_the_fast_path()
+    assert not browser.is_on_the_fast_path()
+    with pytest.raises(FellThrough):
         ask(f"/api/v1/waiting-rooms/{other.slug}/tokens/", method="POST", **phone.headers)
     assert phone.status_in_django("GET", phone.poll) == 401
     assert browser.status_in_django("GET", browser.poll) == 401
-    assert not phone.is_in_front(), "and Django's look has brought nothing back"
+    assert not phone.is_on_the_fast_path(), "and Django's look has brought nothing back"
     assert not QueueToken.objects.filter(user=user, room=other).exists()
 
 
@@ -151,13 +151,13 @@ def test_who_is_made_inactive_is_out_at_once_and_stays_out_when_active_again(
 ):
     deactivate(user)
 
-    assert not phone.is_in_front()
-    assert not browser.is_in_front()
+    assert not phone.is_on_the_fast_path()
+    assert not browser.is_on_the_fast_path()
     assert not phone.is_logged_in()
     assert not browser.is_logged_in()
     user.is_active = True
     user.save()
-    assert not phone.is_in_front()
+    assert not phone.is_on_the_fast_path()
     assert not phone.is_logged_in()
 
 
@@ -167,8 +167,8 @@ def test_what_has_nothing_to_do_with_credentials_ends_no_session(user, phone, br
     user.save(update_fields=["name"])
     User.objects.filter(pk=user.pk).update(name="Third")
 
-    assert phone.is_in_front()
-    assert browser.is_in_front()
+    assert phone.is_on_the_fast_path()
+    assert browser.is_on_the_fast_path()
 
 
 def test_another_users_sessions_stay(user, phone, room):
@@ -176,17 +176,17 @@ def test_another_users_sessions_stay(user, phone, room):
     other.set_password(NEW)
     other.save()
 
-    assert phone.is_in_front()
+    assert phone.is_on_the_fast_path()
 
 
 def test_sessions_end_but_one(user, phone, browser):
     phone_key = Session.objects.order_by("expire_date").first().pk
     assert len({phone_key}) == 1
-    assert phone.is_in_front()
+    assert phone.is_on_the_fast_path()
 
     end_sessions(user_ids=[user.pk], except_session=phone_key)
 
-    assert [phone.is_in_front(), browser.is_in_front()] == [True, False]
+    assert [phone.is_on_the_fast_path(), browser.is_on_the_fast_path()] == [True, False]
     assert phone.is_logged_in()
     assert not browser.is_logged_in()
 
@@ -194,25 +194,25 @@ def test_sessions_end_but_one(user, phone, browser):
 def test_an_app_that_logs_out_leaves_the_others_in(user, phone, browser):
     assert phone.status_in_django("POST", "/api/v1/auth/logout/") == 204
 
-    assert not phone.is_in_front()
+    assert not phone.is_on_the_fast_path()
     assert not phone.is_logged_in()
-    assert browser.is_in_front()
+    assert browser.is_on_the_fast_path()
     assert browser.is_logged_in()
 
 
 def test_a_session_that_redis_forgot_comes_back_while_it_lasts(user, phone, room):
     cache.clear()
     index.build_missing()
-    assert not phone.is_in_front()
+    assert not phone.is_on_the_fast_path()
 
     assert phone.is_logged_in()
 
-    assert phone.is_in_front()
+    assert phone.is_on_the_fast_path()
 
 
 def test_a_password_changed_with_manage_py_ends_the_sessions(user, phone, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda *args, **kwargs: NEW)
     call_command("changepassword", user.email)
 
-    assert not phone.is_in_front()
+    assert not phone.is_on_the_fast_path()
     assert not phone.is_logged_in()

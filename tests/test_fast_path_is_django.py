@@ -15,11 +15,11 @@ import pytest
 from django.test import RequestFactory
 from django.utils import timezone
 
-import payments.front
-import queueing.front
+import payments.fast_path
+import queueing.fast_path
 from accounts.app_tokens import issue_tokens
-from concertbook.common_headers import forget_settings
-from concertbook.front import Front
+from concertbook.http.common_headers import forget_settings
+from concertbook.http.fast_path import FastPath
 from concertbook.wsgi import application, django_application
 from queueing.models import QueueToken
 from queueing.services import index
@@ -267,7 +267,7 @@ REQUESTS = {
 def test_both_give_one_answer(name):
     make, odd = REQUESTS[name]
     answers = []
-    for wsgi in application, Front(django_application, []):
+    for wsgi in application, FastPath(django_application, []):
         world = World.new()
         status, headers, body = send(wsgi, world, make(world, odd))
         answers.append((status, headers, said(body)))
@@ -278,7 +278,7 @@ def test_both_give_one_answer(name):
 
 def test_the_ordinary_is_answered_before_django():
     world = World.new()
-    before = Front(fail, [*queueing.front.ROUTES, *payments.front.ROUTES])
+    before = FastPath(fail, [*queueing.fast_path.ROUTES, *payments.fast_path.ROUTES])
     for asked in world.poll(), world.hold(), world.pay(), world.join():
         assert send(before, world, asked)[0] in (200, 201)
 
@@ -300,7 +300,7 @@ def test_a_poll_of_a_browser_varies_by_its_cookie(client):
         "headers": {"Authorization": None, "Cookie": cookies},
     }
     fast, django = (
-        send(wsgi, world, asked) for wsgi in (application, Front(django_application, []))
+        send(wsgi, world, asked) for wsgi in (application, FastPath(django_application, []))
     )
     assert fast[0] == django[0] == 200
     assert fast[1] == django[1]
@@ -315,7 +315,8 @@ def test_hsts_comes_with_https_on_both(settings):
     fresh = type(django_application)()
     try:
         fast, django = (
-            send(Front(fresh, routes), world, asked) for routes in (queueing.front.ROUTES, [])
+            send(FastPath(fresh, routes), world, asked)
+            for routes in (queueing.fast_path.ROUTES, [])
         )
     finally:
         forget_settings()
@@ -332,7 +333,7 @@ def test_a_bug_in_the_fast_path_is_djangos_to_answer(broken):
         raise RuntimeError("a bug of ours")
 
     routes = [(method, path, bug) for method, path, _answer in application.routes]
-    assert send(Front(django_application, routes), world, asked)[0] in (200, 201)
+    assert send(FastPath(django_application, routes), world, asked)[0] in (200, 201)
 
 
 def test_a_body_that_breaks_off_is_the_clients_fault(caplog):
@@ -350,7 +351,7 @@ def test_a_body_that_breaks_off_is_the_clients_fault(caplog):
 
 def test_an_expired_token_is_refused_alike(time_machine):
     answers = []
-    for wsgi in application, Front(django_application, []):
+    for wsgi in application, FastPath(django_application, []):
         world = World.new()
         time_machine.move_to(timezone.now() + dt.timedelta(hours=2))
         answers.append(send(wsgi, world, world.poll())[:2])

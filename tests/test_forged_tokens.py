@@ -14,7 +14,7 @@ from accounts.app_tokens import issue_tokens
 from queueing.models import QueueToken
 from queueing.services import index, places
 from tests.factories import ScheduleFactory, UserFactory
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,7 +133,7 @@ def test_a_token_that_is_no_good_opens_nothing_anywhere(schedule, app, forge):
 
     for method, path, body, headers in calls(schedule, place.pk):
         content = b"" if body is None else json.dumps(body).encode()
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             ask(
                 path,
                 method=method,

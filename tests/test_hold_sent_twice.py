@@ -7,15 +7,15 @@ import pytest
 from django.db import connection, connections
 from django.test import RequestFactory
 
+from accounts.credentials import read_access_token
 from accounts.models import IdempotencyKey
-from accounts.passes import read_access_token
-from concertbook.front import Front
+from concertbook.http.fast_path import FastPath
 from concertbook.wsgi import application, django_application
-from payments.front import HOLDS, AskedToHold
+from payments.fast_path import HOLDS, AskedToHold
 from payments.models import Reservation
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, held
-from tests.test_front_buying import App, in_this_thread  # noqa: F401
+from tests.test_fast_path_buying import App, in_this_thread  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,7 +46,7 @@ def bytes_of(wsgi, fan, numbers, key):
     return int(started[0][0][:3]), content
 
 
-BOTH = {"fast": application, "django": Front(django_application, [])}
+BOTH = {"fast": application, "django": FastPath(django_application, [])}
 
 
 @pytest.mark.parametrize("first", BOTH)

@@ -16,7 +16,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RULE = "concertbook.middleware.NoStoreMiddleware"
+RULE = "concertbook.http.middleware.NoStoreMiddleware"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 PAGES = [
     "/",

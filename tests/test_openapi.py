@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from concertbook.schema import _components
+from concertbook.http.openapi import _components
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
 from tests.test_bad_input import assert_problem, holding, paying, send
 

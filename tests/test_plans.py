@@ -12,7 +12,7 @@ from django.db.models import F
 
 from accounts.idempotency import Once
 from accounts.services import settle_pending_charges
-from concertbook.literals import Literal
+from concertbook.db.literals import Literal
 from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay, pay_for_many

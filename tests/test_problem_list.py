@@ -5,7 +5,7 @@ import re
 import pytest
 
 from concertbook.errors import every_refusal
-from concertbook.problems import FRAMEWORK_REFUSALS, domain_problem
+from concertbook.http.problems import FRAMEWORK_REFUSALS, domain_problem
 
 pytestmark = pytest.mark.django_db
 

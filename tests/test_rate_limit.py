@@ -19,7 +19,7 @@ from concertbook.http import rate_limit, request_limits
 from concertbook.http.rate_limit import Limit
 from payments.models import Reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, held
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 from tests.test_bad_input import CHARGES, PAYMENTS, assert_problem
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
@@ -191,7 +191,7 @@ def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
     token, access = admitted(fan, schedule), issue_tokens(fan).access
     Session.objects.all().delete()
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         hold(access, schedule, token, 1)
     assert get_redis_connection("default").keys("rate:*") == []
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from concertbook.clock import utc
+from concertbook.db.clock import utc
 from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy, validate_refund_policy
 from payments.errors import CancellationClosed
 from payments.models import Ticket

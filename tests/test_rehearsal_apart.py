@@ -27,7 +27,7 @@ from tests.factories import (
     bought,
     held,
 )
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,7 +131,7 @@ def test_before_django_nobody_else_joins_its_room_or_holds_its_seats(rehearsal, 
     real = ScheduleFactory()
     for user in outsiders()[1:3]:
         header = app(user)._credentials["HTTP_AUTHORIZATION"]
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             ask(
                 f"/api/v1/waiting-rooms/{rehearsal.slug}/tokens/",
                 method="POST",

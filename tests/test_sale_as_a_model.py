@@ -41,7 +41,7 @@ from accounts.gateway import GatewayAnswer, SandboxGateway
 from accounts.idempotency import AnsweredBefore, Once, hash_request
 from accounts.models import User
 from accounts.services import charge, settle_pending_charges
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import operating, seating

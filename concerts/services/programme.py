@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
 from concerts.services.offers import Sale, with_offers, with_prices, with_sales

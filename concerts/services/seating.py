@@ -10,9 +10,9 @@ from django.db.models import Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from accounts.idempotency import Once
-from concertbook.arrays import array
+from concertbook.db.arrays import array
+from concertbook.db.prepared import AnyOf, Param, Prepared
 from concertbook.errors import Malformed, NotFound
-from concertbook.prepared import OneOf, Prepared, Slot
 from concerts.errors import SeatLabelTaken, SeatNotFound, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import (
     CURRENT_TRANSACTION,
@@ -51,7 +51,7 @@ def lock_free_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[i
 
 
 def _wanted_seats(seats: QuerySet[Seat]) -> QuerySet[Seat]:
-    return seats.filter(OneOf("number", "numbers"), schedule=Slot("schedule")).order_by("pk")
+    return seats.filter(AnyOf("number", "numbers"), schedule=Param("schedule")).order_by("pk")
 
 
 LOCKED_SEATS = Prepared(lambda: _wanted_seats(Seat.objects.select_for_update(no_key=True)))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule
 from queueing.models import WaitingRoom
 from queueing.services.rooms import tell_seats_left

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from accounts import app_tokens
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, lock_balances, write_lines_of_many
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
 from queueing.models import WaitingRoom

@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 from accounts.errors import InsufficientBalance
 from accounts.models import Balance, User
 from accounts.services import lock_balance, lock_free_balances
-from concertbook.arrays import array
+from concertbook.db.arrays import array
+from concertbook.db.prepared import AnyOf, Param, Prepared
 from concertbook.errors import NotFound
-from concertbook.prepared import OneOf, Prepared, Slot
 from concerts.models import Seat
 from payments.models import Reservation
 from queueing.errors import QueueNotAdmitted
@@ -153,11 +153,11 @@ def _in_rooms_of(
 
 
 def _of_user() -> QuerySet[Reservation]:
-    return Reservation.objects.filter(OneOf("pk", "reservations"), user=Slot("user"))
+    return Reservation.objects.filter(AnyOf("pk", "reservations"), user=Param("user"))
 
 
 def _of_users() -> QuerySet[Reservation]:
-    return Reservation.objects.filter(OneOf("pk", "reservations"), OneOf("user", "users"))
+    return Reservation.objects.filter(AnyOf("pk", "reservations"), AnyOf("user", "users"))
 
 
 def _with_all(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:

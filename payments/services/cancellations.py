@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.idempotency import Once
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, lock_balance, write_lines
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.refund_policy import RefundPolicy

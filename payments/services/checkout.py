@@ -13,7 +13,7 @@ from accounts.errors import InsufficientBalance
 from accounts.idempotency import Once, claim_new, save_answers
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import Movement, write_lines_of_many
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 from concertbook.errors import DomainError
 from concerts.models import Seat, save_statuses
 from payments.errors import HoldExpired, TooManySeats

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from concertbook.clock import database_now, utc
+from concertbook.db.clock import database_now, utc
 from concertbook.errors import Malformed
 from concerts.models import ConcertSchedule
 from payments.errors import (

@@ -13,9 +13,9 @@ from psycopg.errors import CheckViolation
 
 from accounts.idempotency import Once, claim_new, save_answers
 from accounts.models import User
-from concertbook.arrays import array
+from concertbook.db.arrays import array
+from concertbook.db.literals import checked
 from concertbook.errors import DomainError
-from concertbook.literals import checked
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, save_statuses
 from concerts.services.nearest_seats import suggest_seats

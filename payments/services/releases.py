@@ -8,11 +8,11 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from concertbook.arrays import array
-from concertbook.clock import database_now
+from concertbook.db.arrays import array
+from concertbook.db.clock import database_now
+from concertbook.db.literals import checked
+from concertbook.db.prepared import AnyOf, Prepared
 from concertbook.errors import NotFound
-from concertbook.literals import checked
-from concertbook.prepared import OneOf, Prepared
 from concerts.models import ConcertSchedule, Seat, save_status
 from payments.errors import AlreadyPaid
 from payments.models import Reservation, ReservationQuerySet
@@ -85,7 +85,7 @@ def _seats_of(overdue: QuerySet[Reservation]) -> list[uuid.UUID]:
 def _overdue_seats() -> QuerySet[Seat]:
     # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
     locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    seats = locked.filter(OneOf("pk", "seats")).order_by("pk")
+    seats = locked.filter(AnyOf("pk", "seats")).order_by("pk")
     return seats.only("schedule", "status", "hold_expires_at", "available_from", "version")
 
 

@@ -3,8 +3,8 @@
 import uuid
 
 from accounts.models import User
+from concertbook.db.literals import checked
 from concertbook.errors import NotFound
-from concertbook.literals import checked
 from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds

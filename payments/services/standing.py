@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from payments.errors import GivenUpTooOften, PurchaseLimitExceeded

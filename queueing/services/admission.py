@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
-from concertbook.arrays import array
-from concertbook.clock import database_now
+from concertbook.db.arrays import array
+from concertbook.db.clock import database_now
 from queueing.line import Entry, Mark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import index

@@ -12,8 +12,8 @@ from django.db import connection
 from django.db.models import Max, Q
 
 from accounts.models import User
+from concertbook.db.literals import checked
 from concertbook.errors import NotFound
-from concertbook.literals import checked
 from queueing.models import Draw, QueueToken, QueueTokenQuerySet, WaitingRoom
 
 # A million lots take a minute or two; a draw that is cut off would be cut off again and again.

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.models import User
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 from queueing.models import QueueEntryHistory, WaitingRoom
 
 # No transaction ends more tokens than this at once.

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import User
-from concertbook.arrays import array
-from concertbook.clock import database_now
-from concertbook.literals import checked
-from concertbook.prepared import OneOf, Prepared, Slot
+from concertbook.db.arrays import array
+from concertbook.db.clock import database_now
+from concertbook.db.literals import checked
+from concertbook.db.prepared import AnyOf, Param, Prepared
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
@@ -56,16 +56,16 @@ def lock_free_admissions(
 
 
 def admitted_tokens() -> QueueTokenQuerySet:
-    """The tokens of ``Slot("user")`` that let into a room, locked, in the order of the rooms."""
+    """The tokens of ``Param("user")`` that let into a room, locked, in the order of the rooms."""
     # By the column: ordering by the room would join it, and lock it for everybody.
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
-    return _of_the_gate(tokens.filter(user=Slot("user")))
+    return _of_the_gate(tokens.filter(user=Param("user")))
 
 
 def free_admitted_tokens() -> QueueTokenQuerySet:
-    """As admitted_tokens, of ``OneOf("user", "users")``, but for those that are locked already."""
+    """As admitted_tokens, of ``AnyOf("user", "users")``, but for those that are locked already."""
     tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return _of_the_gate(tokens.filter(OneOf("user", "users")).order_by())
+    return _of_the_gate(tokens.filter(AnyOf("user", "users")).order_by())
 
 
 def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
@@ -73,9 +73,9 @@ def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
     return active.only("token", "user", "room", "status", "available_at", "expires_at")
 
 
-OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room")))
-FREE_TOKENS = Prepared(lambda: free_admitted_tokens().filter(OneOf("pk", "tokens")))
-SHOWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Slot("room"), pk=Slot("token")))
+OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Param("room")))
+FREE_TOKENS = Prepared(lambda: free_admitted_tokens().filter(AnyOf("pk", "tokens")))
+SHOWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Param("room"), pk=Param("token")))
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:

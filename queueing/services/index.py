@@ -9,7 +9,7 @@ from dataclasses import replace
 from django.db import connection, transaction
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from queueing import line
 from queueing.line import About, Entry, LineUnavailable, Mark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom

@@ -6,9 +6,9 @@ import uuid
 from django.db import connection, transaction
 
 from accounts.models import User
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
+from concertbook.db.literals import checked
 from concertbook.errors import NotFound, TooManyRequests
-from concertbook.literals import checked
 from queueing import line
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import AskedTooOften, LineUnavailable

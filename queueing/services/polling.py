@@ -8,9 +8,9 @@ import uuid
 from dataclasses import dataclass, replace
 
 from accounts.models import User
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
+from concertbook.db.literals import checked
 from concertbook.errors import NotFound, TooManyRequests, Unavailable
-from concertbook.literals import checked
 from queueing import line
 from queueing.line import AskedTooOften, LineUnavailable, Standing, UnknownPerson
 from queueing.models import QueueToken, WaitingRoom, room_of

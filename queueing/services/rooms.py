@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import PROTECT, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
 
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from queueing import line
 from queueing.errors import RoomInUse

@@ -8,7 +8,7 @@ from unittest import mock
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from concertbook.prepared import Prepared
+from concertbook.db.prepared import Prepared
 
 Guard = AbstractContextManager[Any]
 

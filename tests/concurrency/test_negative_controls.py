@@ -21,7 +21,7 @@ from django.db import IntegrityError, OperationalError, connection
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge
 from accounts.services import settle_charge
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import Seat
 from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket

@@ -6,7 +6,7 @@ from accounts.errors import InsufficientBalance
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, BalanceHistory, Charge
 from accounts.services import charge, settle_charge
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation, Ticket

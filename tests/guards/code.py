@@ -62,7 +62,7 @@ def log_in(file: str, view: str) -> Guard:
 
 
 VIEWS = re.compile(r"@login_required\n((?:@.*\n)*)def (\w+)\(")
-WHOSE = "tests/test_whose_is_whose.py"
+WHOSE = "tests/test_object_permissions.py"
 RACES = "tests/concurrency/test_negative_controls.py"
 RACE = f"{RACES}::test_each_guard_alone_keeps_the_promise_and_without_any_it_breaks"
 HOLDS = "tests/concurrency/test_holds.py"
@@ -149,7 +149,7 @@ LOCKED = [
     lock(
         "a balance while it moves",
         "accounts/services.py",
-        "Balance.objects.select_for_update(no_key=True)\n        .filter(user=Slot(",
+        "Balance.objects.select_for_update(no_key=True)\n        .filter(user=Param(",
         f"{RACE}[two_charges_are_settled_at_once-without-0]",
     ),
     lock(
@@ -462,7 +462,7 @@ LOGGED_IN = [
     ),
     Guard(
         "browsers on the API against forgery",
-        "concertbook/problems.py",
+        "concertbook/http/problems.py",
         "            super().enforce_csrf(request)",
         "            pass",
         ("tests/test_bad_input.py::test_a_browsers_session_needs_the_csrf_token",),
@@ -527,8 +527,8 @@ OWNED = [
     owner(
         "key",
         "accounts/idempotency.py",
-        'IdempotencyKey.objects.filter(user=Slot("user"), key=Slot("key"))',
-        'IdempotencyKey.objects.filter(key=Slot("key"))',
+        'IdempotencyKey.objects.filter(user=Param("user"), key=Param("key"))',
+        'IdempotencyKey.objects.filter(key=Param("key"))',
         "tests/test_idempotency.py::test_keys_of_two_people_do_not_meet",
     ),
     owner(
@@ -555,7 +555,7 @@ OWNED = [
     owner(
         "token, to buy",
         "queueing/services/gate.py",
-        '_of_the_gate(tokens.filter(user=Slot("user")))',
+        '_of_the_gate(tokens.filter(user=Param("user")))',
         "_of_the_gate(tokens)",
         "tests/test_gate.py::test_no_way_in_opens_to_a_token_that_is_no_good",
     ),
@@ -619,8 +619,8 @@ OWNED = [
     owner(
         "reservation, to pay",
         "payments/services/baskets.py",
-        'Reservation.objects.filter(OneOf("pk", "reservations"), user=Slot("user"))',
-        'Reservation.objects.filter(OneOf("pk", "reservations"))',
+        'Reservation.objects.filter(AnyOf("pk", "reservations"), user=Param("user"))',
+        'Reservation.objects.filter(AnyOf("pk", "reservations"))',
         f"{WHOSE}::test_anothers_hold_is_not_paid",
     ),
     owner(
@@ -984,24 +984,28 @@ INSIDE = [
     ),
     Guard(
         "an app token's time",
-        "accounts/passes.py",
+        "accounts/credentials.py",
         "return found if found.expires_at > time.time() else None",
         "return found",
-        ("tests/test_front.py::test_an_access_token_that_was_good_is_not_when_its_time_is_over",),
+        (
+            "tests/test_fast_path.py::test_an_access_token_that_was_good_is_not_when_its_time_is_over",
+        ),
     ),
     Guard(
         "a pass's signature",
-        "accounts/passes.py",
+        "accounts/credentials.py",
         "if not session_key or not constant_time_compare(signature, _sign(user, session_key)):",
         "if not session_key or not user:",
-        ("tests/test_front.py::test_a_pass_is_worth_nothing_with_another_session_or_another_name",),
+        (
+            "tests/test_fast_path.py::test_a_pass_is_worth_nothing_with_another_session_or_another_name",
+        ),
     ),
     Guard(
         "a session that is over",
         "queueing/line.py",
         "if KEYS[8] and not is_session_of(KEYS[8], ARGV[6]) then return {'stranger'} end\n",
         "",
-        ("tests/test_front.py::test_after_logging_out_django_is_asked_and_says_no",),
+        ("tests/test_fast_path.py::test_after_logging_out_django_is_asked_and_says_no",),
     ),
     Guard(
         "a session that is over, to join",
@@ -1019,7 +1023,7 @@ INSIDE = [
     ),
     Guard(
         "a session that is another user's, to buy",
-        "accounts/passes.py",
+        "accounts/credentials.py",
         "ON mine.session_id = asks.session AND mine.user_id = asks.who",
         "ON mine.session_id = asks.session",
         ("tests/test_forged_tokens.py",),
@@ -1027,7 +1031,7 @@ INSIDE = [
     *(
         Guard(
             f"the sale before Django, {what}",
-            "accounts/passes.py",
+            "accounts/credentials.py",
             text,
             without,
             (f"{WHOSE}::test_who_is_not_logged_in_any_more_buys_nothing[{what}]",),
@@ -1041,14 +1045,14 @@ INSIDE = [
     ),
     Guard(
         "our own host",
-        "concertbook/front.py",
+        "concertbook/http/fast_path.py",
         'if not _is_our_host(environ.get("HTTP_HOST", "")):',
         "if False:",
-        ("tests/test_front.py::test_another_host_is_left_to_django",),
+        ("tests/test_fast_path.py::test_another_host_is_left_to_django",),
     ),
     Guard(
         "a body's limit on the fast path",
-        "concertbook/front.py",
+        "concertbook/http/fast_path.py",
         "body_bytes(environ) > settings.API_MAX_BODY_BYTES:",
         "False:",
         ("tests/test_fast_path_is_django.py::test_both_give_one_answer",),
@@ -1072,21 +1076,21 @@ INSIDE = [
         "queueing/services/places.py",
         " AND person.is_active",
         "",
-        ("tests/test_front.py::test_who_is_not_active_any_more_does_not_join",),
+        ("tests/test_fast_path.py::test_who_is_not_active_any_more_does_not_join",),
     ),
     Guard(
         "polls that are counted",
         "queueing/line.py",
         "if wait then return {'often', wait} end\n",
         "",
-        ("tests/test_front.py::test_who_asks_too_often_is_told_when_to_come_back",),
+        ("tests/test_fast_path.py::test_who_asks_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "joins that are counted",
         "queueing/line.py",
         "    if wait:\n        raise AskedTooOften(wait)\n",
         "",
-        ("tests/test_front.py::test_who_wants_to_join_too_often_is_told_when_to_come_back",),
+        ("tests/test_fast_path.py::test_who_wants_to_join_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "requests that are counted",
@@ -1194,20 +1198,20 @@ INSIDE = [
     Guard(
         "requests of pages that are counted",
         "concertbook/settings.py",
-        '    "concertbook.middleware.RateLimitMiddleware",\n',
+        '    "concertbook.http.middleware.RateLimitMiddleware",\n',
         "",
         (f"{FLOOD}::test_who_asks_for_pages_too_often_gets_a_page_that_says_so",),
     ),
     Guard(
         "holds before Django that are counted",
-        "payments/front.py",
+        "payments/fast_path.py",
         "        count_request(user.pk)\n        if asked.token",
         "        if asked.token",
         (f"{FLOOD}::test_holds_that_are_refused_before_django_are_counted",),
     ),
     Guard(
         "payments before Django that are counted",
-        "payments/front.py",
+        "payments/fast_path.py",
         "            count_request(user.pk)\n            return self.once",
         "            return self.once",
         (f"{FLOOD}::test_payments_that_are_refused_before_django_are_counted",),
@@ -1239,7 +1243,7 @@ GUARDS = [*LOCKED, *LOGGED_IN, *OWNED, *PERMITTED, *INSIDE]
 
 # Says the word and guards nothing: (file, word).
 NO_GUARDS = {
-    ("concertbook/prepared.py", "select_for_update("),
+    ("concertbook/db/prepared.py", "select_for_update("),
 }
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import charge
-from concertbook.clock import database_now
+from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats
 from queueing.models import WaitingRoom

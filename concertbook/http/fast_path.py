@@ -1,8 +1,8 @@
-"""What a crowd does, answered before Django: a framework would cost it more than the answer.
+"""The fast path: requests of a crowd, answered before Django, which costs more than the answer.
 
-A WSGI application around Django's. Apps list the addresses that they answer themselves
-(queueing.front, payments.front), to whoever shows a valid pass. For everything out of the ordinary
-they step aside, and Django answers the same address with all its manners; both call the same
+A WSGI application around Django's. Apps list the addresses that they answer
+(queueing.fast_path, payments.fast_path) for requests with a valid credential. For everything out
+of the ordinary they raise FallThrough, and Django answers the same address; both call the same
 services.
 
 What succeeds here pays no round trip for the limit on requests per user
@@ -23,11 +23,11 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.utils import translation
 
-from concertbook.caching import NO_STORE
-from concertbook.common_headers import Headers, answer_language, common_headers
 from concertbook.errors import DomainError, InternalError, Malformed
-from concertbook.negotiation import JSON, accepts
-from concertbook.problems import CONTENT_TYPE, body_bytes, domain_problem, parse_json
+from concertbook.http.caching import NO_STORE
+from concertbook.http.common_headers import Headers, answer_language, common_headers
+from concertbook.http.negotiation import JSON, accepts
+from concertbook.http.problems import CONTENT_TYPE, body_bytes, domain_problem, parse_json
 
 Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -41,11 +41,11 @@ logger = logging.getLogger(__name__)
 LONGEST_MEDIA_TYPE = 256
 
 
-class StepAside(Exception):
-    """Django had better answer."""
+class FallThrough(Exception):
+    """Raised to fall through to Django, which answers the request."""
 
 
-class Front:
+class FastPath:
     def __init__(self, django: Application, routes: Sequence[Route]) -> None:
         self.django = django
         self.routes = routes
@@ -56,7 +56,7 @@ class Front:
             if "HTTP_TRANSFER_ENCODING" in environ:
                 _measure(environ)
             answer = self._answer(environ)
-        except StepAside:
+        except FallThrough:
             pass
         except Exception:
             # A bug of ours is no bare 500: Django answers, or says that it cannot.
@@ -78,7 +78,7 @@ class Front:
                 except DomainError as refusal:
                     status, headers, body = _refuse(refusal, answer_language(common))
                 return status, [*headers, *common], body
-        raise StepAside
+        raise FallThrough
 
     def _leave_to_django(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
         try:
@@ -95,20 +95,20 @@ class Front:
 
 
 def _require_ordinary(environ: Environ) -> Headers:
-    """What every answer's headers say. Raises StepAside for what Django refuses at its door."""
+    """What every answer's headers say. Raises FallThrough for what Django refuses at its door."""
     if not _is_our_host(environ.get("HTTP_HOST", "")):
-        raise StepAside
+        raise FallThrough
     if not accepts(environ.get("HTTP_ACCEPT"), JSON):
-        raise StepAside
+        raise FallThrough
     if environ.get("CONTENT_LENGTH") and body_bytes(environ) > settings.API_MAX_BODY_BYTES:
-        raise StepAside
+        raise FallThrough
     return common_headers(environ)
 
 
 def _measure(environ: Environ) -> None:
     """Say how long a body is that came in chunks: Django takes one without a length for none.
 
-    Of one that is too long only as much is read as shows that it is. Raises StepAside when the
+    Of one that is too long only as much is read as shows that it is. Raises FallThrough when the
     client breaks off.
     """
     body = _read(environ, settings.API_MAX_BODY_BYTES + 1)
@@ -120,7 +120,7 @@ def _read(environ: Environ, length: int) -> bytes:
     try:
         body: bytes = environ["wsgi.input"].read(length)
     except OSError as exc:
-        raise StepAside from exc
+        raise FallThrough from exc
     return body
 
 
@@ -155,16 +155,16 @@ def respond(status: str, content: bytes, content_type: str = JSON, **headers: st
 
 
 def read_json(environ: Environ) -> Any:
-    """The body, which Django can read once more. Raises StepAside for one that is not JSON."""
+    """The body, which Django can read once more. Raises FallThrough for one that is not JSON."""
     length = body_bytes(environ)
     content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
     if len(environ.get("CONTENT_TYPE", "")) > LONGEST_MEDIA_TYPE:
-        raise StepAside
+        raise FallThrough
     if content_type != JSON or not 0 < length <= settings.API_MAX_BODY_BYTES:
-        raise StepAside
+        raise FallThrough
     body = _read(environ, length)
     environ["wsgi.input"] = BytesIO(body)
     try:
         return parse_json(body)
     except (ValueError, RecursionError) as exc:
-        raise StepAside from exc
+        raise FallThrough from exc

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, parse_cookie
 from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 
-from concertbook.negotiation import JSON
+from concertbook.http.negotiation import JSON
 
 Headers = tuple[tuple[str, str], ...]
 

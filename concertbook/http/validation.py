@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import Field
 from rest_framework.request import Request
 
-from concertbook.ids import parse_uuid
+from concertbook.http.ids import parse_uuid
 
 AnyField = Field[Any, Any, Any, Any]
 # What JSON must have for a field. REST framework's own take more: 5 for a text, "1" for a number.

@@ -1,7 +1,7 @@
-"""The sale before Django: hold these seats, pay for them, for whoever shows a valid access token.
+"""The fast path of the sale: hold seats and pay, for requests with a valid access token.
 
 Only requests as apps write them, whatever comes of them; what is malformed is for Django to judge.
-What is done together with the others asks Redis nothing: it succeeds, and seats and money limit it.
+What a group commit does asks Redis nothing: it succeeds, and seats and money limit it.
 A request that is done alone, to wait or to be refused, is counted (concertbook.http.request_limits)
 once it is known that its session still lasts: a stolen token of a session that is over uses
 nothing up.
@@ -18,14 +18,22 @@ from typing import Any
 
 from django.db import Error, close_old_connections
 
-from accounts import passes
+from accounts import credentials
 from accounts.idempotency import Once, hash_request, is_valid_key
 from accounts.models import User
+from concertbook.db.group_commit import GroupCommit
 from concertbook.errors import DomainError
-from concertbook.front import Answer, Environ, Route, StepAside, read_json, render, respond
+from concertbook.http.fast_path import (
+    Answer,
+    Environ,
+    FallThrough,
+    Route,
+    read_json,
+    render,
+    respond,
+)
+from concertbook.http.ids import UUID
 from concertbook.http.request_limits import count_request
-from concertbook.ids import UUID
-from concertbook.together import Together
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import hold_answer, receipt_answer
 from payments.models import Reservation
@@ -49,7 +57,7 @@ def hold(environ: Environ, schedule_id: str) -> Answer:
 
 @dataclass(frozen=True)
 class AskedToHold:
-    visitor: passes.Pass
+    visitor: credentials.Credential
     schedule_id: uuid.UUID
     numbers: list[int]
     token: uuid.UUID | None
@@ -58,8 +66,8 @@ class AskedToHold:
 
     @classmethod
     def read(cls, environ: Environ, schedule_id: str) -> "AskedToHold":
-        """Raises StepAside for a request that is not as apps write it."""
-        visitor = passes.read_authorization(environ)
+        """Raises FallThrough for a request that is not as apps write it."""
+        visitor = credentials.read_authorization(environ)
         body = read_json(environ)
         numbers = _list_of(body, "seats", _is_seat_number)
         token = parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
@@ -84,7 +92,7 @@ def _render_hold(reservations: Sequence[Reservation]) -> bytes:
 
 def _hold_alone(asked: AskedToHold) -> Held:
     with _connected():
-        user = passes.load_user(asked.visitor)
+        user = credentials.load_user(asked.visitor)
         count_request(user.pk)
         if asked.token is None:
             raise QueueNotAdmitted
@@ -100,7 +108,7 @@ def _hold_alone(asked: AskedToHold) -> Held:
 
 
 def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
-    users = passes.load_users([each.visitor for each in asked])
+    users = credentials.load_users([each.visitor for each in asked])
     wishes = {
         at: holds.Wish(user, each.schedule_id, each.numbers, each.token, each.once(user))
         for at, (each, user) in enumerate(zip(asked, users, strict=True))
@@ -116,7 +124,7 @@ def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
             continue
         except Exception:
             # A transaction of its own: what the others have is theirs.
-            logger.warning("Together it failed; they hold alone", exc_info=True)
+            logger.warning("A group commit failed; its holds are done alone", exc_info=True)
             continue
         for at, reservations in zip(places, found, strict=True):
             once = wishes[at].once
@@ -124,7 +132,7 @@ def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
     return held
 
 
-HOLDS: Together[AskedToHold, Held] = Together(_hold_together)
+HOLDS: GroupCommit[AskedToHold, Held] = GroupCommit(_hold_together)
 
 
 def pay(environ: Environ) -> Answer:
@@ -134,10 +142,10 @@ def pay(environ: Environ) -> Answer:
 
 
 class AskedToPay:
-    """Raises StepAside for a request that is not as apps write it."""
+    """Raises FallThrough for a request that is not as apps write it."""
 
     def __init__(self, environ: Environ) -> None:
-        self.visitor = passes.read_authorization(environ)
+        self.visitor = credentials.read_authorization(environ)
         self.key = environ.get("HTTP_IDEMPOTENCY_KEY")
         body = read_json(environ)
         ids = _list_of(body, "reservations", _is_uuid)
@@ -146,7 +154,7 @@ class AskedToPay:
 
     def pay_alone(self) -> bytes:
         with _connected():
-            user = passes.load_user(self.visitor)
+            user = credentials.load_user(self.visitor)
             count_request(user.pk)
             return self.once(user).act(
                 lambda once: checkout.pay(
@@ -164,7 +172,7 @@ class AskedToPay:
 
 
 def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
-    users = passes.load_users([each.visitor for each in asked])
+    users = credentials.load_users([each.visitor for each in asked])
     # One of each buyer; and who has no key is told so alone.
     by_user = {
         user: each
@@ -183,17 +191,17 @@ def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
     return [answers.get(each) for each in asked]
 
 
-PAYMENTS = Together(_pay_together)
+PAYMENTS = GroupCommit(_pay_together)
 
 
 def _hash(environ: Environ, body: Any) -> str:
-    """As accounts.api.answer_once. Raises StepAside for a body that is nested too deeply."""
+    """As accounts.api.answer_once. Raises FallThrough for a body that is nested too deeply."""
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
     try:
         # Here, where it is one request's: such a body is nobody else's trouble.
         return hash_request([environ["REQUEST_METHOD"], path, body])
     except RecursionError as exc:
-        raise StepAside from exc
+        raise FallThrough from exc
 
 
 @contextmanager
@@ -203,16 +211,16 @@ def _connected() -> Iterator[None]:
     try:
         yield
     except Error as exc:
-        raise StepAside from exc
+        raise FallThrough from exc
 
 
 def _list_of(body: Any, name: str, is_valid: Any) -> list[Any]:
-    """Raises StepAside for anything but a list as long as it may be, without doubles."""
+    """Raises FallThrough for anything but a list as long as it may be, without doubles."""
     wanted = body.get(name) if isinstance(body, dict) else None
     if not isinstance(wanted, list) or not 0 < len(wanted) <= MOST_AT_ONCE:
-        raise StepAside
+        raise FallThrough
     if not all(map(is_valid, wanted)) or len(set(wanted)) != len(wanted):
-        raise StepAside
+        raise FallThrough
     return wanted
 
 

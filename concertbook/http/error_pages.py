@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from concertbook.errors import CsrfFailed, DomainError, InternalError, Malformed, NotFound
-from concertbook.problems import DATABASE_AWAY, problem_response, unavailable
+from concertbook.http.problems import DATABASE_AWAY, problem_response, unavailable
 
 
 def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:

@@ -1,7 +1,7 @@
-"""Requests that come at the same moment, done together: group commit.
+"""Group commit: requests that come at the same moment are done in one transaction.
 
-While one transaction is under way, whatever else is asked for gathers, and the next transaction
-does all of it: a crowd pays for the round trips once.
+While one transaction is under way, further requests gather, and the next transaction does all of
+them: a crowd pays for the round trips once.
 """
 
 import logging
@@ -22,13 +22,13 @@ Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
-class Job(Generic[Request, Result]):
+class Pending(Generic[Request, Result]):
     request: Request
     # A mailbox, for one result: written in C, to wait at it costs half of what an Event costs.
     results: SimpleQueue[Result | None] = field(default_factory=SimpleQueue)
 
 
-class Together(Generic[Request, Result]):
+class GroupCommit(Generic[Request, Result]):
     """The meeting place of a process's threads for one kind of request.
 
     ``do_all`` gets the requests, ``most`` at most, and returns a result for each, None for what
@@ -41,7 +41,7 @@ class Together(Generic[Request, Result]):
     ) -> None:
         self.do_all = do_all
         self.most = most
-        self._asked: SimpleQueue[Job[Request, Result] | None] = SimpleQueue()
+        self._asked: SimpleQueue[Pending[Request, Result] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._mutex = Lock()
 
@@ -51,10 +51,10 @@ class Together(Generic[Request, Result]):
         That is also the answer to all of those whose transaction failed, or went nobody knows
         how: alone, each gets its own answer.
         """
-        job = Job[Request, Result](request)
+        mine = Pending[Request, Result](request)
         self._start()
-        self._asked.put(job)
-        return job.results.get()
+        self._asked.put(mine)
+        return mine.results.get()
 
     def stop(self) -> None:
         """End the thread and its connection; the next who asks starts another.
@@ -72,38 +72,40 @@ class Together(Generic[Request, Result]):
         if self._thread is None or not self._thread.is_alive():
             with self._mutex:
                 if self._thread is None or not self._thread.is_alive():
-                    thread = Thread(target=self._work, name="together", daemon=True)
+                    thread = Thread(target=self._work, name="group commit", daemon=True)
                     thread.start()
                     self._thread = thread
 
     def _work(self) -> None:
-        while job := self._asked.get():
-            jobs = [job, *self._gathered()]
-            for job, result in zip(jobs, self._results(jobs), strict=True):
-                job.results.put(result)
+        while first := self._asked.get():
+            pending = [first, *self._gathered()]
+            for each, result in zip(pending, self._results(pending), strict=True):
+                each.results.put(result)
         connections.close_all()
 
-    def _results(self, jobs: Sequence[Job[Request, Result]]) -> Sequence[Result | None]:
+    def _results(self, pending: Sequence[Pending[Request, Result]]) -> Sequence[Result | None]:
         try:
             close_old_connections()
-            results = self.do_all([job.request for job in jobs])
-            return [result for _job, result in zip(jobs, results, strict=True)]
+            results = self.do_all([each.request for each in pending])
+            return [result for _each, result in zip(pending, results, strict=True)]
         except DomainError:  # of all of them, and each is told so alone
-            return [None] * len(jobs)
+            return [None] * len(pending)
         except BaseException:  # nobody is to wait for a thread that is no more
-            logger.warning("Together it failed; %s are done alone", len(jobs), exc_info=True)
-            return [None] * len(jobs)
+            logger.warning(
+                "A group commit failed; its %s requests are done alone", len(pending), exc_info=True
+            )
+            return [None] * len(pending)
 
-    def _gathered(self) -> list[Job[Request, Result]]:
+    def _gathered(self) -> list[Pending[Request, Result]]:
         """Whatever else has been asked for by now."""
-        jobs: list[Job[Request, Result]] = []
+        pending: list[Pending[Request, Result]] = []
         try:
-            while len(jobs) < self.most - 1:
-                job = self._asked.get_nowait()
-                if job is None:
+            while len(pending) < self.most - 1:
+                another = self._asked.get_nowait()
+                if another is None:
                     self._asked.put(None)
                     break
-                jobs.append(job)
+                pending.append(another)
         except Empty:
             pass
-        return jobs
+        return pending

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.caching import NO_STORE
 from concertbook.errors import (
     DomainError,
     MethodNotAllowed,
@@ -19,9 +18,10 @@ from concertbook.errors import (
     TooLarge,
     TooManyRequests,
 )
+from concertbook.http.caching import NO_STORE
+from concertbook.http.error_pages import form_page, refusal_response
+from concertbook.http.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.http.request_limits import count_request
-from concertbook.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
-from concertbook.refusals import form_page, refusal_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

@@ -11,18 +11,18 @@ from django.db import OperationalError
 from django.test import RequestFactory
 from django.utils import timezone
 
-import payments.front
-from accounts import passes
+import payments.fast_path
+from accounts import credentials
 from accounts.app_tokens import issue_tokens
 from concertbook.wsgi import application
 from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
-from payments.front import HOLDS, PAYMENTS, AskedToHold
+from payments.fast_path import HOLDS, PAYMENTS, AskedToHold
 from payments.models import Payment, Reservation
 from payments.services import checkout, holds
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,11 +67,11 @@ def test_a_body_above_64_kib_is_left_to_django(fan):
     long = {"padding": "x" * 65_536}
     reservations = f"/api/v1/schedules/{fan.schedule.pk}/reservations/"
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         fan.send(reservations, {"seats": [1]} | long, **{"Queue-Token": str(fan.token)})
 
     (held,) = ids_of(fan.hold(1)[2])
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         fan.send("/api/v1/payments/", {"reservations": [held]} | long, **{"Idempotency-Key": "k"})
 
 
@@ -175,8 +175,8 @@ def test_a_hold_is_seven_round_trips_and_one_to_know_who_asks(
 def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule, order):
     lost = App(schedule)
     asked = [
-        AskedToHold(passes.read_access_token(fan.access), schedule.pk, [1], fan.token),
-        AskedToHold(passes.read_access_token(lost.access), uuid.uuid4(), [2], lost.token),
+        AskedToHold(credentials.read_access_token(fan.access), schedule.pk, [1], fan.token),
+        AskedToHold(credentials.read_access_token(lost.access), uuid.uuid4(), [2], lost.token),
     ][::order]
 
     answers = HOLDS.do_all(asked)
@@ -191,8 +191,8 @@ def test_a_body_that_is_nested_too_deeply_is_its_senders_trouble_alone(fan, sche
     def too_deep(_request):
         raise RecursionError
 
-    monkeypatch.setattr(payments.front, "hash_request", too_deep)
-    with pytest.raises(SteppedAside):
+    monkeypatch.setattr(payments.fast_path, "hash_request", too_deep)
+    with pytest.raises(FellThrough):
         fan.pay(reservation.pk)
 
 
@@ -282,7 +282,7 @@ def test_a_payment_needs_a_key(fan, schedule):
     ],
 )
 def test_what_is_malformed_django_reads_again_and_judges(fan, body):
-    with pytest.raises(SteppedAside) as aside:
+    with pytest.raises(FellThrough) as aside:
         fan.send(f"/api/v1/schedules/{fan.schedule.pk}/reservations/", body)
 
     assert aside.value.args == (body,)
@@ -291,7 +291,7 @@ def test_what_is_malformed_django_reads_again_and_judges(fan, body):
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_another_type_is_left_to_django(fan, content_type):
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         fan.send("/api/v1/payments/", {"reservations": []}, content_type=content_type)
 
 
@@ -300,9 +300,9 @@ def test_nobody_buys_after_logging_out_or_with_another_password_or_when_not_acti
     for end in change_password, deactivate, log_out:
         other = App(schedule)
         end(other.user)
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             other.hold(2)
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             other.pay(*ids)
     assert Seat.objects.get(number=2).status == Seat.Status.AVAILABLE
 
@@ -327,5 +327,5 @@ def test_a_database_that_fails_is_for_django_to_explain(fan, monkeypatch):
 
     monkeypatch.setattr(holds, "hold_for_many", fail)
     monkeypatch.setattr(holds, "hold_seats", fail)
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         fan.hold(1)

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from concertbook.db.group_commit import GroupCommit
 from concertbook.errors import NotFound
-from concertbook.together import Together
 from tests.concurrency.threads import DEADLINE, until
 
 
@@ -35,7 +35,7 @@ def together():
     made = []
 
     def make(*given, **named):
-        made.append(Together(*given, **named))
+        made.append(GroupCommit(*given, **named))
         return made[-1]
 
     yield make

@@ -14,7 +14,7 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 
 from concertbook.errors import every_refusal
-from concertbook.problems import CONTENT_TYPE
+from concertbook.http.problems import CONTENT_TYPE
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -26,7 +26,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "concertbook.problems.BrowserSessionAuthentication"
+    target_class = "concertbook.http.problems.BrowserSessionAuthentication"
     name = "session"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
@@ -56,7 +56,7 @@ class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 class MoreLimits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """A field that checks more than REST framework's own names it in ``schema_limits``."""
 
-    target_class = "concertbook.strict.HasSchemaLimits"
+    target_class = "concertbook.http.validation.HasSchemaLimits"
     match_subclasses = True
     priority = 1
 

@@ -1,6 +1,6 @@
-"""The line before Django: take a place, and where do I stand.
+"""The fast path of the line: take a place, and where do I stand.
 
-A poll is one round trip to Redis, a join one statement and two, for whoever shows a valid pass.
+A poll is one round trip to Redis, a join one statement and two, if the credential is valid.
 Sessions and people that Redis does not know, a line without an index, and who is in line already
 are for Django.
 """
@@ -13,19 +13,19 @@ from http.cookies import CookieError, SimpleCookie
 
 from django.db import Error, close_old_connections
 
-from accounts import passes
-from accounts.passes import Pass
-from concertbook.addresses import client_address
+from accounts import credentials
+from accounts.credentials import Credential
 from concertbook.errors import DomainError
-from concertbook.front import Answer, Environ, Route, StepAside, render, respond
-from concertbook.ids import UUID
+from concertbook.http.client_address import client_address
+from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, render, respond
+from concertbook.http.ids import UUID
 from queueing.api import place_answer
 from queueing.line import LineUnavailable, UnknownPerson, UnknownSession
 from queueing.services import places, polling
 
 
 def poll(environ: Environ, token: str) -> Answer:
-    visitor = _read_pass(environ)
+    visitor = _read_credential(environ)
     with _leaving_to_django():
         place = polling.poll(
             token=uuid.UUID(token),
@@ -39,9 +39,9 @@ def poll(environ: Environ, token: str) -> Answer:
 def join(environ: Environ, slug: str) -> Answer:
     # A body says nothing here; a long one is Django's to refuse.
     if len(environ.get("CONTENT_LENGTH") or "") > 1 or environ.get("HTTP_TRANSFER_ENCODING"):
-        raise StepAside
+        raise FallThrough
     # Not by cookie: a form's request must show that it comes from a page of ours.
-    visitor = passes.read_authorization(environ)
+    visitor = credentials.read_authorization(environ)
     address = client_address(environ)
     with _leaving_to_django():
         places.count_join(
@@ -55,7 +55,7 @@ def _leaving_to_django() -> Iterator[None]:
     try:
         yield
     except (UnknownSession, UnknownPerson, LineUnavailable) as unknown:
-        raise StepAside from unknown
+        raise FallThrough from unknown
 
 
 def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.Place:
@@ -63,22 +63,22 @@ def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.Place:
     try:
         place = places.join_anew(user_id=user_id, slug=slug, address=address)
     except (Error, DomainError) as told_by_django:
-        raise StepAside from told_by_django
+        raise FallThrough from told_by_django
     if place is None:
-        raise StepAside
+        raise FallThrough
     return place
 
 
-def _read_pass(environ: Environ) -> Pass:
+def _read_credential(environ: Environ) -> Credential:
     if "HTTP_AUTHORIZATION" in environ:
-        return passes.read_authorization(environ)
+        return credentials.read_authorization(environ)
     try:
         cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
     except CookieError as malformed:
-        raise StepAside from malformed
-    visitor = passes.read_cookies({name: morsel.value for name, morsel in cookies.items()})
+        raise FallThrough from malformed
+    visitor = credentials.read_cookies({name: morsel.value for name, morsel in cookies.items()})
     if visitor is None:
-        raise StepAside
+        raise FallThrough
     return visitor
 
 

@@ -3,7 +3,7 @@
 Building a queryset and its SQL takes Django longer than PostgreSQL needs to answer it. What a
 sell-out runs thousands of times a second is built at its first use and kept:
 
-    LOCKED = Prepared(lambda: Seat.objects.select_for_update().filter(OneOf("number", "numbers")))
+    LOCKED = Prepared(lambda: Seat.objects.select_for_update().filter(AnyOf("number", "numbers")))
     LOCKED.fetch(numbers=[1, 2])
 """
 
@@ -15,12 +15,12 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
-from concertbook.arrays import array
+from concertbook.db.arrays import array
 
 Row = TypeVar("Row", bound=Model)
 
 
-class Slot(Expression):
+class Param(Expression):
     """Stands in a queryset for a value that fetch is given."""
 
     def __init__(self, name: str) -> None:
@@ -34,24 +34,24 @@ class Slot(Expression):
         return value
 
 
-class ArraySlot(Slot):
+class ArrayParam(Param):
     def fill(self, value: Any) -> Any:
         return array(value)
 
 
-class OneOf(Func):
-    """The condition that a column is one of the values of a slot: as one array, however many."""
+class AnyOf(Func):
+    """The condition that a column is one of a parameter's values: as one array, however many."""
 
     template = "%(expressions)s)"
     arg_joiner = " = ANY("
     output_field = BooleanField()
 
     def __init__(self, column: str, name: str) -> None:
-        super().__init__(F(column), ArraySlot(name))
+        super().__init__(F(column), ArrayParam(name))
 
 
 class Prepared(Generic[Row]):
-    """``build`` returns a queryset of instances, with slots where values will be.
+    """``build`` returns a queryset of instances, with parameters where values will be.
 
     Columns may be narrowed by only(), and others' rows come with select_related().
     """
@@ -60,10 +60,10 @@ class Prepared(Generic[Row]):
         self.build = build
 
     def fetch(self, **values: Any) -> list[Row]:
-        """The instances, with a value for each slot. Whoever locks rows is in a transaction."""
+        """The instances, with a value for each parameter. To lock rows, be in a transaction."""
         sql, params, read = self._statement
         filled = [
-            each.fill(values[each.name]) if isinstance(each, Slot) else each for each in params
+            each.fill(values[each.name]) if isinstance(each, Param) else each for each in params
         ]
         with connection.cursor() as cursor:
             cursor.execute(sql, filled)

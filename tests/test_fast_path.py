@@ -7,12 +7,12 @@ from django.core.wsgi import get_wsgi_application
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
-from concertbook.front import Front
+from concertbook.http.fast_path import FastPath
 from queueing import line
 from queueing.models import QueueToken
 from queueing.services import admission, index, places
 from tests.factories import UserFactory, WaitingRoomFactory
-from tests.in_front import SteppedAside, ask
+from tests.fast_path import FellThrough, ask
 
 # Outside of a transaction: what is in front of Django closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,7 +118,7 @@ def test_a_pass_is_worth_nothing_with_another_session_or_another_name(room, clie
         ("", session),
         ("no-one.é", session),
     ]:
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             ask(address_of(token), Cookie=f"sessionid={session_key}; line_pass={line_pass}")
 
 
@@ -131,7 +131,7 @@ def test_after_logging_out_django_is_asked_and_says_no(room, app):
     client.credentials(HTTP_AUTHORIZATION=headers["Authorization"])
     assert client.post("/api/v1/auth/logout/").status_code == 204
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), **headers)
     assert client.get(address_of(me)).status_code == 401
 
@@ -143,14 +143,14 @@ def test_an_access_token_that_was_good_is_not_when_its_time_is_over(room, time_m
 
     time_machine.move_to(timezone.now() + dt.timedelta(hours=2))
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), **headers)
 
 
 def test_somebody_elses_token_is_not_found(room, app):
     stranger, me = UserFactory(), waiting_in(room)
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), **bearer(stranger))
     assert app(stranger).get(address_of(me)).status_code == 404
 
@@ -167,21 +167,21 @@ def test_somebody_elses_token_is_not_found(room, app):
     ],
 )
 def test_whoever_shows_no_valid_pass_is_left_to_django(room, headers):
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(waiting_in(room)), **headers)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE", "OPTIONS"])
 def test_only_a_get_is_a_poll(room, method):
     me = waiting_in(room)
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), method=method, **bearer(me.user))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[", ""])
 def test_another_host_is_left_to_django(room, host, caplog):
     me = waiting_in(room)
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), Host=host, **bearer(me.user))
 
     # Django's own check, which the common headers pass through, would raise and be logged.
@@ -191,7 +191,7 @@ def test_another_host_is_left_to_django(room, host, caplog):
 def test_any_other_address_is_left_to_django(room):
     me = waiting_in(room)
     for path in ["/", address_of(me)[:-1], address_of(me) + "x/", "/api/v1/queue-tokens/x/"]:
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             ask(path, **bearer(me.user))
 
 
@@ -200,7 +200,7 @@ def test_without_an_index_django_answers_from_the_table(room, app):
     me = waiting_in(room)
     line.drop(room.pk)
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         ask(address_of(me), **bearer(me.user))
     assert app(me.user).get(address_of(me)).json()["ahead"] == 1
 
@@ -224,7 +224,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(room, app, settings):
 def test_what_is_served_is_the_front_around_django(room):
     from concertbook.wsgi import application
 
-    assert isinstance(application, Front)
+    assert isinstance(application, FastPath)
     assert type(application.django) is type(get_wsgi_application())
 
 
@@ -285,7 +285,7 @@ def test_joins_out_of_the_ordinary_are_left_to_django(room, app, client):
         (WaitingRoomFactory(), headers | {"Content-Length": "99999999"}),
         (WaitingRoomFactory(), headers | {"Host": "evil.example"}),
     ]:
-        with pytest.raises(SteppedAside):
+        with pytest.raises(FellThrough):
             join(where, me, **shown)
     assert QueueToken.objects.filter(user=me).count() == 1
 
@@ -296,7 +296,7 @@ def test_who_is_not_active_any_more_does_not_join(room, app):
     me.is_active = False
     me.save()
 
-    with pytest.raises(SteppedAside):
+    with pytest.raises(FellThrough):
         join(room, me, **headers)
     client = app()
     client.credentials(HTTP_AUTHORIZATION=headers["Authorization"])

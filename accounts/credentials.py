@@ -1,8 +1,7 @@
-"""Who asks, by signature alone: no session is loaded.
+"""Credentials of the fast path: the user and the session, by signature alone.
 
-For what a crowd does, before Django (concertbook.front). A pass says which user and which session;
-that the session still is, the caller must see to: in Redis for a place in line, and by load_user,
-which asks the database and the password as well, for money.
+No session is loaded (concertbook.http.fast_path). The caller checks that the session still exists:
+in Redis for a place in line; for money by load_user, which checks the database and the password.
 """
 
 import functools
@@ -27,8 +26,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.app_tokens import AUTH_CLAIM
 from accounts.models import User
-from concertbook.arrays import array
-from concertbook.front import StepAside
+from concertbook.db.arrays import array
+from concertbook.http.fast_path import FallThrough
 
 COOKIE = "line_pass"
 # The first part of every access token that we issue.
@@ -36,10 +35,10 @@ JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
 
 @dataclass(frozen=True)
-class Pass:
+class Credential:
     """``session_in_cache`` is the key under which Redis has the session while it lasts;
     ``expires_at`` is in seconds since 1970. ``auth`` tells the password that was logged in with
-    from another, where the pass knows it.
+    from another, where the credential knows it.
     """
 
     user_id: uuid.UUID
@@ -54,28 +53,28 @@ class Pass:
         return str(cache.make_key(KEY_PREFIX + self.session_key))
 
 
-def read_authorization(environ: Mapping[str, Any]) -> Pass:
-    """Whom the Authorization header names. Raises StepAside without a valid access token."""
+def read_authorization(environ: Mapping[str, Any]) -> Credential:
+    """Whom the Authorization header names. Raises FallThrough without a valid access token."""
     scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     visitor = read_access_token(token) if scheme.lower() == "bearer" else None
     if visitor is None:
-        raise StepAside
+        raise FallThrough
     return visitor
 
 
-def load_user(visitor: Pass) -> User:
+def load_user(visitor: Credential) -> User:
     """The user, with little more than the id, while the session lasts. One statement.
 
-    Raises StepAside when the session is over, the user not active or the password another.
+    Raises FallThrough when the session is over, the user not active or the password another.
     """
     (user,) = load_users([visitor])
     if user is None:
-        raise StepAside
+        raise FallThrough
     return user
 
 
-def load_users(visitors: Sequence[Pass]) -> list[User | None]:
-    """load_user for each of these, None where it would step aside. One statement."""
+def load_users(visitors: Sequence[Credential]) -> list[User | None]:
+    """load_user for each of these, None where it would raise. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -101,7 +100,7 @@ def load_users(visitors: Sequence[Pass]) -> list[User | None]:
     return found
 
 
-def read_access_token(token: str) -> Pass | None:
+def read_access_token(token: str) -> Credential | None:
     """Whom a mobile app's access token names, when we have signed it and it is not too old."""
     try:
         found = _decode(token)
@@ -116,7 +115,7 @@ class Forged(Exception):
 
 # The same people ask again and again: what was found true of a signature stays true.
 @functools.lru_cache(maxsize=20_000)
-def _decode(token: str) -> Pass:
+def _decode(token: str) -> Credential:
     """Raises Forged.
 
     A token as allauth writes it, read here because PyJWT takes ten times as long, and the tokens
@@ -132,7 +131,7 @@ def _decode(token: str) -> Pass:
     if not session_key:
         raise Forged
     auth = claims.get(AUTH_CLAIM, "")
-    return Pass(uuid.UUID(claims["sub"]), session_key, float(claims["exp"]), auth)
+    return Credential(uuid.UUID(claims["sub"]), session_key, float(claims["exp"]), auth)
 
 
 def _sign_jwt(signed: str) -> str:
@@ -141,8 +140,8 @@ def _sign_jwt(signed: str) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def read_cookies(cookies: dict[str, str]) -> Pass | None:
-    """Whom a browser's pass names, when we have signed it for the session that comes with it."""
+def read_cookies(cookies: dict[str, str]) -> Credential | None:
+    """The credential in a browser's cookie, if signed by us for the session that comes with it."""
     session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     try:
         return _verify(cookies.get(COOKIE, ""), session_key)
@@ -151,15 +150,15 @@ def read_cookies(cookies: dict[str, str]) -> Pass | None:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _verify(line_pass: str, session_key: str) -> Pass:
+def _verify(line_pass: str, session_key: str) -> Credential:
     user, _dot, signature = line_pass.partition(".")
     if not session_key or not constant_time_compare(signature, _sign(user, session_key)):
         raise Forged
-    return Pass(uuid.UUID(user), session_key, float("inf"))
+    return Credential(uuid.UUID(user), session_key, float("inf"))
 
 
-def give_pass(request: HttpRequest, response: HttpResponse, *, path: str) -> None:
-    """Give a logged-in browser its pass for the addresses below ``path``."""
+def give_credential(request: HttpRequest, response: HttpResponse, *, path: str) -> None:
+    """Give a logged-in browser its credential for the addresses below ``path``."""
     user, session_key = uuid.UUID(str(request.user.pk)).hex, request.session.session_key or ""
     response.set_cookie(
         COOKIE,
@@ -173,4 +172,6 @@ def give_pass(request: HttpRequest, response: HttpResponse, *, path: str) -> Non
 
 
 def _sign(user: str, session_key: str) -> str:
-    return salted_hmac("accounts.passes", f"{user}:{session_key}", algorithm="sha256").hexdigest()
+    return salted_hmac(
+        "accounts.credentials", f"{user}:{session_key}", algorithm="sha256"
+    ).hexdigest()

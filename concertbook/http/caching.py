@@ -8,7 +8,7 @@ from django.views.decorators.http import conditional_page
 
 from concertbook.http.compression import compressed
 
-# Said of every answer that says nothing else, by Django (concertbook.middleware) and fast path.
+# The default of every answer, of Django (concertbook.http.middleware) and of the fast path.
 NO_STORE = "no-store"
 
 

@@ -8,8 +8,8 @@ from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
-from concertbook.problems import NO_SUCH_VALUE
-from concertbook.strict import query_value
+from concertbook.http.problems import NO_SUCH_VALUE
+from concertbook.http.validation import query_value
 
 CURSOR = re.compile(r"(?=.)(o=\d{1,3}(&|$))?(r=1(&|$))?(p=[^&=]{1,200})?")
 

@@ -1,26 +1,26 @@
-"""Ask what stands in front of Django, without Django behind it."""
+"""Ask the fast path, without Django behind it."""
 
 import json
 
 from django.test import RequestFactory
 
-from concertbook.front import Front
+from concertbook.http.fast_path import FastPath
 from concertbook.wsgi import LINE, SALE
 
 
-class SteppedAside(BaseException):
+class FellThrough(BaseException):
     """Django is to answer, and would read this body."""
 
 
 def ask(path, *, method="GET", content=b"", content_type="application/octet-stream", **headers):
-    """Status, headers and body of what is answered before Django. Raises SteppedAside."""
+    """Status, headers and body of what is answered before Django. Raises FellThrough."""
 
     def django(environ, start_response):
-        raise SteppedAside(environ["wsgi.input"].read())
+        raise FellThrough(environ["wsgi.input"].read())
 
     factory = RequestFactory(headers={"Host": "testserver", **headers})
     environ = factory.generic(method, path, content, content_type=content_type).environ
     answered = []
-    (body,) = Front(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
+    (body,) = FastPath(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
     ((status, answer_headers),) = answered
     return int(status[:3]), dict(answer_headers), json.loads(body)

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
-from concertbook.problems import DATABASE_AWAY
+from concertbook.http.problems import DATABASE_AWAY
 
 
 def livez(request: HttpRequest) -> JsonResponse:
