@@ -30,27 +30,27 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.admin_once import (
-    ONCE,
-    FormTooOld,
-    OnceForms,
-    form_once,
-    new_key,
-    old_form,
-    sent_before,
-)
 from accounts.email_addresses import clean_email
 from accounts.email_change import request_proof, set_email
 from accounts.errors import IdempotencyKeyReused
 from accounts.exports import chunks_of, may_export, queue_export, records_of
 from accounts.idempotency import AnsweredBefore
+from accounts.idempotent_forms import (
+    ONCE,
+    FormTooOld,
+    IdempotentForms,
+    form_once,
+    new_key,
+    old_form,
+    sent_before,
+)
 from accounts.models import Balance, BalanceHistory, Charge, Export, IdempotencyKey, User
 from accounts.rehearsal_filter import rehearsal_filter
-from accounts.spreadsheets import quoted
-from accounts.templatetags.money import reason as in_words
-from accounts.templatetags.money import won as in_won
+from accounts.templatetags.reasons import reason as in_words
 from concertbook.admin import VersionedForms
 from concertbook.db.search import LooksLike
+from concertbook.http.spreadsheets import quoted
+from concertbook.templatetags.money import won as in_won
 
 
 def _redirect_to_password_page(request: HttpRequest, extra_context: Any = None) -> Any:
@@ -94,7 +94,7 @@ def colored(field: str, description: Any, colors: Colors) -> Column:
     return show
 
 
-class Admin(OnceForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
+class Admin(IdempotentForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
     """Every model's pages; a list takes as many queries for many rows as for few.
 
     A form acts once, and refuses when its row was changed since it was opened.

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from accounts import app_tokens, devices, email_change, log_in, services, sign_up
 from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.idempotency import LONGEST_KEY, Once, hash_request
+from accounts.idempotency import LONGEST_KEY, IdempotentRequest, hash_request
 from accounts.models import BalanceHistory, User
 from accounts.rate_limits import count_sign_up
 from concertbook.http.fast_path import render
@@ -275,21 +275,21 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
 def answer_once(
     request: Request,
     answer_of: Callable[[Any], Any],
-    act: Callable[[Once], Any],
+    act: Callable[[IdempotentRequest], Any],
     code: int,
 ) -> HttpResponse:
     """Act under the request's Idempotency-Key, or answer as before, byte for byte.
 
-    ``act`` calls the service with the Once it is given; ``answer_of`` makes JSON types of the
-    result. Raises IdempotencyKeyMissing and whatever the service raises.
+    ``act`` calls the service with the IdempotentRequest it is given; ``answer_of`` makes JSON types
+    of the result. Raises IdempotencyKeyMissing and whatever the service raises.
     """
-    once = Once(
+    once = IdempotentRequest(
         user=current_user(request),
         key=request.headers.get("Idempotency-Key"),
         request_hash=hash_request([request.method, request.path, request.data]),
         render=lambda result: render(answer_of(result)),
     )
-    return HttpResponse(once.act(act), status=code, content_type="application/json")
+    return HttpResponse(once.run(act), status=code, content_type="application/json")
 
 
 def _tokens(request: Request, user: User, code: int) -> Response:

@@ -27,7 +27,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.models import Export, ExportChunk, User
 from concertbook.db.clock import database_now
 
@@ -43,7 +43,12 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def queue_export(
-    *, user: User, model: str, query: str, columns: Sequence[str], once: Once | None = None
+    *,
+    user: User,
+    model: str,
+    query: str,
+    columns: Sequence[str],
+    once: IdempotentRequest | None = None,
 ) -> Export:
     """Have these columns of the list with the query string ``query`` exported for ``user``.
 

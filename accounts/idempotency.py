@@ -1,7 +1,7 @@
 """One effect per key: a request that is sent again gets the first answer, byte for byte.
 
-    once = Once(user=user, key=key, request_hash=hash_request([...]), render=bytes_of)
-    once.act(lambda once: pay(..., once=once))  # the answer: saved with the effect, now or before
+    once = IdempotentRequest(user=user, key=key, request_hash=hash_request([...]), render=bytes_of)
+    once.run(lambda once: pay(..., once=once))  # the answer: saved with the effect, now or before
 
 A refusal that changed nothing is not saved: the same key may try again.
 """
@@ -47,7 +47,7 @@ def hash_request(request: Any) -> str:
     return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
 
 
-class Once:
+class IdempotentRequest:
     """One request of one user under one key.
 
     ``request_hash`` is hash_request's; ``render`` turns the service's result into the answer's
@@ -67,7 +67,7 @@ class Once:
         # What its lock goes by.
         self.name = f"{user.pk} {key}"
 
-    def act(self, act: Callable[["Once"], Any]) -> bytes:
+    def run(self, act: Callable[["IdempotentRequest"], Any]) -> bytes:
         """The answer of ``act``, which claims and saves this, or the one given before.
 
         Raises whatever ``act`` raises.
@@ -123,8 +123,8 @@ SAVED = Prepared(
 )
 
 
-def claim_new(requests: Sequence[Once]) -> list[Once]:
-    """Claim, as Once.claim does, those of these that are new, and return them.
+def claim_new(requests: Sequence[IdempotentRequest]) -> list[IdempotentRequest]:
+    """Claim, as IdempotentRequest.claim does, those of these that are new, and return them.
 
     Without a lock to wait for, or a refusal: who was answered before, or is being answered, is
     missing. Each of another user.
@@ -152,8 +152,8 @@ def claim_new(requests: Sequence[Once]) -> list[Once]:
     return [once for at, once in enumerate(claimed) if at not in answered]
 
 
-def save_answers(results: Sequence[tuple[Once, Any]]) -> None:
-    """Once.save for each of these with its result, in one statement."""
+def save_answers(results: Sequence[tuple[IdempotentRequest, Any]]) -> None:
+    """IdempotentRequest.save for each of these with its result, in one statement."""
     for once, result in results:
         once.answer = once.render(result)
     requests = [once for once, _result in results]

@@ -17,7 +17,7 @@ from accounts.errors import (
     InvalidAmount,
 )
 from accounts.gateway import GatewayAnswer, get_gateway
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
@@ -33,7 +33,7 @@ SETTLE_FAILURES = 3
 
 
 @dataclass(frozen=True)
-class Movement:
+class LedgerEntry:
     """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund.
 
     ``at`` is the source's own moment, so that both fall on the same day.
@@ -47,7 +47,7 @@ class Movement:
     reason: str = ""
 
 
-def charge(*, user: User, amount: int, once: Once | None = None) -> BalanceHistory:
+def charge(*, user: User, amount: int, once: IdempotentRequest | None = None) -> BalanceHistory:
     """Top up the user's balance through the gateway, by ``amount`` won.
 
     Raises InvalidAmount; ChargeDeclined after the refusal was recorded; GatewayUnavailable when
@@ -80,7 +80,7 @@ def _ask_gateway(pending: Charge) -> GatewayAnswer:
         raise GatewayUnavailable(retry_after=30) from exc
 
 
-def _begin_charge(user: User, amount: int, once: Once | None) -> Charge:
+def _begin_charge(user: User, amount: int, once: IdempotentRequest | None) -> Charge:
     """A new pending charge, or the one that this key began before.
 
     The gateway takes nothing twice for one charge, so a retry may follow the first attempt at
@@ -102,7 +102,7 @@ def is_valid_charge(amount: object) -> bool:
 
 
 def settle_charge(
-    *, charge_id: uuid.UUID, answer: GatewayAnswer, once: Once | None = None
+    *, charge_id: uuid.UUID, answer: GatewayAnswer, once: IdempotentRequest | None = None
 ) -> BalanceHistory:
     """Write the gateway's answer down: a second call changes nothing and returns the line."""
     with transaction.atomic(durable=True):
@@ -116,7 +116,7 @@ def settle_charge(
         pending.reason = answer.reason
         pending.charged_at = database_now()
         pending.save(update_fields=["status", "reason", "charged_at"])
-        movement = Movement(
+        entry = LedgerEntry(
             type=BalanceHistory.Type.CHARGE,
             amount=pending.amount,
             source=pending.pk,
@@ -124,11 +124,11 @@ def settle_charge(
             status=BalanceHistory.Status(pending.status),
             reason=pending.reason,
         )
-        (line,) = write_lines(balance=balance, movements=[movement])
+        (line,) = write_lines(balance=balance, entries=[entry])
         return _answer_for(line, once)
 
 
-def _answer_for(line: BalanceHistory, once: Once | None) -> BalanceHistory:
+def _answer_for(line: BalanceHistory, once: IdempotentRequest | None) -> BalanceHistory:
     # A decline is a refusal: the charge itself remembers it for whoever asks again.
     if once and line.status == BalanceHistory.Status.SUCCESS:
         once.save(line)
@@ -220,21 +220,21 @@ FREE_BALANCES = Prepared(
 )
 
 
-def write_lines(*, balance: Balance, movements: Sequence[Movement]) -> list[BalanceHistory]:
+def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:
     """Append lines to the ledger and move the balance with them, all or none.
 
     The caller holds the balance's lock (lock_balance) and has checked that the money is there;
     the database refuses a balance below 0 and a second line for one source.
     """
-    lines = [_next_line(balance, movement) for movement in movements]
+    lines = [_next_line(balance, entry) for entry in entries]
     _save(lines, [balance])
     return lines
 
 
-def write_lines_of_many(*, movements: Sequence[tuple[Balance, Movement]]) -> None:
+def write_lines_of_many(*, entries: Sequence[tuple[Balance, LedgerEntry]]) -> None:
     """write_lines for several balances, all of them locked, in one statement as for one."""
-    lines = [_next_line(balance, movement) for balance, movement in movements]
-    _save(lines, list({balance.pk: balance for balance, _movement in movements}.values()))
+    lines = [_next_line(balance, entry) for balance, entry in entries]
+    _save(lines, list({balance.pk: balance for balance, _entry in entries}.values()))
 
 
 def _save(lines: Sequence[BalanceHistory], moved: Sequence[Balance]) -> None:
@@ -276,12 +276,12 @@ def _save(lines: Sequence[BalanceHistory], moved: Sequence[Balance]) -> None:
             line._state.adding = False
 
 
-def _next_line(balance: Balance, movement: Movement) -> BalanceHistory:
+def _next_line(balance: Balance, entry: LedgerEntry) -> BalanceHistory:
     return balance.add_line(
-        type=movement.type,
-        amount=movement.amount,
-        source=movement.source,
-        status=movement.status,
-        reason=movement.reason,
-        at=movement.at,
+        type=entry.type,
+        amount=entry.amount,
+        source=entry.source,
+        status=entry.status,
+        reason=entry.reason,
+        at=entry.at,
     )

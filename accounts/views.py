@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import services
 from accounts.forms import ChargeForm
 from accounts.gateway import SandboxGateway, get_gateway
-from accounts.idempotency import AnsweredBefore, Once, hash_request
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from accounts.models import BalanceHistory, User
 
 LINES_PER_PAGE = 20
@@ -56,7 +56,7 @@ def balance(request: MemberRequest) -> HttpResponse:
 
 
 def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
-    if act_once(
+    if run_once(
         request,
         key,
         ["charge", amount],
@@ -67,14 +67,14 @@ def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
         messages.info(request, _("This charge was already made; it was not made again."))
 
 
-def act_once(
-    request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[Once], Any]
+def run_once(
+    request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[IdempotentRequest], Any]
 ) -> bool:
     """Act under the key that came with a form; False when it did so before, the first time sent.
 
     ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
     """
-    once = Once(
+    once = IdempotentRequest(
         user=request.user,
         key=f"page-{key}",
         request_hash=hash_request(what),

@@ -24,9 +24,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import Admin, ReadOnlyAdmin, colored, won
-from accounts.admin_once import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import AnsweredBefore, Once
+from accounts.idempotency import AnsweredBefore, IdempotentRequest
+from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
 from concertbook.admin import (
     VERSION,
     VersionedInline,
@@ -38,7 +38,7 @@ from concertbook.admin import (
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.names import clean_name
-from concerts.services import operating, seating
+from concerts.services import schedule_rules, seating
 
 SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
 
@@ -58,7 +58,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             if name in cleaned
         }
         if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
-            operating.require_sale_kept(schedule_id=self.instance.pk, **rules)
+            schedule_rules.require_sale_kept(schedule_id=self.instance.pk, **rules)
         return cleaned
 
 
@@ -91,7 +91,7 @@ class DeletableUnsold(Admin):
         raise NotImplementedError
 
     def sold(self, things: Any) -> QuerySet[ConcertSchedule]:
-        return operating.ever_held(self.schedules_of(things))
+        return schedule_rules.ever_held(self.schedules_of(things))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         unsold = obj is None or not self.sold([obj]).exists()
@@ -135,7 +135,7 @@ class ConcertAdmin(DeletableUnsold):
         self, request: HttpRequest, obj: Concert | None = None
     ) -> Sequence[str]:
         # Whoever holds a seat was let in by this room.
-        sold = obj is not None and operating.ever_held(obj.schedules.all()).exists()
+        sold = obj is not None and schedule_rules.ever_held(obj.schedules.all()).exists()
         return ("waiting_room",) if sold else ()
 
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
@@ -145,7 +145,7 @@ class ConcertAdmin(DeletableUnsold):
         self.delete_queryset(request, Concert.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Concert]) -> None:
-        operating.delete_concerts(queryset)
+        schedule_rules.delete_concerts(queryset)
 
 
 class NameField(forms.CharField):
@@ -250,7 +250,7 @@ class RemoveSeatsForm(forms.Form):
         ]
 
 
-def _is_valid(form: RemoveSeatsForm, once: Once | None) -> bool:
+def _is_valid(form: RemoveSeatsForm, once: IdempotentRequest | None) -> bool:
     """Of a form that was sent before the rows are gone. Raises AnsweredBefore."""
     if once is not None and not form.is_valid():
         once.find_answer()
@@ -288,7 +288,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
         schedules = super().get_queryset(request).select_related("concert__waiting_room")
-        return operating.with_seat_counts(schedules)
+        return schedule_rules.with_seat_counts(schedules)
 
     def get_fieldsets(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
         figures = (None, {"fields": ("concert", *SCHEDULE_ROWS)})
@@ -483,7 +483,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         self.delete_queryset(request, ConcertSchedule.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ConcertSchedule]) -> None:
-        operating.delete_schedules(queryset)
+        schedule_rules.delete_schedules(queryset)
 
 
 def _seats_changed(schedule: ConcertSchedule, before: int | None, last_entry: int) -> str:

@@ -25,7 +25,7 @@ class Standby(PostgreSQL):
         options: list[str | Path] = ["-D", self.cluster, "--write-recovery-conf", "--no-sync"]
         program = self.program.with_name("pg_basebackup")
         command = [program, "-d", source, *options, "--checkpoint=fast"]
-        if status := self.put_on_leash(command, user, lock).wait():
+        if status := self.supervise(command, user, lock).wait():
             raise ServerError(f"pg_basebackup ended with {status}:\n{tail(self.log)}")
 
     def make_synchronous(self) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.servers import FLAGS, QUIET, wait_for
 from faults.databases import Databases
 from scripts.embedded import Valkey, free_port
-from scripts.leash import Leash
 from scripts.reach import temporary_place
+from scripts.supervisor import Supervisor
 
 LOGS = Path("var") / "faults"
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "faults.worker"]
@@ -22,26 +22,26 @@ BEAT = [*CELERY, "beat", "-l", "WARNING"]
 
 
 class Program:
-    """A command on a leash; its output is kept under ``var/faults``."""
+    """A supervised command; its output is kept under ``var/faults``."""
 
     def __init__(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
         self.name = name
         self.command = command
         self.environ = {**os.environ, **environ}
-        self.leash: Leash | None = None
+        self.supervisor: Supervisor | None = None
 
     def start(self) -> None:
         with (LOGS / f"{self.name}.log").open("ab") as log:
-            self.leash = Leash(self.command, env=self.environ, grace=8.0, output=log)
+            self.supervisor = Supervisor(self.command, env=self.environ, grace=8.0, output=log)
 
     def revive(self) -> None:
         """Start again what has died, as an orchestrator would."""
-        if self.leash and self.leash.poll() is not None:
+        if self.supervisor and self.supervisor.poll() is not None:
             self.start()
 
     def stop(self) -> None:
-        if self.leash:
-            self.leash.stop()
+        if self.supervisor:
+            self.supervisor.stop()
 
 
 class System:

@@ -29,7 +29,7 @@ from concertbook.http.validation import HasSchemaLimits, valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.services import cancellations, checkout, door, holds, releases, tickets
+from payments.services import cancellations, check_ins, checkout, holds, releases, tickets
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.api import QUEUE_TOKEN_HEADER, queue_token
@@ -423,7 +423,7 @@ class CheckIns(APIView):
     @extend_schema(request=CheckInsInput, responses=CheckInSerializer)
     def post(self, request: Request) -> Response:
         data = valid_input(self.CheckInsInput, request)
-        checked_in = door.check_in(
+        checked_in = check_ins.check_in(
             code=data["code"],
             schedule_id=data["schedule"],
             gate=data["gate"],
@@ -440,7 +440,7 @@ class CheckInUndo(APIView):
 
     @extend_schema(request=CheckInUndoInput, responses=CheckInSerializer)
     def post(self, request: Request, check_in_id: uuid.UUID) -> Response:
-        undone = door.undo_check_in(
+        undone = check_ins.undo_check_in(
             check_in_id=check_in_id,
             by=current_user(request),
             reason=valid_input(self.CheckInUndoInput, request)["reason"],

@@ -5,9 +5,9 @@ import datetime as dt
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.templatetags.times import when
 from concertbook.db.clock import utc
 from concertbook.errors import DomainError, NotFound, TooManyRequests
+from concertbook.templatetags.times import when
 
 
 class DuplicateSeats(DomainError):

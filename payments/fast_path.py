@@ -19,7 +19,7 @@ from typing import Any
 from django.db import Error, close_old_connections
 
 from accounts import credentials
-from accounts.idempotency import Once, hash_request, is_valid_key
+from accounts.idempotency import IdempotentRequest, hash_request, is_valid_key
 from accounts.models import User
 from concertbook.db.group_commit import GroupCommit
 from concertbook.errors import DomainError
@@ -79,11 +79,13 @@ class AskedToHold:
     def goes_together(self) -> bool:
         return self.token is not None and (self.key is None or is_valid_key(self.key))
 
-    def once(self, user: User) -> Once | None:
+    def once(self, user: User) -> IdempotentRequest | None:
         """Raises IdempotencyKeyMissing for a key that is empty or too long."""
         if self.key is None:
             return None
-        return Once(user=user, key=self.key, request_hash=self.request_hash, render=_render_hold)
+        return IdempotentRequest(
+            user=user, key=self.key, request_hash=self.request_hash, render=_render_hold
+        )
 
 
 def _render_hold(reservations: Sequence[Reservation]) -> bytes:
@@ -104,7 +106,7 @@ def _hold_alone(asked: AskedToHold) -> Held:
             token=asked.token,
         )
         once = asked.once(user)
-        return once.act(lambda once: hold(once=once)) if once else hold()
+        return once.run(lambda once: hold(once=once)) if once else hold()
 
 
 def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
@@ -156,14 +158,14 @@ class AskedToPay:
         with _connected():
             user = credentials.load_user(self.visitor)
             count_request(user.pk)
-            return self.once(user).act(
+            return self.once(user).run(
                 lambda once: checkout.pay(
                     user=user, reservation_ids=self.reservation_ids, once=once
                 )
             )
 
-    def once(self, user: User) -> Once:
-        return Once(
+    def once(self, user: User) -> IdempotentRequest:
+        return IdempotentRequest(
             user=user,
             key=self.key,
             request_hash=self.request_hash,

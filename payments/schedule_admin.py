@@ -17,7 +17,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
-from accounts.templatetags.money import won as in_won
+from concertbook.templatetags.money import won as in_won
 from concerts.admin import ConcertScheduleAdmin
 from concerts.models import ConcertSchedule
 from payments.services.schedule_cancellation import cancel_schedule, progress_of

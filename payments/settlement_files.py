@@ -12,7 +12,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
-from accounts.spreadsheets import quoted
+from concertbook.http.spreadsheets import quoted
 from payments.services.settlement import Figures, Settlement
 
 Cell = str | int | dt.date | None

@@ -19,10 +19,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import OnceForm
 from accounts.services import balance_amount
-from accounts.templatetags.money import won
-from accounts.views import MemberRequest, act_once
+from accounts.views import MemberRequest, run_once
 from concertbook.db.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
+from concertbook.templatetags.money import won
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
 from concerts.services.nearest_seats import suggest_seats
@@ -179,7 +179,7 @@ def _pay(request: MemberRequest) -> HttpResponse:
         wanted = [uuid.UUID(each) for each in request.POST.getlist("reservations")]
     except ValueError:
         raise NotFound from None
-    act_once(
+    run_once(
         request,
         _key_of(request),
         ["pay", sorted(map(str, wanted))],
@@ -255,7 +255,7 @@ def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
-        act_once(
+        run_once(
             request,
             _key_of(request),
             ["cancel", str(ticket_id)],

@@ -28,7 +28,7 @@ from types import FrameType
 from typing import IO, Protocol
 
 from scripts.embedded import ServerError, addresses, missing_servers
-from scripts.leash import Leash, describe_exit
+from scripts.supervisor import Supervisor, describe_exit
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -265,23 +265,23 @@ class Child(Protocol):
 
 
 class Program:
-    """A command on a leash whose lines appear here under its name."""
+    """A supervised command whose lines appear here under its name."""
 
     def __init__(self, name: str, command: list[str | Path], environ: dict[str, str]) -> None:
         self.name = name
         self.command = command
         self.environ = environ
         self.lines: deque[str] = deque(maxlen=100)
-        self.leash: Leash | None = None
+        self.supervisor: Supervisor | None = None
         self.reader: threading.Thread | None = None
 
     def start(self) -> None:
-        self.leash = Leash(
+        self.supervisor = Supervisor(
             self.command, cwd=ROOT, env=self.environ, grace=8.0, output=subprocess.PIPE
         )
-        assert self.leash.holder.stdout is not None
+        assert self.supervisor.holder.stdout is not None
         self.reader = threading.Thread(
-            target=self.read, args=[self.leash.holder.stdout], daemon=True
+            target=self.read, args=[self.supervisor.holder.stdout], daemon=True
         )
         self.reader.start()
 
@@ -292,20 +292,20 @@ class Program:
                 say(self.lines[-1], self.name)
 
     def poll(self) -> int | None:
-        return self.leash.poll() if self.leash else 0
+        return self.supervisor.poll() if self.supervisor else 0
 
     def wait(self) -> int:
         """Return the exit status once the command has ended and all its lines are printed."""
-        assert self.leash is not None
+        assert self.supervisor is not None
         assert self.reader is not None
-        status = self.leash.wait()
+        status = self.supervisor.wait()
         self.reader.join()
         return status
 
     def stop(self) -> None:
-        if self.leash and self.leash.poll() is None:
+        if self.supervisor and self.supervisor.poll() is None:
             say(f"stopping {self.name}")
-            self.leash.stop()
+            self.supervisor.stop()
         if self.reader:
             self.reader.join(timeout=2)
 

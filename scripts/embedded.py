@@ -27,9 +27,9 @@ from typing import Self
 
 import psycopg
 
-from scripts.leash import Leash, describe_exit
 from scripts.reach import ServerError as ServerError
 from scripts.reach import reachable_data, reachable_program, temporary_place
+from scripts.supervisor import Supervisor, describe_exit
 
 SECONDS_TO_START = 60.0
 DATABASE = "concertbook"
@@ -90,7 +90,7 @@ def addresses(servers: Iterable[EmbeddedServer]) -> dict[str, str]:
 
 
 class EmbeddedServer:
-    """What PostgreSQL and Valkey have in common: a folder, a lock, a port, a leash."""
+    """What PostgreSQL and Valkey have in common: a folder, a lock, a port, a supervisor."""
 
     name: str
     variable: str
@@ -108,7 +108,7 @@ class EmbeddedServer:
         self.durable = durable
         self.scratch = scratch
         self.port = 0
-        self.leash: Leash | None = None
+        self.supervisor: Supervisor | None = None
 
     @property
     def url(self) -> str:
@@ -132,7 +132,7 @@ class EmbeddedServer:
         try:
             self.prepare(user, lock)
             self.port = free_port(self.port or self.last_port())
-            self.leash = self.put_on_leash(self.command(), user, lock)
+            self.supervisor = self.supervise(self.command(), user, lock)
         finally:
             # From here on the server holds the lock, and so it outlives this process as long as
             # the server does.
@@ -143,17 +143,17 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop in good order; return when the server and all its processes are gone."""
-        if self.leash:
-            self.leash.stop()
+        if self.supervisor:
+            self.supervisor.stop()
 
     def kill(self) -> None:
         """End all of the server's processes with SIGKILL, as a power cut would."""
-        if self.leash:
-            self.leash.kill()
+        if self.supervisor:
+            self.supervisor.kill()
 
     def poll(self) -> int | None:
         """None while the server runs, else its exit status."""
-        return self.leash.poll() if self.leash else 0
+        return self.supervisor.poll() if self.supervisor else 0
 
     def __enter__(self) -> Self:
         return self.start()
@@ -164,9 +164,9 @@ class EmbeddedServer:
     def prepare(self, user: str | None, lock: int) -> None:
         """Make whatever must exist before the server starts, as `user`."""
 
-    def put_on_leash(self, command: list[str | Path], user: str | None, lock: int) -> Leash:
+    def supervise(self, command: list[str | Path], user: str | None, lock: int) -> Supervisor:
         with self.log.open("ab") as log:
-            return Leash(
+            return Supervisor(
                 command,
                 stop_signal=self.stop_signal,
                 grace=20.0,
@@ -191,7 +191,11 @@ class EmbeddedServer:
             return 0
 
     def write_down(self) -> None:
-        facts = {"url": self.url, "port": self.port, "pid": self.leash.pid if self.leash else 0}
+        facts = {
+            "url": self.url,
+            "port": self.port,
+            "pid": self.supervisor.pid if self.supervisor else 0,
+        }
         replace_text(self.folder / "server.json", json.dumps(facts) + "\n")
 
     def wait_until_ready(self) -> None:
@@ -239,7 +243,7 @@ class PostgreSQL(EmbeddedServer):
         if self.durable:
             steps.append([initdb, "--sync-only", "-D", aside])
         for step in steps:
-            if status := self.put_on_leash(step, user, lock).wait():
+            if status := self.supervise(step, user, lock).wait():
                 why = f"PostgreSQL could not make its data ({describe_exit(status)})"
                 raise ServerError(f"{why}:\n{tail(self.log)}")
         aside.rename(self.cluster)

@@ -26,7 +26,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from scripts.leash import identity
+from scripts.supervisor import identity
 
 OUTSIDE = Path("/var/lib/concertbook")
 

@@ -23,7 +23,7 @@ from scripts.embedded import (
     missing_servers,
     throwaway_servers,
 )
-from scripts.leash import PR_SET_PDEATHSIG, prctl
+from scripts.supervisor import PR_SET_PDEATHSIG, prctl
 
 
 def main() -> int:

@@ -17,8 +17,8 @@ from accounts.services import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket
+from payments.services.check_ins import check_in
 from payments.services.checkout import pay
-from payments.services.door import check_in
 from payments.services.holds import hold_seats
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import places
@@ -56,7 +56,7 @@ class StaffFactory(UserFactory):
     is_staff = True
 
 
-class DoorFactory(StaffFactory):
+class CheckInStaffFactory(StaffFactory):
     """Staff who may check in tickets."""
 
     @factory.post_generation  # type: ignore[untyped-decorator]

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.exports import write_slice
 from accounts.models import BalanceHistory, Charge
-from accounts.spreadsheets import quoted
+from concertbook.http.spreadsheets import quoted
 from payments.models import Payment, Refund
 from payments.services.cancellations import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought

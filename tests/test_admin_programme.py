@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from concerts.errors import SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import operating, seating
+from concerts.services import schedule_rules, seating
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, WaitingRoomFactory, held
 
@@ -299,5 +299,5 @@ def test_a_seat_held_while_the_deletion_was_confirmed_stops_it():
     schedule = ScheduleFactory()
     held(UserFactory(), schedule, 1)
     with pytest.raises(SeatTaken):
-        operating.delete_concerts(Concert.objects.all())
+        schedule_rules.delete_concerts(Concert.objects.all())
     assert schedule.seats.count() == 10

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from concertbook.errors import every_refusal
 from payments.services.releases import release_expired_holds
 from tests.factories import (
-    DoorFactory,
+    CheckInStaffFactory,
     ScheduleFactory,
     UserFactory,
     admitted,
@@ -141,7 +141,7 @@ def test_paying_twice_under_two_keys_is_refused_the_second_time(client, user, sc
 def test_a_used_ticket_says_when_and_where(app, user):
     schedule = ScheduleFactory(doors_open=True)
     ticket = bought(user, schedule, 1).tickets[0]
-    door = app(DoorFactory())
+    door = app(CheckInStaffFactory())
 
     def scan(gate):
         scan = {"code": ticket.code, "schedule": str(schedule.pk), "gate": gate}

@@ -10,7 +10,7 @@ from django.urls.converters import UUIDConverter
 from accounts.app_tokens import issue_tokens
 from concertbook.http.negotiation import quality
 from tests.factories import (
-    DoorFactory,
+    CheckInStaffFactory,
     ScheduleFactory,
     UserFactory,
     WaitingRoomFactory,
@@ -231,7 +231,7 @@ def test_what_is_no_text_is_no_text(app, path, field, value):
         "code": "x",
     }
     body[field] = json.loads(value)
-    answer = send(app(DoorFactory()), f"/api/v1/{path}", json.dumps(body))
+    answer = send(app(CheckInStaffFactory()), f"/api/v1/{path}", json.dumps(body))
     errors = assert_problem(answer, 400, "malformed")["errors"]
     assert field in [error["field"] for error in errors]
 

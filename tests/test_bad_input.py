@@ -14,7 +14,7 @@ from payments.models import Reservation
 from queueing.models import QueueToken
 from queueing.services.places import join
 from tests.factories import (
-    DoorFactory,
+    CheckInStaffFactory,
     ScheduleFactory,
     StaffFactory,
     UserFactory,
@@ -380,9 +380,9 @@ def test_a_customer_is_no_doorkeeper(app, client, user):
     data = {"code": ticket.code, "schedule": str(schedule.pk)}
     check_in = {"path": "/api/v1/check-ins/", "data": data, "format": "json"}
 
-    for nobody in (client, app(StaffFactory()), app(DoorFactory(is_staff=False))):
+    for nobody in (client, app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
         assert_problem(nobody.post(**check_in), 403, "permission_denied")
-    assert app(DoorFactory()).post(**check_in).status_code == 200
+    assert app(CheckInStaffFactory()).post(**check_in).status_code == 200
 
 
 def browser(user):
@@ -517,7 +517,9 @@ def test_a_hundred_thousand_nested_brackets_are_refused_for_their_size_alone(cli
     ],
 )
 def test_text_that_no_database_takes_is_malformed(app, path, body, poison):
-    answer = send(app(DoorFactory()), f"/api/v1/{path}", body % poison, **{"Idempotency-Key": "k"})
+    answer = send(
+        app(CheckInStaffFactory()), f"/api/v1/{path}", body % poison, **{"Idempotency-Key": "k"}
+    )
     assert_problem(answer, 400, "malformed")
 
 

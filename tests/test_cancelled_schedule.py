@@ -15,7 +15,7 @@ from accounts.models import BalanceHistory
 from concertbook.errors import NotFound
 from concerts.errors import ScheduleCancelled
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
-from concerts.services.operating import require_sale_kept
+from concerts.services.schedule_rules import require_sale_kept
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket

@@ -18,10 +18,17 @@ from payments.errors import (
 from payments.models import CheckIn, Refund
 from payments.services.audit import run_checks
 from payments.services.cancellations import cancel_ticket
-from payments.services.door import undo_check_in
+from payments.services.check_ins import undo_check_in
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from tests.concurrency.threads import Meeting, race
-from tests.factories import DoorFactory, ScheduleFactory, StaffFactory, UserFactory, bought, scanned
+from tests.factories import (
+    CheckInStaffFactory,
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    bought,
+    scanned,
+)
 from tests.test_bad_input import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +48,7 @@ def ticket(schedule):
 
 @pytest.fixture
 def door(app):
-    return app(DoorFactory())
+    return app(CheckInStaffFactory())
 
 
 def scan(client, ticket, schedule=None, **fields):
@@ -254,7 +261,7 @@ def test_a_check_in_is_undone_and_the_ticket_lets_its_holder_in(door, ticket):
 def test_a_check_in_is_undone_by_those_alone_who_may_check_in(app, door, ticket):
     check_in = scan(door, ticket).json()["id"]
 
-    for nobody in (app(ticket.user), app(StaffFactory()), app(DoorFactory(is_staff=False))):
+    for nobody in (app(ticket.user), app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
         assert_problem(undo(nobody, check_in), 403, "permission_denied")
     assert undo(app(StaffFactory(is_superuser=True)), check_in).status_code == 200
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from scripts import leash, reach
+from scripts import reach, supervisor
 from scripts.embedded import DataInUseError, PostgreSQL, ServerError, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,16 +47,16 @@ def test_killing_the_holders_as_well_leaves_no_process_behind(folder):
     with launched(folder, "sleep", "600", DATABASE_URL="postgresql://nowhere/") as launcher:
         wait_until(lambda: find("^sleep 600", launcher.pid))
         started = below(launcher.pid)
-        for pid in [launcher.pid, *find("leash.py", launcher.pid)]:
+        for pid in [launcher.pid, *find("supervisor.py", launcher.pid)]:
             os.kill(pid, signal.SIGKILL)
         launcher.wait()
         wait_until(lambda: not still_alive(started))
 
 
-def test_a_leash_ends_grandchildren_that_left_the_process_group():
+def test_a_supervisor_ends_grandchildren_that_left_the_process_group():
     # `setsid` is no command on macOS.
     escape = "import os, time; os.fork() or (os.setsid(), time.sleep(600)); os.wait()"
-    command = leash.Leash([sys.executable, "-c", escape], grace=0.2)
+    command = supervisor.Supervisor([sys.executable, "-c", escape], grace=0.2)
     try:
         wait_until(lambda: len(below(command.pid)) == 2)
         started = below(command.pid)
@@ -67,10 +67,10 @@ def test_a_leash_ends_grandchildren_that_left_the_process_group():
         command.kill()
 
 
-def test_a_leash_kills_a_command_that_ignores_the_request_to_stop():
+def test_a_supervisor_kills_a_command_that_ignores_the_request_to_stop():
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True)\n"
     deaf += "while True: time.sleep(600)"
-    command = leash.Leash([sys.executable, "-c", deaf], grace=0.2, output=subprocess.PIPE)
+    command = supervisor.Supervisor([sys.executable, "-c", deaf], grace=0.2, output=subprocess.PIPE)
     with command.holder.stdout as output:
         output.readline()
         assert command.stop() == 128 + signal.SIGKILL
@@ -115,13 +115,13 @@ def test_a_second_start_on_the_same_data_is_refused(folder, kind):
 def test_the_server_holds_its_lock_even_when_the_launcher_is_gone(folder):
     """Otherwise a second server could start while the first is still writing."""
     with Valkey(folder / "valkey") as first:
-        assert first.leash is not None
-        os.kill(first.leash.pid, signal.SIGSTOP)
+        assert first.supervisor is not None
+        os.kill(first.supervisor.pid, signal.SIGSTOP)
         try:
             with pytest.raises(DataInUseError):
                 Valkey(folder / "valkey").start()
         finally:
-            os.kill(first.leash.pid, signal.SIGCONT)
+            os.kill(first.supervisor.pid, signal.SIGCONT)
 
 
 def test_a_half_made_cluster_is_not_used(folder, monkeypatch):

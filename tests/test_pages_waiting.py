@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone, translation
 
-from accounts.templatetags.times import lasting, wait
+from concertbook.templatetags.times import lasting, wait
 from concerts.models import ConcertSchedule
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, places, polling

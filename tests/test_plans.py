@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.services import settle_pending_charges
 from concertbook.db.literals import Literal
 from payments.services.baskets import Order
@@ -253,7 +253,9 @@ def what_one_does(buyer, schedule, number):
     (ticket,) = pay(user=buyer, reservation_ids=[held_seats[sold]]).tickets
     yield "paid"
     order = Order(buyer, [my_holds(user=buyer)[0].pk])
-    once = Once(user=buyer, key=str(number), request_hash="", render=lambda _receipt: b"paid")
+    once = IdempotentRequest(
+        user=buyer, key=str(number), request_hash="", render=lambda _receipt: b"paid"
+    )
     assert pay_for_many([(order, once)]) == [True]
     yield "paid together"
     cancel_ticket(user=buyer, ticket_id=ticket.pk)

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.leash import Leash
+from scripts.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -223,13 +223,15 @@ def running(command: str, folder: Path, **environ: str) -> Iterator[dict[str, st
         **environ,
     }
     with (folder / "output").open("wb") as output:
-        leash = Leash(["sh", "-c", f"exec {command}"], cwd=ROOT, env=full, output=output.fileno())
+        server = Supervisor(
+            ["sh", "-c", f"exec {command}"], cwd=ROOT, env=full, output=output.fileno()
+        )
         try:
             yield full
-            assert leash.poll() is None, (folder / "output").read_text()
-            assert leash.stop() in (0, 128 + signal.SIGTERM)
+            assert server.poll() is None, (folder / "output").read_text()
+            assert server.stop() in (0, 128 + signal.SIGTERM)
         finally:
-            leash.kill()
+            server.kill()
 
 
 def becomes_healthy(check: str, environ: dict[str, str], seconds: float = 90) -> bool:

@@ -38,18 +38,18 @@ from hypothesis.stateful import (
 import accounts.services
 from accounts import idempotency
 from accounts.gateway import GatewayAnswer, SandboxGateway
-from accounts.idempotency import AnsweredBefore, Once, hash_request
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from accounts.models import User
 from accounts.services import charge, settle_pending_charges
 from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import operating, seating
+from concerts.services import schedule_rules, seating
 from payments.models import CheckIn, Reservation
 from payments.services import (
     cancellations,
+    check_ins,
     checkout,
-    door,
     holds,
     releases,
     reservations,
@@ -256,14 +256,14 @@ class Sale(RuleBasedStateMachine):
             assert answer.answer == expected.answer
         return None if isinstance(answer, Exception) else (answer, expected)
 
-    def once(self, user: int, key: str | None, *request: Any) -> Once | None:
+    def once(self, user: int, key: str | None, *request: Any) -> IdempotentRequest | None:
         if key is None:
             return None
-        return Once(
+        return IdempotentRequest(
             user=self.people[user], key=key, request_hash=hash_request(request), render=render
         )
 
-    def keep(self, user: int, key: str | None, once: Once | None) -> None:
+    def keep(self, user: int, key: str | None, once: IdempotentRequest | None) -> None:
         if key and once:
             self.oracle.saved[user, key].answer = once.answer
 
@@ -496,7 +496,7 @@ class Sale(RuleBasedStateMachine):
         which = self.mostly([own], PERFORMANCES)
         self.ask(
             "check_in",
-            lambda: door.check_in(
+            lambda: check_ins.check_in(
                 code=ticket.code, schedule_id=self.schedules[which].pk, by=self.staff
             ),
             lambda: self.oracle.check_in(ticket, which),
@@ -507,7 +507,7 @@ class Sale(RuleBasedStateMachine):
         last = CheckIn.objects.filter(ticket=ticket.id).latest("checked_in_at")
         self.ask(
             "undo_check_in",
-            lambda: door.undo_check_in(check_in_id=last.pk, by=self.staff, reason="mistaken"),
+            lambda: check_ins.undo_check_in(check_in_id=last.pk, by=self.staff, reason="mistaken"),
             lambda: self.oracle.undo_check_in(ticket),
         )
 
@@ -582,7 +582,7 @@ class Sale(RuleBasedStateMachine):
         schedule.refresh_from_db()
         schedule.reserve_until = database_now() + dt.timedelta(seconds=closes - self.oracle.now)
         schedule.purchase_limit = limit
-        operating.require_sale_kept(
+        schedule_rules.require_sale_kept(
             schedule_id=schedule.pk,
             reserve_from=schedule.reserve_from,
             reserve_until=schedule.reserve_until,

@@ -11,7 +11,7 @@ from django.db import connection
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name
-from concerts.services.operating import delete_schedules
+from concerts.services.schedule_rules import delete_schedules
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, row_index
 from tests.concurrency.test_every_lock import while_locked
 from tests.concurrency.threads import Meeting, race

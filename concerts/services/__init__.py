@@ -1,2 +1,2 @@
 """Concerts, a module for each use case: programme, seat_map, seating, stock,
-nearest_seats, operating."""
+nearest_seats, schedule_rules."""

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.prepared import AnyOf, Param, Prepared
 from concertbook.errors import Malformed, NotFound
@@ -76,7 +76,7 @@ def generate_seats(
     schedule_id: uuid.UUID,
     blocks: Iterable[Block],
     seats_before: int | None = None,
-    once: Once | None = None,
+    once: IdempotentRequest | None = None,
 ) -> int:
     """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
 
@@ -221,7 +221,7 @@ def remove_rows(
     schedule_id: uuid.UUID,
     rows: Iterable[tuple[str, str]],
     seats_before: int | None = None,
-    once: Once | None = None,
+    once: IdempotentRequest | None = None,
 ) -> int:
     """Delete all seats of these (section, row) that nobody ever had; returns how many.
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from accounts import app_tokens
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import Movement, lock_balances, write_lines_of_many
+from accounts.services import LedgerEntry, lock_balances, write_lines_of_many
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
@@ -109,14 +109,12 @@ def move_money(amounts: dict[uuid.UUID, int]) -> None:
     balances = lock_balances(user_ids=amounts)
     now = database_now()
     write_lines_of_many(
-        movements=[
-            (balances[user_id], _movement(amount, now)) for user_id, amount in amounts.items()
-        ]
+        entries=[(balances[user_id], _entry(amount, now)) for user_id, amount in amounts.items()]
     )
 
 
-def _movement(amount: int, now: dt.datetime) -> Movement:
-    return Movement(
+def _entry(amount: int, now: dt.datetime) -> LedgerEntry:
+    return LedgerEntry(
         type=BalanceHistory.Type.OTHER,
         amount=amount,
         source=uuid.uuid4(),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import Movement, lock_balance, write_lines
+from accounts.services import LedgerEntry, lock_balance, write_lines
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
@@ -58,7 +58,9 @@ def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote
     return Quote(amount=ticket.price - fee, fee=fee)
 
 
-def cancel_ticket(*, user: User, ticket_id: uuid.UUID, once: Once | None = None) -> Refund:
+def cancel_ticket(
+    *, user: User, ticket_id: uuid.UUID, once: IdempotentRequest | None = None
+) -> Refund:
     """Cancel the user's ticket and refund it to the balance.
 
     In full and at any time once the whole schedule was cancelled, should the user be faster than
@@ -111,13 +113,13 @@ def _refund(
     )
     # A fee of 100 % moves no money, and the ledger has no empty lines.
     if refund.amount:
-        write_lines(balance=balance, movements=[ledger_movement(refund)])
+        write_lines(balance=balance, entries=[ledger_entry(refund)])
     return refund
 
 
-def ledger_movement(refund: Refund) -> Movement:
+def ledger_entry(refund: Refund) -> LedgerEntry:
     """What a refund that gives something back does to its balance."""
-    return Movement(
+    return LedgerEntry(
         type=BalanceHistory.Type.CANCELLATION,
         amount=refund.amount,
         source=refund.pk,

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import Once, claim_new, save_answers
+from accounts.idempotency import IdempotentRequest, claim_new, save_answers
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import Movement, write_lines_of_many
+from accounts.services import LedgerEntry, write_lines_of_many
 from concertbook.db.arrays import array
 from concertbook.errors import DomainError
 from concerts.models import Seat, save_statuses
@@ -33,7 +33,9 @@ class Receipt:
     balance: int
 
 
-def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None = None) -> Receipt:
+def pay(
+    *, user: User, reservation_ids: Sequence[uuid.UUID], once: IdempotentRequest | None = None
+) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
     Thirteen round trips, however many they are: BEGIN, two of ``once``, the tokens, the seats with
@@ -65,14 +67,14 @@ def pay(*, user: User, reservation_ids: Sequence[uuid.UUID], once: Once | None =
     raise refusal
 
 
-def pay_for_many(orders: Sequence[tuple[Order, Once]]) -> list[bool]:
+def pay_for_many(orders: Sequence[tuple[Order, IdempotentRequest]]) -> list[bool]:
     """What pay does for each of these, in one transaction: as few round trips for all.
 
     For orders of different users. It waits for nobody and refuses nobody: where a lock, an
     earlier answer or a rule stands in the way, False says that nothing was done, and pay will
-    wait, or say why not. The answers are in the keys (Once). An exception undoes all of it.
+    wait, or say why not. The answers are in the IdempotentRequests. An exception undoes all of it.
     """
-    paid: list[Once] = []
+    paid: list[IdempotentRequest] = []
     with refused_once_cancelled(), transaction.atomic(durable=True):
         claimed = claim_new([once for _order, once in orders])
         wanted = [(order, once) for order, once in orders if once in claimed]
@@ -224,10 +226,10 @@ def _new_payment(
 
 def _write_movements(payments: Iterable[tuple[Balance, Payment]]) -> None:
     write_lines_of_many(
-        movements=[
+        entries=[
             (
                 balance,
-                Movement(
+                LedgerEntry(
                     type=BalanceHistory.Type.RESERVATION,
                     amount=payment.amount,
                     source=payment.pk,
@@ -268,7 +270,7 @@ def _leave_rooms(baskets: Sequence[Basket], now: dt.datetime) -> None:
 
 
 def _record_failure(basket: Basket, *, reason: str) -> None:
-    """Once for each reservation and reason, however often it is tried again."""
+    """IdempotentRequest for each reservation and reason, however often it is tried again."""
     known = Payment.objects.filter(reservation__in=basket.reservations, reason=reason)
     recorded = set(known.values_list("reservation_id", flat=True))
     failed = [

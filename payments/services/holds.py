@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import CheckViolation
 
-from accounts.idempotency import Once, claim_new, save_answers
+from accounts.idempotency import IdempotentRequest, claim_new, save_answers
 from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.literals import checked
@@ -52,7 +52,7 @@ class Wish:
     schedule_id: uuid.UUID
     numbers: Sequence[int]
     token: uuid.UUID | None = None
-    once: Once | None = None
+    once: IdempotentRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def hold_seats(
     schedule_id: uuid.UUID,
     numbers: Sequence[int],
     token: uuid.UUID | None = None,
-    once: Once | None = None,
+    once: IdempotentRequest | None = None,
     suggest: bool = True,
 ) -> list[Reservation]:
     """Hold all of these seats for the user, or none; returns the reservations in seat order.

@@ -20,7 +20,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import ledger_movement
+from payments.services.cancellations import ledger_entry
 
 logger = logging.getLogger(__name__)
 
@@ -188,9 +188,7 @@ def _refund(
     if len(refunds) != len(sold):
         raise IntegrityError("a sold seat without its one payment")
     write_lines_of_many(
-        movements=[
-            (balances[refund.payment.user_id], ledger_movement(refund)) for refund in refunds
-        ]
+        entries=[(balances[refund.payment.user_id], ledger_entry(refund)) for refund in refunds]
     )
 
 

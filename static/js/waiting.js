@@ -159,7 +159,7 @@ function advance(ahead, inTitle) {
   }
 }
 
-// As the template filter of the same purpose: accounts/templatetags/times.py.
+// As the template filter of the same purpose: concertbook/templatetags/times.py.
 function inWords(fewest, most) {
   const { less, minutes, hours } = document.getElementById("wait")?.dataset ?? {};
   if (!minutes || most < 60) {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.services import charge
 from concertbook.errors import DomainError
 from concerts.models import Seat
@@ -120,7 +120,9 @@ def _paying_together(*reservations: Any) -> Call:
     orders = [
         (
             Order(each.user, [each.pk]),
-            Once(user=each.user, key="key", request_hash="pay", render=lambda receipt: b"paid"),
+            IdempotentRequest(
+                user=each.user, key="key", request_hash="pay", render=lambda receipt: b"paid"
+            ),
         )
         for each in reservations
     ]

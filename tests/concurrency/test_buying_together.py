@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from accounts.idempotency import Once
+from accounts.idempotency import IdempotentRequest
 from accounts.models import BalanceHistory
 from concerts.models import Seat, SeatStatusHistory
 from payments.models import Payment, Reservation, Ticket
@@ -38,7 +38,7 @@ def order(schedule, *numbers, won=50_000, key="a key"):
     """Of somebody who holds these seats."""
     user = UserFactory(won=won)
     ids = [each.pk for each in held(user, schedule, *numbers)]
-    once = Once(
+    once = IdempotentRequest(
         user=user, key=key, request_hash="pay", render=lambda receipt: b"%d" % receipt.balance
     )
     return Order(user, ids), once

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from concerts.errors import ScheduleCancelled
-from concerts.services.operating import require_sale_kept
+from concerts.services.schedule_rules import require_sale_kept
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import CheckIn, Refund, Reservation, Ticket
 from payments.services import schedule_cancellation

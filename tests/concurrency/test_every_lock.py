@@ -18,7 +18,7 @@ from accounts.services import charge
 from concertbook.errors import NotFound
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat
-from concerts.services.operating import delete_schedules
+from concerts.services.schedule_rules import delete_schedules
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, remove_rows
 from payments.errors import StaleTicket
 from payments.models import Ticket, save_change

@@ -28,7 +28,7 @@ from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services import (
     baskets,
     cancellations,
-    door,
+    check_ins,
     holds,
     schedule_cancellation,
 )
@@ -200,7 +200,7 @@ def ticket_versions() -> Guard:
         ticket.save(update_fields=fields)
 
     stack = ExitStack()
-    for module in (door, cancellations):
+    for module in (check_ins, cancellations):
         stack.enter_context(mock.patch.object(module, "save_change", save))
     return stack
 

@@ -75,7 +75,7 @@ APART = "tests/test_rehearsal_apart.py"
 LOCKS = "tests/concurrency/test_every_lock.py"
 SESSIONS = "tests/concurrency/test_sessions.py"
 FAULTS = "tests/test_line_faults.py"
-FLOOD = "tests/test_rate_limit.py"
+RATE_LIMIT = "tests/test_rate_limit.py"
 LOG_IN = "tests/test_log_in.py"
 ADDRESS = "tests/test_email_address.py"
 RESET = "tests/test_password_reset.py"
@@ -180,7 +180,7 @@ LOCKED = [
     ),
     lock(
         "a schedule while it is deleted",
-        "concerts/services/operating.py",
+        "concerts/services/schedule_rules.py",
         'rows = schedules.select_for_update(of=("self",)).order_by("pk")',
         f"{NAMES}::test_a_schedule_is_deleted_with_the_seats_that_are_just_being_added",
     ),
@@ -369,7 +369,7 @@ LOCKED = [
     ),
     lock(
         "a ticket at the door",
-        "payments/services/door.py",
+        "payments/services/check_ins.py",
         'Ticket.objects.select_for_update(of=("self",), no_key=True)',
         f"{RACE}[one_ticket_is_scanned_twice-without-0]",
         f"{CHECK_IN}::test_two_who_undo_one_check_in_undo_it_once",
@@ -395,7 +395,7 @@ LOCKED = [
     ),
     lock(
         "a schedule while it is edited",
-        "concerts/services/operating.py",
+        "concerts/services/schedule_rules.py",
         "schedules = ConcertSchedule.objects.select_for_update(no_key=True)",
         f"{OFF}::test_cancelling_waits_while_a_program_checks_the_rules_and_writes_them",
     ),
@@ -1097,7 +1097,7 @@ INSIDE = [
         "concertbook/http/rate_limit.py",
         "    if milliseconds:\n        raise TooManyRequests",
         "    if False:\n        raise TooManyRequests",
-        (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+        (f"{RATE_LIMIT}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "an address that changed since its link was read",
@@ -1193,28 +1193,28 @@ INSIDE = [
         "concertbook/settings.py",
         '["concertbook.http.request_limits.RequestsPerUser"]',
         "[]",
-        (f"{FLOOD}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
+        (f"{RATE_LIMIT}::test_who_asks_the_api_too_often_is_told_when_to_come_back",),
     ),
     Guard(
         "requests of pages that are counted",
         "concertbook/settings.py",
         '    "concertbook.http.middleware.RateLimitMiddleware",\n',
         "",
-        (f"{FLOOD}::test_who_asks_for_pages_too_often_gets_a_page_that_says_so",),
+        (f"{RATE_LIMIT}::test_who_asks_for_pages_too_often_gets_a_page_that_says_so",),
     ),
     Guard(
         "holds before Django that are counted",
         "payments/fast_path.py",
         "        count_request(user.pk)\n        if asked.token",
         "        if asked.token",
-        (f"{FLOOD}::test_holds_that_are_refused_before_django_are_counted",),
+        (f"{RATE_LIMIT}::test_holds_that_are_refused_before_django_are_counted",),
     ),
     Guard(
         "payments before Django that are counted",
         "payments/fast_path.py",
         "            count_request(user.pk)\n            return self.once",
         "            return self.once",
-        (f"{FLOOD}::test_payments_that_are_refused_before_django_are_counted",),
+        (f"{RATE_LIMIT}::test_payments_that_are_refused_before_django_are_counted",),
     ),
     Guard(
         "polls that the table can bear",

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import KEPT, AnsweredBefore, Once
+from accounts.idempotency import KEPT, AnsweredBefore, IdempotentRequest
 
 ONCE = "_once"
 SALT = "concertbook.admin.once"
@@ -34,7 +34,7 @@ def new_key() -> str:
     return signing.TimestampSigner(salt=SALT).sign(uuid.uuid4().hex)
 
 
-def form_once(request: Any, what: str) -> Once | None:
+def form_once(request: Any, what: str) -> IdempotentRequest | None:
     """The key that came with the form, or None. ``what`` is what the form acts on.
 
     Raises FormTooOld.
@@ -46,7 +46,7 @@ def form_once(request: Any, what: str) -> Once | None:
         key = signing.TimestampSigner(salt=SALT).unsign(signed, max_age=LONGEST_OPEN)
     except signing.BadSignature as exc:
         raise FormTooOld from exc
-    return Once(
+    return IdempotentRequest(
         user=request.user,
         key=f"admin-{key}",
         request_hash=_fingerprint(request, what),
@@ -76,7 +76,7 @@ def sent_before() -> str:
 ModelAdmin: Any = admin.ModelAdmin
 
 
-class OnceForms(ModelAdmin):  # type: ignore[misc]
+class IdempotentForms(ModelAdmin):  # type: ignore[misc]
     """For an admin whose forms to add and to change act once."""
 
     def _changeform_view(

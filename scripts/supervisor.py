@@ -1,6 +1,6 @@
 """A command that cannot outlive whoever started it.
 
-`Leash` is the launcher's end; run as a program, this file is the holder's end. The holder sits
+`Supervisor` is the launcher's end; run as a program, this file is the holder's end. The holder sits
 between the two, in a session of its own, and reads its standard input from the launcher: one
 letter is an order, end of file means that the launcher is dead, even by kill -9. Either way the
 holder stops the command and then every process the command left behind.
@@ -32,8 +32,8 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # The launcher's end
 
 
-class Leash:
-    """Start `command` on a leash.
+class Supervisor:
+    """Start `command` under a supervisor.
 
     `stop_signal` asks the command to stop; `grace` seconds later the rest is killed.
     `user` is a user name to become first (only root may). `keep` are file descriptors that the
@@ -112,7 +112,7 @@ class Leash:
 
 
 def describe_exit(status: int) -> str:
-    """An exit status of `Leash.poll` in words; below 0 it is the holder that was killed."""
+    """An exit status of `Supervisor.poll` in words; below 0 it is the holder that was killed."""
     number = -status if status < 0 else status - 128
     with contextlib.suppress(ValueError):
         return f"killed by {signal.Signals(number).name}"

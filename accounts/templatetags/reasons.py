@@ -1,8 +1,7 @@
-"""Won, and the reasons why some did not move, as people read them."""
+"""The reasons of the ledger and of payments, in words."""
 
 from django import template
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
@@ -18,14 +17,6 @@ REASONS: dict[str, str | Promise] = {
     "rehearsal": _("Rehearsal"),
     "schedule_cancelled": _("The performance was cancelled"),
 }
-
-
-@register.filter
-def won(amount: int) -> str:
-    """50000 as 50,000원, or as ₩50,000 for those who do not read Korean."""
-    if get_language() == "ko":
-        return f"{amount:,}원"
-    return f"-₩{-amount:,}" if amount < 0 else f"₩{amount:,}"
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""The door: a ticket's code lets its holder in once, at a door of its own show.
+"""Check-ins: a ticket's code lets its holder in once, at a door of its own show.
 
 A check-in is refused before anything is written. One that was a mistake is undone within minutes,
 on the record, and the ticket is as good as before.

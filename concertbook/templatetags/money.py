@@ -1,0 +1,14 @@
+"""Amounts of money as people read them."""
+
+from django import template
+from django.utils.translation import get_language
+
+register = template.Library()
+
+
+@register.filter
+def won(amount: int) -> str:
+    """50000 as 50,000원, or as ₩50,000 for those who do not read Korean."""
+    if get_language() == "ko":
+        return f"{amount:,}원"
+    return f"-₩{-amount:,}" if amount < 0 else f"₩{amount:,}"
