@@ -21,11 +21,11 @@ from queueing.errors import QueueNotAdmitted
 from queueing.line import LineUnavailable, UnknownPerson
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import endings, gate, index, places, polling
-from queueing.services.polling import Place
+from queueing.services.polling import QueuePosition
 
 Outcome = QueueEntryHistory.Outcome
 # A place; None for somebody whose place is gone; or in how many seconds to ask again.
-Answer = Place | None | int
+Answer = QueuePosition | None | int
 
 
 class Doors(Protocol):

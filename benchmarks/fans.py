@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from benchmarks import crowd
-from queueing.services.polling import Place
+from queueing.services.polling import QueuePosition
 
 # All that takes time is told as a share of the time within which people come.
 # So many of those who come are there in the first moments; the others trickle in.
@@ -48,7 +48,7 @@ class Fan:
     ended: str = ""
     done: bool = False
 
-    def take(self, place: Place) -> None:
+    def take(self, place: QueuePosition) -> None:
         """A place of their own in line."""
         self.token, self.position, self.ahead = place.token, place.position, place.ahead
         self.inside, self.ended = False, ""

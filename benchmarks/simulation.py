@@ -24,7 +24,7 @@ from benchmarks.witness import Witness, by_minute, quality
 from queueing import line
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, rooms
-from queueing.services.polling import Place
+from queueing.services.polling import QueuePosition
 
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
 MINUTE = 60
@@ -208,7 +208,7 @@ class Simulation:
 
     def join(self, fans: list[Fan]) -> None:
         for fan, answer in self.doors.join([fan for fan in fans if not fan.done]):
-            if isinstance(answer, Place) and (fan.token is None or fan.ended):
+            if isinstance(answer, QueuePosition) and (fan.token is None or fan.ended):
                 fan.take(answer)
             self.hear(fan, answer)
 
@@ -230,7 +230,7 @@ class Simulation:
         if fan.comes_again:
             self.joining[int(self.clock.seconds) + 1].append(fan)
 
-    def hear_place(self, fan: Fan, place: Place) -> None:
+    def hear_place(self, fan: Fan, place: QueuePosition) -> None:
         self.witness.see_place(fan, place)
         if place.is_admitted:
             if not fan.inside:
@@ -241,7 +241,7 @@ class Simulation:
         fan.due = self.clock.seconds + place.poll_after_seconds
         self.ask_again(fan, fan.due)
 
-    def note_guess(self, fan: Fan, place: Place) -> None:
+    def note_guess(self, fan: Fan, place: QueuePosition) -> None:
         """What each of some people is told first in every minute."""
         minute = int(self.clock.seconds // MINUTE)
         if fan.number % max(1, self.plan.people // SAMPLE) == 0 and fan.told_in != minute:

@@ -12,7 +12,7 @@ from benchmarks.fans import Fan
 from benchmarks.rows import Fact
 from concertbook.db.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services.polling import Place
+from queueing.services.polling import QueuePosition
 
 # Promises are broken when any of these is not 0.
 OVERTAKEN = """
@@ -101,7 +101,7 @@ class Witness:
                 self.dropped_though_asking += silent_for < self.room.idle_seconds
             self.last_seen = pk
 
-    def see_place(self, fan: Fan, place: Place) -> None:
+    def see_place(self, fan: Fan, place: QueuePosition) -> None:
         kept = (place.token, place.position) == (fan.token, fan.position)
         self.lost_places += not kept
         self.pushed_back += place.ahead > fan.ahead
@@ -114,7 +114,7 @@ class Witness:
             self.lost_places += 1
         fan.ended = fan.ended or "GONE"
 
-    def note_guess(self, place: Place) -> None:
+    def note_guess(self, place: QueuePosition) -> None:
         self.guesses.append(
             Guess(
                 told_at=self.clock.seconds,

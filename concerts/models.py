@@ -210,16 +210,16 @@ class ConcertSchedule(models.Model):
 
 class SeatQuerySet(models.QuerySet["Seat"]):
     def free(self) -> "SeatQuerySet":
-        rested = Q(available_from=None) | Q(available_from__lte=Now())
-        return self.filter(rested, status=Seat.Status.AVAILABLE)
+        cooled_down = Q(available_from=None) | Q(available_from__lte=Now())
+        return self.filter(cooled_down, status=Seat.Status.AVAILABLE)
 
     def with_offer(self, now: dt.datetime | None = None) -> "SeatQuerySet":
-        """Adds ``offer``: the status as people see it at ``now``, held while the seat rests.
+        """Adds ``offer``: the status as people see it at ``now``, held during its cooldown.
 
         ``now`` is the database's clock; without it, that of the statement.
         """
-        rests = When(available_from__gt=now or Now(), then=Value(Seat.Status.HELD))
-        return self.annotate(offer=Case(rests, default=F("status")))
+        cooldown = When(available_from__gt=now or Now(), then=Value(Seat.Status.HELD))
+        return self.annotate(offer=Case(cooldown, default=F("status")))
 
 
 class Seat(models.Model):
@@ -262,7 +262,7 @@ class Seat(models.Model):
         verbose_name=_("held by"),
     )
     hold_expires_at = models.DateTimeField(_("hold expires"), null=True, blank=True)
-    # A seat that came back rests until then, so that nobody can wait for the very second.
+    # The end of the cooldown of a seat that came back: a time that buyers cannot foresee.
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
     # The seq of the seat's last history line.
     version = models.PositiveIntegerField(_("changes"), default=0, editable=False)
@@ -343,7 +343,7 @@ class Seat(models.Model):
     def release(self, *, available_from: dt.datetime | None = None) -> None:
         """HELD or RESERVED to AVAILABLE. Not saved; the caller holds the row lock.
 
-        Until ``available_from`` the seat rests: nobody can hold it, and it is shown as held.
+        Until ``available_from`` the seat is in its cooldown: shown as held, and not to be held.
         """
         self._let_go(self.Status.AVAILABLE)
         self.available_from = available_from
@@ -416,9 +416,9 @@ def save_statuses(
 ) -> None:
     """Save one transition of several seats, each by its person, and its history lines.
 
-    All end up alike but for who holds them and how long they rest. The caller holds the seats'
-    row locks and made the transition on each instance. One statement for both tables: a sale
-    writes little else, and each round trip is a tenth of its time.
+    All end up alike but for who holds them and how long their cooldown is. The caller holds the
+    seats' row locks and made the transition on each instance. One statement for both tables: a
+    sale writes little else, and each round trip is a tenth of its time.
     """
     seats = [seat for seat, _changed_by in changes]
     first = seats[0]

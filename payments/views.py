@@ -79,15 +79,15 @@ def _my_numbers(my_holds: Iterable[Reservation], schedule: ConcertSchedule) -> s
 def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     user = request.user
     found = seat_map(user=user, schedule_id=schedule.pk)
-    stay = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
+    admission = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
     my_holds = reservations.my_holds(user=user)
     my_numbers = _my_numbers(my_holds, schedule)
     context = {
         "schedule": schedule,
         "cursor": found.cursor,
         "blocks": _blocks(found.seats),
-        "inside_until": stay.expires_at,
-        "seconds_inside": seconds_until(stay.expires_at),
+        "inside_until": admission.expires_at,
+        "seconds_inside": seconds_until(admission.expires_at),
         "my_holds": my_holds,
         "my_numbers": my_numbers,
         "allowance": reservations.allowance(user=user, schedule=schedule),

@@ -27,7 +27,7 @@ QUEUE_TOKEN_HEADER = OpenApiParameter(
 )
 
 
-class PlaceSerializer(serializers.Serializer[polling.Place]):
+class PlaceSerializer(serializers.Serializer[polling.QueuePosition]):
     token = serializers.UUIDField()
     room = serializers.SlugField()
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
@@ -72,12 +72,12 @@ class Token(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _answer(place: polling.Place, code: int) -> Response:
+def _answer(place: polling.QueuePosition, code: int) -> Response:
     headers = {"Retry-After": str(place.poll_after_seconds)}
     return Response(place_answer(place), status=code, headers=headers)
 
 
-def place_answer(place: polling.Place) -> dict[str, Any]:
+def place_answer(place: polling.QueuePosition) -> dict[str, Any]:
     """A place as PlaceSerializer describes it, without its cost: nothing is asked as often."""
     until = place.expires_at
     return {

@@ -58,7 +58,7 @@ def _leaving_to_django() -> Iterator[None]:
         raise FallThrough from unknown
 
 
-def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.Place:
+def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.QueuePosition:
     close_old_connections()
     try:
         place = places.join_anew(user_id=user_id, slug=slug, address=address)
@@ -82,7 +82,7 @@ def _read_credential(environ: Environ) -> Credential:
     return visitor
 
 
-def _tell(status: str, place: polling.Place) -> Answer:
+def _tell(status: str, place: polling.QueuePosition) -> Answer:
     answer = render(place_answer(place))
     return respond(status, answer, **{"Retry-After": str(place.poll_after_seconds)})
 

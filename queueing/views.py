@@ -59,7 +59,7 @@ def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:
 
 
 def _show(
-    request: MemberRequest, template: str, room: WaitingRoom, found: polling.Place
+    request: MemberRequest, template: str, room: WaitingRoom, found: polling.QueuePosition
 ) -> HttpResponse:
     first_ahead = _first_ahead(request, room, found)
     context = {
@@ -79,26 +79,26 @@ def _show(
     return response
 
 
-def _outcome(request: MemberRequest, room: WaitingRoom, found: polling.Place) -> str:
+def _outcome(request: MemberRequest, room: WaitingRoom, found: polling.QueuePosition) -> str:
     if found.status != QueueToken.Status.EXPIRED:
         return ""
     return endings.how_it_ended(user=request.user, room=room, token=found.token)
 
 
-def _line_moves(found: polling.Place) -> bool:
+def _line_moves(found: polling.QueuePosition) -> bool:
     """Before the doors open nobody gets ahead, and lots may still be drawn."""
     scheduled = found.room_state == WaitingRoom.State.SCHEDULED
     return found.status == QueueToken.Status.WAITING and not scheduled
 
 
-def _first_ahead(request: MemberRequest, room: WaitingRoom, found: polling.Place) -> int:
+def _first_ahead(request: MemberRequest, room: WaitingRoom, found: polling.QueuePosition) -> int:
     """How many were ahead when the page first showed this place: there the progress begins."""
     seen = request.get_signed_cookie(_cookie(room), default="0", salt=str(found.token))
     return max(int(seen or 0), found.ahead)
 
 
 def _remember_first_ahead(
-    response: HttpResponse, room: WaitingRoom, found: polling.Place, first_ahead: int
+    response: HttpResponse, room: WaitingRoom, found: polling.QueuePosition, first_ahead: int
 ) -> None:
     response.set_signed_cookie(
         _cookie(room),
@@ -115,7 +115,7 @@ def _cookie(room: WaitingRoom) -> str:
     return f"line-{room.pk}"
 
 
-def _odds(found: polling.Place) -> str:
+def _odds(found: polling.QueuePosition) -> str:
     """Whether to say that the seats may not last: ``none`` left, ``few``, or nothing to say."""
     if found.seats_left is None or found.ahead <= found.seats_left > 0:
         return ""

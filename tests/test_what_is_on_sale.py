@@ -41,7 +41,7 @@ def cancel(schedule):
     cancel_schedule(schedule_id=schedule.pk, by=StaffFactory(), reason="Storm")
 
 
-def resting(schedule):
+def in_cooldown(schedule):
     Seat.objects.filter(schedule=schedule).update(
         available_from=timezone.now() + dt.timedelta(minutes=1)
     )
@@ -84,7 +84,7 @@ SALES = {
         "open",
     ),
     "every seat is held": (all_held, "busy"),
-    "every seat rests": (lambda: resting(ScheduleFactory(seats=2)), "busy"),
+    "every seat is in its cooldown": (lambda: in_cooldown(ScheduleFactory(seats=2)), "busy"),
     "the sale opens later": (lambda: ScheduleFactory(reserve_from=ahead(hours=1)), "upcoming"),
     "the room opens later": (
         lambda: in_room("SCHEDULED", concert__waiting_room__opens_at=ahead(hours=1)),

@@ -97,8 +97,8 @@ def seat_map(
     """All seats, or those that changed since a cursor, for somebody who was let in.
 
     A seat that is new or was edited has changed, too. Each change is told once: those that were
-    not committed at the cursor and are by now. A seat that comes back and rests looks held; it is
-    told when it begins to look so, and when its rest is over. A change that is committed between
+    not committed at the cursor and are by now. A seat in its cooldown looks held; it is told
+    when it begins to look so, and when its cooldown is over. A change that is committed between
     reading the cursor and the seats may come twice, none is ever left out. A cursor of the future
     (a database restored from a dump) gets all seats. Raises NotFound, ScheduleCancelled,
     QueueNotAdmitted.
@@ -123,7 +123,7 @@ def _as_offered(seat: dict[str, Any]) -> dict[str, Any]:
 
 def _current_cursor() -> Cursor:
     with connection.cursor() as cursor:
-        # Rounded down: a rest that ends within this millisecond is told with the next cursor.
+        # Rounded down: a cooldown that ends within this millisecond is told with the next cursor.
         cursor.execute(
             "SELECT pg_current_snapshot()::text,"
             " floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
@@ -151,7 +151,7 @@ class IsOver(Func):
 
 
 def _changed_between(schedule: ConcertSchedule, since: Cursor, now: Cursor) -> QuerySet[Seat]:
-    """Seats with a change or an edit that was committed in between, or whose rest has ended."""
+    """Seats with a change or an edit that was committed in between, or whose cooldown has ended."""
     changed = SeatStatusHistory.objects.filter(_made_between("xid", since, now)).exclude(
         # Looked held before, and still does.
         from_status=Seat.Status.HELD,
@@ -159,8 +159,8 @@ def _changed_between(schedule: ConcertSchedule, since: Cursor, now: Cursor) -> Q
         available_from__gt=now.moment,
     )
     edited = _made_between("edit_xid", since, now)
-    rested = Q(available_from__gt=since.moment, available_from__lte=now.moment)
-    return schedule.seats.filter(edited | rested | Q(pk__in=changed.values("seat")))
+    cooled_down = Q(available_from__gt=since.moment, available_from__lte=now.moment)
+    return schedule.seats.filter(edited | cooled_down | Q(pk__in=changed.values("seat")))
 
 
 def _made_between(xid: str, since: Cursor, now: Cursor) -> Q:

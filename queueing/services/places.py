@@ -16,13 +16,13 @@ from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_toke
 from queueing.services import index
 from queueing.services.admission import admit
 from queueing.services.endings import end_tokens
-from queueing.services.polling import Place, ask, enter, find_place
+from queueing.services.polling import QueuePosition, ask, enter, find_place
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
 
 
-def join(*, user: User, slug: str, address: str = "") -> tuple[Place, bool]:
+def join(*, user: User, slug: str, address: str = "") -> tuple[QueuePosition, bool]:
     """Join the room's line, or find the place already held; the flag tells which (True: new).
 
     ``address`` is the client's, for the limits. Raises NotFound for an unknown room,
@@ -42,7 +42,7 @@ def count_join(*, user_id: uuid.UUID, address: str, session: str | None = None) 
         raise TooManyRequests(retry_after=often.retry_after) from None
 
 
-def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> Place | None:
+def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> QueuePosition | None:
     """Join as somebody who is not in the line: one statement, and one round trip to Redis.
 
     None when there is no such room, it takes nobody, it is not of the user's rehearsal, or the
@@ -94,7 +94,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
     return joined
 
 
-def _join_again(*, user: User, slug: str, address: str) -> tuple[Place, bool]:
+def _join_again(*, user: User, slug: str, address: str) -> tuple[QueuePosition, bool]:
     """Find the place already held, or join after a stay that is over, or say why not."""
     room = get_room(slug, viewer=user)
     if _end_if_over(user=user, room=room):

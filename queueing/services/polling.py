@@ -30,7 +30,7 @@ PATIENCE = (10, 60)
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePosition:
     """Where somebody stands: what a poll answers. Waits are in seconds, a range and its middle.
 
     ``seats_left`` is None where nobody has told the line what is left to be had.
@@ -54,12 +54,12 @@ class Place:
         return self.status == Status.ACTIVE
 
 
-def get_position(*, user: User, token: uuid.UUID, address: str = "") -> Place:
+def get_position(*, user: User, token: uuid.UUID, address: str = "") -> QueuePosition:
     """The user's place in line, and a sign of life. Raises as ask does."""
     return ask(user_id=user.pk, token=token, address=address)
 
 
-def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> Place:
+def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> QueuePosition:
     """The index answers, or the table for whom the index does not know.
 
     Raises NotFound for anybody else's token, TooManyRequests, and Unavailable when too many have
@@ -78,7 +78,7 @@ def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> Place:
     return _ask_table(user_id=user_id, token=token)
 
 
-def enter(*, user_id: uuid.UUID, token: uuid.UUID, position: int, address: str) -> Place:
+def enter(*, user_id: uuid.UUID, token: uuid.UUID, position: int, address: str) -> QueuePosition:
     """The place of somebody who waits at this position, by a commit, and is not in the index."""
     try:
         standing = line.poll(room_of(token), token, user_id, address=address, position=position)
@@ -87,7 +87,7 @@ def enter(*, user_id: uuid.UUID, token: uuid.UUID, position: int, address: str) 
     return _place(token, standing)
 
 
-def find_place(*, user: User, room: WaitingRoom, address: str = "") -> Place | None:
+def find_place(*, user: User, room: WaitingRoom, address: str = "") -> QueuePosition | None:
     """The user's place in the room's line and a sign of life; None when they are not in it."""
     tokens = QueueToken.objects.live().filter(user=user, room=room)
     token = tokens.values_list("pk", flat=True).first()
@@ -119,7 +119,7 @@ _table = Patience(POLLS_OF_TABLE)
 
 def poll(
     *, token: uuid.UUID, user_id: uuid.UUID, address: str, session: str | None = None
-) -> Place:
+) -> QueuePosition:
     """What the index knows of the place, in one round trip to Redis and without SQL.
 
     With ``session``, a key of the cache, only for a session that is there. Raises
@@ -134,7 +134,7 @@ def poll(
         raise TooManyRequests(retry_after=often.retry_after) from None
 
 
-def _place(token: uuid.UUID, standing: Standing) -> Place:
+def _place(token: uuid.UUID, standing: Standing) -> QueuePosition:
     room = standing.about
     if _status(standing) == Status.WAITING:
         opens_in = room.opens_at / 1000 - time.time() if room.state == State.SCHEDULED else 0
@@ -143,7 +143,7 @@ def _place(token: uuid.UUID, standing: Standing) -> Place:
         )
     else:
         wait = forecast.NO_WAIT
-    return Place(
+    return QueuePosition(
         token=token,
         room=room.slug,
         room_state=room.state,
@@ -169,7 +169,7 @@ def _moment(milliseconds: int | None) -> dt.datetime | None:
     return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
 
 
-def _ask_table(*, user_id: uuid.UUID, token: uuid.UUID) -> Place:
+def _ask_table(*, user_id: uuid.UUID, token: uuid.UUID) -> QueuePosition:
     found = QueueToken.objects.select_related("room").filter(pk=token, user=user_id).first()
     if found is None:
         raise NotFound
