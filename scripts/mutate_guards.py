@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -71,11 +72,9 @@ class Bench:
     def without(self, guard: Guard) -> subprocess.CompletedProcess[str]:
         path = self.folder / guard.file
         source = path.read_text()
-        if source.count(guard.text) != 1:
-            raise SystemExit(f"{guard.name}: its text is not found once in {guard.file}")
-        path.write_text(source.replace(guard.text, guard.without))
+        path.write_text(guard.without(source))
         try:
-            return self.run(*guard.tests, anew=not self.is_clean())
+            return self.run(*guard.node_ids(), anew=not self.is_clean())
         finally:
             path.write_text(source)
 
@@ -87,15 +86,15 @@ class Verdict:
 
     def __str__(self) -> str:
         by = f"`{self.noticed_by}`" if self.noticed_by else "**nothing**"
-        return f"| {self.guard.name} | `{self.guard.file}` | {by} |"
+        return f"| `{self.guard.file}` | `{self.guard.where}` | `{self.guard.what}` | {by} |"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-k", metavar="WORD", default="", help="only guards named like this")
+    parser.add_argument("-k", metavar="PATTERN", default="", help="only guards whose name has this")
     parser.add_argument("--skip-control", action="store_true", help="trust that the tests pass")
     options = parser.parse_args()
-    chosen = [guard for guard in code.GUARDS if options.k in guard.name]
+    chosen = [guard for guard in code.GUARDS if re.search(options.k, str(guard))]
     with benches() as free:
         bench = free.get()
         if not options.skip_control:
@@ -147,7 +146,7 @@ def copy_code(to: Path) -> None:
 
 
 def require_passing(bench: Bench, guards: Sequence[Guard]) -> None:
-    tests = sorted({test for guard in guards for test in guard.tests if "::" in test})
+    tests = sorted({test for guard in guards for test in guard.node_ids()})
     done = bench.run(*DATABASE)
     if done.returncode == PASSED:
         done = bench.run(*tests)
@@ -172,7 +171,7 @@ def judge(guard: Guard, free: queue.Queue[Bench]) -> Verdict:
         free.put(bench)
     noticed_by = first_failure(done.stdout) if done.returncode == FAILED else ""
     if not noticed_by:
-        print(f"{guard.name}: pytest says {done.returncode}", done.stdout[-500:], file=sys.stderr)
+        print(f"{guard}: pytest says {done.returncode}", done.stdout[-500:], file=sys.stderr)
     return Verdict(guard, noticed_by)
 
 
@@ -187,7 +186,7 @@ def first_failure(output: str) -> str:
 
 
 def report(verdicts: Sequence[Verdict]) -> int:
-    unnoticed = [verdict.guard.name for verdict in verdicts if not verdict.noticed_by]
+    unnoticed = [str(verdict.guard) for verdict in verdicts if not verdict.noticed_by]
     print(
         f"\n{len(verdicts)} guards of the code, {len(unnoticed)} unnoticed", *unnoticed, sep="\n- "
     )

@@ -311,6 +311,12 @@ def test_a_superuser_downloads_the_exports_of_others(client, staff):
     assert amounts(client, export) == [1]
 
 
+def test_the_progress_page_takes_no_form(client, staff):
+    charged(1)
+    export = ask(client)
+    assert client.post(page_of(export)).status_code == 403
+
+
 def test_an_operator_who_may_not_see_the_records_any_more_gets_no_file(client, staff):
     charged(1)
     export = ask(client)
