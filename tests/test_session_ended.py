@@ -3,11 +3,20 @@
 import re
 
 import pytest
+from django.contrib import admin
 from django.contrib.admindocs.views import simplify_regex
 from django.test import Client
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, reverse
 
-from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, bought, held
+from tests.factories import (
+    PASSWORD,
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    bought,
+    held,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +113,74 @@ def test_asking_for_the_address_of_a_form_changes_nothing(client, buyer, names, 
 
     assert client.get("/checkout/").context["my_holds"]
     assert client.get(f"/rooms/{names['slug']}/").context["place"].status == "ACTIVE"
+
+
+def dialogs():
+    """Every dialog of the admin, as the name of its address and the factory of its row."""
+    rows = {"waitingroom": WaitingRoomFactory, "concertschedule": ScheduleFactory}
+    for model, model_admin in admin.site._registry.items():
+        for action in model_admin.actions_detail:
+            if getattr(getattr(model_admin, action), "dialog", None):
+                opts = model._meta
+                name = f"admin:{opts.app_label}_{opts.model_name}_{action}"
+                yield pytest.param(name, rows[opts.model_name], id=action)
+
+
+@pytest.mark.parametrize("by_htmx", [True, False])
+@pytest.mark.parametrize(("name", "factory"), list(dialogs()))
+def test_a_dialog_of_a_session_that_is_over_leads_to_the_page_that_it_opens_on(
+    client, name, factory, by_htmx
+):
+    row = factory()
+    address = reverse(name, args=[row.pk])
+    opts = row._meta
+    page = reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk])
+    htmx = {"HX-Request": "true", "Referer": f"http://testserver{page}"} if by_htmx else {}
+
+    for send in (client.get, client.post):
+        sent = send(address, headers={"Accept-Language": "en", **htmx})
+        log_in_page = sent["HX-Redirect" if by_htmx else "Location"]
+
+    asked = client.get(log_in_page, headers={"Accept-Language": "en"})
+    assert NOTHING_SENT in asked.content.decode()
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    response = log_in_at(client, log_in_page, operator)
+    assert response.status_code == 200
+    assert response.redirect_chain[-1][0].removeprefix("http://testserver") == page
+    assert "</html>" in response.content.decode()
+
+
+def test_a_form_of_the_admin_leads_back_to_it_and_says_that_nothing_was_sent(client):
+    schedule = ScheduleFactory()
+    page = reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
+
+    asked = client.post(page, {}, follow=True, headers={"Accept-Language": "en"})
+
+    assert NOTHING_SENT in asked.content.decode()
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    response = log_in_at(client, asked.redirect_chain[-1][0], operator)
+    assert response.redirect_chain[-1][0] == page
+
+
+def test_a_dialog_of_before_another_log_in_leads_to_its_page_which_says_why(operator_page):
+    client, page, address = operator_page
+
+    sent = client.post(
+        address, {"_form_submitted": "True"}, headers={"HX-Request": "true", "Referer": page}
+    )
+
+    assert sent["HX-Redirect"] == page
+    assert "Nothing was changed" in client.get(page).content.decode()
+
+
+@pytest.fixture
+def operator_page():
+    client = Client(enforce_csrf_checks=True, headers={"Accept-Language": "en"})
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    room = WaitingRoomFactory()
+    page = reverse("admin:queueing_waitingroom_change", args=[room.pk])
+    address = reverse("admin:queueing_waitingroom_close_room", args=[room.pk])
+    return client, f"http://testserver{page}", address
 
 
 def test_the_log_in_says_nothing_of_a_form_to_a_visitor_who_sent_none(client):

@@ -1,13 +1,24 @@
 """What is refused outside an API view: a problem below /api/, a page that says why elsewhere."""
 
 import sys
+from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from django_htmx.http import HttpResponseClientRedirect
 
 from concertbook.errors import CsrfFailed, DomainError, InternalError, Malformed, NotFound
 from concertbook.http.problems import DATABASE_AWAY, problem_response, unavailable
+
+HTMX = "HX-Request"
+TOO_OLD = gettext_noop(
+    "The page you came from was too old: perhaps you logged in or out meanwhile. Or cookies are "
+    "switched off. Nothing was changed. Go back to the page and send it again."
+)
 
 
 def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
@@ -23,12 +34,30 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
 def form_page(request: HttpRequest) -> str:
     """The address of the page whose form was sent: the referrer, if it is a page of this site.
 
-    Otherwise the address that the form was sent to, which answers GET with a page.
+    Otherwise the address that the form was sent to, which answers GET with a page; of a dialog of
+    the admin, the page on which it opens.
     """
     referrer: str = request.META.get("HTTP_REFERER", "")
-    if url_has_allowed_host_and_scheme(referrer, {request.get_host()}, request.is_secure()):
+    is_ours = url_has_allowed_host_and_scheme(referrer, {request.get_host()}, request.is_secure())
+    dialog = is_dialog(request)
+    if is_ours and not (dialog and urlsplit(referrer).path == request.path):
         return referrer
+    if dialog:
+        row, _slash, _action = request.path.rstrip("/").rpartition("/")
+        return f"{row}/change/"
     return request.get_full_path()
+
+
+def is_dialog(request: HttpRequest) -> bool:
+    """Whether the address is a dialog of the admin, which answers GET with a part of a page."""
+    match = request.resolver_match
+    # The admin copies an action's attributes to its view.
+    return match is not None and getattr(match.func, "dialog", None) is not None
+
+
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """A redirect. htmx follows an ordinary one unseen and looks for its dialog in what comes."""
+    return (HttpResponseClientRedirect if request.headers.get(HTMX) else HttpResponseRedirect)(url)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -38,7 +67,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """
     if request.path_info.startswith("/api/"):
         return problem_response(CsrfFailed())
-    return render(request, "403_csrf.html", {"form_page": form_page(request)}, status=403)
+    if request.headers.get(HTMX):
+        # htmx shows nothing of a 403.
+        messages.error(request, _(TOO_OLD))
+        return go_to(request, form_page(request))
+    return render(
+        request,
+        "403_csrf.html",
+        {"form_page": form_page(request), "too_old": _(TOO_OLD)},
+        status=403,
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

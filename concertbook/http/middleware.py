@@ -7,7 +7,9 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +21,7 @@ from concertbook.errors import (
     TooManyRequests,
 )
 from concertbook.http.caching import NO_STORE
-from concertbook.http.error_pages import form_page, refusal_response
+from concertbook.http.error_pages import HTMX, form_page, go_to, is_dialog, refusal_response
 from concertbook.http.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.http.request_limits import count_request
 
@@ -29,6 +31,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 DOCS_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
 # The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
+ADMIN_LOGIN_URL = reverse_lazy("admin:login")
 
 
 class ApiMiddleware:
@@ -117,7 +120,8 @@ class RefusalMiddleware:
     """A refused form goes back to where it was, with the reason; a refused page says why.
 
     A form of a visitor who is logged out leads to the log-in, which says that nothing was sent,
-    and from there to the address it was sent to: every page answers GET.
+    and from there to the address it was sent to: every page answers GET. A dialog of the admin,
+    which is only a part of a page, leads to that page.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -125,8 +129,12 @@ class RefusalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.method == "POST" and _asks_to_log_in(response):
+        if not _asks_to_log_in(response):
+            return response
+        if request.method == "POST":
             messages.info(request, _("Please log in first: nothing was sent. Then send it again."))
+        if is_dialog(request) or request.headers.get(HTMX):
+            return go_to(request, redirect_to_login(form_page(request)).url)
         return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
@@ -142,9 +150,10 @@ class RefusalMiddleware:
 
 
 def _asks_to_log_in(response: HttpResponse) -> bool:
-    return response.get("Location", "").startswith(f"{settings.LOGIN_URL}?{REDIRECT_FIELD_NAME}=")
+    log_ins = (f"{url}?{REDIRECT_FIELD_NAME}=" for url in (settings.LOGIN_URL, ADMIN_LOGIN_URL))
+    return response.get("Location", "").startswith(tuple(log_ins))
 
 
 def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
     messages.error(request, str(exc.message))
-    return HttpResponseRedirect(form_page(request))
+    return go_to(request, form_page(request))
