@@ -11,17 +11,23 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core import signing
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.crypto import salted_hmac
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 from import_export.admin import ExportMixin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV
@@ -47,7 +53,14 @@ from accounts.idempotent_forms import (
 from accounts.models import Balance, BalanceHistory, Charge, Export, IdempotencyKey, User
 from accounts.rehearsal_filter import rehearsal_filter
 from accounts.templatetags.reasons import reason as in_words
-from concertbook.admin import VersionedForms
+from concertbook.admin import (
+    VERSION,
+    VersionedForms,
+    last_log_entry,
+    open_seal,
+    seal_page,
+    who_changed,
+)
 from concertbook.db.search import LooksLike
 from concertbook.http.spreadsheets import quoted
 from concertbook.templatetags.money import won as in_won
@@ -227,6 +240,40 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
         return clean_email(self.cleaned_data["email"])
 
 
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
+    """Compares the user's password with what it was when the page was opened."""
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        version = forms.CharField(required=False, widget=forms.HiddenInput)
+        version.initial = seal_page(last_log_entry(), _fingerprint(user.password))
+        # Shown again, the page is as old as this answer.
+        version.bound_data = lambda data, initial: initial  # type: ignore[method-assign]
+        self.fields[VERSION] = version
+
+    def clean(self) -> Any:
+        try:
+            opened = open_seal(self.data.get(VERSION))
+        except signing.BadSignature:
+            self.add_error("password1", gettext("This form is damaged. Please open it again."))
+            return super().clean()
+        if opened is not None and opened[1] != _fingerprint(self.user.password):
+            said = gettext(
+                "Not saved: the password was changed after you opened the form, by %(who)s. "
+                "If you still mean to, send it again."
+            )
+            self.add_error("password1", said % {"who": who_changed(self.user, opened[0])})
+        return super().clean()
+
+    def was_sent_before(self) -> bool:
+        """Whether the form is refused although its password is the user's by now."""
+        return not self.is_valid() and self.user.check_password(self.data.get("password1", ""))
+
+
+def _fingerprint(password: str) -> str:
+    return salted_hmac("accounts.admin.password", password, algorithm="sha256").hexdigest()
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     """People. Only a superuser makes staff, gives permissions, or touches others of the staff."""
@@ -236,7 +283,8 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
 
     form = UserForm
     add_form = UserAddForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
+    change_user_password_template = "admin/accounts/user/change_password.html"
     list_display = ("email", "name", "balance_in_won", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser")
     list_select_related = ("balance",)
@@ -281,6 +329,19 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
         elif is_other:
             session_key = request.session.session_key if obj == request.user else None
             set_email(user=obj, email=email or "", origin=origin, session_key=session_key)
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        with transaction.atomic():
+            if request.method == "POST":
+                self._lock_rows(request, unquote(id))
+                user = self.get_object(request, unquote(id))
+                allowed = user is not None and self.has_change_permission(request, user)
+                if allowed and PasswordForm(user, request.POST).was_sent_before():
+                    said = gettext("This form was sent before: it was saved once, and not again.")
+                    messages.info(request, said)
+                    return redirect("admin:accounts_user_change", user.pk)
+            return super().user_change_password(request, id, form_url)
 
     @admin.display(description=_("balance"), ordering="balance__amount")
     def balance_in_won(self, user: User) -> str:

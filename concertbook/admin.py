@@ -204,9 +204,14 @@ def opened_page(request: HttpRequest) -> tuple[int, Any] | None:
 
     Raises signing.BadSignature.
     """
-    if VERSION not in request.POST:
+    return open_seal(request.POST.get(VERSION))
+
+
+def open_seal(text: str | None) -> tuple[int, Any] | None:
+    """What seal_page was given. Raises signing.BadSignature."""
+    if text is None:
         return None
-    last_entry, shown = signing.loads(request.POST[VERSION], salt=SALT)
+    last_entry, shown = signing.loads(text, salt=SALT)
     return last_entry, shown
 
 

@@ -484,3 +484,65 @@ def test_the_generator_sent_twice_at_the_same_moment_adds_its_seats_once():
 
     assert [answer.status_code for answer in answers] == [302, 302]
     assert schedule.seats.count() == 20
+
+
+def password_form(client, user, password):
+    """Of the page that sets a user's password, opened and filled in."""
+    filled = {"password1": password, "password2": password}
+    return form_at(client, reverse("admin:auth_user_password_change", args=[user.pk])) | filled
+
+
+def send_password(client, user, form, **kwargs):
+    return client.post(reverse("admin:auth_user_password_change", args=[user.pk]), form, **kwargs)
+
+
+def test_a_password_form_sent_twice_sets_it_once_and_ends_no_later_session(operator):
+    user = UserFactory()
+    form = password_form(operator, user, "Quiet-Harbor-4821!")
+    send_password(operator, user, form)
+    user.refresh_from_db()
+    app = Client()
+    app.force_login(user)
+
+    again = send_password(operator, user, form, follow=True)
+
+    assert "saved once" in " ".join(words(again))
+    assert app.get("/balance/").status_code == 200
+    assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 1
+
+
+def test_a_stale_password_form_does_not_undo_what_was_set_meanwhile(operator, colleague):
+    user = UserFactory()
+    stale = password_form(operator, user, "Quiet-Harbor-4821!")
+    send_password(colleague, user, password_form(colleague, user, "Loud-Harbor-4821!"))
+
+    refused = send_password(operator, user, stale)
+
+    assert "by Second" in " ".join(refused.context["form"].errors["password1"])
+    user.refresh_from_db()
+    assert user.check_password("Loud-Harbor-4821!")
+    send_password(operator, user, stale | {VERSION: form_on(refused)[VERSION]})
+    user.refresh_from_db()
+    assert user.check_password("Quiet-Harbor-4821!")
+
+
+def test_a_password_that_its_user_changed_meanwhile_is_not_set_back(operator):
+    user = UserFactory()
+    stale = password_form(operator, user, "Quiet-Harbor-4821!")
+    user.set_password("My-Own-Harbor-4821!")
+    user.save()
+
+    refused = send_password(operator, user, stale)
+
+    assert "the sale or a program" in " ".join(refused.context["form"].errors["password1"])
+    user.refresh_from_db()
+    assert user.check_password("My-Own-Harbor-4821!")
+
+
+def test_a_damaged_version_of_a_password_form_is_refused(operator):
+    user = UserFactory()
+    form = password_form(operator, user, "Quiet-Harbor-4821!") | {VERSION: "x"}
+
+    assert send_password(operator, user, form).status_code == 200
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
