@@ -28,7 +28,9 @@ def clean_email(typed: str) -> str:
     """The folded address. Raises ValidationError (``invalid``, ``max_length``).
 
     ASCII alone is left: Python's case-insensitive patterns take "ı" and "ſ" for i and s, so
-    Django's own check lets addresses through that look like somebody else's.
+    Django's own check lets addresses through that look like somebody else's. Quotes are refused:
+    "name"@example.com is another spelling of name@example.com (RFC 5321, 4.1.2), and within quotes
+    Django takes spaces and control characters.
     """
     email = fold_email(typed)
     if len(email) > LONGEST_EMAIL:
@@ -37,7 +39,7 @@ def clean_email(typed: str) -> str:
             code="max_length",
             params={"limit_value": LONGEST_EMAIL},
         )
-    if not email.isascii():
+    if not email.isascii() or '"' in email:
         raise ValidationError(INVALID, code="invalid")
     validate_email(email)
     return email

@@ -13,6 +13,7 @@ from accounts.email_links import Kind
 from accounts.errors import EmailTaken
 from accounts.mail import queue_mail
 from accounts.models import User
+from concertbook.visible import has_visible
 
 LONGEST_NAME = 100
 # Marks that turn the direction of what follows: a name must not rearrange the words around it.
@@ -52,7 +53,7 @@ def clean_name(typed: str) -> str:
     """The name without white space around it. Raises ValidationError (``required``,
     ``max_length``, ``invalid``)."""
     name = typed.strip()
-    if not any(unicodedata.category(letter)[0] in "LNPS" for letter in name):
+    if not has_visible(name):
         raise ValidationError(_("This field is required."), code="required")
     if len(name) > LONGEST_NAME:
         raise ValidationError(

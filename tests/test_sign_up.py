@@ -84,6 +84,9 @@ def test_an_international_domain_is_one_address_with_its_punycode(sign_up):
         ("fan@", "invalid"),
         ("fan@ex ample.com", "invalid"),
         ("fan\n@example.com", "invalid"),
+        ('"fan"@example.com', "invalid"),
+        ('"f\\ an"@example.com', "invalid"),
+        ('"f\x01an"@example.com', "invalid"),
         ("a" * 250 + "@example.com", "max_length"),
     ],
 )
@@ -111,7 +114,7 @@ def test_a_name_that_would_garble_the_words_around_it_is_refused(sign_up, name, 
 
 
 @FACES
-@pytest.mark.parametrize("name", ["", "   ", "\u200b\u200b"])
+@pytest.mark.parametrize("name", ["", "   ", "\u200b\u200b", "\u3164"])
 def test_a_name_with_nothing_to_see_is_none(sign_up, name):
     assert {field for field, _code in sign_up(name=name)} == {"name"}
 

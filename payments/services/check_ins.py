@@ -13,6 +13,7 @@ from django.db import transaction
 from accounts.models import User
 from concertbook.db.clock import database_now, utc
 from concertbook.errors import Malformed
+from concertbook.visible import has_visible
 from concerts.models import ConcertSchedule
 from payments.errors import (
     AlreadyCancelled,
@@ -61,7 +62,7 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
     UndoTooLate; AlreadyCancelled once the schedule was, as its used tickets are refunded as such;
     Malformed without a reason.
     """
-    if not reason.strip():
+    if not has_visible(reason):
         raise Malformed
     with transaction.atomic(durable=True):
         ticket = _lock_ticket(check_ins=check_in_id)
