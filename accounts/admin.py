@@ -336,8 +336,8 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
             if request.method == "POST":
                 self._lock_rows(request, unquote(id))
                 user = self.get_object(request, unquote(id))
-                allowed = user is not None and self.has_change_permission(request, user)
-                if allowed and PasswordForm(user, request.POST).was_sent_before():
+                may_set = user and self.has_change_permission(request, user)
+                if user and may_set and PasswordForm(user, request.POST).was_sent_before():
                     said = gettext("This form was sent before: it was saved once, and not again.")
                     messages.info(request, said)
                     return redirect("admin:accounts_user_change", user.pk)

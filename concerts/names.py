@@ -5,6 +5,8 @@ import unicodedata
 from django.db.models import F, Func, Value
 from django.db.models.functions import Lower
 
+from concertbook.visible import FILLERS
+
 # Typed or pasted for the hyphen of "A-1": U+2010 to U+2015, and the minus sign.
 DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 INVISIBLE = {"Cc", "Cf"}
@@ -16,7 +18,11 @@ def clean_name(text: str) -> str:
     A line break or a tab is a space.
     """
     composed = unicodedata.normalize("NFC", " ".join(text.split())).translate(DASHES)
-    visible = "".join(each for each in composed if unicodedata.category(each) not in INVISIBLE)
+    visible = "".join(
+        each
+        for each in composed
+        if unicodedata.category(each) not in INVISIBLE and each not in FILLERS
+    )
     return " ".join(visible.split())
 
 

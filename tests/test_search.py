@@ -25,6 +25,9 @@ ALIKE = {
     "letters without width": ("K\u200bpop\u00ad night\ufeff", "kpop night"),
     "typographic quotation marks": ("Don\u2019t stop \u2013 live", "don't stop - live"),
     "a quotation mark for a typographic one": ("Don't stop", "don\u2019t"),
+    "the Korean keyboard's dot for a middle dot": ("서울·부산", "서울ㆍ부산"),
+    "a middle dot for the katakana dot": ("서울・부산", "서울·부산"),
+    "a tilde for a wave": ("10〜12월", "10~12월"),
     "ligatures": ("The ﬁnal", "final"),
     "the percent sign as it is": ("100% live", "100%"),
 }

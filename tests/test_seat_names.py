@@ -88,6 +88,7 @@ def test_a_seat_knows_its_number_in_its_row():
         "Box A\u20131",
         "Box\u00a0A-1",
         "Box A-1\u200b",
+        "Box A-1\u3164",
     ],
 )
 def test_a_label_that_another_seat_has_or_seems_to_have_is_refused(schedule, label):

@@ -1,8 +1,9 @@
 """A search that finds what looks equal, however its letters are composed.
 
 Korean typed on a Mac is decomposed (NFD), on other machines composed (NFC); letters may be of half
-or full width; quotation marks and dashes may be typographic; a space may be any space. The
-comparison is made in the database, so that rows need not be stored in one form.
+or full width; quotation marks and dashes may be typographic, a dot or a wave between words one of
+several; a space may be any space. The comparison is made in the database, so that rows need not be
+stored in one form.
 """
 
 import unicodedata
@@ -15,8 +16,11 @@ from django.db.models import CharField, Lookup, TextField
 UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
 QUOTES = "\u2018\u2019\u02bc\u2032\u201c\u201d\u2033"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-ALIKE = QUOTES + DASHES + UNSEEN
-PLAIN = "''''\"\"\"" + "-" * len(DASHES)
+# Typed for the middle dot of a Korean title; NFKC makes U+119E of the keyboard's U+318D.
+DOTS = "\u119e\u2022\u2027\u2219\u22c5\u30fb"
+WAVES = "\u223c\u301c"
+ALIKE = QUOTES + DASHES + DOTS + WAVES + UNSEEN
+PLAIN = "''''\"\"\"" + "-" * len(DASHES) + "\u00b7" * len(DOTS) + "~" * len(WAVES)
 
 
 def compose(text: str) -> str:
