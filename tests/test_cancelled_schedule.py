@@ -89,6 +89,37 @@ def test_everybody_gets_all_of_it_back_whatever_the_policy_says(schedule, operat
     assert not [finding for finding in run_checks() if finding.violations]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_buyers_refunds_are_written_in_the_order_of_the_purchases(schedule, operator):
+    user = UserFactory(won=50_000)
+    for number in range(1, 5):
+        Seat.objects.filter(schedule=schedule, number=number).update(price=number * 1_000)
+    receipts = [bought(user, schedule, 4), bought(user, schedule, 3, 1, 2)]
+    store_in_reverse([payment for receipt in receipts for payment in receipt.payments])
+
+    cancel(schedule, operator)
+    sweep()
+
+    lines = BalanceHistory.objects.filter(balance__user=user).order_by("seq")
+    paid, given_back = (
+        list(lines.filter(type=type).values_list("amount", flat=True))
+        for type in ("RESERVATION", "CANCELLATION")
+    )
+    assert given_back == paid == [4_000, 1_000, 2_000, 3_000]
+
+
+def store_in_reverse(payments):
+    """So that a query without an order finds the last one first."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for payment in reversed(payments):
+            cursor.execute(
+                "WITH gone AS (DELETE FROM payments_payment WHERE id = %s RETURNING *)"
+                " INSERT INTO payments_payment SELECT * FROM gone",
+                [payment.pk],
+            )
+
+
 def test_a_used_ticket_is_refunded_too_and_keeps_when_it_was_used(schedule, operator):
     user = UserFactory(won=10_000)
     (ticket,) = bought_long_ago(user, schedule, 1)

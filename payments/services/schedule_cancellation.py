@@ -172,8 +172,13 @@ def _refund(
     balances: Mapping[uuid.UUID, Balance],
     now: dt.datetime,
 ) -> None:
-    """In full, to the balances, which the caller holds locked."""
+    """In full, to the balances, which the caller holds locked.
+
+    A buyer's refunds are written in the order of the purchases: by time, and within one checkout
+    by seat number, as its payments were (baskets._basket).
+    """
     payments = Payment.objects.filter(reservation__in=sold, status=Payment.Status.SUCCESS)
+    payments = payments.order_by("paid_at", "reservation__seat__number")
     refunds = Refund.objects.bulk_create(
         Refund(
             payment=payment,

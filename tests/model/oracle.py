@@ -202,6 +202,8 @@ class Oracle:
             for number, price in enumerate(prices, start=1)
         }
         self.reservations: list[Reservation] = []
+        # In the order in which they were bought.
+        self.tickets: list[Ticket] = []
         self.charges: list[Charge] = []
         self.purses = {user: Purse() for user in range(users)}
         self.saved: dict[tuple[int, str], Saved] = {}
@@ -508,11 +510,8 @@ class Oracle:
         reservation.seat.change("RESERVED", reservation)
         self.purses[reservation.user].write("RESERVATION", "SUCCESS", reservation.price)
         reservation.ticket = Ticket(reservation, self.ladder, self.now)
+        self.tickets.append(reservation.ticket)
         return reservation.ticket
-
-    @property
-    def tickets(self) -> list[Ticket]:
-        return [each.ticket for each in self.reservations if each.ticket]
 
     # --- Tickets ---------------------------------------------------------------------------------
 
@@ -679,15 +678,18 @@ class Oracle:
         return True
 
     def refund_cancelled(self) -> int:
-        """How many seats were freed."""
-        left = [each for each in self.schedules if each.cancelled]
-        ended = [reservation for schedule in left for reservation in self._live(schedule)]
-        for reservation in ended:
-            if reservation.ticket:
-                self._give_back(reservation.ticket, (reservation.price, 0))
-            reservation.state = "CANCELLED"
-            reservation.seat.change("AVAILABLE")
-        return len(ended)
+        """How many seats were freed. Refunds are written in the order of the purchases."""
+        freed = 0
+        for schedule in self.schedules:
+            ended = self._live(schedule) if schedule.cancelled else []
+            for ticket in self.tickets:
+                if ticket.reservation in ended:
+                    self._give_back(ticket, (ticket.reservation.price, 0))
+            for reservation in ended:
+                reservation.state = "CANCELLED"
+                reservation.seat.change("AVAILABLE")
+            freed += len(ended)
+        return freed
 
     def look(self, user: int) -> list[Reservation]:
         """Nothing of one's own is shown as held past its time."""
