@@ -33,7 +33,7 @@ from accounts.email_links import Kind, Link, make_link, read_link
 from accounts.errors import EmailTaken, LinkUsed, WrongPassword
 from accounts.models import User
 from accounts.rate_limits import PROOFS_PER_ACCOUNT
-from accounts.views import MemberRequest
+from accounts.requests import MemberRequest
 from concertbook.http.rate_limit import take
 
 Result = TypeVar("Result")

@@ -19,16 +19,13 @@ from rest_framework.views import APIView
 from accounts import app_tokens, devices, email_change, log_in, services, sign_up
 from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.idempotency import LONGEST_KEY, IdempotentRequest, hash_request
 from accounts.models import BalanceHistory, User
 from accounts.rate_limits import count_sign_up
-from concertbook.http.fast_path import render
+from accounts.requests import current_user
+from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import valid_input, valid_query
 
-KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
-IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)
-OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header")
 Result = TypeVar("Result")
 
 
@@ -185,15 +182,6 @@ class MyBalance(APIView):
         return Response({"amount": services.balance_amount(user=current_user(request))})
 
 
-class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer, and nothing that merely looks like one: not "1", 1.0 or true."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return data
-
-
 class ChargeAmountField(serializers.IntegerField):
     """An amount that the charge service takes; all else is its refusal, not a mere bad field."""
 
@@ -272,26 +260,6 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
         return services.balance_history(user=current_user(self.request), **wanted)
 
 
-def answer_once(
-    request: Request,
-    answer_of: Callable[[Any], Any],
-    act: Callable[[IdempotentRequest], Any],
-    code: int,
-) -> HttpResponse:
-    """Act under the request's Idempotency-Key, or answer as before, byte for byte.
-
-    ``act`` calls the service with the IdempotentRequest it is given; ``answer_of`` makes JSON types
-    of the result. Raises IdempotencyKeyMissing and whatever the service raises.
-    """
-    once = IdempotentRequest(
-        user=current_user(request),
-        key=request.headers.get("Idempotency-Key"),
-        request_hash=hash_request([request.method, request.path, request.data]),
-        render=lambda result: render(answer_of(result)),
-    )
-    return HttpResponse(once.run(act), status=code, content_type="application/json")
-
-
 def _tokens(request: Request, user: User, code: int) -> Response:
     pair = TokenPairSerializer(app_tokens.issue_tokens(user)).data
     assert user.email is not None
@@ -308,9 +276,3 @@ def _refuse_fields(act: Callable[[], Result]) -> Result:
         raise serializers.ValidationError(
             {field: get_error_detail(FormError(list(each))) for field, each in errors}
         ) from invalid
-
-
-def current_user(request: Request) -> User:
-    """The user behind an authenticated request."""
-    assert isinstance(request.user, User)
-    return request.user

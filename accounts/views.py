@@ -1,33 +1,26 @@
 """The pages of my money."""
 
 import uuid
-from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import services
 from accounts.forms import ChargeForm
 from accounts.gateway import SandboxGateway, get_gateway
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_request
-from accounts.models import BalanceHistory, User
+from accounts.models import BalanceHistory
+from accounts.requests import MemberRequest
+from accounts.run_once import run_once
+from concertbook.http.redirects import next_page
 
 LINES_PER_PAGE = 20
 # What the buttons beside the amount add to it, in won.
 STEPS = (10_000, 50_000, 100_000)
-
-
-class MemberRequest(HttpRequest):
-    """A request that passed login_required."""
-
-    user: User
 
 
 @login_required
@@ -67,31 +60,5 @@ def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
         messages.info(request, _("This charge was already made; it was not made again."))
 
 
-def run_once(
-    request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[IdempotentRequest], Any]
-) -> bool:
-    """Act under the key that came with a form; False when it did so before, the first time sent.
-
-    ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
-    """
-    once = IdempotentRequest(
-        user=request.user,
-        key=f"page-{key}",
-        request_hash=hash_request(what),
-        render=lambda result: b"",
-    )
-    try:
-        act(once)
-    except AnsweredBefore:
-        return False
-    return True
-
-
 def _declined_test_amounts() -> dict[int, str]:
     return SandboxGateway.DECLINED_AMOUNTS if isinstance(get_gateway(), SandboxGateway) else {}
-
-
-def next_page(request: HttpRequest) -> str:
-    """Where the person wants to go after this page; empty unless it is on this site."""
-    wanted = request.GET.get("next", "")
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else ""

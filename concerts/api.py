@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import current_user
+from accounts.requests import current_user
 from concertbook.db.search import compose
 from concertbook.http.compression import compressed
 from concertbook.http.pagination import NewestFirst

@@ -16,16 +16,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import (
+from accounts.requests import current_user
+from accounts.run_once import (
     IDEMPOTENCY_KEY_HEADER,
     OPTIONAL_IDEMPOTENCY_KEY_HEADER,
-    StrictIntegerField,
     answer_once,
-    current_user,
 )
 from concertbook.db.clock import utc
 from concertbook.http.pagination import NewestFirst
-from concertbook.http.validation import HasSchemaLimits, valid_input
+from concertbook.http.validation import HasSchemaLimits, StrictIntegerField, valid_input
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket

@@ -197,7 +197,7 @@ PAYMENTS = GroupCommit(_pay_together)
 
 
 def _hash(environ: Environ, body: Any) -> str:
-    """As accounts.api.answer_once. Raises FallThrough for a body that is nested too deeply."""
+    """As accounts.run_once.answer_once. Raises FallThrough for a body that is nested too deeply."""
     path = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
     try:
         # Here, where it is one request's: such a body is nobody else's trouble.

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import current_user
+from accounts.requests import current_user
 from concertbook.db.clock import utc
 from concertbook.http.client_address import client_address
 from concertbook.http.ids import UUID, parse_uuid

@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.credentials import give_credential
-from accounts.views import MemberRequest, next_page
+from accounts.requests import MemberRequest
 from concertbook.db.clock import seconds_until
 from concertbook.http.client_address import client_address
+from concertbook.http.redirects import next_page
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw as draws
 from queueing.services import endings, places, polling

@@ -102,3 +102,12 @@ class QueryBooleanField(serializers.BooleanField):
         if truth is None:
             self.fail("invalid", input=data)
         return truth
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer, and nothing that merely looks like one: not "1", 1.0 or true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data

@@ -1,0 +1,60 @@
+"""One effect per key at the edge: of an API call (answer_once) and of a page's form (run_once).
+
+The admin's forms have idempotent_forms.py.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from accounts.idempotency import LONGEST_KEY, AnsweredBefore, IdempotentRequest, hash_request
+from accounts.requests import MemberRequest, current_user
+from concertbook.http.fast_path import render
+
+KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}
+IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header", required=True)
+OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA, "header")
+
+
+def answer_once(
+    request: Request,
+    answer_of: Callable[[Any], Any],
+    act: Callable[[IdempotentRequest], Any],
+    code: int,
+) -> HttpResponse:
+    """Act under the request's Idempotency-Key, or answer as before, byte for byte.
+
+    ``act`` calls the service with the IdempotentRequest it is given; ``answer_of`` makes JSON types
+    of the result. Raises IdempotencyKeyMissing and whatever the service raises.
+    """
+    once = IdempotentRequest(
+        user=current_user(request),
+        key=request.headers.get("Idempotency-Key"),
+        request_hash=hash_request([request.method, request.path, request.data]),
+        render=lambda result: render(answer_of(result)),
+    )
+    return HttpResponse(once.run(act), status=code, content_type="application/json")
+
+
+def run_once(
+    request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[IdempotentRequest], Any]
+) -> bool:
+    """Act under the key that came with a form; False when it did so before, the first time sent.
+
+    ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
+    """
+    once = IdempotentRequest(
+        user=request.user,
+        key=f"page-{key}",
+        request_hash=hash_request(what),
+        render=lambda result: b"",
+    )
+    try:
+        act(once)
+    except AnsweredBefore:
+        return False
+    return True
