@@ -11,7 +11,10 @@ from django.conf import settings
 def client_address(environ: Mapping[str, Any]) -> str:
     """The client's address: what the outermost proxy of ours saw, and never what a client says.
 
-    Each of our TRUSTED_PROXIES appends the address it was asked from to X-Forwarded-For.
+    Each of our TRUSTED_PROXIES appends the address it was asked from to X-Forwarded-For. They must
+    drop headers whose names have an underscore, as deploy/nginx.conf does: granian puts a client's
+    X_Forwarded_For into HTTP_X_FORWARDED_FOR too, the later of the two wins, and nothing in
+    ``environ`` tells which one it was.
     """
     proxies = settings.TRUSTED_PROXIES
     forwarded = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
