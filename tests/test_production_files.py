@@ -27,7 +27,8 @@ from scripts.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 OURS = ("accounts", "concertbook", "concerts", "payments", "queueing")
-SERVICES = {"db", "redis", "migrate", "web", "worker", "beat"}
+SERVICES = {"db", "redis", "migrate", "web", "edge", "worker", "beat"}
+OUR_IMAGE = {"migrate", "web", "worker", "beat"}
 
 
 def dockerfile() -> list[tuple[str, str]]:
@@ -136,7 +137,32 @@ def test_whatever_runs_our_code_waits_for_the_migration_and_reads_the_same_envir
         waits = services[name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
         assert waits["db"]["condition"] == waits["redis"]["condition"] == "service_healthy"
-    assert {services[name]["env_file"] for name in SERVICES - {"db", "redis"}} == {".env"}
+    assert {services[name]["env_file"] for name in OUR_IMAGE} == {".env"}
+
+
+def test_the_front_alone_can_be_reached_and_the_web_server_knows_of_that_one_proxy():
+    services = compose()["services"]
+
+    assert {name for name, service in services.items() if "ports" in service} == {"edge"}
+    assert services["web"]["environment"]["TRUSTED_PROXIES"] == "1"
+    assert services["edge"]["depends_on"]["web"]["condition"] == "service_healthy"
+
+
+def test_the_front_asks_the_port_that_the_web_server_listens_on():
+    nginx = (ROOT / "deploy" / "nginx.conf").read_text()
+    services = compose()["services"]
+
+    assert f"server web:{services['web']['environment']['PORT']} resolve;" in nginx
+    checked = services["edge"]["healthcheck"]["test"].split()[-1]
+    assert f"listen {checked.removeprefix('http://').rstrip('/')};" in nginx
+
+
+def test_the_files_that_the_front_mounts_are_shipped_for_each_way_to_run_it():
+    sources = [line.split(":/")[0] for line in compose()["services"]["edge"]["volumes"]]
+
+    assert sources == ["./deploy/nginx.conf", "./deploy/edge-${EDGE:-tls}.conf", "./certificates"]
+    for variant in ("tls", "http", "balancer"):
+        assert (ROOT / "deploy" / f"edge-{variant}.conf").exists()
 
 
 def test_the_data_of_both_stores_outlives_their_containers():
@@ -346,7 +372,7 @@ def which(program: str) -> str:
 def test_ci_installs_what_is_missing_and_ends_as_make_ci_does(bare_machine):
     ran = bare_machine()
 
-    assert "ci: installing python3-venv chromium" in ran.stdout
+    assert "ci: installing python3-venv chromium nginx" in ran.stdout
     assert ran.stdout.endswith("make ci\n")
     assert ran.returncode == 7
     assert re.search(r"^ci:.*\blint\b.*\btest\b", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -357,7 +383,7 @@ def test_ci_says_so_where_it_cannot_install(bare_machine, tmp_path):
 
     ran = bare_machine()
 
-    assert "cannot install python3-venv chromium" in ran.stdout
+    assert "cannot install python3-venv chromium nginx" in ran.stdout
     assert ran.stdout.endswith("make ci\n")
 
 

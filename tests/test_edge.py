@@ -1,0 +1,337 @@
+"""The front that the compose file ships (deploy/), run for real: nginx before granian.
+
+The files are tried as they are, but for the ports, and for what Debian's older nginx does not know.
+"""
+
+import datetime as dt
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
+from django.utils import translation
+
+from benchmarks.servers import free_port, wait_for
+from concertbook.errors import TooLarge
+from concertbook.http.problems import problem_response
+from scripts.supervisor import Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+VARIANTS = sorted(path.stem.removeprefix("edge-") for path in DEPLOY.glob("edge-*.conf"))
+SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+FORGED = "203.0.113.9"
+
+
+@dataclass
+class Edge:
+    """A running nginx; the ports are those that it has instead of the container's."""
+
+    http: int
+    https: int
+    health: int
+
+    def ask(self, *, method: str = "GET", path: str = "/", **options: Any) -> "Answer":
+        return ask(http.client.HTTPConnection("127.0.0.1", self.http), method, path, **options)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the application behind nginx was told."""
+        environ: dict[str, str] = json.loads(self.body)["environ"]
+        return environ
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str = "GET",
+    path: str = "/",
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    body: bytes | Iterator[bytes] | None = None,
+    host: str | None = None,
+) -> Answer:
+    """One request. ``headers`` are pairs, as a header may be sent twice."""
+    connection.putrequest(method, path, skip_host=host is not None)
+    if host is not None:
+        connection.putheader("Host", host)
+    for name, value in headers:
+        connection.putheader(name, value)
+    if isinstance(body, bytes):
+        connection.putheader("Content-Length", str(len(body)))
+    elif body is not None:
+        connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders(body, encode_chunked=body is not None and not isinstance(body, bytes))
+    response = connection.getresponse()
+    answer = Answer(response.status, response.headers, response.read())
+    connection.close()
+    return answer
+
+
+@pytest.fixture(scope="module")
+def nginx() -> str:
+    """The program."""
+    # Debian has it where only root looks.
+    path = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None:
+        pytest.skip("No nginx: apt-get install --no-install-recommends nginx.")
+    return path
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the image's web server, with an application that tells its environ."""
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "tests.show_request:application"]
+    with started(command, tmp_path_factory.mktemp("web")):
+        wait_for(port)
+        yield port
+
+
+@contextmanager
+def started(command: list[str], folder: Path) -> Iterator[None]:
+    with (folder / "output").open("wb") as output:
+        server = Supervisor(command, cwd=ROOT, output=output.fileno())
+        try:
+            yield
+            assert server.poll() is None, (folder / "output").read_text()
+        finally:
+            server.stop()
+
+
+Prepare = Callable[[str], tuple[Edge, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def prepare(nginx: str, web: int, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
+    """``prepare(variant)``: the shipped configuration in a folder of its own, and its command."""
+
+    def prepared(variant: str) -> tuple[Edge, list[str]]:
+        folder = tmp_path_factory.mktemp(variant)
+        edge = Edge(free_port(), free_port(), free_port())
+        main = here(DEPLOY / "nginx.conf", nginx, edge, web)
+        # The build's own folders for what does not fit in memory are root's.
+        scratch = [f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH]
+        (folder / "nginx.conf").write_text(main.replace("http {", " ".join(["http {", *scratch])))
+        server = here(DEPLOY / f"edge-{variant}.conf", nginx, edge, web)
+        # The peer that a balancer would be is this machine.
+        server = server.replace("set_real_ip_from 10.0.0.0/8;", "set_real_ip_from 127.0.0.1;")
+        (folder / "edge.conf").write_text(server)
+        write_certificate(folder / "certificates")
+        # As root it would change to a user who may not enter the tests' folders.
+        ours = f"daemon off; pid {folder}/pid;" + (" user root;" if os.getuid() == 0 else "")
+        return edge, [nginx, "-c", f"{folder}/nginx.conf", "-e", "stderr", "-g", ours]
+
+    return prepared
+
+
+def here(path: Path, nginx: str, edge: Edge, web: int) -> str:
+    """The file as it can run beside whatever else this machine runs."""
+    text = path.read_text()
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{edge.http};")
+    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{edge.https} ssl;")
+    text = text.replace("listen 127.0.0.1:8081;", f"listen 127.0.0.1:{edge.health};")
+    text = text.replace("server web:8000 resolve;", f"server 127.0.0.1:{web};")
+    if version(nginx) < (1, 25, 1):
+        text = text.replace("http2 on;", "")
+    return text
+
+
+def version(nginx: str) -> tuple[int, ...]:
+    shown = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", shown)
+    assert found, shown
+    return tuple(map(int, found.groups()))
+
+
+def write_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name.from_rfc4514_string("CN=localhost")
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder.mkdir()
+    pem = serialization.Encoding.PEM
+    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "privkey.pem").write_bytes(key.private_bytes(pem, *plain))
+
+
+@contextmanager
+def running(prepare: Prepare, variant: str, folder: Path) -> Iterator[Edge]:
+    edge, command = prepare(variant)
+    with started(command, folder):
+        wait_for(edge.http)
+        yield edge
+
+
+@pytest.fixture(scope="module")
+def edge(prepare: Prepare, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    with running(prepare, "http", tmp_path_factory.mktemp("nginx")) as edge:
+        yield edge
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nginx_accepts_the_configuration_and_has_nothing_to_warn_of(prepare, variant):
+    _edge, command = prepare(variant)
+
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
+
+    assert checked.returncode == 0, checked.stderr
+    assert "warn" not in checked.stderr
+
+
+# Whose address it is
+
+
+@pytest.mark.parametrize(
+    "name", ["X_Forwarded_For", "X-Forwarded_For", "x_forwarded-for", "X.Forwarded.For"]
+)
+def test_a_header_that_looks_like_x_forwarded_for_to_wsgi_does_not_pass(edge, name):
+    answer = edge.ask(headers=[(name, FORGED)])
+
+    assert answer.environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert FORGED not in answer.body.decode()
+
+
+def test_without_the_front_such_a_header_wins(web):
+    direct = http.client.HTTPConnection("127.0.0.1", web)
+
+    answer = ask(direct, headers=[("X-Forwarded-For", "127.0.0.1"), ("X_Forwarded_For", FORGED)])
+
+    assert answer.environ["HTTP_X_FORWARDED_FOR"] == FORGED
+
+
+def test_what_a_client_says_of_its_address_and_scheme_is_replaced(edge):
+    forged = [("X-Forwarded-For", FORGED), ("X-Forwarded-For", FORGED)]
+    forged += [("X-Forwarded-Proto", "https"), ("X_Forwarded_Proto", "https")]
+
+    environ = edge.ask(headers=forged).environ
+
+    assert environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert environ["HTTP_X_FORWARDED_PROTO"] == "http"
+
+
+def test_behind_a_balancer_the_address_that_it_appended_counts(prepare, tmp_path):
+    # The client is in a network that the file trusts to be the balancer's.
+    chain = [("X-Forwarded-For", FORGED), ("X-Forwarded-For", f"{FORGED}, 192.168.0.7")]
+    sent = [*chain, ("X_Forwarded_For", FORGED), ("X-Forwarded-Proto", "https")]
+
+    with running(prepare, "balancer", tmp_path) as edge:
+        environ = edge.ask(headers=sent).environ
+
+    assert environ["HTTP_X_FORWARDED_FOR"] == "192.168.0.7"
+    assert environ["HTTP_X_FORWARDED_PROTO"] == "https"
+
+
+def test_the_host_goes_through_as_it_was_asked_for(edge):
+    assert edge.ask(host="Tickets.example.com:8443").environ["HTTP_HOST"] == (
+        "Tickets.example.com:8443"
+    )
+
+
+# TLS
+
+
+def test_tls_ends_at_the_front_and_plain_requests_are_sent_there(prepare, tmp_path):
+    # The certificate is our own.
+    anyone = ssl._create_unverified_context()
+
+    with running(prepare, "tls", tmp_path) as edge:
+        plain = edge.ask(path="/concerts/1/?page=2", host="tickets.example.com")
+        secure = http.client.HTTPSConnection("127.0.0.1", edge.https, context=anyone)
+        environ = ask(secure, headers=[("X-Forwarded-Proto", "http")]).environ
+
+    assert plain.status == 301
+    assert plain.headers["Location"] == "https://tickets.example.com/concerts/1/?page=2"
+    assert environ["HTTP_X_FORWARDED_PROTO"] == "https"
+    assert environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+
+
+# Bodies
+
+
+def test_a_body_as_large_as_the_application_takes_goes_through_whole(edge):
+    body = b"x" * settings.API_MAX_BODY_BYTES
+
+    answer = edge.ask(method="POST", path="/api/v1/payments/", body=body)
+
+    assert json.loads(answer.body)["body_bytes"] == settings.API_MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/payments/"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_larger_one_is_refused(edge, path, chunked):
+    body = b"x" * (settings.API_MAX_BODY_BYTES + 1)
+
+    answer = edge.ask(method="POST", path=path, body=iter([body]) if chunked else body)
+
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"), [("en-GB,ko;q=0.5", "en"), ("ko-KR,en;q=0.5", "ko"), (None, "ko")]
+)
+def test_an_app_is_told_so_as_the_application_tells_it(edge, asked, language):
+    body = b"x" * (settings.API_MAX_BODY_BYTES + 1)
+    headers = [("Accept-Language", asked)] if asked else []
+
+    answer = edge.ask(method="POST", path="/api/v1/payments/", headers=headers, body=body)
+
+    with translation.override(language):
+        ours = problem_response(TooLarge())
+    assert json.loads(answer.body) == json.loads(ours.content)
+    assert answer.headers["Content-Type"] == ours.headers["Content-Type"]
+
+
+def test_a_body_in_pieces_is_taken_in_before_the_application_hears_of_it(edge):
+    answer = edge.ask(method="POST", body=iter([b"half ", b"a body"]))
+
+    assert answer.environ["CONTENT_LENGTH"] == "11", "unbuffered, it has no length yet"
+    assert "HTTP_TRANSFER_ENCODING" not in answer.environ
+
+
+# Itself
+
+
+def test_it_does_not_tell_its_version(edge):
+    assert edge.ask().headers.get_all("Server") == ["nginx"]
+
+
+def test_its_connections_to_the_web_server_are_kept(edge):
+    environ = edge.ask(headers=[("Connection", "close")]).environ
+
+    assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert "HTTP_CONNECTION" not in environ, "HTTP/1.1 keeps them unless told to close"
+
+
+def test_its_health_check_asks_nginx_and_not_what_is_behind_it(edge):
+    health = http.client.HTTPConnection("127.0.0.1", edge.health)
+
+    assert ask(health).status == 200
