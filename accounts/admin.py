@@ -1,8 +1,5 @@
-"""The operators' desk: what all admin pages share, and the pages for people and their money."""
+"""The admin pages of people and their money, and the site's log-in."""
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from allauth.account.decorators import secure_admin_login
@@ -10,59 +7,36 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core import signing
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import Model
+from django.http import HttpRequest
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import path
 from django.utils.crypto import salted_hmac
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
-from import_export.admin import ExportMixin
-from import_export.fields import Field
-from import_export.formats.base_formats import CSV
-from import_export.resources import ModelResource
-from unfold.admin import ModelAdmin
-from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.base_admin import Admin, ReadOnlyAdmin, why
 from accounts.email_addresses import clean_email
 from accounts.email_change import request_proof, set_email
-from accounts.errors import IdempotencyKeyReused
-from accounts.exports import chunks_of, may_export, queue_export, records_of
-from accounts.idempotency import AnsweredBefore
-from accounts.idempotent_forms import (
-    ONCE,
-    FormTooOld,
-    IdempotentForms,
-    form_once,
-    new_key,
-    old_form,
-    sent_before,
-)
-from accounts.models import Balance, BalanceHistory, Charge, Export, IdempotencyKey, User
-from accounts.rehearsal_filter import rehearsal_filter
-from accounts.templatetags.reasons import reason as in_words
-from concertbook.admin import (
+from accounts.export_admin import ExportAdmin
+from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from concertbook.admin.columns import Colors, colored, won
+from concertbook.admin.versions import (
     VERSION,
-    VersionedForms,
     last_log_entry,
     open_seal,
     seal_page,
     who_changed,
 )
-from concertbook.db.search import LooksLike
-from concertbook.http.spreadsheets import quoted
+from concertbook.http.spreadsheets import SafeResource
 from concertbook.templatetags.money import won as in_won
 
 
@@ -75,149 +49,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.password_change = _redirect_to_password_page  # type: ignore[method-assign]
 # A user's address is the one on the user; groups get a page with our rules below.
 admin.site.unregister([Group, EmailAddress])
-
-Column = Callable[[Any], Any]
-Colors = Mapping[str, str]
-
-
-def won(field: str, description: Any) -> Column:
-    """A column that shows the amount in ``field``."""
-
-    @admin.display(description=description, ordering=field)
-    def show(row: Any) -> str:
-        return in_won(getattr(row, field))
-
-    return show
-
-
-@admin.display(description=_("reason"), ordering="reason")
-def why(row: Any) -> str:
-    """A column that says the reason in words, as its user was told."""
-    return in_words(row.reason) or "-"
-
-
-def colored(field: str, description: Any, colors: Colors) -> Column:
-    """A column that shows a choice as a label: success, info, warning, danger; else grey."""
-
-    @admin.display(description=description, ordering=field)
-    def show(row: Any) -> tuple[str, str]:
-        return getattr(row, field), getattr(row, f"get_{field}_display")()
-
-    show.label = defaultdict(str, colors)  # type: ignore[attr-defined]
-    return show
-
-
-class Admin(IdempotentForms, VersionedForms, ModelAdmin):  # type: ignore[misc]
-    """Every model's pages; a list takes as many queries for many rows as for few.
-
-    A form acts once, and refuses when its row was changed since it was opened.
-    """
-
-    list_per_page = 50
-    list_filter_submit = True
-    show_full_result_count = False
-    warn_unsaved_form = True
-    # From a row to its rehearsal or its user: lists leave rehearsals out unless asked for them.
-    rehearsal_path = ""
-
-    def get_list_filter(self, request: HttpRequest) -> Any:
-        filters = super().get_list_filter(request)
-        if not self.rehearsal_path:
-            return filters
-        return (*filters, rehearsal_filter(self.rehearsal_path))
-
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        """What is to be contained is searched for as on the site (concertbook.db.search)."""
-        fields = super().get_search_fields(request)
-        return [name if name[0] in "^=@" else f"{name}__{LooksLike.lookup_name}" for name in fields]
-
-
-class ReadOnlyAdmin(Admin):
-    """What the sale alone writes: to be looked at, by whoever may view it. Name ``fields``."""
-
-    actions = None
-    list_disable_select_all = True
-    warn_unsaved_form = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
-        return tuple(self.fields)
-
-
-class SafeResource(ModelResource):  # type: ignore[misc]
-    """Rows for a spreadsheet, in which nothing that somebody typed runs as a formula."""
-
-    def export_field(self, field: Field, instance: Model, **kwargs: Any) -> Any:
-        cell = super().export_field(field, instance, **kwargs)
-        return quoted(cell) if isinstance(cell, str) else cell
-
-
-class ExportAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]
-    """A list that leaves as CSV: the form queues an export, which a sweep writes."""
-
-    export_form_class = SelectableFieldsExportForm
-    formats: ClassVar = [CSV]
-    # The column by which the file is sorted, newest first, before the primary key.
-    newest_by = ""
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        # The library lets all of the staff export unless told otherwise.
-        return bool(self.has_view_permission(request))
-
-    def export_action(self, request: HttpRequest) -> HttpResponse:
-        """Shows the form; sent, it queues the export once and leads to its progress."""
-        if not self.has_export_permission(request):
-            raise PermissionDenied
-        try:
-            self.get_export_queryset(request)
-        except IncorrectLookupParameters:
-            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        form = self._export_form(request.POST or None)
-        if form.is_valid():
-            try:
-                return redirect(PROGRESS, self._queue(request, form))
-            except FormTooOld:
-                messages.error(request, old_form())
-            except IdempotencyKeyReused:
-                messages.error(request, sent_before())
-            form = self._export_form(None)
-        context = self.init_request_context_data(request, form)
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, [self.export_template_name], context=context)
-
-    def _export_form(self, data: Any) -> Any:
-        form = self.export_form_class(self.formats, self.resource_classes, data=data)
-        form.fields[ONCE] = forms.CharField(
-            initial=new_key, required=False, widget=forms.HiddenInput
-        )
-        return form
-
-    def _queue(self, request: Any, form: Any) -> int:
-        """The key of the export, made now or when this form was sent before."""
-        query = request.GET.urlencode()
-        once = form_once(request, f"export {self.opts.label} {query}")
-        try:
-            export = queue_export(
-                user=request.user,
-                model=self.opts.label,
-                query=query,
-                columns=form.get_selected_resource_export_fields(),
-                once=once,
-            )
-        except AnsweredBefore as before:
-            return int(json.loads(before.answer)["pk"])
-        return export.pk
-
-
-PROGRESS = "admin:accounts_export_change"
 
 
 class UserAddForm(UserCreationForm):  # type: ignore[misc]
@@ -516,90 +347,6 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("user__email", "key")
     ordering = ("-created_at",)
-
-
-EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger"}
-
-
-@admin.register(Export)
-class ExportsAdmin(ReadOnlyAdmin):
-    """Exports: an operator sees their own, as long as they may see the records; a superuser all."""
-
-    rehearsal_path = "user"
-    fields = ("model", "user", "state", "created_at", "finished_at")
-    list_display = (
-        "created_at",
-        "records",
-        "user",
-        colored("state", _("state"), EXPORT_COLORS),
-        "rows_done",
-        "rows_total",
-        "finished_at",
-    )
-    list_select_related = ("user",)
-    search_fields = ("user__email", "model")
-
-    @admin.display(description=_("records"), ordering="model")
-    def records(self, export: Export) -> str:
-        return records_of(export)
-
-    def get_queryset(self, request: Any) -> QuerySet[Export]:
-        exports: QuerySet[Export] = super().get_queryset(request)
-        if request.user.is_superuser:
-            return exports
-        return exports.filter(user=request.user)
-
-    def has_view_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
-        if obj is not None:
-            return may_export(request.user, obj.model)
-        return any(
-            may_export(request.user, model._meta.label)
-            for model, model_admin in admin.site._registry.items()
-            if isinstance(model_admin, ExportAdmin)
-        )
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def get_urls(self) -> Any:
-        download = self.admin_site.admin_view(self.download_view)
-        path_of_file = path("<path:object_id>/download/", download, name="accounts_export_download")
-        return [path_of_file, *super().get_urls()]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The progress of an export, and the link to its file."""
-        export = self._own_export(request, object_id)
-        if request.method == "POST":
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("Export"),
-            "export": export,
-            "records": records_of(export),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/accounts/export/progress.html", context)
-
-    def download_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        """The file, a chunk at a time."""
-        export = self._own_export(request, object_id)
-        if export.state != Export.State.DONE:
-            raise Http404
-        response = StreamingHttpResponse(chunks_of(export), content_type="text/csv; charset=utf-8")
-        name = f"{export.model.rpartition('.')[2]}-{export.created_at:%Y-%m-%d}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        response["Content-Length"] = str(export.size)
-        response["Cache-Control"] = "no-store"
-        return response
-
-    def _own_export(self, request: HttpRequest, object_id: str) -> Export:
-        export: Export | None = self.get_object(request, object_id)
-        if export is None or not self.has_view_permission(request, export):
-            raise Http404
-        return export
 
 
 @admin.register(LogEntry)

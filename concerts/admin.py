@@ -23,11 +23,12 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin import Admin, ReadOnlyAdmin, colored, won
+from accounts.base_admin import Admin, ReadOnlyAdmin
 from accounts.errors import IdempotencyKeyReused
 from accounts.idempotency import AnsweredBefore, IdempotentRequest
 from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
-from concertbook.admin import (
+from concertbook.admin.columns import colored, won
+from concertbook.admin.versions import (
     VERSION,
     VersionedInline,
     last_log_entry,

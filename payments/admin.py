@@ -10,15 +10,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin import (
-    OUTCOME_COLORS,
-    ExportAdmin,
-    ReadOnlyAdmin,
-    SafeResource,
-    colored,
-    why,
-    won,
-)
+from accounts.admin import OUTCOME_COLORS
+from accounts.base_admin import ReadOnlyAdmin, why
+from accounts.export_admin import ExportAdmin
+from concertbook.admin.columns import colored, won
+from concertbook.http.spreadsheets import SafeResource
 from concerts.models import ConcertSchedule
 from payments import schedule_admin  # noqa: F401  (registers itself)
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket

@@ -19,7 +19,8 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from accounts.admin import Admin, ReadOnlyAdmin, colored
+from accounts.base_admin import Admin, ReadOnlyAdmin
+from concertbook.admin.columns import colored
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import rooms
 

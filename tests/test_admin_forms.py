@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.admin import Admin
+from accounts.base_admin import Admin
 from accounts.models import User
-from concertbook.admin import VERSION, VersionedInline
+from concertbook.admin.versions import VERSION, VersionedInline
 from concerts.models import Concert, ConcertSchedule, Seat
 from queueing.models import WaitingRoom
 from tests.concurrency.threads import Meeting, race

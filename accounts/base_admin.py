@@ -1,0 +1,35 @@
+"""Base classes of all apps' admin pages: what needs users, their keys and their rehearsals."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.idempotent_forms import IdempotentForms
+from accounts.rehearsal_filter import rehearsal_filter
+from accounts.templatetags.reasons import reason as in_words
+from concertbook.admin.base import BaseAdmin, ReadOnly
+
+
+class Admin(IdempotentForms, BaseAdmin):
+    """Every model's pages. A form acts once, and is refused when its row was changed since."""
+
+    # From a row to its rehearsal or its user: lists leave rehearsals out unless asked for them.
+    rehearsal_path = ""
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = super().get_list_filter(request)
+        if not self.rehearsal_path:
+            return filters
+        return (*filters, rehearsal_filter(self.rehearsal_path))
+
+
+class ReadOnlyAdmin(ReadOnly, Admin):
+    """ReadOnly, as a page of our own."""
+
+
+@admin.display(description=_("reason"), ordering="reason")
+def why(row: Any) -> str:
+    """A column that says the reason in words, as its user was told."""
+    return in_words(row.reason) or "-"

@@ -1,0 +1,171 @@
+"""Lists that leave as CSV, and the pages of their exports."""
+
+import json
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from import_export.admin import ExportMixin
+from import_export.formats.base_formats import CSV
+from unfold.contrib.import_export.forms import SelectableFieldsExportForm
+
+from accounts.base_admin import ReadOnlyAdmin
+from accounts.errors import IdempotencyKeyReused
+from accounts.exports import chunks_of, may_export, queue_export, records_of
+from accounts.idempotency import AnsweredBefore
+from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.models import Export
+from concertbook.admin.columns import Colors, colored
+
+
+class ExportAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]
+    """A list that leaves as CSV: the form queues an export, which a sweep writes."""
+
+    export_form_class = SelectableFieldsExportForm
+    formats: ClassVar = [CSV]
+    # The column by which the file is sorted, newest first, before the primary key.
+    newest_by = ""
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        # The library lets all of the staff export unless told otherwise.
+        return bool(self.has_view_permission(request))
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        """Shows the form; sent, it queues the export once and leads to its progress."""
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            self.get_export_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        form = self._export_form(request.POST or None)
+        if form.is_valid():
+            try:
+                return redirect(PROGRESS, self._queue(request, form))
+            except FormTooOld:
+                messages.error(request, old_form())
+            except IdempotencyKeyReused:
+                messages.error(request, sent_before())
+            form = self._export_form(None)
+        context = self.init_request_context_data(request, form)
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, [self.export_template_name], context=context)
+
+    def _export_form(self, data: Any) -> Any:
+        form = self.export_form_class(self.formats, self.resource_classes, data=data)
+        form.fields[ONCE] = forms.CharField(
+            initial=new_key, required=False, widget=forms.HiddenInput
+        )
+        return form
+
+    def _queue(self, request: Any, form: Any) -> int:
+        """The key of the export, made now or when this form was sent before."""
+        query = request.GET.urlencode()
+        once = form_once(request, f"export {self.opts.label} {query}")
+        try:
+            export = queue_export(
+                user=request.user,
+                model=self.opts.label,
+                query=query,
+                columns=form.get_selected_resource_export_fields(),
+                once=once,
+            )
+        except AnsweredBefore as before:
+            return int(json.loads(before.answer)["pk"])
+        return export.pk
+
+
+PROGRESS = "admin:accounts_export_change"
+
+
+EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger"}
+
+
+@admin.register(Export)
+class ExportsAdmin(ReadOnlyAdmin):
+    """Exports: an operator sees their own, as long as they may see the records; a superuser all."""
+
+    rehearsal_path = "user"
+    fields = ("model", "user", "state", "created_at", "finished_at")
+    list_display = (
+        "created_at",
+        "records",
+        "user",
+        colored("state", _("state"), EXPORT_COLORS),
+        "rows_done",
+        "rows_total",
+        "finished_at",
+    )
+    list_select_related = ("user",)
+    search_fields = ("user__email", "model")
+
+    @admin.display(description=_("records"), ordering="model")
+    def records(self, export: Export) -> str:
+        return records_of(export)
+
+    def get_queryset(self, request: Any) -> QuerySet[Export]:
+        exports: QuerySet[Export] = super().get_queryset(request)
+        if request.user.is_superuser:
+            return exports
+        return exports.filter(user=request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
+        if obj is not None:
+            return may_export(request.user, obj.model)
+        return any(
+            may_export(request.user, model._meta.label)
+            for model, model_admin in admin.site._registry.items()
+            if isinstance(model_admin, ExportAdmin)
+        )
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_urls(self) -> Any:
+        download = self.admin_site.admin_view(self.download_view)
+        path_of_file = path("<path:object_id>/download/", download, name="accounts_export_download")
+        return [path_of_file, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The progress of an export, and the link to its file."""
+        export = self._own_export(request, object_id)
+        if request.method == "POST":
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Export"),
+            "export": export,
+            "records": records_of(export),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/accounts/export/progress.html", context)
+
+    def download_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """The file, a chunk at a time."""
+        export = self._own_export(request, object_id)
+        if export.state != Export.State.DONE:
+            raise Http404
+        response = StreamingHttpResponse(chunks_of(export), content_type="text/csv; charset=utf-8")
+        name = f"{export.model.rpartition('.')[2]}-{export.created_at:%Y-%m-%d}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        response["Content-Length"] = str(export.size)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _own_export(self, request: HttpRequest, object_id: str) -> Export:
+        export: Export | None = self.get_object(request, object_id)
+        if export is None or not self.has_view_permission(request, export):
+            raise Http404
+        return export

@@ -1,0 +1,45 @@
+"""Base classes of the admin's pages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from concertbook.admin.versions import VersionedForms
+from concertbook.db.search import LooksLike
+
+
+class BaseAdmin(VersionedForms, ModelAdmin):  # type: ignore[misc]
+    """A list takes as many queries for many rows as for few; a stale form is refused."""
+
+    list_per_page = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    warn_unsaved_form = True
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        """What is to be contained is searched for as on the site (concertbook.db.search)."""
+        fields = super().get_search_fields(request)
+        return [name if name[0] in "^=@" else f"{name}__{LooksLike.lookup_name}" for name in fields]
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    """What the sale alone writes: operators look at it, nothing more. Name ``fields``."""
+
+    actions = None
+    list_disable_select_all = True
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
+        return tuple(self.fields)
