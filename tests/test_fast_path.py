@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
@@ -107,8 +108,10 @@ def test_a_pass_is_worth_nothing_with_another_session_or_another_name(room, clie
     token = QueueToken.objects.get(user=me)
     session = client.cookies["sessionid"].value
     _name, _dot, signature = client.cookies["line_pass"].value.partition(".")
-    client.force_login(somebody)
-    other_session = client.cookies["sessionid"].value
+    # Another browser: the first session stays good, and only the signature is wrong.
+    other = Client()
+    other.force_login(somebody)
+    other_session = other.cookies["sessionid"].value
 
     for line_pass, session_key in [
         (f"{me.pk.hex}.{signature}", other_session),
