@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.credentials import load_user, read_authorization
 from accounts.models import User
+from accounts.services import balance_amount
 from concertbook.http.fast_path import FallThrough
 from payments.models import Reservation
 from payments.services.holds import hold_seats
@@ -144,6 +145,11 @@ def test_a_list_has_ones_own_alone(app, sale, call):
 
 def test_a_balance_is_ones_own(app, sale):
     assert asked(app(UserFactory()), sale, *CALLS["balance"]).json() == {"amount": 0}
+
+
+def test_a_charge_goes_to_ones_own_balance():
+    users = [UserFactory(won=1_000), UserFactory(won=2_000)]
+    assert [balance_amount(user=user) for user in users] == [1_000, 2_000]
 
 
 def test_the_checkout_offers_ones_own_holds_alone(client, sale):
