@@ -82,6 +82,14 @@ class IdempotencyKeyMissing(DomainError):
     message = _("This request needs an Idempotency-Key header.")
 
 
+class IdempotencyKeyInvalid(DomainError):
+    """There is a header, also where it is optional, but its value is no key."""
+
+    code = "idempotency_key_invalid"
+    status = 400
+    message = _("The Idempotency-Key must be 1 to 255 printable ASCII characters.")
+
+
 class IdempotencyKeyReused(DomainError):
     code = "idempotency_key_reused"
     status = 422

@@ -14,7 +14,12 @@ from typing import Any, TypeGuard
 
 from django.db import connection
 
-from accounts.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
+from accounts.errors import (
+    IdempotencyInFlight,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+)
 from accounts.models import Charge, IdempotencyKey, User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
@@ -51,14 +56,17 @@ class IdempotentRequest:
     """One request of one user under one key.
 
     ``request_hash`` is hash_request's; ``render`` turns the service's result into the answer's
-    bytes. Raises IdempotencyKeyMissing for a key that is no key.
+    bytes. Raises IdempotencyKeyMissing for None, IdempotencyKeyInvalid for a key that is not
+    valid.
     """
 
     def __init__(
         self, *, user: User, key: str | None, request_hash: str, render: Callable[[Any], bytes]
     ) -> None:
-        if not is_valid_key(key):
+        if key is None:
             raise IdempotencyKeyMissing
+        if not is_valid_key(key):
+            raise IdempotencyKeyInvalid
         self.user = user
         self.key = key
         self.request_hash = request_hash

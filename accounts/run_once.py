@@ -29,7 +29,8 @@ def answer_once(
     """Act under the request's Idempotency-Key, or answer as before, byte for byte.
 
     ``act`` calls the service with the IdempotentRequest it is given; ``answer_of`` makes JSON types
-    of the result. Raises IdempotencyKeyMissing and whatever the service raises.
+    of the result. Raises IdempotencyKeyMissing, IdempotencyKeyInvalid and whatever the service
+    raises.
     """
     once = IdempotentRequest(
         user=current_user(request),

@@ -80,7 +80,7 @@ class AskedToHold:
         return self.token is not None and (self.key is None or is_valid_key(self.key))
 
     def once(self, user: User) -> IdempotentRequest | None:
-        """Raises IdempotencyKeyMissing for a key that is empty or too long."""
+        """Raises IdempotencyKeyInvalid for a key that is not valid, such as an empty one."""
         if self.key is None:
             return None
         return IdempotentRequest(
@@ -175,7 +175,7 @@ class AskedToPay:
 
 def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
     users = credentials.load_users([each.visitor for each in asked])
-    # One of each buyer; and who has no key is told so alone.
+    # One of each buyer; and who has no valid key is told so alone.
     by_user = {
         user: each
         for each, user in zip(asked, users, strict=True)

@@ -30,6 +30,7 @@ DOCUMENTED = {
         "duplicate_seats",
         "malformed",
         "idempotency_key_missing",
+        "idempotency_key_invalid",
         "email_taken",
     },
     401: {"not_authenticated"},

@@ -252,12 +252,23 @@ def test_a_token_that_is_missing_or_forged_does_not_let_in(fan):
         assert (status, answer["code"]) == (403, "queue_not_admitted")
 
 
-def test_a_payment_needs_a_key(fan, schedule):
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [(None, "missing"), ("", "invalid"), ("k" * 256, "invalid"), ("\xe9", "invalid")],
+)
+def test_a_payment_needs_a_valid_key(fan, schedule, key, code):
     (reservation,) = held(fan.user, schedule, 1)
 
-    status, _headers, answer = fan.pay(reservation.pk, key="")
+    status, _headers, answer = fan.pay(reservation.pk, key=key)
 
-    assert (status, answer["code"]) == (400, "idempotency_key_missing")
+    assert (status, answer["code"]) == (400, f"idempotency_key_{code}")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "\xe9"])
+def test_a_hold_under_a_key_that_is_not_valid_is_refused(fan, key):
+    status, _headers, answer = fan.hold(1, **{"Idempotency-Key": key})
+
+    assert (status, answer["code"]) == (400, "idempotency_key_invalid")
 
 
 @pytest.mark.parametrize(

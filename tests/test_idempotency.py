@@ -82,6 +82,16 @@ def test_a_key_is_needed_to_pay_and_to_cancel(app):
         assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_missing")
 
 
+@pytest.mark.parametrize("key", ["", "k" * 256, "\xe9"])
+def test_a_charge_needs_no_key_but_not_one_that_is_not_valid(app, key):
+    user = UserFactory()
+
+    refused = charge(app(user), 10_000, key)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_invalid")
+    assert not Charge.objects.exists()
+
+
 def test_a_refusal_is_not_kept_so_the_same_key_may_succeed_later(app):
     user = UserFactory()
     reservations = held(user, ScheduleFactory(price=10_000))
