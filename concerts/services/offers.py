@@ -1,7 +1,8 @@
 """What of a programme can be bought now: one answer for pages, API and filters.
 
 A performance that is not cancelled and whose sale is not over can be bought while its waiting room
-lets people in and a seat is free. A seat on cooldown, like one that is held, may come free again:
+takes buyers into the line and a seat is free. A paused room counts as open: a pause is short, and
+a buyer may still join the line. A seat on cooldown, like one that is held, may come free again:
 such a performance is not sold out.
 """
 
