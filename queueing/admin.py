@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import display_for_field
 from django.db.models import QuerySet
-from django.forms import Form, ModelForm, model_to_dict
+from django.forms import Form, HiddenInput, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts.base_admin import Admin, ReadOnlyAdmin
 from concertbook.admin.columns import colored
+from concertbook.admin.versions import VersionedDialog, row_locked
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import rooms
 
@@ -53,19 +53,26 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]
         return super()._get_validation_exclusions() - {"state"}  # type: ignore[misc, no-any-return]
 
 
-class PaceForm(BaseDialogForm):  # type: ignore[misc]
+class StateDialog(VersionedDialog):
+    """Asks whether to change the state from what it is now."""
+
+    class Meta:
+        model = WaitingRoom
+        fields = ("state",)
+        widgets: ClassVar = {"state": HiddenInput}
+
+
+class PaceDialog(VersionedDialog):
     """The two figures by which a room is slowed or sped up, as they are now."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    class Meta:
+        model = WaitingRoom
+        fields = ("admit_per_minute", "capacity")
+        widgets: ClassVar = dict.fromkeys(fields, UnfoldAdminIntegerFieldWidget)
+
+    def __init__(self, **kwargs: Any) -> None:
         # The room's own form, behind the dialog, has fields of the same names.
-        super().__init__(*args, **kwargs, auto_id="pace_%s")
-        for name in ("admit_per_minute", "capacity"):
-            figure = _field(name)
-            self.fields[name] = figure.formfield(
-                widget=UnfoldAdminIntegerFieldWidget, validators=figure.validators
-            )
-        room = WaitingRoom.objects.filter(pk=_room_id(self.object_id)).first()
-        self.initial = {} if room is None else model_to_dict(room)
+        super().__init__(**kwargs, auto_id="pace_%s")
 
 
 def _field(name: str) -> Any:
@@ -174,6 +181,7 @@ class WaitingRoomAdmin(Admin):
             form.instance, {name: form.initial[name] for name in form.changed_data}
         )
 
+    @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Open"),
         permissions=["change"],
@@ -182,12 +190,14 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Open the waiting room?"),
             "description": _("People are let in from now on, in the order of the line."),
+            "form_class": StateDialog,
             "form_submit_text": _("Open"),
         },
     )
     def open_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._turn(request, object_id, rooms.open_room, gettext("The room is open."))
 
+    @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Pause"),
         permissions=["change"],
@@ -199,12 +209,14 @@ class WaitingRoomAdmin(Admin):
                 "Nobody is let in until it is opened again. People keep their places in line, "
                 "and those inside may finish."
             ),
+            "form_class": StateDialog,
             "form_submit_text": _("Pause"),
         },
     )
     def pause_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._turn(request, object_id, rooms.pause_room, gettext("The room is paused."))
 
+    @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Pace"),
         permissions=["change"],
@@ -214,7 +226,7 @@ class WaitingRoomAdmin(Admin):
             "description": _(
                 "In effect within a second. Nobody who is inside already is sent out."
             ),
-            "form_class": PaceForm,
+            "form_class": PaceDialog,
             "form_submit_text": _("Set the pace"),
         },
     )
@@ -226,6 +238,7 @@ class WaitingRoomAdmin(Admin):
         )
         return self._turn(request, object_id, pace, gettext("The pace is set."))
 
+    @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Drain"),
         permissions=["change"],
@@ -237,6 +250,7 @@ class WaitingRoomAdmin(Admin):
                 "Nobody new can join. Everybody in line is still let in, in order and at the same "
                 "pace, and once nobody is left the room closes by itself."
             ),
+            "form_class": StateDialog,
             "form_submit_text": _("Drain"),
         },
     )
@@ -245,6 +259,7 @@ class WaitingRoomAdmin(Admin):
             request, object_id, rooms.drain_room, gettext("The room takes nobody new.")
         )
 
+    @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Close"),
         permissions=["change"],
@@ -257,6 +272,7 @@ class WaitingRoomAdmin(Admin):
                 "inside may finish. To stop for a while only, pause it; to let in whoever is in "
                 "line, drain it instead."
             ),
+            "form_class": StateDialog,
             "form_submit_text": _("Close the room"),
         },
     )

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.base_admin import Admin
 from accounts.models import User
-from concertbook.admin.versions import VERSION, VersionedInline
+from concertbook.admin.versions import VERSION, VersionedDialog, VersionedInline
 from concerts.models import Concert, ConcertSchedule, Seat
 from queueing.models import WaitingRoom
 from tests.concurrency.threads import Meeting, race
@@ -288,6 +288,109 @@ def test_every_admin_that_changes_rows_is_built_on_the_form_that_notices():
         assert not model_admin.list_editable, model
         for inline in model_admin.inlines:
             assert issubclass(inline, VersionedInline), inline
+
+
+DIALOGS = ["open_room", "pause_room", "set_pace", "drain_room", "close_room"]
+
+
+def send(client, room, dialog, form):
+    return client.post(page(room, dialog), form | {"_form_submitted": "True"})
+
+
+def complaint_in(response):
+    assert response.status_code == 200
+    assert "HX-Redirect" not in response
+    return " ".join(response.context["form"].non_field_errors())
+
+
+def test_a_pace_dialog_that_was_open_while_a_colleague_set_the_pace_does_not_set_it_back(
+    operator, colleague
+):
+    room = WaitingRoomFactory(capacity=100, admit_per_minute=600)
+    stale, fresh = (form_at(client, page(room, "set_pace")) for client in (operator, colleague))
+    assert "HX-Redirect" in send(colleague, room, "set_pace", fresh | {"admit_per_minute": "60"})
+
+    refused = send(operator, room, "set_pace", stale | {"capacity": "7"})
+
+    assert "admitted per minute: 600 → 60" in complaint_in(refused).lower()
+    assert "by Second (" in complaint_in(refused)
+    assert complaint_in(refused) in refused.content.decode()
+    room.refresh_from_db()
+    assert (room.capacity, room.admit_per_minute) == (100, 60)
+    again = form_on(refused)
+    assert (again["capacity"], again["admit_per_minute"]) == ("7", "60")
+    assert "HX-Redirect" in send(operator, room, "set_pace", again)
+    room.refresh_from_db()
+    assert (room.capacity, room.admit_per_minute) == (7, 60)
+
+
+@pytest.mark.parametrize("dialog", [name for name in DIALOGS if name != "set_pace"])
+def test_a_dialog_that_was_open_while_a_colleague_changed_the_state_does_not_change_it_back(
+    operator, colleague, dialog
+):
+    before, meanwhile = {"open_room": ("CLOSED", "pause_room")}.get(dialog, ("PAUSED", "open_room"))
+    room = WaitingRoomFactory(state=before)
+    stale, fresh = form_at(operator, page(room, dialog)), form_at(colleague, page(room, meanwhile))
+    assert "HX-Redirect" in send(colleague, room, meanwhile, fresh)
+    room.refresh_from_db()
+    now = room.state
+
+    refused = send(operator, room, dialog, stale)
+
+    assert "by Second (" in complaint_in(refused)
+    room.refresh_from_db()
+    assert room.state == now
+    assert "HX-Redirect" in send(operator, room, dialog, form_on(refused))
+
+
+def test_a_dialog_is_as_old_as_its_own_columns_alone(operator, colleague):
+    room = WaitingRoomFactory(capacity=100)
+    pause = form_at(operator, page(room, "pause_room"))
+    pace = form_at(colleague, page(room, "set_pace"))
+
+    assert "HX-Redirect" in send(colleague, room, "set_pace", pace | {"capacity": "7"})
+    assert "HX-Redirect" in send(operator, room, "pause_room", pause)
+
+    room.refresh_from_db()
+    assert (room.state, room.capacity) == ("PAUSED", 7)
+
+
+def test_a_dialog_that_was_not_confirmed_changes_nothing(operator):
+    room = WaitingRoomFactory(state="OPEN")
+    assert operator.post(page(room, "close_room"), {"state": "OPEN"}).status_code == 200
+    room.refresh_from_db()
+    assert room.state == "OPEN"
+
+
+def test_every_dialog_that_changes_a_row_is_built_on_the_form_that_notices():
+    dialogs = {
+        name: action.dialog
+        for model_admin in admin.site._registry.values()
+        for name in dir(type(model_admin))
+        if getattr(action := getattr(type(model_admin), name), "dialog", None)
+    }
+    # What was cancelled before stays as it was: by whom, when and why.
+    assert dialogs.pop("cancel")
+    assert sorted(dialogs) == sorted(DIALOGS)
+    for name, dialog in dialogs.items():
+        assert issubclass(dialog["form_class"], VersionedDialog), name
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("dialog", DIALOGS)
+def test_of_two_dialogs_sent_at_the_same_moment_one_is_refused(dialog):
+    state = "CLOSED" if dialog == "open_room" else "SCHEDULED"
+    room = WaitingRoomFactory(state=state, opens_at="2030-01-01T00:00:00Z", capacity=100)
+    one, other = (browser_of(StaffFactory(is_superuser=True)) for _ in range(2))
+    forms = [form_at(client, page(room, dialog)) for client in (one, other)]
+
+    answers = race(
+        lambda: send(one, room, dialog, forms[0] | {"capacity": "7"}),
+        lambda: send(other, room, dialog, forms[1] | {"capacity": "8"}),
+        meeting=Meeting('FROM "queueing_waitingroom"'),
+    )
+
+    assert sorted("HX-Redirect" in answer for answer in answers) == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)

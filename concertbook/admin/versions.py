@@ -6,13 +6,16 @@
    present values beside what the operator typed; sent again, it is saved.
 4. They are equal: only the columns that the operator edited are written.
 
+A dialog that changes a row is such a form as well (``VersionedDialog``).
+
 A form sent without the hidden field, by a script, is not compared. A field that was not sent at
 all is not changed.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, ClassVar
 
 from django import forms
@@ -22,14 +25,16 @@ from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import transaction
 from django.db.models import ManyToManyField, Model, Q, QuerySet
 from django.forms.models import _get_foreign_key
 from django.forms.utils import ErrorDict
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext
+from unfold.forms import BaseDialogForm
 
 VERSION = "_version"
 SALT = "concertbook.admin.version"
@@ -162,6 +167,7 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
             field
             for name, field in self.fields.items()
             if not field.disabled
+            and self._column(name) is not None
             and field.widget.value_omitted_from_data(self.data, self.files, self.add_prefix(name))
         ]
         for field in omitted:
@@ -213,6 +219,48 @@ def open_seal(text: str | None) -> tuple[int, Any] | None:
         return None
     last_entry, shown = signing.loads(text, salt=SALT)
     return last_entry, shown
+
+
+class VersionedDialog(BaseDialogForm, VersionedForm):  # type: ignore[misc]
+    """For a dialog that changes a row. ``Meta`` names the columns that it writes, shown or hidden.
+
+    Its action is decorated with row_locked. Raises Http404 where there is no such row.
+    """
+
+    form_before_template = "admin/versioned_dialog.html"
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Before the row is read, as on a page.
+        self.last_entry = last_log_entry()
+        row = _row_of(self._meta.model, kwargs["object_id"])
+        if row is None:
+            raise Http404
+        super().__init__(instance=row, **kwargs)
+
+    def get_before_template_context(
+        self, request: HttpRequest, object_id: Any = None
+    ) -> dict[str, Any]:
+        return {"form": self, "hidden_inputs": {VERSION: seal([self], self.last_entry)}}
+
+
+def _row_of(model: type[Model], object_id: str) -> Model | None:
+    try:
+        return model._base_manager.filter(pk=unquote(object_id)).first()
+    except (ValueError, ValidationError):
+        return None
+
+
+def row_locked(view: Callable[..., HttpResponse]) -> Any:
+    """For an action with a VersionedDialog: nothing changes its row between check and write."""
+
+    @wraps(view)
+    def locked(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+        with transaction.atomic():
+            if request.method == "POST":
+                self._lock_rows(request, unquote(object_id))
+            return view(self, request, object_id=object_id)
+
+    return locked
 
 
 class VersionedForms(ModelAdmin):  # type: ignore[misc]

@@ -66,7 +66,8 @@ def close_room(*, room_id: int) -> Change:
 
 
 def _change(room_id: int, **values: Any) -> Change:
-    with transaction.atomic(durable=True):
+    # Not durable: the admin has locked the room before it compared the operator's form with it.
+    with transaction.atomic():
         rooms = WaitingRoom.objects.select_for_update(no_key=True)
         room = rooms.filter(pk=room_id).first()
         if room is None:
@@ -84,7 +85,7 @@ def _change(room_id: int, **values: Any) -> Change:
 
 def _send_home(room: WaitingRoom) -> None:
     """One batch, so that a long line does not make one long transaction."""
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         waiting = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
         tokens = list(waiting.order_by("position").values_list("pk", flat=True)[:BATCH])
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
