@@ -12,6 +12,7 @@ left without an address, and asks for another. Two at once: the unique index let
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.email_links import Kind, Link
 from accounts.errors import EmailTaken, LinkUsed
@@ -33,6 +34,7 @@ def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> U
     user, old = link.user, link.user.email
     try:
         with transaction.atomic():
+            _lock_by_key(user, link.email)
             displace(link.email, keep=user)
             _give_address(user, link.email)
             if old is not None and old != link.email:
@@ -42,6 +44,13 @@ def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> U
     except IntegrityError as proven_by_another:
         raise EmailTaken from proven_by_another
     return user
+
+
+def _lock_by_key(user: User, email: str) -> None:
+    """The account and the one that has the address, in one order: two that prove each other's
+    address would deadlock."""
+    both = User.objects.filter(Q(pk=user.pk) | Q(pk__in=User.objects.with_email(email)))
+    list(both.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def claim_email(*, link: Link, password: str, name: str) -> User:
