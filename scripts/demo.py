@@ -82,8 +82,7 @@ def stop_demo(number: int, _: FrameType | None) -> None:
 
 def run(var: Path) -> int:
     var.mkdir(parents=True, exist_ok=True)
-    with only_demo(var) as note:
-        port = choose_port(os.environ.get("PORT"))
+    with only_demo(var) as note, choose_port(os.environ.get("PORT")) as port:
         address = f"http://127.0.0.1:{port}"
         note_down(note, address)
         # Patience: a demo killed a moment ago has left its servers stopping.
@@ -134,20 +133,44 @@ def already_running(text: str) -> str:
     )
 
 
-def choose_port(wanted: str | None) -> int:
-    """The port that was asked for, else the first free one from 8000 on. Raises DemoError."""
-    if wanted:
-        if not wanted.isdigit() or not 0 < int(wanted) < 65536:
-            raise DemoError(f"PORT={wanted} is no port.")
-        if is_taken(int(wanted)):
-            raise DemoError(f"Port {wanted} is taken by another program. Try: make demo PORT=8080")
-        return int(wanted)
-    port = next((port for port in range(FIRST_PORT, FIRST_PORT + 100) if not is_taken(port)), None)
-    if port is None:
+@contextlib.contextmanager
+def choose_port(wanted: str | None) -> Iterator[int]:
+    """The port that was asked for, else the first free one from 8000 on; kept from other demos.
+
+    Raises DemoError.
+    """
+    if wanted and (not wanted.isdigit() or not 0 < int(wanted) < 65536):
+        raise DemoError(f"PORT={wanted} is no port.")
+    ports = [int(wanted)] if wanted else range(FIRST_PORT, FIRST_PORT + 100)
+    lock = next(filter(None, map(lock_port, ports)), None)
+    if lock is None and wanted:
+        raise DemoError(f"Port {wanted} is taken by another program. Try: make demo PORT=8080")
+    if lock is None:
         raise DemoError(f"No port is free from {FIRST_PORT} on. Choose one: make demo PORT=9000")
-    if port != FIRST_PORT:
-        say(f"port {FIRST_PORT} is taken by another program, so this is on {port}")
-    return port
+    with lock:
+        port: int = lock.getsockname()[1]
+        if not wanted and port != FIRST_PORT:
+            say(f"port {FIRST_PORT} is taken by another program, so this is on {port}")
+        yield port
+
+
+def lock_port(port: int) -> socket.socket | None:
+    """A lock on the port, held until the socket is closed; None if the port is taken.
+
+    Granian listens half a minute after the port was chosen, and with SO_REUSEPORT: two demos on
+    one port would both start, and share its connections. The lock is the UDP port of the same
+    number, which one process alone can bind, and which the system frees when that process ends.
+    """
+    lock = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        lock.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return None
+    if is_taken(port):
+        lock.close()
+        return None
+    return lock
 
 
 def is_taken(port: int) -> bool:
