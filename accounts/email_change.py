@@ -15,6 +15,7 @@ from accounts.mail import queue_mail
 from accounts.models import User
 from accounts.rate_limits import EMAIL_CHANGES
 from accounts.sessions import end_sessions
+from concertbook.db.clock import database_now
 from concertbook.http.rate_limit import take
 
 
@@ -56,10 +57,12 @@ def set_email(*, user: User, email: str, origin: str, session_key: str | None = 
     old, email = user.email, clean_email(email)
     if email == old:
         return
-    user.email, user.email_verified_at = email, None
+    user.email, user.email_changed_at, user.email_verified_at = email, database_now(), None
     try:
         with transaction.atomic():
-            user.save(update_fields=["email", "email_verified_at", "updated_at"])
+            user.save(
+                update_fields=["email", "email_changed_at", "email_verified_at", "updated_at"]
+            )
             queue_mail(kind=Kind.VERIFY, email=email, user=user, origin=origin)
             if old is not None:
                 tell_old_address(user, old, origin=origin)

@@ -54,7 +54,7 @@ def _is_current(link: Link) -> bool:
     if link.user is None or not link.user.is_active:
         return False
     if link.kind == Kind.CHANGE:
-        return True  # its state has the address that it replaces
+        return True  # its state has the address that it replaces, and since when that is
     return link.user.email == link.email and not (
         link.kind == Kind.VERIFY and link.user.email_verified
     )
@@ -64,7 +64,7 @@ def _state(kind: Kind, user: User | None) -> str:
     """What must not have changed since the link was made."""
     if user is None or kind == Kind.VERIFY:
         return ""
-    facts: list[Any] = [user.pk, user.password, user.email]
+    facts: list[Any] = [user.pk, user.password, user.email, user.email_changed_at]
     if kind == Kind.RESET:
         facts += [user.email_verified_at, user.last_login]
     return salted_hmac(SALT, repr([str(fact) for fact in facts]), algorithm="sha256").hexdigest()

@@ -92,7 +92,8 @@ def create_proven(user: User) -> User:
 def displace(email: str, *, keep: User) -> None:
     """Take the address from another account that has it without proof."""
     unproven = User.objects.with_email(email).filter(email_verified_at=None)
-    unproven.exclude(pk=keep.pk).update(email=None, updated_at=database_now())
+    now = database_now()
+    unproven.exclude(pk=keep.pk).update(email=None, email_changed_at=now, updated_at=now)
 
 
 def tell_old_address(user: User, old: str, *, origin: str) -> None:
@@ -101,9 +102,12 @@ def tell_old_address(user: User, old: str, *, origin: str) -> None:
 
 
 def _give_address(user: User, email: str) -> None:
-    """Raises LinkUsed when the account's address is another than it was a moment ago."""
+    """Raises LinkUsed when the account's address has changed since the link was read."""
     now = database_now()
-    same = User.objects.filter(pk=user.pk, email=user.email, is_active=True)
-    if not same.update(email=email, email_verified_at=now, updated_at=now):
+    changed_at = user.email_changed_at if email == user.email else now
+    same = User.objects.filter(pk=user.pk, email_changed_at=user.email_changed_at, is_active=True)
+    if not same.update(
+        email=email, email_changed_at=changed_at, email_verified_at=now, updated_at=now
+    ):
         raise LinkUsed
-    user.email, user.email_verified_at = email, now
+    user.email, user.email_changed_at, user.email_verified_at = email, changed_at, now

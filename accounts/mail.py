@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 
 from django.core.mail import EmailMessage
+from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -87,7 +88,10 @@ def send_due_mail() -> int:
 
 def _due() -> list[OutgoingMail]:
     now = database_now()
-    OutgoingMail.objects.filter(created_at__lt=now - KEPT).delete()
+    # A link's state is of the moment when it is sent; it must not outlive the address that it
+    # was asked from.
+    outdated = Q(kind=Kind.CHANGE, user__email_changed_at__gt=F("created_at"))
+    OutgoingMail.objects.filter(Q(created_at__lt=now - KEPT) | outdated).delete()
     due = OutgoingMail.objects.filter(due_at__lte=now).select_related("user")
     return list(due.order_by("due_at", "pk")[:MOST_IN_A_ROUND])
 

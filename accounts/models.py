@@ -63,6 +63,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), null=True)
     email_verified_at = models.DateTimeField(_("address confirmed"), null=True, editable=False)
+    # A link that was asked for before is worth nothing, also once the old address is back.
+    email_changed_at = models.DateTimeField(null=True, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)

@@ -231,6 +231,52 @@ def test_a_link_to_a_new_address_ends_with_the_password_or_address_it_was_asked_
     assert browser_of(me).post(third).status_code == 410
 
 
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_link_to_a_new_address_stays_worthless_once_the_old_address_is_back(operator, verified):
+    me = UserFactory(email="old@example.com", **({} if verified else {"email_verified_at": None}))
+    change(browser_of(me), "wanted@example.com")
+    link = link_to("wanted@example.com")
+    rename(operator, me, "operators@example.com")
+    rename(operator, me, "old@example.com")
+
+    assert browser_of(me).post(link).status_code == 410
+    assert User.objects.get(pk=me.pk).email == "old@example.com"
+
+
+def test_a_link_that_was_used_is_not_good_again_after_a_change_back():
+    me = UserFactory(email="old@example.com")
+    mine = browser_of(me)
+    change(mine, "new@example.com")
+    used = link_to("new@example.com")
+    mine.post(used)
+    change(mine, "old@example.com")
+    mine.post(link_to("old@example.com"))
+    assert User.objects.get(pk=me.pk).email == "old@example.com"
+
+    assert mine.post(used).status_code == 410
+
+
+def test_a_link_to_a_new_address_is_not_sent_once_the_address_has_changed(operator):
+    me = UserFactory(email="old@example.com")
+    change(browser_of(me), "wanted@example.com")
+    rename(operator, me, "operators@example.com")
+
+    assert mails_to("wanted@example.com") == []
+
+
+def test_confirming_the_old_address_leaves_a_link_to_a_new_one_good():
+    me = UserFactory(email="old@example.com", email_verified_at=None)
+    mine = browser_of(me)
+    mine.post(reverse("account_send_proof"))
+    change(mine, "new@example.com")
+    mine.post(link_to("old@example.com"))
+    assert User.objects.get(pk=me.pk).email_verified
+
+    mine.post(link_to("new@example.com"))
+
+    assert User.objects.get(pk=me.pk).email == "new@example.com"
+
+
 def test_a_link_that_was_read_before_the_address_changed_does_not_change_it_back(operator):
     me = UserFactory(email="old@example.com")
     change(browser_of(me), "wanted@example.com")
