@@ -211,13 +211,14 @@ class Charges(APIView):
         parameters=[OPTIONAL_IDEMPOTENCY_KEY_HEADER],
     )
     def post(self, request: Request) -> HttpResponse:
-        amount = valid_input(self.ChargesInput, request)["amount"]
-        user = current_user(request)
+        named = valid_input(self.ChargesInput, request)
+        amount, user = named["amount"], current_user(request)
         if "Idempotency-Key" not in request.headers:
             line = services.charge(user=user, amount=amount)
             return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
         return answer_once(
             request,
+            named,
             lambda line: self.ChargesOutput(line).data,
             lambda once: services.charge(user=user, amount=amount, once=once),
             status.HTTP_201_CREATED,

@@ -9,7 +9,7 @@ A refusal that changed nothing is not saved: the same key may try again.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from django.db import connection
@@ -44,9 +44,19 @@ def is_valid_key(key: str | None) -> TypeGuard[str]:
     return key.isascii() and key.isprintable()
 
 
+def hash_call(method: str, path: str, named: Mapping[str, Any]) -> str:
+    """The hash of an API call. ``named`` is what its body names, parsed.
+
+    A call sent again with its ids in other letters, or with a field that the API does not read,
+    is the same call.
+    """
+    # All that has two spellings in a path are its ids.
+    return hash_request([method, path.lower(), named])
+
+
 def hash_request(request: Any) -> str:
-    """``request`` is what makes it this request and no other: JSON-serialisable, the path and the
-    body. Raises RecursionError for one that is nested too deeply.
+    """``request`` is what makes it this request and no other; what JSON has no type for (a UUID)
+    counts as its string.
     """
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()

@@ -4,14 +4,20 @@ The admin's forms have idempotent_forms.py.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from accounts.idempotency import LONGEST_KEY, AnsweredBefore, IdempotentRequest, hash_request
+from accounts.idempotency import (
+    LONGEST_KEY,
+    AnsweredBefore,
+    IdempotentRequest,
+    hash_call,
+    hash_request,
+)
 from accounts.requests import MemberRequest, current_user
 from concertbook.http.fast_path import render
 
@@ -22,20 +28,21 @@ OPTIONAL_IDEMPOTENCY_KEY_HEADER = OpenApiParameter("Idempotency-Key", KEY_SCHEMA
 
 def answer_once(
     request: Request,
+    named: Mapping[str, Any],
     answer_of: Callable[[Any], Any],
     act: Callable[[IdempotentRequest], Any],
     code: int,
 ) -> HttpResponse:
     """Act under the request's Idempotency-Key, or answer as before, byte for byte.
 
-    ``act`` calls the service with the IdempotentRequest it is given; ``answer_of`` makes JSON types
-    of the result. Raises IdempotencyKeyMissing, IdempotencyKeyInvalid and whatever the service
-    raises.
+    ``named`` is what the body names, as valid_input returns it; ``act`` calls the service with the
+    IdempotentRequest it is given; ``answer_of`` makes JSON types of the result. Raises
+    IdempotencyKeyMissing, IdempotencyKeyInvalid and whatever the service raises.
     """
     once = IdempotentRequest(
         user=current_user(request),
         key=request.headers.get("Idempotency-Key"),
-        request_hash=hash_request([request.method, request.path, request.data]),
+        request_hash=hash_call(str(request.method), request.path, named),
         render=lambda result: render(answer_of(result)),
     )
     return HttpResponse(once.run(act), status=code, content_type="application/json")

@@ -91,14 +91,18 @@ class Holds(APIView):
         token = queue_token(request)
         if token is None:
             raise QueueNotAdmitted
-        user, numbers = current_user(request), valid_input(self.HoldsInput, request)["seats"]
+        named = valid_input(self.HoldsInput, request)
         hold = partial(
-            holds.hold_seats, user=user, schedule_id=schedule_id, numbers=numbers, token=token
+            holds.hold_seats,
+            user=current_user(request),
+            schedule_id=schedule_id,
+            numbers=named["seats"],
+            token=token,
         )
         if "Idempotency-Key" not in request.headers:
             return Response(hold_answer(hold()), status=status.HTTP_201_CREATED)
         return answer_once(
-            request, hold_answer, lambda once: hold(once=once), status.HTTP_201_CREATED
+            request, named, hold_answer, lambda once: hold(once=once), status.HTTP_201_CREATED
         )
 
 
@@ -242,11 +246,12 @@ class Payments(APIView):
     )
     def post(self, request: Request) -> HttpResponse:
         user = current_user(request)
-        reservations = valid_input(self.PaymentsInput, request)["reservations"]
+        named = valid_input(self.PaymentsInput, request)
         return answer_once(
             request,
+            named,
             receipt_answer,
-            lambda once: checkout.pay(user=user, reservation_ids=reservations, once=once),
+            lambda once: checkout.pay(user=user, reservation_ids=named["reservations"], once=once),
             status.HTTP_201_CREATED,
         )
 
@@ -356,6 +361,7 @@ class Cancel(APIView):
         user = current_user(request)
         return answer_once(
             request,
+            {},
             lambda refund: RefundSerializer(refund).data,
             lambda once: cancellations.cancel_ticket(user=user, ticket_id=ticket_id, once=once),
             status.HTTP_200_OK,

@@ -30,16 +30,16 @@ def fan(schedule):
     return App(schedule)
 
 
-def bytes_of(wsgi, fan, numbers, key):
+def bytes_of(wsgi, fan, numbers, key, schedule_id=None, **more):
     headers = {
         "Host": "testserver",
         "Authorization": f"Bearer {fan.access}",
         "Queue-Token": str(fan.token),
         "Idempotency-Key": key,
     }
-    path = f"/api/v1/schedules/{fan.schedule.pk}/reservations/"
+    path = f"/api/v1/schedules/{schedule_id or fan.schedule.pk}/reservations/"
     factory = RequestFactory(headers=headers)
-    body = json.dumps({"seats": numbers})
+    body = json.dumps({"seats": numbers} | more)
     environ = factory.generic("POST", path, body, content_type="application/json").environ
     started = []
     content = b"".join(wsgi(environ, lambda *head: started.append(head)))
@@ -57,6 +57,16 @@ def test_a_hold_sent_again_gets_the_same_bytes(fan, first, second):
     assert answer[0] == 201
     assert bytes_of(BOTH[second], fan, [1, 2], "a key") == answer
     assert Reservation.objects.count() == 2
+
+
+@pytest.mark.parametrize("first", BOTH)
+@pytest.mark.parametrize("second", BOTH)
+def test_a_hold_sent_again_in_another_spelling_gets_the_same_bytes(fan, schedule, first, second):
+    answer = bytes_of(BOTH[first], fan, [1], "a key")
+
+    capitals = str(schedule.pk).upper()
+    assert bytes_of(BOTH[second], fan, [1], "a key", capitals, unread="field") == answer
+    assert answer[0] == 201
 
 
 @pytest.mark.parametrize("face", BOTH)

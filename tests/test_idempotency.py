@@ -16,9 +16,9 @@ from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, he
 pytestmark = pytest.mark.django_db
 
 
-def pay(client, reservations, key):
+def pay(client, reservations, key, spelled=str):
     headers = {"Idempotency-Key": key} if key else {}
-    body = {"reservations": [str(reservation.pk) for reservation in reservations]}
+    body = {"reservations": [spelled(reservation.pk) for reservation in reservations]}
     return client.post("/api/v1/payments/", body, format="json", headers=headers)
 
 
@@ -120,6 +120,48 @@ def test_a_cancellation_sent_again_refunds_once(app):
 
     assert first.status_code == again.status_code == 200
     assert first.content == again.content
+    assert balance_of(user) == 10_000
+
+
+def in_capitals(pk):
+    return str(pk).upper()
+
+
+def test_a_payment_sent_again_with_its_ids_in_capitals_is_the_same_payment(app):
+    user = UserFactory(won=50_000)
+    reservations = held(user, ScheduleFactory(price=10_000), 1, 2)
+
+    first = pay(app(user), reservations, "k")
+    again = pay(app(user), reservations, "k", in_capitals)
+
+    assert (again.status_code, again.content) == (201, first.content)
+
+
+def test_a_cancellation_sent_again_with_its_id_in_capitals_is_the_same_cancellation(app):
+    user = UserFactory(won=10_000)
+    ticket = bought(user, ScheduleFactory(price=10_000)).tickets[0]
+
+    first, again = (
+        app(user).post(
+            f"/api/v1/tickets/{spelled(ticket.pk)}/cancel/",
+            format="json",
+            headers={"Idempotency-Key": "k"},
+        )
+        for spelled in (str, in_capitals)
+    )
+
+    assert (again.status_code, again.content) == (200, first.content)
+    assert balance_of(user) == 10_000
+
+
+def test_a_charge_sent_again_with_a_field_that_is_not_read_is_the_same_charge(app):
+    user = UserFactory()
+    charge(app(user), 10_000, "k")
+    body, headers = {"amount": 10_000, "note": "again"}, {"Idempotency-Key": "k"}
+
+    again = app(user).post("/api/v1/me/balance/charges/", body, format="json", headers=headers)
+
+    assert again.status_code == 201
     assert balance_of(user) == 10_000
 
 
