@@ -1,7 +1,8 @@
 """``make bench``: what is measured in turns with its yardstick, as ratios.
 
 sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
-in it), or simulation (a million people come for tickets, on the real rules and a clock of its own).
+in it), logins (polls and holds while a crowd logs in), or simulation (a million people come for
+tickets, on the real rules and a clock of its own).
 """
 
 import argparse
@@ -20,6 +21,7 @@ os.environ.setdefault("HTTPS", "0")
 # All the load comes from one address.
 os.environ.setdefault("JOINS_PER_ADDRESS", "1000000000")
 os.environ.setdefault("POLLS_PER_ADDRESS", "1000000000")
+os.environ.setdefault("LOG_INS_PER_ADDRESS", "1000000000")
 # And one person may be asked to look as often as the machine can bear.
 os.environ.setdefault("REQUESTS_PER_USER", "1000000000")
 
@@ -40,13 +42,17 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("what", nargs="?", choices=["sale", "line", "simulation"], default="sale")
+    kinds = ["sale", "line", "logins", "simulation"]
+    parser.add_argument("what", nargs="?", choices=kinds, default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
     parser.add_argument("--buyers", type=int, default=500, help="sale: people inside")
-    parser.add_argument("--seconds", type=int, default=5, help="sale: of each run of pgbench")
+    parser.add_argument("--seconds", type=int, default=5, help="of each run of pgbench or storm")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--waiting", type=int, default=1_000_000, help="line: the longest line")
+    parser.add_argument(
+        "--storm", type=int, nargs="+", default=[30, 120], help="logins: so many people at once"
+    )
     parser.add_argument("--people", type=int, default=1_000_000, help="simulation: who come")
     parser.add_argument("--seed", type=int, default=1, help="simulation: of all that is chance")
     parser.add_argument(
@@ -66,9 +72,10 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    from benchmarks import sale, waiting
+    from benchmarks import logins, sale, waiting
 
-    yield from (waiting if options.what == "line" else sale).measure(options)
+    kinds = {"sale": sale.measure, "line": waiting.measure, "logins": logins.measure}
+    yield from kinds[options.what](options)
 
 
 if __name__ == "__main__":

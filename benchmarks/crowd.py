@@ -31,8 +31,12 @@ def user_id(number: int) -> uuid.UUID:
     return uuid.UUID(md5(f"fan {number}".encode(), usedforsecurity=False).hexdigest())
 
 
-def enroll(numbers: range) -> None:
-    """Make these people users."""
+def email(number: int) -> str:
+    return f"fan{number}@benchmark.invalid"
+
+
+def enroll(numbers: range, *, password: str = PASSWORD) -> None:
+    """Make these people users; ``password`` is the hash of them all."""
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
         _execute(
@@ -43,7 +47,7 @@ def enroll(numbers: range) -> None:
                    %(password)s, false, true, false, now(), now()
             FROM generate_series(%(first)s::int, %(last)s::int) n
             """,
-            {"password": PASSWORD, "first": batch[0], "last": batch[-1]},
+            {"password": password, "first": batch[0], "last": batch[-1]},
         )
 
 

@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 CONNECTIONS = 16
@@ -31,40 +31,73 @@ class Result:
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-def run(port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS) -> Result:
-    """Send every request once, each connection the next one as soon as it has its answer."""
-    result = Result()
-    waiting = iter(requests)
+@dataclass
+class Load:
+    """Requests to send once each, over so many connections.
+
+    A connection sends the next request as soon as it has its answer, but not sooner than ``every``
+    seconds after its last.
+    """
+
+    requests: Iterator[bytes]
+    connections: int
+    every: float = 0.0
+    result: Result = field(default_factory=Result)
+
+
+def run(port: int, requests: Iterable[bytes], *, connections: int = CONNECTIONS) -> Result:
+    load = Load(iter(requests), connections)
+    run_together(port, [load])
+    return load.result
+
+
+def run_together(port: int, loads: Sequence[Load]) -> None:
+    """Send all requests of all loads at the same time; each load's result gets its answers."""
+    clients = [Client(port, load, number) for load in loads for number in range(load.connections)]
+    started = time.perf_counter()
+    for client in clients:
+        client.start(started)
     with selectors.DefaultSelector() as selector:
-        started = time.perf_counter()
-        clients = [Client(port, waiting, result) for _ in range(connections)]
-        for client in clients:
-            if client.send():
-                selector.register(client.socket, selectors.EVENT_READ, client)
-        while selector.get_map():
-            for key, _mask in selector.select(timeout=30):
+        resting = set(clients)
+        while resting or selector.get_map():
+            _send_what_is_due(selector, resting)
+            next_due = min((client.due for client in resting), default=time.perf_counter() + 30)
+            for key, _mask in selector.select(next_due - time.perf_counter()):
                 if not key.data.receive():
                     selector.unregister(key.fileobj)
-        result.seconds = time.perf_counter() - started
+                    if key.data.load.every:
+                        resting.add(key.data)
     for client in clients:
+        client.load.result.seconds = time.perf_counter() - started
         client.socket.close()
-    return result
+
+
+def _send_what_is_due(selector: selectors.BaseSelector, resting: "set[Client]") -> None:
+    now = time.perf_counter()
+    for client in [client for client in resting if client.due <= now]:
+        resting.remove(client)
+        if client.send():
+            selector.register(client.socket, selectors.EVENT_READ, client)
 
 
 class Client:
-    """One keep-alive connection."""
+    """One keep-alive connection, the ``number``th of its load."""
 
-    def __init__(self, port: int, waiting: Iterator[bytes], result: Result) -> None:
+    def __init__(self, port: int, load: Load, number: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.waiting = waiting
-        self.result = result
+        self.load = load
+        self.number = number
         self.buffer = b""
-        self.sent_at = 0.0
+        self.sent_at = self.due = 0.0
+
+    def start(self, now: float) -> None:
+        """The first requests of all connections are spread over ``every``."""
+        self.due = now + self.load.every * self.number / self.load.connections
 
     def send(self) -> bool:
         """Send the next request; False when there is none left."""
-        request = next(self.waiting, None)
+        request = next(self.load.requests, None)
         if request is None:
             return False
         self.buffer = b""
@@ -73,15 +106,18 @@ class Client:
         return True
 
     def receive(self) -> bool:
-        """Take what has come; on a whole answer send the next. False when this client is done."""
+        """Take what has come; False when this client rests or is done."""
         piece = self.socket.recv(65536)
         if not piece:
             raise ConnectionError("the server closed a connection that it should have kept")
         self.buffer += piece
         if not is_whole(self.buffer):
             return True
-        self.result.latencies.append(time.perf_counter() - self.sent_at)
-        self.result.statuses[int(self.buffer[9:12])] += 1
+        self.load.result.latencies.append(time.perf_counter() - self.sent_at)
+        self.load.result.statuses[int(self.buffer[9:12])] += 1
+        if self.load.every:
+            self.due = self.sent_at + self.load.every
+            return False
         return self.send()
 
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.load import run
+from benchmarks.load import Result, run
 
 HEAD = f"{'ours':<40}{'per second':>10}  {'yardstick':<28}{'per second':>10}{'ratio':>9}"
 
@@ -38,11 +38,16 @@ class Fact:
 
 
 def answered(port: int, requests: Sequence[bytes], status: int, options: Namespace) -> float:
-    """Answers per second; anything but ``status`` would be a measurement of something else."""
+    """Answers per second, all of this ``status``."""
     result = run(port, requests, connections=options.connections)
+    require_status(result, status)
+    return result.per_second
+
+
+def require_status(result: Result, status: int) -> None:
+    """Anything but ``status`` would be a measurement of something else. Raises SystemExit."""
     if set(result.statuses) != {status}:
         raise SystemExit(f"expected only {status}, got {dict(result.statuses)}")
-    return result.per_second
 
 
 def in_ms(seconds: Sequence[float]) -> str:

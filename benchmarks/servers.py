@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", "--blocking-threads", "32"]
+WORKERS = 2
+FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", str(WORKERS)]
+FLAGS += ["--blocking-threads", "32"]
 QUIET = ["--backlog", "4096", "--no-ws", "--workers-kill-timeout", "5", "--log-level", "error"]
 
 

@@ -96,7 +96,7 @@ def warm_up(hall: Hall, ours: int, plain: int, options: Namespace) -> None:
     answered(plain, [request("GET", "/rank/", token="")] * WARM_UP, 200, options)
     answered(plain, [request("POST", "/row/", token="")] * WARM_UP, 201, options)
     answered(ours, _joins(hall.medium, newcomers), 201, options)
-    answered(ours, _polls(hall.short, FEW, WARM_UP, crowd.access_tokens), 200, options)
+    answered(ours, polls_of(hall.short, FEW, WARM_UP, crowd.access_tokens), 200, options)
 
 
 # --- The index -----------------------------------------------------------------------------------
@@ -138,11 +138,11 @@ def polls(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row
 
 def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes]]]:
     known = {
-        f"poll, {FEW:,} waiting": _polls(hall.short, FEW, FEW, crowd.access_tokens),
-        f"poll, {hall.waiting:,} waiting": _polls(
+        f"poll, {FEW:,} waiting": polls_of(hall.short, FEW, FEW, crowd.access_tokens),
+        f"poll, {hall.waiting:,} waiting": polls_of(
             hall.longest, hall.waiting, FEW, crowd.access_tokens
         ),
-        f"poll by cookie, {hall.waiting:,} waiting": _polls(
+        f"poll by cookie, {hall.waiting:,} waiting": polls_of(
             hall.longest, hall.waiting, FEW, crowd.cookies
         ),
     }
@@ -151,7 +151,7 @@ def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes
         return lambda: [requests[turn % len(requests)] for turn in range(count)]
 
     def anew(credentials: Callable[[list[int]], list[str]]) -> Callable[[], list[bytes]]:
-        return lambda: _polls(hall.longest, hall.waiting, count, credentials)
+        return lambda: polls_of(hall.longest, hall.waiting, count, credentials)
 
     return {
         **{name: repeat(requests) for name, requests in known.items()},
@@ -160,7 +160,7 @@ def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes
     }
 
 
-def _polls(
+def polls_of(
     room: WaitingRoom, waiting: int, count: int, credentials: Callable[[list[int]], list[str]]
 ) -> list[bytes]:
     """Polls of ``count`` people from all over the line, each with a credential of their own."""
