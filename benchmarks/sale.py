@@ -20,6 +20,9 @@ WARM_UP = 200
 OVERDUE = 10_000
 # Of each buyer, in one schedule: what the stage's purchase limit allows.
 EACH = 200
+# Who all want one seat, and the hall that it is in.
+LOSERS = 64
+HALL = 2_000
 
 
 def measure(options: Namespace) -> Iterator[Row | Fact]:
@@ -28,6 +31,7 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
         warm_up(port, options)
         for seats_each in (1, 4):
             yield from hold_and_pay(options, port, yardstick, seats_each=seats_each)
+        yield refusals(options, port, yardstick)
     yield sweep()
 
 
@@ -58,6 +62,20 @@ def hold_and_pay(
         pay.theirs.append(yardstick.per_second("pay"))
         stage.reopen()
     return [hold, pay]
+
+
+def refusals(options: Namespace, port: int, yardstick: Yardstick) -> Row:
+    """Buyers who all ask for a seat in the middle of the hall that another buyer holds."""
+    stage = Stage(buyers=LOSERS + 1, seats=HALL)
+    wanted = HALL // 2
+    answered(port, stage.holds([wanted], seats_each=1), 201, options)
+    del stage.buyers[0]
+    row = Row(f"hold refused, {LOSERS} buyers on one seat", "pgbench hold")
+    for _turn in range(options.rounds):
+        requests = stage.holds([wanted] * options.operations, seats_each=1)
+        row.ours.append(answered(port, requests, 409, options))
+        row.theirs.append(yardstick.per_second("hold"))
+    return row
 
 
 def sweep() -> Fact:
