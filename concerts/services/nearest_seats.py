@@ -2,92 +2,112 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
-from django.db.models import F, Min
-from django.db.models.functions import Abs
+from django.db import connection
 
-from concerts.models import Seat, SeatQuerySet
+from concertbook.db.arrays import array
+from concerts.services.seating import row_index
 
 ANOTHER_SECTION = 1000
 ANOTHER_ROW = 3
-# Free seats looked at for each grade, the closest by number.
-LOOK_AT = 400
+# Free seats looked at on either side of those wanted of a grade, the closest by number.
+LOOK_AT = 100
 
-# Of each section and row: its place from the front, and its first seat's number.
-Rows = dict[tuple[str, str], tuple[int, int]]
+
+class Spot(NamedTuple):
+    """Where a seat stands. ``seat_in_row`` counts the row's sold seats too."""
+
+    number: int
+    section: str
+    row: str
+    seat_in_row: int
+    grade: str
 
 
 def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int]:
     """Numbers of free seats to take instead of these, as many and of the same grades.
 
-    Fewer, or none, when there are not enough left. Nothing is held: somebody else may be faster.
+    Fewer, or none, when there are not enough left. Nothing is held: another buyer may be faster.
     """
-    seats = Seat.objects.filter(schedule=schedule_id).only("number", "section", "row", "grade")
-    wanted = list(seats.filter(number__in=list(numbers)).order_by("grade", "number"))
-    by_grade = [list(alike) for _grade, alike in groupby(wanted, key=attrgetter("grade"))]
-    free = [_free_around(seats, alike) for alike in by_grade]
-    # Many still ask when all is sold, and then there is nothing to compare.
-    if not any(free):
-        return []
-    rows = _rows(seats, wanted, list(chain(*free)))
+    wanted, free = _read(schedule_id, numbers)
     suggested: list[int] = []
-    for some, alike in zip(free, by_grade, strict=True):
-        suggested += nearest(some, alike, rows)
+    for grade, alike in groupby(wanted, key=attrgetter("grade")):
+        of_grade = [spot for spot in free if spot.grade == grade]
+        suggested += nearest(of_grade, list(alike))
     return sorted(suggested)
 
 
-def _free_around(seats: SeatQuerySet, wanted: Sequence[Seat]) -> list[Seat]:
-    """The free seats of these seats' one grade that are closest by number.
+def _read(schedule_id: uuid.UUID, numbers: Iterable[int]) -> tuple[list[Spot], list[Spot]]:
+    """The wanted seats by grade, and free seats around them, by number. One statement.
 
-    Not all: this is asked most in a rush, and a hall may be large.
+    Not all free seats: this is asked most in a rush, and a hall may be large.
     """
-    middle = wanted[len(wanted) // 2]
-    close = seats.free().filter(grade=middle.grade).order_by(Abs(F("number") - middle.number))
-    return sorted(close[:LOOK_AT], key=attrgetter("number"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH wanted AS MATERIALIZED (
+                SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+                WHERE schedule_id = %(schedule)s AND number = ANY(%(numbers)s::int[])
+            ), middle AS (
+                SELECT grade, (array_agg(number ORDER BY number))[1 + count(*) / 2] AS number
+                FROM wanted GROUP BY grade
+            )
+            SELECT true, wanted.* FROM wanted
+            UNION ALL
+            SELECT false, around.* FROM middle CROSS JOIN LATERAL (
+                (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+                 WHERE schedule_id = %(schedule)s AND number >= middle.number
+                    AND grade = middle.grade AND status = 'AVAILABLE'
+                    AND (available_from IS NULL OR available_from <= now())
+                 ORDER BY number LIMIT %(most)s)
+                UNION ALL
+                (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+                 WHERE schedule_id = %(schedule)s AND number < middle.number
+                    AND grade = middle.grade AND status = 'AVAILABLE'
+                    AND (available_from IS NULL OR available_from <= now())
+                 ORDER BY number DESC LIMIT %(most)s)
+            ) AS around
+            ORDER BY grade, number
+            """,
+            {"schedule": schedule_id, "numbers": array(numbers), "most": LOOK_AT},
+        )
+        found = cursor.fetchall()
+    wanted = [Spot(*columns) for is_wanted, *columns in found if is_wanted]
+    free = [Spot(*columns) for is_wanted, *columns in found if not is_wanted]
+    return wanted, free
 
 
-def _rows(seats: SeatQuerySet, wanted: Iterable[Seat], free: Iterable[Seat]) -> Rows:
-    """The rows that lie between wanted and free seats of one section, and those before them.
-
-    Sold seats count as well: a row begins where it always did, and stands where it stood.
-    """
-    sections = {seat.section for seat in wanted}
-    last = max(seat.number for seat in [*wanted, *free])
-    in_play = seats.filter(section__in=sections, number__lte=last)
-    firsts = in_play.values_list("section", "row").annotate(first=Min("number"))
-    in_order = enumerate(firsts.order_by("section", "first"))
-    return {(section, row): (index, first) for index, (section, row, first) in in_order}
-
-
-def nearest(free: Sequence[Seat], wanted: Sequence[Seat], rows: Rows) -> list[int]:
+def nearest(free: Sequence[Spot], wanted: Sequence[Spot]) -> list[int]:
     """As many of ``free`` (sorted by number) as are ``wanted``, the closest block first.
 
     Neighbours are seats of one row with consecutive numbers.
     """
-    distances = {seat.number: min(_distance(seat, each, rows) for each in wanted) for seat in free}
+    distances = {spot.number: min(_distance(spot, each) for each in wanted) for spot in free}
 
-    def distance(seat: Seat) -> int:
-        return distances[seat.number]
+    def distance(spot: Spot) -> int:
+        return distances[spot.number]
 
     blocks = _blocks(free, len(wanted))
     if blocks:
         best = min(blocks, key=lambda block: sum(map(distance, block)))
     else:
         best = sorted(free, key=distance)[: len(wanted)]
-    return sorted(seat.number for seat in best)
+    return sorted(spot.number for spot in best)
 
 
-def _distance(one: Seat, other: Seat, rows: Rows) -> int:
+def _distance(one: Spot, other: Spot) -> int:
     if one.section != other.section:
         return ANOTHER_SECTION
-    (row, first), (other_row, other_first) = (rows[seat.section, seat.row] for seat in (one, other))
-    along = abs((one.number - first) - (other.number - other_first))
-    return ANOTHER_ROW * abs(row - other_row) + along
+    along = abs(one.seat_in_row - other.seat_in_row)
+    if one.row == other.row:
+        return along
+    return ANOTHER_ROW * abs(row_index(one.row) - row_index(other.row)) + along
 
 
-def _blocks(free: Sequence[Seat], size: int) -> list[Sequence[Seat]]:
+def _blocks(free: Sequence[Spot], size: int) -> list[Sequence[Spot]]:
     """Every run of ``size`` neighbours."""
     return [
         free[start : start + size]
@@ -96,7 +116,7 @@ def _blocks(free: Sequence[Seat], size: int) -> list[Sequence[Seat]]:
     ]
 
 
-def _are_neighbours(seats: Sequence[Seat]) -> bool:
-    first, last = seats[0], seats[-1]
+def _are_neighbours(spots: Sequence[Spot]) -> bool:
+    first, last = spots[0], spots[-1]
     same_row = (first.section, first.row) == (last.section, last.row)
-    return same_row and last.number - first.number == len(seats) - 1
+    return same_row and last.number - first.number == len(spots) - 1
