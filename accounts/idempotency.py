@@ -23,7 +23,7 @@ from accounts.errors import (
 from accounts.models import Charge, IdempotencyKey, User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
-from concertbook.db.prepared import Param, Prepared
+from concertbook.errors import DomainError
 
 KEPT = dt.timedelta(hours=24)
 LONGEST_KEY = 255
@@ -97,20 +97,11 @@ class IdempotentRequest:
         return self.answer
 
     def claim(self) -> None:
-        """Before the first write of the transaction that has the effect.
-
-        The lock ends with the transaction, also when the process is killed. Raises
-        AnsweredBefore, IdempotencyKeyReused, IdempotencyInFlight.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))",
-                [self.name],
-            )
-            (alone,) = cursor.fetchone()
-        if not alone:
-            raise IdempotencyInFlight(retry_after=1)
-        self.find_answer()
+        """claim_keys for this request alone. Raises AnsweredBefore, IdempotencyKeyReused,
+        IdempotencyInFlight."""
+        (refusal,) = claim_keys([self])
+        if refusal:
+            raise refusal
 
     def claim_waiting(self) -> None:
         """As claim, but waits for the request that holds the key instead of refusing.
@@ -124,50 +115,68 @@ class IdempotentRequest:
 
     def find_answer(self) -> None:
         """Raises AnsweredBefore when there is one, IdempotencyKeyReused for another request's."""
-        for saved in SAVED.fetch(user=self.user.pk, key=self.key):
-            if saved.request_hash != self.request_hash:
-                raise IdempotencyKeyReused
-            raise AnsweredBefore(bytes(saved.answer))
+        (refusal,) = _find_answers([self])
+        if refusal:
+            raise refusal
 
     def save(self, result: Any) -> None:
         """Keep the answer, in the same transaction as the effect."""
         save_answers([(self, result)])
 
 
-SAVED = Prepared(
-    lambda: IdempotencyKey.objects.filter(user=Param("user"), key=Param("key")).only(
-        "request_hash", "answer"
-    )
-)
+def claim_keys(requests: Sequence[IdempotentRequest]) -> list[AnsweredBefore | DomainError | None]:
+    """Lock these requests' keys until the transaction ends, before its first write.
 
-
-def claim_new(requests: Sequence[IdempotentRequest]) -> list[IdempotentRequest]:
-    """Claim, as IdempotentRequest.claim does, those of these that are new, and return them.
-
-    Without a lock to wait for, or a refusal: who was answered before, or is being answered, is
-    missing. Each of another user.
+    The lock goes also when the process is killed. Of each request, None says that its key is
+    claimed; else AnsweredBefore, IdempotencyKeyReused, or IdempotencyInFlight for a key that
+    another transaction has locked: this never waits. No two requests may have the same key.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT asks.at, pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))
-            FROM unnest(%s::text[]) WITH ORDINALITY AS asks (name, at)
+            SELECT pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))
+            FROM unnest(%s::text[]) WITH ORDINALITY AS asks (name, at) ORDER BY asks.at
             """,
             [array(once.name for once in requests)],
         )
-        claimed = [requests[at - 1] for at, alone in cursor.fetchall() if alone]
-        # A statement of its own: it sees what was saved by whoever had the lock before.
+        is_locked = [locked for (locked,) in cursor.fetchall()]
+    # A statement of its own: it sees what the key's last request saved.
+    found = _find_answers(requests)
+    return [
+        answer if locked else IdempotencyInFlight(retry_after=1)
+        for locked, answer in zip(is_locked, found, strict=True)
+    ]
+
+
+def _find_answers(
+    requests: Sequence[IdempotentRequest],
+) -> list[AnsweredBefore | DomainError | None]:
+    """Of each request, None where its key has no answer yet."""
+    with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT asks.at
+            SELECT saved.request_hash, saved.answer
             FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY AS asks (who, key, at)
-            JOIN accounts_idempotencykey AS saved
+            LEFT JOIN accounts_idempotencykey AS saved
                 ON saved.user_id = asks.who AND saved.key = asks.key
+            ORDER BY asks.at
             """,
-            [array(once.user.pk for once in claimed), array(once.key for once in claimed)],
+            [array(once.user.pk for once in requests), array(once.key for once in requests)],
         )
-        answered = {at - 1 for (at,) in cursor.fetchall()}
-    return [once for at, once in enumerate(claimed) if at not in answered]
+        return [
+            _answer_to(once, *saved)
+            for once, saved in zip(requests, cursor.fetchall(), strict=True)
+        ]
+
+
+def _answer_to(
+    once: IdempotentRequest, request_hash: str | None, answer: bytes | None
+) -> AnsweredBefore | DomainError | None:
+    if request_hash is None or answer is None:
+        return None
+    if request_hash != once.request_hash:
+        return IdempotencyKeyReused()
+    return AnsweredBefore(bytes(answer))
 
 
 def save_answers(results: Sequence[tuple[IdempotentRequest, Any]]) -> None:

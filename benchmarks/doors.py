@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from random import Random
 from typing import Any, Protocol
@@ -17,7 +16,6 @@ from benchmarks.fans import Fan
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound, Unavailable
 from queueing import line
-from queueing.errors import QueueNotAdmitted
 from queueing.line import LineUnavailable, UnknownPerson
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import endings, gate, index, places, polling
@@ -57,10 +55,11 @@ class OneByOne:
     def finish(self, fans: Sequence[Fan]) -> None:
         for fan in fans:
             # Who stayed too long is outside already.
-            with suppress(QueueNotAdmitted), transaction.atomic(durable=True):
-                user = User(pk=fan.user_id)
-                admission = gate.lock_admission(user=user, room_id=self.room.pk, token=_token(fan))
-                gate.finish([admission], now=database_now())
+            with transaction.atomic(durable=True):
+                admissions = gate.lock_admissions(
+                    user_ids=[fan.user_id], tokens=[_token(fan)], wait=True
+                )
+                gate.finish(list(admissions.values()), now=database_now())
 
 
 def _ask(user: uuid.UUID, token: uuid.UUID) -> Answer:

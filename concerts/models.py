@@ -323,13 +323,20 @@ class Seat(models.Model):
 
         Raises SeatTaken, also for a seat that rests.
         """
-        resting = self.available_from is not None and now < self.available_from
-        if self.status != self.Status.AVAILABLE or resting:
-            raise SeatTaken(seat=self.number, yours=self.held_by_id == user.pk)
+        self.require_available(user=user, now=now)
         self.available_from = None
         self.status = self.Status.HELD
         self.held_by_id = user.pk
         self.hold_expires_at = until
+
+    def require_available(self, *, user: User, now: dt.datetime) -> None:
+        """Raises SeatTaken for a seat that ``user`` cannot hold at ``now``."""
+        resting = self.available_from is not None and now < self.available_from
+        if self.status != self.Status.AVAILABLE or resting:
+            raise SeatTaken(seat=self.number, yours=self.held_by_id == user.pk)
+
+    def has_overdue_hold(self, now: dt.datetime) -> bool:
+        return self.hold_expires_at is not None and self.hold_expires_at <= now
 
     def reserve(self) -> None:
         """HELD to RESERVED: it is paid. Not saved; the caller holds the row lock.

@@ -1,27 +1,28 @@
 """The fast path of the sale: hold seats and pay, for requests with a valid access token.
 
 Only requests as apps write them, whatever comes of them; what is malformed is for Django to judge.
-What a group commit does asks Redis nothing: it succeeds, and seats and money limit it.
-A request that is done alone, to wait or to be refused, is counted (concertbook.http.request_limits)
-once it is known that its session still lasts: a stolen token of a session that is over uses
-nothing up.
+1. A group commit does the requests of many users in one transaction.
+2. One that succeeds is answered, and asks Redis nothing: seats and money limit it.
+3. Every other one is counted (concertbook.http.request_limits), but for those of sessions that are
+   over: a stolen token uses nothing up.
+4. One that has to wait for a lock (Retry) is done alone.
+5. A refusal is answered.
 """
 
 import logging
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import Error, close_old_connections
 
 from accounts import credentials
-from accounts.idempotency import IdempotentRequest, hash_call, is_valid_key
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_call, is_valid_key
 from accounts.models import User
-from concertbook.db.group_commit import GroupCommit
+from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import (
     Answer,
@@ -40,18 +41,30 @@ from payments.models import Reservation
 from payments.services import checkout, holds
 from payments.services.baskets import Order
 from payments.services.holds import MOST_AT_ONCE
+from payments.services.locked_sale import HoldRequest
 from queueing.api import parse_queue_token
 from queueing.errors import QueueNotAdmitted
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+Asked = TypeVar("Asked", "AskedToHold", "AskedToPay")
 # What was held; under a key as the bytes that were saved.
 Held = list[Reservation] | bytes
 
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
     asked = AskedToHold.read(environ, schedule_id)
-    held = HOLDS.do(asked) or _hold_alone(asked)
+    try:
+        held = _do(asked, HOLDS, _hold_all)
+    except DomainError as refusal:
+        with _connected():
+            raise holds.explain(
+                refusal,
+                user_id=asked.visitor.user_id,
+                schedule_id=asked.schedule_id,
+                numbers=asked.numbers,
+            ) from None
     return respond("201 Created", held if isinstance(held, bytes) else _render_hold(held))
 
 
@@ -75,12 +88,15 @@ class AskedToHold:
         request_hash = "" if key is None else _hash(environ, {"seats": numbers})
         return cls(visitor, uuid.UUID(schedule_id), numbers, token, key, request_hash)
 
-    @property
-    def goes_together(self) -> bool:
-        return self.token is not None and (self.key is None or is_valid_key(self.key))
+    def request_of(self, user: User | None) -> HoldRequest:
+        """Raises FallThrough without a user, QueueNotAdmitted, IdempotencyKeyInvalid."""
+        if user is None:
+            raise FallThrough
+        if self.token is None:
+            raise QueueNotAdmitted
+        return HoldRequest(user, self.schedule_id, self.numbers, self.token, self._once(user))
 
-    def once(self, user: User) -> IdempotentRequest | None:
-        """Raises IdempotencyKeyInvalid for a key that is not valid, such as an empty one."""
+    def _once(self, user: User) -> IdempotentRequest | None:
         if self.key is None:
             return None
         return IdempotentRequest(
@@ -92,54 +108,82 @@ def _render_hold(reservations: Sequence[Reservation]) -> bytes:
     return render(hold_answer(reservations))
 
 
-def _hold_alone(asked: AskedToHold) -> Held:
-    with _connected():
-        user = credentials.load_user(asked.visitor)
-        count_request(user.pk)
-        if asked.token is None:
-            raise QueueNotAdmitted
-        hold = partial(
-            holds.hold_seats,
-            user=user,
-            schedule_id=asked.schedule_id,
-            numbers=asked.numbers,
-            token=asked.token,
-        )
-        once = asked.once(user)
-        return once.run(lambda once: hold(once=once)) if once else hold()
+def _hold_all(asked: Sequence[AskedToHold], *, wait: bool = False) -> list[Held | Exception]:
+    requests, outcomes = _requests_of(asked)
+    for schedule_id in {request.schedule_id for request in requests.values()}:
+        of_one = {at: each for at, each in requests.items() if each.schedule_id == schedule_id}
+        held = _hold_in_one_schedule(list(of_one.values()), wait=wait)
+        outcomes |= zip(of_one, held, strict=True)
+    return [outcomes[at] for at in range(len(asked))]
 
 
-def _hold_together(asked: Sequence[AskedToHold]) -> list[Held | None]:
-    users = credentials.load_users([each.visitor for each in asked])
-    wishes = {
-        at: holds.Wish(user, each.schedule_id, each.numbers, each.token, each.once(user))
-        for at, (each, user) in enumerate(zip(asked, users, strict=True))
-        if user and each.goes_together
-    }
-    held: list[Held | None] = [None] * len(asked)
-    for schedule_id in {wish.schedule_id for wish in wishes.values()}:
-        places = [at for at, wish in wishes.items() if wish.schedule_id == schedule_id]
-        try:
-            found = holds.hold_for_many([wishes[at] for at in places])
-        except DomainError:
-            # Of all of them, such as a schedule that does not exist: each is told so alone.
-            continue
-        except Exception:
-            # A transaction of its own: what the others have is theirs.
+def _hold_in_one_schedule(
+    requests: Sequence[HoldRequest], *, wait: bool
+) -> Sequence[Held | Exception]:
+    """A transaction of its own: if it fails, what is held in other schedules stays held."""
+    try:
+        outcomes = holds.hold(requests, wait=wait)
+    except Exception as exc:
+        if wait:
+            raise
+        if not isinstance(exc, DomainError):
             logger.warning("A group commit failed; its holds are done alone", exc_info=True)
-            continue
-        for at, reservations in zip(places, found, strict=True):
-            once = wishes[at].once
-            held[at] = once.answer if reservations and once else reservations
-    return held
+        return [Retry() for _request in requests]
+    return [
+        request.once.answer if request.once and isinstance(outcome, list) else outcome
+        for request, outcome in zip(requests, outcomes, strict=True)
+    ]
 
 
-HOLDS: GroupCommit[AskedToHold, Held] = GroupCommit(_hold_together)
+HOLDS: GroupCommit[AskedToHold, Held] = GroupCommit(_hold_all)
+
+
+def _requests_of(
+    asked: Sequence[AskedToHold],
+) -> tuple[dict[int, HoldRequest], dict[int, Held | Exception]]:
+    """By their places, the requests of users who are logged in, and what the others are told."""
+    users = credentials.load_users([each.visitor for each in asked])
+    requests: dict[int, HoldRequest] = {}
+    outcomes: dict[int, Held | Exception] = {}
+    for at, (each, user) in enumerate(zip(asked, users, strict=True)):
+        try:
+            requests[at] = each.request_of(user)
+        except (FallThrough, DomainError) as refusal:
+            outcomes[at] = refusal
+    return requests, outcomes
+
+
+def _do(
+    asked: Asked,
+    group: GroupCommit[Asked, Result],
+    do_all: Callable[..., Sequence[Result | Exception]],
+) -> Result | bytes:
+    """The result, or the answer saved under the request's key; alone where it has to wait.
+
+    Counts a request that does not succeed at once. Raises FallThrough and refusals.
+    """
+    outcome: Result | Exception
+    try:
+        return group.do(asked)
+    except (Retry, AnsweredBefore, DomainError) as exc:
+        outcome = exc
+    count_request(asked.visitor.user_id)
+    if isinstance(outcome, Retry):
+        with _connected():
+            (outcome,) = do_all([asked], wait=True)
+    if isinstance(outcome, AnsweredBefore):
+        return outcome.answer
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def pay(environ: Environ) -> Answer:
     asked = AskedToPay(environ)
-    answer = PAYMENTS.do(asked) or asked.pay_alone()
+    try:
+        answer = PAYMENTS.do(asked)
+    except Retry:
+        answer = asked.pay_alone()
     return respond("201 Created", answer)
 
 
@@ -173,7 +217,7 @@ class AskedToPay:
         )
 
 
-def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
+def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | Exception]:
     users = credentials.load_users([each.visitor for each in asked])
     # One of each buyer; and who has no valid key is told so alone.
     by_user = {
@@ -190,7 +234,7 @@ def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | None]:
         for each, (_order, once), paid in zip(by_user.values(), orders, is_paid, strict=True):
             if paid:
                 answers[each] = once.answer
-    return [answers.get(each) for each in asked]
+    return [answers.get(each) or Retry() for each in asked]
 
 
 PAYMENTS = GroupCommit(_pay_together)

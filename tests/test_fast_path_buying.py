@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import credentials
 from accounts.app_tokens import issue_tokens
+from concertbook.errors import NotFound
 from concertbook.wsgi import application
 from concerts.models import Seat
 from payments.api import Holds, Payments, hold_answer, receipt_answer
@@ -156,7 +157,10 @@ def in_this_thread(monkeypatch):
     for meeting in HOLDS, PAYMENTS:
 
         def do(asked, meeting=meeting):
-            return meeting.do_all([asked])[0]
+            (outcome,) = meeting.do_all([asked])
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
 
         monkeypatch.setattr(meeting, "do", do)
 
@@ -170,6 +174,18 @@ def test_a_hold_is_seven_round_trips_and_one_to_know_who_asks(
         assert fan.hold(*numbers)[0] == 201
 
 
+@pytest.mark.usefixtures("in_this_thread")
+def test_a_refused_hold_is_one_transaction_and_a_look_for_other_seats(
+    fan, schedule, django_assert_num_queries
+):
+    held(UserFactory(), schedule, 1)
+
+    with django_assert_num_queries(8):
+        status, _headers, answer = fan.hold(1)
+
+    assert (status, answer["code"], answer["nearest"]) == (409, "seat_taken", [2])
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule, order):
     lost = App(schedule)
@@ -180,7 +196,7 @@ def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule,
 
     answers = HOLDS.do_all(asked)
 
-    assert [answer is not None for answer in answers] == [True, False][::order]
+    assert [type(answer) for answer in answers] == [list, NotFound][::order]
     assert Reservation.objects.get().user == fan.user
 
 
@@ -334,7 +350,6 @@ def test_a_database_that_fails_is_for_django_to_explain(fan, monkeypatch):
     def fail(*_given, **_named):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(holds, "hold_for_many", fail)
-    monkeypatch.setattr(holds, "hold_seats", fail)
+    monkeypatch.setattr(holds, "hold", fail)
     with pytest.raises(FellThrough):
         fan.hold(1)

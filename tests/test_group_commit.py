@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from concertbook.db.group_commit import GroupCommit
+from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import NotFound
 from tests.concurrency.threads import DEADLINE, until
 
@@ -13,10 +13,11 @@ from tests.concurrency.threads import DEADLINE, until
 class Work:
     """Stops the first of its calls until told to go on, so that others gather meanwhile."""
 
-    def __init__(self, fails_with=None):
+    def __init__(self, fails_with=None, refuses=()):
         self.calls = []
         self.threads = set()
         self.fails_with = fails_with
+        self.refuses = dict(refuses)
         self.begun = threading.Event()
         self.goes_on = threading.Event()
 
@@ -27,7 +28,7 @@ class Work:
         assert self.goes_on.wait(DEADLINE)
         if self.fails_with in requests:
             raise ArithmeticError
-        return [number and 10 * number for number in requests]
+        return [self.refuses.get(number, 10 * number) for number in requests]
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def gathered(meeting, work, numbers):
             asked.append(pool.submit(meeting.do, number))
             until(lambda count=count: meeting._asked.qsize() == count)
         work.goes_on.set()
-        return [each.result(DEADLINE) for each in asked]
+        return [each.exception(DEADLINE) or each.result() for each in asked]
 
 
 def test_whoever_comes_while_one_is_served_is_served_together_in_the_order_of_coming(together):
@@ -82,11 +83,11 @@ def test_no_more_are_served_together_than_is_allowed(together):
     assert work.calls == [[1], [2, 3], [4, 5], [6]]
 
 
-def test_what_is_better_done_alone_is_said_to_be(together):
-    work = Work()
+def test_an_exception_is_raised_for_the_request_that_it_is_the_outcome_of(together):
+    refusal = NotFound()
+    work = Work(refuses={2: refusal})
 
-    assert gathered(together(work), work, [1, 0, 3])[1] == 0
-    assert together(lambda _requests: [None]).do(1) is None
+    assert gathered(together(work), work, [1, 2, 3]) == [10, refusal, 30]
 
 
 @pytest.mark.parametrize("fails_with", [1, 3])
@@ -98,7 +99,8 @@ def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(
 
     answers = gathered(meeting, work, [1, 2, 3, 4])
 
-    assert answers == ([None, 20, 30, 40] if fails_with == 1 else [10, None, None, 40])
+    done = [type(answer) if isinstance(answer, Exception) else answer for answer in answers]
+    assert done == ([Retry, 20, 30, 40] if fails_with == 1 else [10, Retry, Retry, 40])
     assert meeting.do(5) == 50
     assert "done alone" in caplog.text
 
@@ -107,7 +109,8 @@ def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(toge
     def refuse(_requests):
         raise NotFound
 
-    assert together(refuse).do(1) is None
+    with pytest.raises(Retry):
+        together(refuse).do(1)
     assert caplog.text == ""
 
 
@@ -116,7 +119,8 @@ def test_a_thread_that_would_end_leaves_nobody_waiting(together):
         raise SystemExit
 
     meeting = together(end)
-    assert meeting.do(1) is None
+    with pytest.raises(Retry):
+        meeting.do(1)
 
     meeting.do_all = Work()
     meeting.do_all.goes_on.set()

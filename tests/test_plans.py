@@ -16,7 +16,8 @@ from concertbook.db.literals import Literal
 from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay, pay_for_many
-from payments.services.holds import Wish, hold_for_many, hold_seats
+from payments.services.holds import hold, hold_seats
+from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.reservations import allowance, my_holds
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
@@ -241,7 +242,7 @@ def what_one_does(buyer, schedule, number):
         for seat in (sold, given_up)
     }
     yield "held"
-    hold_for_many([Wish(buyer, schedule.pk, [together], place.token)])
+    assert isinstance(hold([HoldRequest(buyer, schedule.pk, [together], place.token)])[0], list)
     yield "held together"
     release_reservation(user=buyer, reservation_id=held_seats[given_up])
     yield "let go"

@@ -21,23 +21,28 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
+class Retry(Exception):
+    """Nothing was done for this request: do it alone, where it may wait for locks."""
+
+
 @dataclass(eq=False)
 class Pending(Generic[Request, Result]):
     request: Request
-    # A mailbox, for one result: written in C, to wait at it costs half of what an Event costs.
-    results: SimpleQueue[Result | None] = field(default_factory=SimpleQueue)
+    # A mailbox for one outcome: written in C, to wait at it costs half of what an Event costs.
+    outcomes: SimpleQueue[Result | Exception] = field(default_factory=SimpleQueue)
 
 
 class GroupCommit(Generic[Request, Result]):
     """The meeting place of a process's threads for one kind of request.
 
-    ``do_all`` gets the requests, ``most`` at most, and returns a result for each, None for what
-    had better be done alone. It must wait for nobody: all wait for it. It always runs in the same
-    thread, whose connection to the database has every statement prepared, and is looked after here.
+    ``do_all`` gets the requests, ``most`` at most, and returns an outcome for each: its result, or
+    the exception to raise for it, which is Retry where it would have to wait. It must not wait:
+    all of the requests wait for it. It always runs in the same thread, whose connection to the
+    database has every statement prepared, and is looked after here.
     """
 
     def __init__(
-        self, do_all: Callable[[Sequence[Request]], Sequence[Result | None]], *, most: int = 32
+        self, do_all: Callable[[Sequence[Request]], Sequence[Result | Exception]], *, most: int = 32
     ) -> None:
         self.do_all = do_all
         self.most = most
@@ -45,16 +50,15 @@ class GroupCommit(Generic[Request, Result]):
         self._thread: Thread | None = None
         self._mutex = Lock()
 
-    def do(self, request: Request) -> Result | None:
-        """The request's result, None where the caller is to do it alone.
-
-        That is also the answer to all of those whose transaction failed, or went nobody knows
-        how: alone, each gets its own answer.
-        """
+    def do(self, request: Request) -> Result:
+        """The request's result. Raises its exception; Retry also when all of ``do_all`` failed."""
         mine = Pending[Request, Result](request)
         self._start()
         self._asked.put(mine)
-        return mine.results.get()
+        outcome = mine.outcomes.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def stop(self) -> None:
         """End the thread and its connection; the next who asks starts another.
@@ -79,22 +83,23 @@ class GroupCommit(Generic[Request, Result]):
     def _work(self) -> None:
         while first := self._asked.get():
             pending = [first, *self._gathered()]
-            for each, result in zip(pending, self._results(pending), strict=True):
-                each.results.put(result)
+            for each, outcome in zip(pending, self._outcomes(pending), strict=True):
+                each.outcomes.put(outcome)
         connections.close_all()
 
-    def _results(self, pending: Sequence[Pending[Request, Result]]) -> Sequence[Result | None]:
+    def _outcomes(self, pending: Sequence[Pending[Request, Result]]) -> list[Result | Exception]:
         try:
             close_old_connections()
-            results = self.do_all([each.request for each in pending])
-            return [result for _each, result in zip(pending, results, strict=True)]
-        except DomainError:  # of all of them, and each is told so alone
-            return [None] * len(pending)
-        except BaseException:  # nobody is to wait for a thread that is no more
+            outcomes = self.do_all([each.request for each in pending])
+            return [outcome for _each, outcome in zip(pending, outcomes, strict=True)]
+        except DomainError:
+            # Which of them it refuses is not known: each hears it alone.
+            pass
+        except BaseException:  # SystemExit too: the requests wait for this thread
             logger.warning(
                 "A group commit failed; its %s requests are done alone", len(pending), exc_info=True
             )
-            return [None] * len(pending)
+        return [Retry() for _each in pending]
 
     def _gathered(self) -> list[Pending[Request, Result]]:
         """Whatever else has been asked for by now."""

@@ -8,7 +8,7 @@ sell-out runs thousands of times a second is built at its first use and kept:
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -74,6 +74,21 @@ class Prepared(Generic[Row]):
         compiler = self.build().query.get_compiler(DEFAULT_DB_ALIAS)
         sql, params = compiler.as_sql()
         return sql, params, _reader(compiler)
+
+
+class PreparedLock(Generic[Row]):
+    """A queryset that locks its rows, once to wait for them and once to skip locked ones.
+
+    ``build`` gets ``wait`` and returns the queryset: ``select_for_update(skip_locked=not wait)``.
+    """
+
+    def __init__(self, build: Callable[[bool], QuerySet[Row]]) -> None:
+        self._waiting = Prepared(partial(build, True))
+        self._skipping = Prepared(partial(build, False))
+
+    def fetch(self, *, wait: bool, **values: Any) -> list[Row]:
+        """As Prepared.fetch, inside a transaction."""
+        return (self._waiting if wait else self._skipping).fetch(**values)
 
 
 def _reader(compiler: Any) -> Callable[[Any], Any]:

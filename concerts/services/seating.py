@@ -11,9 +11,9 @@ from django.db.models.lookups import Exact
 
 from accounts.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
-from concertbook.db.prepared import AnyOf, Param, Prepared
+from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.errors import Malformed, NotFound
-from concerts.errors import SeatLabelTaken, SeatNotFound, SeatPlaceTaken, SeatsChanged, SeatTaken
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import (
     CURRENT_TRANSACTION,
     ConcertSchedule,
@@ -25,39 +25,36 @@ from concerts.names import clean_name, look_alike
 HIGHEST_NUMBER = 2**31 - 1
 
 
-def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[Seat]:
-    """The schedule's seats of these distinct numbers, locked in key order.
+def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int], wait: bool) -> dict[int, Seat]:
+    """The schedule's seats of these numbers, by number, locked in key order.
 
     Inside a transaction only, after the queue token and before reservations and balance: every
-    writer keeps that order, so that none waits in a circle. Raises SeatNotFound.
+    writer keeps that order, so that none waits in a circle. Without ``wait`` only seats that are
+    available and not locked: what is taken already need not be locked to be refused.
     """
-    wanted = set(numbers)
-    if not all(0 < number <= HIGHEST_NUMBER for number in wanted):
-        raise SeatNotFound
-    seats = LOCKED_SEATS.fetch(schedule=schedule_id, numbers=list(wanted))
-    if len(seats) != len(wanted):
-        missing = wanted - {seat.number for seat in seats}
-        raise SeatNotFound(seats=sorted(missing))
-    return seats
-
-
-def lock_free_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, Seat]:
-    """The schedule's seats of these numbers, by number, locked and waiting for nobody.
-
-    As lock_seats, but what there is no such seat of, or somebody else has locked, is missing.
-    """
-    seats = FREE_SEATS.fetch(schedule=schedule_id, numbers=list(numbers))
+    wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
+    seats = LOCKED_SEATS.fetch(wait=wait, schedule=schedule_id, numbers=wanted)
     return {seat.number: seat for seat in seats}
 
 
-def _wanted_seats(seats: QuerySet[Seat]) -> QuerySet[Seat]:
-    return seats.filter(AnyOf("number", "numbers"), schedule=Param("schedule")).order_by("pk")
+def read_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, Seat]:
+    """The schedule's seats of these numbers as they are now, whether they are locked or not."""
+    wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
+    seats = SEATS.fetch(schedule=schedule_id, numbers=wanted)
+    return {seat.number: seat for seat in seats}
 
 
-LOCKED_SEATS = Prepared(lambda: _wanted_seats(Seat.objects.select_for_update(no_key=True)))
-FREE_SEATS = Prepared(
-    lambda: _wanted_seats(Seat.objects.select_for_update(no_key=True, skip_locked=True))
-)
+def _seats() -> QuerySet[Seat]:
+    return Seat.objects.filter(AnyOf("number", "numbers"), schedule=Param("schedule")).order_by()
+
+
+def _locked_seats(wait: bool) -> QuerySet[Seat]:
+    seats = _seats() if wait else _seats().filter(status=Seat.Status.AVAILABLE)
+    return seats.select_for_update(no_key=True, skip_locked=not wait).order_by("pk")
+
+
+SEATS = Prepared(_seats)
+LOCKED_SEATS = PreparedLock(_locked_seats)
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,14 @@ from accounts.errors import InsufficientBalance
 from accounts.models import Balance, User
 from accounts.services import lock_balance, lock_free_balances
 from concertbook.db.arrays import array
-from concertbook.db.prepared import AnyOf, Param, Prepared
+from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.errors import NotFound
 from concerts.models import Seat
 from payments.models import Reservation
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from queueing.services.gate import (
-    admitted_tokens,
-    free_admitted_tokens,
+    locked_tokens,
     require_still_inside,
 )
 
@@ -86,7 +85,7 @@ def lock_basket(order: Order) -> Basket:
     """Lock in the one order of the house: tokens, seats, reservations, balance. Raises NotFound."""
     user, wanted = order.user, list(set(order.reservation_ids))
     # That nobody is let in is not raised yet: that it is already paid is the better answer.
-    admissions = ADMISSIONS.fetch(user=user.pk, reservations=wanted)
+    admissions = ADMISSIONS.fetch(wait=True, users=[user.pk], reservations=wanted)
     reservations = WANTED.fetch(user=user.pk, reservations=wanted)
     if not wanted or len(reservations) != len(wanted):
         raise NotFound
@@ -104,7 +103,7 @@ def lock_free_baskets(orders: Sequence[Order]) -> list[Basket | None]:
     users = [order.user for order in orders]
     ids = [user.pk for user in users]
     wanted = [pk for order in orders for pk in order.reservation_ids]
-    admissions = _by_user(FREE_ADMISSIONS.fetch(users=ids, reservations=wanted))
+    admissions = _by_user(ADMISSIONS.fetch(wait=False, users=ids, reservations=wanted))
     reservations = _by_user(FREE_WANTED.fetch(users=ids, reservations=wanted))
     balances = lock_free_balances(user_ids=ids)
     now, busy = _moment(ids, wanted)
@@ -176,8 +175,7 @@ def _with_all(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
     )
 
 
-ADMISSIONS = Prepared(lambda: _in_rooms_of(admitted_tokens(), _of_user()))
-FREE_ADMISSIONS = Prepared(lambda: _in_rooms_of(free_admitted_tokens(), _of_users()))
+ADMISSIONS = PreparedLock(lambda wait: _in_rooms_of(locked_tokens(wait), _of_users()))
 WANTED = Prepared(lambda: _with_all(_of_user().select_for_update(of=("seat", "self"), no_key=True)))
 FREE_WANTED = Prepared(
     lambda: _with_all(

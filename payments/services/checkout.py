@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import IdempotentRequest, claim_new, save_answers
+from accounts.idempotency import IdempotentRequest, claim_keys, save_answers
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import LedgerEntry, write_lines_of_many
 from concertbook.db.arrays import array
@@ -76,8 +76,8 @@ def pay_for_many(orders: Sequence[tuple[Order, IdempotentRequest]]) -> list[bool
     """
     paid: list[IdempotentRequest] = []
     with refused_once_cancelled(), transaction.atomic(durable=True):
-        claimed = claim_new([once for _order, once in orders])
-        wanted = [(order, once) for order, once in orders if once in claimed]
+        refusals = claim_keys([once for _order, once in orders])
+        wanted = [each for each, refusal in zip(orders, refusals, strict=True) if not refusal]
         baskets = lock_free_baskets([order for order, _once in wanted])
         payable = []
         for basket, (_order, once) in zip(baskets, wanted, strict=True):
@@ -270,7 +270,7 @@ def _leave_rooms(baskets: Sequence[Basket], now: dt.datetime) -> None:
 
 
 def _record_failure(basket: Basket, *, reason: str) -> None:
-    """IdempotentRequest for each reservation and reason, however often it is tried again."""
+    """Once for each reservation and reason, however often it is tried again."""
     known = Payment.objects.filter(reservation__in=basket.reservations, reason=reason)
     recorded = set(known.values_list("reservation_id", flat=True))
     failed = [

@@ -1,36 +1,41 @@
-"""Hold seats for five minutes: one person's, or many people's in one transaction."""
+"""Hold seats for five minutes: one request, or many of one schedule, in one transaction.
+
+1. Claim the keys of requests that have one.
+2. Lock the queue tokens, then the seats, in the one lock order.
+3. Read the sale, what each user has of it, and the clock: after the last lock.
+4. Judge each request by all the rules. A refusal is an answer: the others go on.
+5. Write all that is granted, with the answers to the keys, and commit.
+"""
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import CheckViolation
 
-from accounts.idempotency import IdempotentRequest, claim_new, save_answers
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, save_answers
 from accounts.models import User
 from concertbook.db.arrays import array
+from concertbook.db.group_commit import Retry
 from concertbook.db.literals import checked
-from concertbook.errors import DomainError
+from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, save_statuses
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
-from concerts.services.seating import lock_free_seats, lock_seats
 from payments.errors import DuplicateSeats, TooManySeats
 from payments.models import Reservation
-from payments.services.releases import expire_overdue, lock_overdue_seats, release_overdue
-from payments.services.standing import NEWCOMER, Sale, Standing, read_standings
+from payments.services.locked_sale import HoldRequest, LockedSale, lock_sale
+from payments.services.releases import release_overdue
 from queueing.errors import QueueNotAdmitted
-from queueing.models import QueueToken, room_of
+from queueing.models import QueueToken
 from queueing.services.gate import (
     extend_stays,
-    lock_admission,
-    lock_free_admissions,
+    find_admission,
     require_still_inside,
 )
 
@@ -39,26 +44,14 @@ MOST_AT_ONCE = 50
 # The trigger's name (migration 0003).
 NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
 
-
-@dataclass(frozen=True)
-class Wish:
-    """Somebody's wish for seats of a schedule, by their numbers, each once.
-
-    ``token`` is the queue token that the client showed, None for the user's own in the room;
-    ``once`` is the request's key, None without one.
-    """
-
-    user: User
-    schedule_id: uuid.UUID
-    numbers: Sequence[int]
-    token: uuid.UUID | None = None
-    once: IdempotentRequest | None = None
+Outcome = list[Reservation] | DomainError | AnsweredBefore | Retry
 
 
 @dataclass(frozen=True)
-class Grant:
-    """Somebody may have these seats, which are held, and not yet saved."""
+class HoldGrant:
+    """A request that no rule refuses: its seats are held, in memory, and not yet saved."""
 
+    request: HoldRequest
     admission: QueueToken
     reservations: list[Reservation]
 
@@ -84,114 +77,96 @@ def hold_seats(
         raise TooManySeats
     if len(set(numbers)) != len(numbers):
         raise DuplicateSeats
-    try:
-        return _hold(Wish(user, schedule_id, numbers, token, once))
-    except (SeatNotFound, QueueNotAdmitted):
-        get_schedule(schedule_id, viewer=user)  # that there is no such schedule says more
-        raise
-    except SeatTaken as taken:
-        # After the transaction, which undid it: the hold that stood in the way may be overdue.
-        holds = Reservation.objects.filter(checked("status", "HOLD"), schedule=schedule_id)
-        release_overdue(holds.filter(seat__number__in=numbers))
-        # And whoever looks for other seats should hold no locks.
-        if suggest:
-            taken.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
-        raise
+    token = token or _own_token(user, schedule_id)
+    request = HoldRequest(user, schedule_id, numbers, token, once)
+    (outcome,) = hold([request], wait=True)
+    if isinstance(outcome, SeatTaken) and not suggest:
+        raise outcome
+    if isinstance(outcome, DomainError):
+        raise explain(outcome, user_id=user.pk, schedule_id=schedule_id, numbers=numbers)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
-def _hold(wish: Wish) -> list[Reservation]:
-    """Seven round trips: BEGIN, the token, the seats, what the user has with the schedule and
-    the clock, two that write, COMMIT. One more where the stay has to be extended, and three
-    with ``once``.
+def _own_token(user: User, schedule_id: uuid.UUID) -> uuid.UUID:
+    schedule = get_schedule(schedule_id, viewer=user)
+    return find_admission(user=user, room_id=schedule.concert.waiting_room_id).pk
+
+
+def explain(
+    refusal: DomainError, *, user_id: uuid.UUID, schedule_id: uuid.UUID, numbers: Sequence[int]
+) -> DomainError:
+    """The refusal of a hold as the buyer hears it. After its transaction: it needs no locks.
+
+    SeatTaken names the seats to try instead (``nearest``). Of a schedule that the user does not
+    see, NotFound says more than that its seats or its room are not found.
     """
-    user, schedule_id, token = wish.user, wish.schedule_id, wish.token
-    room_id = room_of(token) if token else _room_behind(user, schedule_id)
-    with refused_once_cancelled(), transaction.atomic(durable=True):
-        if wish.once:
-            wish.once.claim()
-        admission = lock_admission(user=user, room_id=room_id, token=token)
-        seats = lock_seats(schedule_id=schedule_id, numbers=wish.numbers)
-        sale, standing = _read_standing(wish)
-        expire_overdue(seats, now=sale.now)
-        if standing.has_overdue(sale.now):
-            mine = Reservation.objects.filter(
-                checked("status", "HOLD"), user=user, schedule=schedule_id
-            )
-            expire_overdue(lock_overdue_seats(mine.overdue(sale.now)), now=sale.now)
-            sale, standing = _read_standing(wish)
-        grant = _grant(wish, admission, seats, sale, standing)
-        _write([grant], sale.now)
-        if wish.once:
-            wish.once.save(grant.reservations)
-    return grant.reservations
+    if isinstance(refusal, SeatTaken):
+        refusal.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
+    if isinstance(refusal, SeatNotFound | QueueNotAdmitted):
+        try:
+            get_schedule(schedule_id, viewer=User.objects.get(pk=user_id))
+        except NotFound as unknown:
+            return unknown
+    return refusal
 
 
-def _room_behind(user: User, schedule_id: uuid.UUID) -> int:
-    return get_schedule(schedule_id, viewer=user).concert.waiting_room_id
+def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome]:
+    """Hold seats for each of these requests of one schedule, in one transaction.
 
+    Returns the outcome of each: its reservations, in seat order; the refusal (those that
+    hold_seats raises); AnsweredBefore for a key that has its answer; or Retry, when nothing was
+    done: a lock of another transaction is in the way, an overdue hold has to be ended first, or
+    another request of the same user is among these. With ``wait`` it waits for locks, ends what
+    is overdue, and retries nothing. The answers to requests with a key are in their ``once``.
 
-def _read_standing(wish: Wish) -> tuple[Sale, Standing]:
-    sale, standings = read_standings(wish.schedule_id, [wish.user.pk])
-    return sale, standings.get(wish.user.pk, NEWCOMER)
-
-
-def hold_for_many(wishes: Sequence[Wish]) -> list[list[Reservation] | None]:
-    """What hold_seats does for each of these, in one transaction: as few round trips for all.
-
-    For wishes of one schedule, each with a token. It waits for nobody and refuses nobody: where
-    a lock, an earlier answer or a rule stands in the way, or a second wish of one user, the answer
-    is None, nothing was done, and hold_seats will wait, or say why not. An exception undoes all of
-    it. The answers to wishes with a key are in their ``once``. Only such wishes cost its round
-    trips: three, however many they are.
+    Seven round trips, however many requests: BEGIN, the tokens, the seats, the holdings and the
+    clock, two that write, COMMIT. One more where stays have to be extended, three with keys, and
+    one each where a token or a seat is missing, to know why.
+    Raises ScheduleCancelled when the database refuses all of it: nothing was done.
     """
-    schedule_id = wishes[0].schedule_id
+    first_of_each_user: dict[uuid.UUID, HoldRequest] = {}
+    for request in requests:
+        first_of_each_user.setdefault(request.user.pk, request)
+    outcomes = _hold(list(first_of_each_user.values()), wait=wait)
+    return [outcomes.pop(request.user.pk, Retry()) for request in requests]
+
+
+def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Outcome]:
+    """The outcomes by user, each of whom has one request."""
     with refused_once_cancelled(), transaction.atomic(durable=True):
-        new = _claim_keys(wishes)
-        admissions = lock_free_admissions(
-            user_ids=[wish.user.pk for wish in wishes],
-            tokens=[wish.token for wish in wishes if wish.token],
-        )
-        numbers = {number for wish in wishes for number in wish.numbers}
-        seats = lock_free_seats(schedule_id=schedule_id, numbers=numbers)
-        sale, standings = read_standings(schedule_id, [wish.user.pk for wish in wishes])
-        granted: list[Grant | None] = []
-        for wish in wishes:
-            # Taken out, so that no other wish in here has them as well.
-            wanted = [seats.pop(number, None) for number in wish.numbers]
-            admission = admissions.pop((wish.user.pk, wish.token), None) if new(wish) else None
-            standing = standings.get(wish.user.pk, NEWCOMER)
-            granted.append(_grant_at_once(wish, admission, wanted, sale, standing))
-        _write([grant for grant in granted if grant], sale.now)
-        answered = [
-            (wish.once, grant.reservations)
-            for wish, grant in zip(wishes, granted, strict=True)
-            if wish.once and grant
-        ]
-        if answered:
-            save_answers(answered)
-    return [grant.reservations if grant else None for grant in granted]
+        outcomes = _claim_keys(requests)
+        requests = [request for request in requests if request.user.pk not in outcomes]
+        if not requests:
+            return outcomes
+        try:
+            locked = lock_sale(requests, wait=wait)
+        except NotFound:
+            return outcomes | {request.user.pk: NotFound() for request in requests}
+        grants = []
+        for request in requests:
+            try:
+                grants.append(_grant(request, locked))
+            except (DomainError, Retry) as refusal:
+                outcomes[request.user.pk] = refusal
+        if grants:
+            _write(grants, locked.sale.now)
+        else:
+            # Nothing to wait for the disk for; and a refusal leaves what is overdue as it is.
+            transaction.set_rollback(True)
+    if locked.ended and any(isinstance(each, SeatTaken) for each in outcomes.values()):
+        # But of the seats that were wanted: they are offered again.
+        on_seats = [seat.pk for seat in locked.seats.values()]
+        release_overdue(Reservation.objects.filter(checked("status", "HOLD"), seat__in=on_seats))
+    return outcomes | {grant.request.user.pk: grant.reservations for grant in grants}
 
 
-def _claim_keys(wishes: Sequence[Wish]) -> Callable[[Wish], bool]:
-    """Whether a wish has no key, or one that nobody has used and nobody is using."""
-    keys = [wish.once for wish in wishes if wish.once]
-    claimed = claim_new(keys) if keys else []
-    return lambda wish: wish.once is None or wish.once in claimed
-
-
-def _grant_at_once(
-    wish: Wish,
-    admission: QueueToken | None,
-    seats: Sequence[Seat | None],
-    sale: Sale,
-    standing: Standing,
-) -> Grant | None:
-    free = [seat for seat in seats if seat]
-    # What is overdue is theirs no more, and counts as given up: alone that is put right first.
-    if admission and len(free) == len(seats) and not standing.has_overdue(sale.now):
-        with suppress(DomainError):
-            return _grant(wish, admission, free, sale, standing)
-    return None
+def _claim_keys(requests: Sequence[HoldRequest]) -> dict[uuid.UUID, Outcome]:
+    """By user, why a request's key is not to be used; without those that are claimed."""
+    keys = [request.once for request in requests if request.once]
+    refusals = claim_keys(keys) if keys else []
+    return {once.user.pk: refusal for once, refusal in zip(keys, refusals, strict=True) if refusal}
 
 
 @contextmanager
@@ -209,38 +184,38 @@ def refused_once_cancelled() -> Iterator[None]:
         raise ScheduleCancelled from exc
 
 
-def _grant(
-    wish: Wish, admission: QueueToken, seats: Iterable[Seat], sale: Sale, standing: Standing
-) -> Grant:
-    """All the rules of a hold, before it is written. The caller has locked every row."""
-    schedule, now = sale.schedule, sale.now
+def _grant(request: HoldRequest, locked: LockedSale) -> HoldGrant:
+    """All the rules of a hold, before it is written. Raises the refusal, or Retry."""
+    admission = locked.admission_of(request)
+    seats = locked.seats_of(request)
+    sale, now = locked.sale, locked.sale.now
     if sale.room_id != admission.room_id:
         raise QueueNotAdmitted
     require_still_inside(admission, now)
-    schedule.require_on_sale(now)
-    standing.require_no_hoarding(now)
-    slots = standing.free_slots(len(wish.numbers), limit=schedule.purchase_limit)
+    sale.schedule.require_on_sale(now)
+    holdings = locked.holdings_of(request)
+    holdings.require_no_hoarding(now)
+    slots = holdings.free_slots(len(seats), limit=sale.schedule.purchase_limit)
+    locked.require_available(seats, user=request.user)
     until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
     reservations = []
-    for seat, slot in zip(sorted(seats, key=attrgetter("number")), slots, strict=True):
-        seat.hold(user=wish.user, until=until, now=now)
+    for seat, slot in zip(seats, slots, strict=True):
+        seat.hold(user=request.user, until=until, now=now)
         reservations.append(
             Reservation(
-                user=wish.user,
+                user=request.user,
                 seat=seat,
-                schedule=schedule,
+                schedule=sale.schedule,
                 slot=slot,
                 price=seat.price,
                 created_at=now,
                 expires_at=until,
             )
         )
-    return Grant(admission, reservations)
+    return HoldGrant(request, admission, reservations)
 
 
-def _write(grants: Sequence[Grant], now: dt.datetime) -> None:
-    if not grants:
-        return
+def _write(grants: Sequence[HoldGrant], now: dt.datetime) -> None:
     reservations = [each for grant in grants for each in grant.reservations]
     save_statuses(
         [(reservation.seat, reservation.user) for reservation in reservations],
@@ -250,6 +225,9 @@ def _write(grants: Sequence[Grant], now: dt.datetime) -> None:
     )
     _insert(reservations)
     extend_stays([grant.admission for grant in grants], until=reservations[0].expires_at)
+    answers = [(grant.request.once, grant.reservations) for grant in grants if grant.request.once]
+    if answers:
+        save_answers(answers)
 
 
 def _insert(reservations: Sequence[Reservation]) -> None:

@@ -97,7 +97,7 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
 
     The caller holds the seats' row locks; their reservations are locked here.
     """
-    overdue = [seat for seat in seats if seat.hold_expires_at and seat.hold_expires_at <= now]
+    overdue = [seat for seat in seats if seat.has_overdue_hold(now)]
     if not overdue:
         return 0
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
-from concertbook.db.prepared import AnyOf, Param, Prepared
+from concertbook.db.prepared import AnyOf, Prepared, PreparedLock
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
@@ -22,76 +22,60 @@ def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = Non
 
     Without ``token`` the user's own live one in the room counts. Raises QueueNotAdmitted.
     """
-    found = _find_token(QueueToken.objects.all(), user=user, room_id=room_id, token=token)
+    found = find_admission(user=user, room_id=room_id, token=token)
     require_still_inside(found, database_now())
     return found
 
 
-def lock_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
-    """The gate for buying: the same token, locked, first in the lock order.
-
-    All of a user's attempts in a room queue up behind this lock. It says that the token was
-    admitted; whether its time is over is for require_still_inside, with the clock read after
-    the caller's last lock. Inside a transaction only. Raises QueueNotAdmitted.
-    """
-    if token is None:
-        found = OWN_TOKEN.fetch(user=user.pk, room=room_id)
-    else:
-        found = SHOWN_TOKEN.fetch(user=user.pk, room=room_id, token=token)
-    if not found:
+def find_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
+    """As require_admission, whether the token's time is over or not. Not locked."""
+    mine = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room_id)
+    found = (mine if token is None else mine.filter(pk=token)).first()
+    if found is None:
         raise QueueNotAdmitted
-    return found[0]
+    return found
 
 
-def lock_free_admissions(
-    *, user_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID]
-) -> dict[tuple[uuid.UUID, uuid.UUID | None], QueueToken]:
-    """Those of these tokens that were admitted, locked, by user and token.
+def lock_admissions(
+    *, user_ids: Sequence[uuid.UUID], tokens: Sequence[uuid.UUID], wait: bool
+) -> dict[tuple[uuid.UUID, uuid.UUID], QueueToken]:
+    """The gate for buying: those of these tokens that were admitted, locked, by user and token.
 
-    As lock_admission, but for many people at once, and waiting for nobody: a token that somebody
-    else has locked is missing.
+    First in the lock order: all of a user's attempts in a room queue up behind this lock. Without
+    ``wait`` a token that another transaction has locked is missing. Whether a token's time is over
+    is for require_still_inside, with the clock read after the caller's last lock. Inside a
+    transaction only.
     """
-    found = FREE_TOKENS.fetch(users=list(user_ids), tokens=list(tokens))
+    found = SHOWN_TOKENS.fetch(wait=wait, users=list(user_ids), tokens=list(tokens))
     return {(token.user_id, token.pk): token for token in found}
 
 
+def read_admissions(*, user_ids: Sequence[uuid.UUID]) -> list[QueueToken]:
+    """All admitted tokens of these users as they are now, whether they are locked or not."""
+    return ADMITTED_TOKENS.fetch(users=list(user_ids))
+
+
 def admitted_tokens() -> QueueTokenQuerySet:
-    """The tokens of ``Param("user")`` that let into a room, locked, in the order of the rooms."""
+    """The tokens of ``AnyOf("user", "users")`` that let into a room, in the order of the rooms."""
+    active = QueueToken.objects.filter(AnyOf("user", "users"), checked("status", "ACTIVE"))
     # By the column: ordering by the room would join it, and lock it for everybody.
-    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True).order_by("room_id")
-    return _of_the_gate(tokens.filter(user=Param("user")))
-
-
-def free_admitted_tokens() -> QueueTokenQuerySet:
-    """As admitted_tokens, of ``AnyOf("user", "users")``, but for those that are locked already."""
-    tokens = QueueToken.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return _of_the_gate(tokens.filter(AnyOf("user", "users")).order_by())
-
-
-def _of_the_gate(tokens: QueueTokenQuerySet) -> QueueTokenQuerySet:
-    active = tokens.filter(checked("status", "ACTIVE"))
+    active = active.order_by("room_id")
     return active.only("token", "user", "room", "status", "available_at", "expires_at")
 
 
-OWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Param("room")))
-FREE_TOKENS = Prepared(lambda: free_admitted_tokens().filter(AnyOf("pk", "tokens")))
-SHOWN_TOKEN = Prepared(lambda: admitted_tokens().filter(room=Param("room"), pk=Param("token")))
+def locked_tokens(wait: bool) -> QueueTokenQuerySet:
+    """admitted_tokens, locked."""
+    return admitted_tokens().select_for_update(of=("self",), no_key=True, skip_locked=not wait)
+
+
+ADMITTED_TOKENS = Prepared(admitted_tokens)
+SHOWN_TOKENS = PreparedLock(lambda wait: locked_tokens(wait).filter(AnyOf("pk", "tokens")))
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
     """Raises QueueNotAdmitted when the stay is over at ``now``, the database's clock."""
     if not token.admits(now):
         raise QueueNotAdmitted
-
-
-def _find_token(
-    tokens: QueueTokenQuerySet, *, user: User, room_id: int, token: uuid.UUID | None
-) -> QueueToken:
-    mine = tokens.filter(checked("status", "ACTIVE"), user=user, room=room_id)
-    found = (mine if token is None else mine.filter(pk=token)).first()
-    if found is None:
-        raise QueueNotAdmitted
-    return found
 
 
 def extend_stays(tokens: Sequence[QueueToken], *, until: dt.datetime) -> None:

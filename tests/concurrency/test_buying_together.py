@@ -2,6 +2,8 @@
 
 import datetime as dt
 from contextlib import contextmanager
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,13 +11,19 @@ from django.db.models.functions import Now
 
 from accounts.idempotency import IdempotentRequest
 from accounts.models import BalanceHistory
+from concertbook.db.group_commit import Retry
+from concertbook.errors import NotFound
+from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import Seat, SeatStatusHistory
+from payments.errors import GivenUpTooOften, PurchaseLimitExceeded
 from payments.models import Payment, Reservation, Ticket
 from payments.services import holds
 from payments.services.baskets import Order
 from payments.services.checkout import pay, pay_for_many
-from payments.services.holds import Wish, hold_for_many, hold_seats
+from payments.services.holds import hold, hold_seats
+from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
+from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held, overdue
 
@@ -29,9 +37,9 @@ def schedule():
     return ScheduleFactory(seats=8, price=PRICE)
 
 
-def wish(schedule, *numbers, user=None):
-    user = user or UserFactory()
-    return Wish(user, schedule.pk, numbers, admitted(user, schedule).pk)
+def request_for(schedule, *numbers):
+    user = UserFactory()
+    return HoldRequest(user, schedule.pk, numbers, admitted(user, schedule).pk)
 
 
 def order(schedule, *numbers, won=50_000, key="a key"):
@@ -59,8 +67,14 @@ def locked_by_another(sql, *params):
         other.close()
 
 
-def numbers_of(answers):
-    return [answer and [each.seat.number for each in answer] for answer in answers]
+def hold_all(*requests):
+    """Of each request the numbers of the seats it holds, or why it holds none."""
+    return [
+        type(outcome)
+        if isinstance(outcome, Exception)
+        else [reservation.seat.number for reservation in outcome]
+        for outcome in hold(requests)
+    ]
 
 
 def nothing_is_held():
@@ -74,13 +88,13 @@ def nothing_is_held():
 def test_many_peoples_holds_are_as_few_round_trips_as_ones(
     schedule, people, django_assert_num_queries
 ):
-    wishes = [wish(schedule, 2 * n + 2, 2 * n + 1) for n in range(people)]
+    requests = [request_for(schedule, 2 * n + 2, 2 * n + 1) for n in range(people)]
 
     with django_assert_num_queries(7):
-        answers = hold_for_many(wishes)
+        outcomes = hold(requests)
 
-    assert numbers_of(answers) == [[2 * n + 1, 2 * n + 2] for n in range(people)]
-    for asked, reservations in zip(wishes, answers, strict=True):
+    for n, (asked, reservations) in enumerate(zip(requests, outcomes, strict=True)):
+        assert [each.seat.number for each in reservations] == [2 * n + 1, 2 * n + 2]
         for reservation in reservations:
             seat = Seat.objects.get(number=reservation.seat.number)
             assert (seat.status, seat.held_by) == ("HELD", asked.user)
@@ -90,18 +104,51 @@ def test_many_peoples_holds_are_as_few_round_trips_as_ones(
             assert (line.changed_by, line.reason) == (asked.user, "held")
 
 
-def test_of_two_who_want_one_seat_the_first_has_it_and_the_other_has_nothing(schedule):
-    wishes = [wish(schedule, 1, 2), wish(schedule, 2, 3), wish(schedule, 4)]
+def test_of_two_who_want_one_seat_the_first_has_it_and_the_other_is_refused(schedule):
+    requests = [request_for(schedule, *numbers) for numbers in ([1, 2], [3, 2], [4])]
 
-    assert numbers_of(hold_for_many(wishes)) == [[1, 2], None, [4]]
+    assert hold_all(*requests) == [[1, 2], SeatTaken, [4]]
     assert Seat.objects.get(number=3).status == "AVAILABLE"
 
 
-def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
-    first = wish(schedule, 1)
+def test_refused_holds_of_many_are_six_round_trips_and_write_nothing(
+    schedule, django_assert_num_queries
+):
+    held(UserFactory(), schedule, 1)
+    requests = [request_for(schedule, 1) for _ in range(3)]
 
-    again = Wish(first.user, schedule.pk, [2], first.token)
-    assert numbers_of(hold_for_many([first, again, first])) == [[1], None, None]
+    # BEGIN, the tokens, the seats to lock, the one that is taken, the holdings, ROLLBACK.
+    with django_assert_num_queries(6):
+        assert hold_all(*requests) == [SeatTaken] * 3
+
+    assert Reservation.objects.count() == 1
+
+
+def test_a_seat_that_is_taken_is_refused_while_another_transaction_has_it_locked(schedule):
+    held(UserFactory(), schedule, 1)
+    asked = request_for(schedule, 1)
+
+    with locked_by_another("SELECT id FROM concerts_seat WHERE number = 1 FOR UPDATE"):
+        assert hold_all(asked) == [SeatTaken]
+
+
+def test_a_refused_request_keeps_none_of_its_seats_from_the_next_one(schedule):
+    held(UserFactory(), schedule, 2)
+
+    assert hold_all(request_for(schedule, 1, 2), request_for(schedule, 1)) == [SeatTaken, [1]]
+
+
+def test_a_schedule_that_does_not_exist_is_not_found_for_each(schedule):
+    requests = [replace(request_for(schedule, n), schedule_id=uuid4()) for n in (1, 2)]
+
+    assert hold_all(*requests) == [NotFound, NotFound]
+
+
+def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
+    first = request_for(schedule, 1)
+
+    again = replace(first, numbers=[2])
+    assert hold_all(first, again, first) == [[1], Retry, Retry]
 
 
 @pytest.mark.parametrize(
@@ -113,12 +160,12 @@ def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
     ids=["place", "seat"],
 )
 def test_a_hold_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock):
-    slow, quick = wish(schedule, 1), wish(schedule, 2)
+    slow, quick = request_for(schedule, 1), request_for(schedule, 2)
 
     with locked_by_another(lock, slow.user.pk):
-        assert numbers_of(hold_for_many([slow, quick])) == [None, [2]]
+        assert hold_all(slow, quick) == [Retry, [2]]
 
-    assert numbers_of(hold_for_many([slow])) == [[1]]
+    assert hold_all(slow) == [[1]]
 
 
 def is_outside(asked, schedule):
@@ -155,64 +202,59 @@ def has_cycled_too_often(asked, schedule):
 
 
 @pytest.mark.parametrize(
-    "what",
+    ("what", "refusal"),
     [
-        is_outside,
-        is_there_too_long,
-        has_what_is_allowed,
-        wants_what_is_taken,
-        wants_what_does_not_exist,
-        has_cycled_too_often,
+        (is_outside, QueueNotAdmitted),
+        (is_there_too_long, QueueNotAdmitted),
+        (has_what_is_allowed, PurchaseLimitExceeded),
+        (wants_what_is_taken, SeatTaken),
+        (wants_what_does_not_exist, SeatNotFound),
+        (has_cycled_too_often, GivenUpTooOften),
     ],
 )
-def test_whom_a_rule_stands_in_the_way_of_gets_nothing_and_keeps_nobody_from_it(schedule, what):
-    refused, other = wish(schedule, 1), wish(schedule, 2)
+def test_a_request_that_a_rule_refuses_holds_nothing_and_the_others_go_on(schedule, what, refusal):
+    refused, other = request_for(schedule, 1), request_for(schedule, 2)
     what(refused, schedule)
     had = Reservation.objects.filter(user=refused.user).count()
 
-    assert numbers_of(hold_for_many([refused, other])) == [None, [2]]
+    assert hold_all(refused, other) == [refusal, [2]]
     assert Reservation.objects.filter(user=refused.user).count() == had
 
 
 def test_nobody_holds_with_anothers_token_or_one_of_another_room(schedule):
-    owner, thief = wish(schedule, 1), UserFactory()
-    elsewhere = wish(ScheduleFactory())
+    owner = request_for(schedule, 1)
+    stolen = replace(owner, user=UserFactory(), numbers=[2])
+    elsewhere = replace(request_for(ScheduleFactory()), schedule_id=schedule.pk, numbers=[3])
 
-    wishes = [
-        Wish(thief, schedule.pk, [2], owner.token),
-        owner,
-        Wish(elsewhere.user, schedule.pk, [3], elsewhere.token),
-        Wish(UserFactory(), schedule.pk, [4], None),
-    ]
-    assert numbers_of(hold_for_many(wishes)) == [None, [1], None, None]
+    assert hold_all(stolen, owner, elsewhere) == [QueueNotAdmitted, [1], QueueNotAdmitted]
 
 
 def test_an_overdue_hold_is_for_whoever_asks_alone(schedule):
     overdue(*held(UserFactory(), schedule, 1))
-    asked = wish(schedule, 1)
+    asked = request_for(schedule, 1)
 
-    assert hold_for_many([asked]) == [None]
+    assert hold_all(asked) == [Retry]
     assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[1])
 
 
 def test_an_overdue_hold_of_ones_own_is_put_right_alone(schedule):
-    asked = wish(schedule, 2)
+    asked = request_for(schedule, 2)
     overdue(*held(asked.user, schedule, 1))
 
-    assert hold_for_many([asked]) == [None]
+    assert hold_all(asked) == [Retry]
     assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[2])
 
 
 def test_whose_time_ends_before_the_hold_stays_as_long_all_in_one_statement(
     schedule, django_assert_num_queries
 ):
-    wishes = [wish(schedule, n) for n in (1, 2, 3)]
+    requests = [request_for(schedule, n) for n in (1, 2, 3)]
     QueueToken.objects.update(expires_at=Now() + dt.timedelta(seconds=60))
 
     with django_assert_num_queries(8):
-        answers = hold_for_many(wishes)
+        outcomes = hold(requests)
 
-    ends = {answer[0].expires_at for answer in answers}
+    ends = {reservation.expires_at for (reservation,) in outcomes}
     assert set(QueueToken.objects.values_list("expires_at", flat=True)) == ends
 
 
@@ -222,7 +264,7 @@ def test_what_fails_halfway_was_never_begun(schedule, monkeypatch):
 
     monkeypatch.setattr(holds, "_insert", fail)
     with pytest.raises(ArithmeticError):
-        hold_for_many([wish(schedule, 1), wish(schedule, 2)])
+        hold([request_for(schedule, 1), request_for(schedule, 2)])
 
     assert nothing_is_held()
 

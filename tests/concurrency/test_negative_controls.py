@@ -29,7 +29,7 @@ from payments.services import (
     baskets,
     cancellations,
     check_ins,
-    holds,
+    locked_sale,
     schedule_cancellation,
 )
 from payments.services.cancellations import cancel_ticket
@@ -421,11 +421,11 @@ def test_without_one_lock_order_two_holds_in_opposite_order_deadlock():
     for user in users:
         admitted(user, schedule)
 
-    def as_asked(*, schedule_id, numbers):
+    def as_asked(*, schedule_id, numbers, wait):
         seats = Seat.objects.select_for_update(no_key=True).order_by()
-        return [seats.get(schedule=schedule_id, number=number) for number in numbers]
+        return {number: seats.get(schedule=schedule_id, number=number) for number in numbers}
 
-    with mock.patch.object(holds, "lock_seats", as_asked):
+    with mock.patch.object(locked_sale, "lock_seats", as_asked):
         results = race(
             partial(hold_seats, user=users[0], schedule_id=schedule.pk, numbers=[1, 2]),
             partial(hold_seats, user=users[1], schedule_id=schedule.pk, numbers=[2, 1]),

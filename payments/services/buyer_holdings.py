@@ -1,4 +1,4 @@
-"""What stands between somebody and a seat: the sale's rules, and what they have and had of it."""
+"""What a buyer has of a sale and had of any: what the rules of a hold go by."""
 
 import datetime as dt
 import json
@@ -30,7 +30,7 @@ class Sale:
 
 
 @dataclass(frozen=True)
-class Standing:
+class BuyerHoldings:
     """What one user has of a schedule, and gave up of any, at the sale's moment."""
 
     filled_slots: Sequence[int] = ()
@@ -42,7 +42,7 @@ class Standing:
         return self.first_hold_ends is not None and self.first_hold_ends <= now
 
     def require_no_hoarding(self, now: dt.datetime) -> None:
-        """Raises GivenUpTooOften for somebody who keeps taking seats and letting them go."""
+        """Raises GivenUpTooOften for a user who keeps taking seats and letting them go."""
         if self.given_up >= settings.GIVEN_UP_PER_HOUR and self.first_given_up:
             again = self.first_given_up + HOARDING_WINDOW - now
             raise GivenUpTooOften(retry_after=max(1, math.ceil(again.total_seconds())))
@@ -58,17 +58,17 @@ class Standing:
 
 # What a sale goes by, in the order of the columns.
 RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
-NEWCOMER = Standing()
+NO_HOLDINGS = BuyerHoldings()
 
 
-def read_standings(
+def read_holdings(
     schedule_id: uuid.UUID, user_ids: Sequence[uuid.UUID]
-) -> tuple[Sale, dict[uuid.UUID, Standing]]:
-    """The sale and where each of these users stands in it; one statement, one row.
+) -> tuple[Sale, dict[uuid.UUID, BuyerHoldings]]:
+    """The sale, and of each of these users who has or had seats what that is; one statement.
 
     After the last lock: an operator may have moved the sale while the caller waited. The caller
-    has the users' tokens locked: nobody fills a slot meanwhile. Raises NotFound for an unknown
-    schedule.
+    has the users' tokens locked, so that no other hold of theirs fills a slot meanwhile. Raises
+    NotFound for an unknown schedule.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -114,12 +114,12 @@ def read_standings(
         raise NotFound
     now, had, room_id, *rules = row
     schedule = ConcertSchedule.from_db(DEFAULT_DB_ALIAS, RULES, rules)
-    standings = dict(map(_standing, json.loads(had or "[]")))
-    return Sale(now, room_id, schedule), standings
+    holdings = dict(map(_holdings, json.loads(had or "[]")))
+    return Sale(now, room_id, schedule), holdings
 
 
-def _standing(had: dict[str, Any]) -> tuple[uuid.UUID, Standing]:
-    return uuid.UUID(had.pop("user_id")), Standing(
+def _holdings(had: dict[str, Any]) -> tuple[uuid.UUID, BuyerHoldings]:
+    return uuid.UUID(had["user_id"]), BuyerHoldings(
         filled_slots=had["filled_slots"],
         first_hold_ends=_moment(had["first_hold_ends"]),
         given_up=had["given_up"],
