@@ -278,6 +278,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "concertbook.http.negotiation.ContentNegotiation",
+    "DEFAULT_METADATA_CLASS": "concertbook.http.negotiation.JSONMetadata",
     "EXCEPTION_HANDLER": "concertbook.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -316,7 +316,7 @@ class TicketDetail(APIView):
 
 
 class SvgRenderer(JSONRenderer):
-    """For a picture that the view draws itself. What it renders are refusals, which are JSON."""
+    """For a picture that the view draws itself."""
 
     media_type = "image/svg+xml"
 

@@ -123,8 +123,8 @@ class RoomDraw(APIView):
         return Response(DrawSerializer(draw.get_draw(slug=slug)).data)
 
 
-class RefusalRenderer(JSONRenderer):
-    """For answers that are no JSON, whatever type the client asks for: refusals still are."""
+class AnyType(JSONRenderer):
+    """For answers that the view writes itself, whatever type the client asks for."""
 
     media_type = "*/*"
 
@@ -133,7 +133,7 @@ class DrawParticipants(APIView):
     """The tokens of all who took part, one a line, in the order drawn; 404 before the draw."""
 
     permission_classes = (AllowAny,)
-    renderer_classes = (RefusalRenderer,)
+    renderer_classes = (AnyType,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:

@@ -1,6 +1,7 @@
 """What the standards say of a request and its answer: ids, Accept, languages, types, headers."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -264,6 +265,53 @@ def test_allow_comes_with_405_alone(client, method):
     assert {"GET", "HEAD"} <= set(refused["Allow"].split(", "))
     assert client.get(f"/api/v1/waiting-rooms/{room.slug}/tokens/")["Allow"] == "POST, OPTIONS"
     assert "GET" in client.options("/api/v1/me/")["Allow"]
+
+
+# Whatever GET answers there: a page, YAML, a picture, lines of text.
+NO_JSON = [
+    "docs/",
+    "schema/",
+    "problems/",
+    f"tickets/{uuid.UUID(int=7)}/qr.svg",
+    "waiting-rooms/any/draw/participants/",
+]
+
+
+@pytest.mark.parametrize("path", NO_JSON)
+@pytest.mark.parametrize("method", ["put", "post", "delete", "trace"])
+def test_a_wrong_method_is_a_problem_in_json_everywhere(client, path, method):
+    answer = getattr(client, method)(f"/api/v1/{path}")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer["Allow"]
+
+
+@pytest.mark.parametrize("path", ["docs/", "schema/"])
+def test_what_is_not_acceptable_is_a_problem_in_json_everywhere(client, path):
+    answer = client.get(f"/api/v1/{path}", headers={"Accept": "image/png"})
+    assert_problem(answer, 406, "not_acceptable")
+
+
+def api_addresses():
+    """Every address of the API, with an id that nothing has."""
+    (api,) = [each for each in get_resolver().url_patterns if str(each.pattern) == "api/v1/"]
+    for each in api.url_patterns:
+        for pattern in getattr(each, "url_patterns", [each]):
+            yield re.sub(
+                "<slug:[a-z_]+>", "any", ANY_UUID.sub(str(uuid.UUID(int=7)), str(pattern.pattern))
+            )
+
+
+ANY_UUID = re.compile("<any_case_uuid:[a-z_]+>")
+
+
+@pytest.mark.parametrize("path", list(api_addresses()))
+def test_options_names_the_methods_everywhere(app, path):
+    answer = app(CheckInStaffFactory()).options(f"/api/v1/{path}")
+    assert answer.status_code == 200
+    assert "OPTIONS" in answer["Allow"]
+    if answer.content:
+        assert answer["Content-Type"] == "application/json"
+        json.loads(answer.content)
 
 
 def test_head_answers_as_get_without_the_body(client):

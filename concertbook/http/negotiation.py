@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
+from rest_framework.metadata import SimpleMetadata
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 JSON = "application/json"
@@ -76,6 +77,16 @@ def _includes(wanted: str, name: str) -> bool:
 
 def _specificity(wanted: str) -> int:
     return 0 if wanted == "*/*" else 1 if wanted.endswith("/*") else 2
+
+
+class JSONMetadata(SimpleMetadata):
+    """What OPTIONS tells, as JSON also where the view's own renderer writes pages or pictures."""
+
+    def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSON
+        metadata: dict[str, Any] = super().determine_metadata(request, view)
+        return metadata
 
 
 class ContentNegotiation(DefaultContentNegotiation):

@@ -3,15 +3,28 @@
 from collections import defaultdict
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import TemplateView
 
-from concertbook.errors import every_refusal
+from concertbook.errors import MethodNotAllowed, every_refusal
+from concertbook.http.problems import problem_response
 
 
+# Nothing is ever sent here: a wrong method is told so before CSRF is checked.
+@method_decorator(csrf_exempt, name="dispatch")
 class ProblemList(TemplateView):
     """Every code, as an element whose id is the code."""
 
     template_name = "problems.html"
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: object, **kwargs: object
+    ) -> HttpResponse:
+        response = problem_response(MethodNotAllowed())
+        response["Allow"] = super().http_method_not_allowed(request, *args, **kwargs)["Allow"]
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(problems=_problems(), **kwargs)

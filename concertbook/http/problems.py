@@ -9,12 +9,12 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import BaseParser
-from rest_framework.response import Response
+from rest_framework.renderers import JSONRenderer
 
 from concertbook import errors
 from concertbook.errors import CsrfFailed, DomainError, NotFound, Unavailable
@@ -28,8 +28,11 @@ NO_SUCH_VALUE = ValidationError | DataError
 RETRY_AFTER_SECONDS = 2
 
 
-def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log."""
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log.
+
+    The problem is written here: the renderer of the view may write pages, YAML or pictures.
+    """
     if isinstance(exc, DATABASE_AWAY):
         exc = unavailable(exc)
     if isinstance(exc, UnreadablePostError | NO_SUCH_VALUE):
@@ -39,12 +42,10 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     if isinstance(exc, PermissionDenied):
         exc = errors.PermissionDenied()
     if isinstance(exc, DomainError):
-        body, status, headers = domain_problem(exc)
-    elif isinstance(exc, exceptions.APIException):
-        body, status, headers = _framework_problem(exc)
-    else:
-        return None
-    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+        return problem_response(exc)
+    if isinstance(exc, exceptions.APIException):
+        return _respond(*_framework_problem(exc))
+    return None
 
 
 def unavailable(cause: Exception) -> Unavailable:
@@ -53,10 +54,13 @@ def unavailable(cause: Exception) -> Unavailable:
     return Unavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
-def problem_response(exc: DomainError) -> JsonResponse:
-    """A problem for a request that never reached an API view."""
-    body, status, headers = domain_problem(exc)
-    return JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+def problem_response(exc: DomainError) -> HttpResponse:
+    return _respond(*domain_problem(exc))
+
+
+def _respond(body: dict[str, Any], status: int, headers: dict[str, str]) -> HttpResponse:
+    content = JSONRenderer().render(body)
+    return HttpResponse(content, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
 def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str]]:
