@@ -9,9 +9,9 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookies import CookieError, SimpleCookie
 
 from django.db import Error, close_old_connections
+from django.http import parse_cookie
 
 from accounts import credentials
 from accounts.credentials import Credential
@@ -72,11 +72,7 @@ def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.QueuePosi
 def _read_credential(environ: Environ) -> Credential:
     if "HTTP_AUTHORIZATION" in environ:
         return credentials.read_authorization(environ)
-    try:
-        cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
-    except CookieError as malformed:
-        raise FallThrough from malformed
-    visitor = credentials.read_cookies({name: morsel.value for name, morsel in cookies.items()})
+    visitor = credentials.read_cookies(parse_cookie(environ.get("HTTP_COOKIE", "")))
     if visitor is None:
         raise FallThrough
     return visitor

@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import json
 import uuid
+from io import BytesIO
 
 import pytest
 from django.utils import timezone
@@ -432,7 +433,16 @@ def test_a_wrong_method_is_refused_with_the_right_ones(client, method, path):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "a/b"],
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "a/b",
+        "*/*",
+        "application/*",
+        "*/*; charset=utf-8",
+        "application/json, text/plain",
+    ],
 )
 def test_only_json_is_understood(client, content_type):
     answer = send(client, CHARGES, '{"amount": 1000}', content_type)
@@ -458,6 +468,14 @@ def test_a_body_that_says_it_is_too_large_is_refused(client, length):
     assert_problem(answer, 413, "too_large")
 
 
+def test_a_body_that_is_shorter_than_it_says_is_malformed(client, user):
+    body = b'{"amount": 1000}'
+    cut_off = {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body) + 1)}
+    answer = client.generic("POST", CHARGES, body, content_type="application/json", **cut_off)
+    assert_problem(answer, 400, "malformed")
+    assert balance_of(user) == 100_000
+
+
 def test_a_body_of_64_kib_is_read(client):
     padding = 65_536 - len(json.dumps({"amount": 1000, "padding": ""}))
     body = json.dumps({"amount": 1000, "padding": "x" * padding})
@@ -477,6 +495,7 @@ BROKEN = {
     "nested lists": "[" * 60_000,
     "nested and closed": "[" * 30_000 + "]" * 30_000,
     "nested objects": '{"a":' * 10_000,
+    "nested too deeply": '{"amount": 1000, "a": ' + "[" * 100 + "]" * 100 + "}",
     "a raw NUL": '{"amount": \x00}',
     "a raw control character": '{"amount": "\x01"}',
 }

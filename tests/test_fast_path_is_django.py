@@ -101,7 +101,11 @@ def send(wsgi, world, asked):
     body = b"".join(chunks)
     getattr(chunks, "close", lambda: None)()
     ((status, answer_headers),) = started
+    cookies = sorted(value.split("=")[0] for name, value in answer_headers if name == "Set-Cookie")
     answer_headers = {name.lower(): value for name, value in answer_headers}
+    if cookies:
+        # Their values are random.
+        answer_headers["set-cookie"] = cookies
     return int(status[:3]), comparable(answer_headers), body
 
 
@@ -132,6 +136,13 @@ POLLS = {
     "in French": {"headers": {"Accept-Language": "fr, en;q=0.5"}},
     "nonsense for a language": {"headers": {"Accept-Language": "\xff;;q=x," * 50}},
     "a cookie for the language": {"headers": {"Cookie": "django_language=en"}},
+    "a session beside the token": {"headers": {"Cookie": f"sessionid={'a' * 32}"}},
+    "a session of no shape beside it": {"headers": {"Cookie": "sessionid=abc"}},
+    "an empty session beside it": {"headers": {"Cookie": "sessionid="}},
+    "a CSRF token beside it": {"headers": {"Cookie": f"csrftoken={'a' * 32}"}},
+    "a CSRF token of no shape beside it": {"headers": {"Cookie": "csrftoken=x"}},
+    "a CSRF token of other letters": {"headers": {"Cookie": f"csrftoken={'-' * 32}"}},
+    "nonsense for cookies": {"headers": {"Cookie": "=;;a;\xff=\x80;"}},
     "html": {"headers": {"Accept": "text/html"}},
     "problems": {"headers": {"Accept": "application/problem+json"}},
     "no JSON": {"headers": {"Accept": "*/*, application/json;q=0"}},
@@ -140,6 +151,7 @@ POLLS = {
     "a small scheme": {"scheme": "bearer"},
     "a loud scheme": {"scheme": "BEARER"},
     "two spaces": {"scheme": "Bearer "},
+    "a tab": {"scheme": "Bearer\t"},
     "another scheme": {"scheme": "Basic"},
     "no token": {"headers": {"Authorization": "Bearer"}},
     "nobody": {"headers": {"Authorization": None}},
@@ -149,18 +161,41 @@ POLLS = {
     "HTTPS at the proxy": {"headers": {"X-Forwarded-Proto": "https"}},
     "another host": {"headers": {"Host": "evil.example"}},
     "a port": {"headers": {"Host": "testserver:8000"}},
+    "a host in capitals": {"headers": {"Host": "TESTSERVER"}},
+    "a host with a dot": {"headers": {"Host": "testserver."}},
+    "two hosts": {"headers": {"Host": "testserver,evil.example"}},
+    "no host": {"headers": {"Host": ""}},
+    "a host of another's proxy": {"headers": {"X-Forwarded-Host": "evil.example"}},
+    "an odd address": {"headers": {"X-Forwarded-For": "x" * 500 + ", \xff,"}},
     "a format": {"query": "?format=xml"},
     "a query": {"query": "?x=1&x=2"},
     "a body": {"body": b"{}", "type": "application/json"},
     "a long body": {"body": b"x" * 70_000},
     "a length without a body": {"environ": {"CONTENT_LENGTH": "99999999"}},
     "no length": {"environ": {"CONTENT_LENGTH": "many"}},
+    "a negative length": {"environ": {"CONTENT_LENGTH": "-1"}},
+    "a length of other digits": {"environ": {"CONTENT_LENGTH": "\xb2"}},
+    "a body in chunks": {"environ": {"HTTP_TRANSFER_ENCODING": "chunked"}, "body": b"{}"},
     "HEAD": {"method": "HEAD"},
     "OPTIONS": {"method": "OPTIONS"},
     "PUT": {"method": "PUT"},
+    "POST": {"method": "POST"},
+    "TRACE": {"method": "TRACE"},
+    "a method of small letters": {"method": "get"},
+    "an unknown method": {"method": "QUERY"},
     "upper case": {"case": str.upper},
+    "braces": {"case": "{{{}}}".format},
+    "a URN": {"case": "urn:uuid:{}".format},
+    "no hyphens": {"case": lambda uid: uid.replace("-", "")},
+    "digits of another script": {"case": lambda uid: "\uff10" + uid[1:]},
+    "a NUL": {"case": "{}%00".format},
+    "a newline": {"end": "%0A"},
+    "a newline before the slash": {"end": "%0A/"},
     "no slash": {"end": ""},
     "two slashes": {"end": "//"},
+    "an escaped slash": {"end": "%2F"},
+    "a suffix": {"end": ".json"},
+    "no UTF-8": {"end": "%FF/"},
     "an If-None-Match": {"headers": {"If-None-Match": "*"}},
     "an Origin": {"headers": {"Origin": "https://evil.example"}},
     "a Range": {"headers": {"Range": "bytes=0-1"}},
@@ -175,6 +210,19 @@ def poll_of(world, odd):
     if scheme := odd.pop("scheme", None):
         odd["headers"] = {"Authorization": f"{scheme} {world.access}"}
     return world.poll(path=path, **odd)
+
+
+def nested_to(depth):
+    lists = (depth - 1) // 2
+    objects = depth - 1 - lists
+    return (
+        b'{"seats": [3], "a": '
+        + b'{"b": ' * objects
+        + b"[" * lists
+        + b"]" * lists
+        + b"}" * objects
+        + b"}"
+    )
 
 
 HOLDS = {
@@ -197,7 +245,30 @@ HOLDS = {
     "a lone surrogate": {"body": b'{"seats": [3], "\\ud800": 1}'},
     "no JSON": {"body": b"{"},
     "a list": {"body": b"[3]"},
+    "null": {"body": b"null"},
     "nested": {"body": b"[" * 60_000},
+    "nested in a field": {"body": b'{"seats": [3], "a": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"},
+    "nested as deep as may be": {"body": nested_to(100)},
+    "nested a level too deep": {"body": nested_to(101)},
+    "many names, none deep": {
+        "body": b'{"seats": [3], "a": [' + b", ".join([b'{"b": "[{"}'] * 200) + b"]}"
+    },
+    "a name twice inside": {"body": b'{"seats": [3], "a": {"b": 1, "b": 2}}'},
+    "a name twice, once escaped": {"body": b'{"seats": [3], "\\u0073eats": [4]}'},
+    "an escaped name": {"body": b'{"\\u0073eats": [3]}'},
+    "a NUL": {"body": b'{"seats": [3], "\\u0000": "\\u0000"}'},
+    "a raw NUL": {"body": b'{"seats": [3]}\0'},
+    "NaN": {"body": b'{"seats": [3], "a": NaN}'},
+    "beyond any float": {"body": b'{"seats": [3], "a": 1e999}'},
+    "a long number": {"body": b'{"seats": [3], "a": ' + b"9" * 4_000 + b"}"},
+    "too long a number": {"body": b'{"seats": [3], "a": ' + b"9" * 5_000 + b"}"},
+    "a seat beyond every integer": {"body": b'{"seats": [%d]}' % 2**64},
+    "a seat below zero": {"body": b'{"seats": [-3]}'},
+    "a seat with an exponent": {"body": b'{"seats": [3e0]}'},
+    "spaces around": {"body": b'\r\n\t {"seats": [3]} \n'},
+    "a form feed before": {"body": b'\x0c{"seats": [3]}'},
+    "two objects": {"body": b'{"seats": [3]}{"seats": [3]}'},
+    "UTF-16": {"body": '{"seats": [3]}'.encode("utf-16")},
     "no UTF-8": {"body": b"\xff"},
     "an empty body": {"body": b""},
     "a byte order mark": {"body": b'\xef\xbb\xbf{"seats": [3]}'},
@@ -208,11 +279,30 @@ HOLDS = {
     "another charset": {"type": "application/json; charset=utf-16"},
     "JSON in capitals": {"type": "Application/JSON"},
     "JSON with spaces": {"type": " application/json ;"},
+    "anything for a type": {"type": "*/*"},
+    "any application": {"type": "application/*"},
+    "two types": {"type": "application/json, text/plain"},
+    "letters for a type": {"type": "application/json\xff"},
+    "in chunks": {"environ": {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}},
+    "in too many chunks": {
+        "environ": {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""},
+        "body": b'{"seats": [3]}' + b" " * 70_000,
+    },
+    "cut off by its length": {"environ": {"CONTENT_LENGTH": "8"}},
+    "cut off by the client": {"environ": {"CONTENT_LENGTH": "40"}},
+    "a negative length": {"environ": {"CONTENT_LENGTH": "-14"}},
+    "a length with a sign": {"environ": {"CONTENT_LENGTH": "+14"}},
+    "a length in words": {"environ": {"CONTENT_LENGTH": "many"}},
+    "no length": {"environ": {"CONTENT_LENGTH": ""}},
+    "a session of no shape": {"headers": {"Cookie": "sessionid=abc"}},
     "an endless type": {"type": "application/json;" + "x" * 12_000},
     "no token": {"headers": {"Queue-Token": None}},
     "a forged token": {"headers": {"Queue-Token": str(uuid.UUID(int=7))}},
     "no UUID": {"headers": {"Queue-Token": "x"}},
     "an empty token": {"headers": {"Queue-Token": ""}},
+    "a token in capitals": {"headers": {"Queue-Token": lambda world: str(world.token).upper()}},
+    "two tokens": {"headers": {"Queue-Token": lambda world: f"{world.token},{world.token}"}},
+    "a token with a space": {"headers": {"Queue-Token": lambda world: f"{world.token} "}},
     "a token in braces": {"headers": {"Queue-Token": f"{{{uuid.UUID(int=7)}}}"}},
     "English": {"headers": {"Accept-Language": "en"}, "body": b'{"seats": [2]}'},
     "html": {"headers": {"Accept": "text/html"}},
@@ -225,6 +315,35 @@ PAYMENTS = {
     "without a key": {"headers": {"Idempotency-Key": None}},
     "with too long a key": {"headers": {"Idempotency-Key": "k" * 256}},
     "with a key of letters": {"headers": {"Idempotency-Key": "\xe9"}},
+    "with a key of spaces": {"headers": {"Idempotency-Key": "  "}},
+    "in capitals": {"reservations": lambda world: [str(world.mine).upper()]},
+    "the same twice": {"reservations": lambda world: [str(world.mine)] * 2},
+    "the same in two cases": {
+        "reservations": lambda world: [str(world.mine), str(world.mine).upper()]
+    },
+    "in braces": {"reservations": lambda world: [f"{{{world.mine}}}"]},
+    "as a URN": {"reservations": lambda world: [f"urn:uuid:{world.mine}"]},
+    "without hyphens": {"reservations": lambda world: [world.mine.hex]},
+    "with a NUL": {"reservations": lambda world: [f"{world.mine}\0"]},
+    "with a newline": {"reservations": lambda world: [f"{world.mine}\n"]},
+    "somebody else's": {"reservations": lambda world: [str(world.theirs)]},
+    "too many": {"reservations": lambda _world: [str(uuid.UUID(int=n)) for n in range(51)]},
+    "an object": {"reservations": lambda world: {"0": str(world.mine)}},
+    "nested in a field": {
+        "body": lambda world: (
+            b'{"reservations": ["%s"], "a": %s}'
+            % (str(world.mine).encode(), b"[" * 900 + b"]" * 900)
+        )
+    },
+    "a lone surrogate": {
+        "body": lambda world: (
+            b'{"reservations": ["%s"], "\\ud800": "\\udfff"}' % str(world.mine).encode()
+        )
+    },
+    "in chunks": {"environ": {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}},
+    "cut off by the client": {"environ": {"CONTENT_LENGTH": "500"}},
+    "a session of no shape": {"headers": {"Cookie": "sessionid=abc"}},
+    "a CSRF token of no shape": {"headers": {"Cookie": "csrftoken=x"}},
     "nothing": {"body": b'{"reservations": []}'},
     "no UUID": {"body": b'{"reservations": ["x"]}'},
     "a number": {"body": b'{"reservations": [1]}'},
@@ -242,13 +361,34 @@ JOINS = {
     "a long body": {"body": b"x" * 70_000, "type": "application/json"},
     "html": {"headers": {"Accept": "text/html"}},
     "nobody": {"headers": {"Authorization": None}},
+    "in chunks": {"environ": {"HTTP_TRANSFER_ENCODING": "chunked"}, "body": b"{}"},
+    "a negative length": {"environ": {"CONTENT_LENGTH": "-1"}},
     "GET": {"method": "GET"},
+    "HEAD": {"method": "HEAD"},
+    "OPTIONS": {"method": "OPTIONS"},
+    "a method of small letters": {"method": "post"},
+    "a session of no shape": {"headers": {"Cookie": "sessionid=abc"}},
     "no such room": {"path": "/api/v1/waiting-rooms/unknown/tokens/"},
+    "a room with a NUL": {"path": "/api/v1/waiting-rooms/a%00/tokens/"},
+    "a room of letters": {"path": "/api/v1/waiting-rooms/%ED%95%9C/tokens/"},
 }
 
 
 def request_of(kind):
-    return lambda world, odd: getattr(world, kind)(**odd)
+    def make(world, odd):
+        odd = told(odd, world)
+        if "reservations" in odd:
+            odd["body"] = json.dumps({"reservations": odd.pop("reservations")}).encode()
+        return getattr(world, kind)(**odd)
+
+    return make
+
+
+def told(part, world):
+    """With what must know the world in its place."""
+    if isinstance(part, dict):
+        return {name: told(each, world) for name, each in part.items()}
+    return part(world) if callable(part) else part
 
 
 REQUESTS = {
@@ -287,24 +427,81 @@ def fail(_environ, _start_response):
     pytest.fail("Django was asked")
 
 
+@dataclass
+class Browser:
+    """Waits in a room, with the cookies that it got for that."""
+
+    cookies: dict[str, str]
+    token: uuid.UUID
+
+    @classmethod
+    def waiting(cls, client):
+        user, room = UserFactory(), WaitingRoomFactory()
+        client.force_login(user)
+        client.post(f"/rooms/{room.slug}/", follow=True)
+        index.build_missing()
+        cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+        return cls(cookies, QueueToken.objects.get(user=user).pk)
+
+    def poll(self, wsgi, cookies):
+        asked = {
+            "path": f"/api/v1/queue-tokens/{self.token}/",
+            "headers": {"Authorization": None, "Cookie": cookies},
+        }
+        return send(wsgi, World.new(), asked)
+
+
+def written(cookies, between="; "):
+    return between.join(f"{name}={value}" for name, value in cookies.items())
+
+
 def test_a_poll_of_a_browser_varies_by_its_cookie(client):
-    me, room = UserFactory(), WaitingRoomFactory()
-    client.force_login(me)
-    client.post(f"/rooms/{room.slug}/", follow=True)
-    index.build_missing()
-    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
-    world = World.new()
-    token = QueueToken.objects.get(user=me).pk
-    asked = {
-        "path": f"/api/v1/queue-tokens/{token}/",
-        "headers": {"Authorization": None, "Cookie": cookies},
-    }
+    browser = Browser.waiting(client)
     fast, django = (
-        send(wsgi, world, asked) for wsgi in (application, FastPath(django_application, []))
+        browser.poll(wsgi, written(browser.cookies))
+        for wsgi in (application, FastPath(django_application, []))
     )
     assert fast[0] == django[0] == 200
     assert fast[1] == django[1]
     assert "cookie" in fast[1]["vary"]
+
+
+COOKIES = {
+    "without spaces": lambda mine: written(mine, ";"),
+    "with more spaces": lambda mine: written(mine, "  ;  "),
+    "with tabs": lambda mine: written(mine, "\t;\t"),
+    "parted by spaces": lambda mine: written(mine, " "),
+    "parted by commas": lambda mine: written(mine, ", "),
+    "after another one and a space": lambda mine: "a=b " + written(mine),
+    "after nonsense": lambda mine: "a b c; ;=; " + written(mine),
+    "after an attribute": lambda mine: "Path=/; HttpOnly; " + written(mine),
+    "after a quote": lambda mine: 'a="b; ' + written(mine),
+    "in quotes": lambda mine: "; ".join(f'{name}="{value}"' for name, value in mine.items()),
+    "twice": lambda mine: written(mine) + "; " + written(mine),
+    "and another session": lambda mine: written(mine) + "; sessionid=" + "a" * 32,
+    "after another session": lambda mine: f"sessionid={'a' * 32}; " + written(mine),
+    "in capitals": lambda mine: written(mine).upper(),
+    "the pass alone": lambda mine: f"line_pass={mine['line_pass']}",
+    "the session alone": lambda mine: f"sessionid={mine['sessionid']}",
+    "a pass of no shape": lambda mine: written(mine | {"line_pass": "x"}),
+    "a session of no shape": lambda mine: written(mine | {"sessionid": "x"}),
+    "a CSRF token of no shape": lambda mine: written(mine | {"csrftoken": "x"}),
+    "letters": lambda mine: written(mine) + "; a=\xff",
+    "a language": lambda mine: written(mine | {"django_language": "en"}),
+}
+
+
+@pytest.mark.parametrize("name", COOKIES)
+def test_both_read_the_cookies_of_a_browser_alike(client, name):
+    browser = Browser.waiting(client)
+    cookies = COOKIES[name](browser.cookies)
+    fast, django = (
+        (status, headers, said(body))
+        for status, headers, body in (
+            browser.poll(wsgi, cookies) for wsgi in (application, FastPath(django_application, []))
+        )
+    )
+    assert fast == django
 
 
 def test_hsts_comes_with_https_on_both(settings):

@@ -11,6 +11,7 @@ from typing import Any
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.metadata import SimpleMetadata
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
@@ -91,6 +92,12 @@ class JSONMetadata(SimpleMetadata):
 
 class ContentNegotiation(DefaultContentNegotiation):
     """REST framework's own ignores q and compares parameters that JSON does not have."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        """None for a type with an asterisk: a body has one type, a range is for Accept."""
+        if "*" in request.content_type.partition(";")[0]:
+            return None
+        return super().select_parser(request, parsers)
 
     def select_renderer(
         self,

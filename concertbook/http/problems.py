@@ -26,6 +26,9 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 # What a column cannot take, and no serializer saw: a made-up page cursor, a NUL in a cookie.
 NO_SUCH_VALUE = ValidationError | DataError
 RETRY_AFTER_SECONDS = 2
+# Lists and objects in each other in a request. Python's own limit is what is left of its stack:
+# more before Django than in a view, so that they refused different requests.
+DEEPEST = 100
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
@@ -147,6 +150,9 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         body = stream.read(settings.API_MAX_BODY_BYTES + 1)
+        if parser_context and len(body) < body_bytes(parser_context["request"].META):
+            # The client broke off: what is missing may be more than spaces.
+            raise UnreadablePostError
         try:
             return parse_json(body)
         except (ValueError, RecursionError) as exc:
@@ -161,10 +167,27 @@ def body_bytes(environ: Mapping[str, Any]) -> int:
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises ValueError and RecursionError."""
-    return json.loads(
+    """Raises ValueError, also for what is nested deeper than DEEPEST, and RecursionError."""
+    parsed = json.loads(
         body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
     )
+    if body.count(b"[") + body.count(b"{") > DEEPEST:
+        _require_shallow(parsed)
+    return parsed
+
+
+def _require_shallow(parsed: Any) -> None:
+    level = [parsed]
+    for _depth in range(DEEPEST + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        if not containers:
+            return
+        level = [
+            inner
+            for each in containers
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    raise ValueError("nested too deeply")
 
 
 def _refuse_constant(name: str) -> None:
