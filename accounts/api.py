@@ -1,7 +1,7 @@
 """Sign-up, log-in and my money, for mobile apps."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
@@ -24,7 +24,7 @@ from accounts.rate_limits import count_sign_up
 from accounts.requests import current_user
 from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
 from concertbook.http.pagination import NewestFirst
-from concertbook.http.validation import valid_input, valid_query
+from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
 Result = TypeVar("Result")
 
@@ -60,6 +60,19 @@ class AddressField(serializers.EmailField):
         return fold_email(super().to_internal_value(data))
 
 
+class NameField(HasSchemaLimits, serializers.CharField):
+    """A name that the pages take as well."""
+
+    schema_limits: ClassVar = {"pattern": sign_up.NAME_PATTERN}
+
+    def __init__(self) -> None:
+        super().__init__(
+            max_length=sign_up.LONGEST_NAME,
+            help_text="with a character that can be seen, without control characters and marks"
+            " that turn the direction of writing",
+        )
+
+
 class SignUp(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -69,7 +82,7 @@ class SignUp(APIView):
         password = serializers.CharField(
             min_length=settings.PASSWORD_MIN_LENGTH, max_length=128, trim_whitespace=False
         )
-        name = serializers.CharField(max_length=100)
+        name = NameField()
 
     @extend_schema(
         request=SignUpInput,

@@ -25,7 +25,7 @@ from concertbook.http.validation import QueryBooleanField, query_value, valid_qu
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import programme, seat_map
 from concerts.services.offers import Sale
-from queueing.api import QUEUE_TOKEN_HEADER, queue_token
+from queueing.api import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
 
 
 class ConcertSerializer(serializers.ModelSerializer[Concert]):
@@ -170,7 +170,11 @@ class Seats(APIView):
 
     @extend_schema(
         responses={200: SeatsOutput, 304: None},
-        parameters=[QUEUE_TOKEN_HEADER, OpenApiParameter("If-None-Match", str, "header")],
+        parameters=[
+            OPTIONAL_QUEUE_TOKEN_HEADER,
+            OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
+            OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
+        ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
         found = seat_map.seat_map(
@@ -191,7 +195,7 @@ class SeatChanges(APIView):
     @extend_schema(
         responses=SeatChangesOutput,
         parameters=[
-            QUEUE_TOKEN_HEADER,
+            OPTIONAL_QUEUE_TOKEN_HEADER,
             OpenApiParameter(
                 "since",
                 {"type": "string", "pattern": f"^{seat_map.CURSOR.pattern}$"},

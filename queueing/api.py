@@ -22,8 +22,16 @@ from queueing.models import Draw, QueueToken, WaitingRoom
 from queueing.services import draw, places, polling
 
 # A string to clients: what they generate from a format would put a UUID object into the header.
-QUEUE_TOKEN_HEADER = OpenApiParameter(
-    "Queue-Token", {"type": "string", "pattern": f"^{UUID}$"}, "header"
+QUEUE_TOKEN = {"type": "string", "pattern": f"^{UUID}$"}
+QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", QUEUE_TOKEN, "header", required=True)
+OPTIONAL_QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", QUEUE_TOKEN, "header")
+POLL_AFTER = OpenApiParameter(
+    "Retry-After",
+    {"type": "integer", "minimum": 0},
+    "header",
+    required=True,
+    response=[200, 201],
+    description="seconds until the next poll",
 )
 
 
@@ -49,7 +57,10 @@ class PlaceSerializer(serializers.Serializer[polling.QueuePosition]):
 
 class Tokens(APIView):
     @extend_schema(
-        request=None, responses={201: PlaceSerializer, 200: PlaceSerializer}, operation_id="join"
+        request=None,
+        responses={201: PlaceSerializer, 200: PlaceSerializer},
+        parameters=[POLL_AFTER],
+        operation_id="join",
     )
     def post(self, request: Request, slug: str) -> Response:
         place, joined = places.join(
@@ -59,7 +70,7 @@ class Tokens(APIView):
 
 
 class Token(APIView):
-    @extend_schema(responses=PlaceSerializer, operation_id="poll")
+    @extend_schema(responses=PlaceSerializer, parameters=[POLL_AFTER], operation_id="poll")
     def get(self, request: Request, token: uuid.UUID) -> Response:
         place = polling.get_position(
             user=current_user(request), token=token, address=client_address(request.META)

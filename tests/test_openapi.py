@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -103,6 +104,27 @@ def test_a_qr_code_is_a_picture_or_a_file_as_the_document_says(app, user, docume
         assert b"<svg" in answer.content
 
 
+def test_answers_have_the_headers_that_the_document_requires(app, user, document):
+    schedule = ScheduleFactory(seats=10)
+    token = admitted(user, schedule).pk
+    client, paths = app(user), document["paths"]
+    join = f"/api/v1/waiting-rooms/{schedule.concert.waiting_room.slug}/tokens/"
+    seats = f"/api/v1/schedules/{schedule.pk}/seats/"
+    whole = client.get(seats, headers={"Queue-Token": str(token)})
+    known = {"Queue-Token": str(token), "If-None-Match": whole.headers["ETag"]}
+    for path, method, answer in [
+        ("/api/v1/queue-tokens/{token}/", "get", client.get(f"/api/v1/queue-tokens/{token}/")),
+        ("/api/v1/waiting-rooms/{slug}/tokens/", "post", client.post(join)),
+        ("/api/v1/waiting-rooms/{slug}/tokens/", "post", app(UserFactory()).post(join)),
+        ("/api/v1/schedules/{schedule_id}/seats/", "get", whole),
+        ("/api/v1/schedules/{schedule_id}/seats/", "get", client.get(seats, headers=known)),
+    ]:
+        headers = paths[path][method]["responses"][str(answer.status_code)]["headers"]
+        required = {name for name, header in headers.items() if header.get("required")}
+        assert required
+        assert required <= set(answer.headers), (path, answer.status_code)
+
+
 # --- Requests ----------------------------------------------------------------------------------
 
 LIMITS = {"pattern", "format", "enum", "minimum", "maximum", "maxLength", "minLength"}
@@ -196,6 +218,49 @@ def test_a_new_password_has_the_documented_length(app, schemas):
     for length, status in (shortest - 1, 400), (shortest, 201):
         body = {"email": "a@example.com", "name": "A", "password": "vQ7#kZ!m2xW9"[:length]}
         assert app().post("/api/v1/auth/signup/", body, format="json").status_code == status
+
+
+NAMES = ["김민지", " Kim \t", "O'Neil\n", "Zoë", "A\u0301", "🎸", "\x85A\x1f", "x\u200dy"]
+NO_NAMES = ["A\nB", "A\x00", "\x7fA\x7f", "A\x85B", "\x1b[0m", "A\x9f", "", " ", "\t\n", "\u3000"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *NO_NAMES])
+def test_a_name_is_accepted_when_it_matches_its_pattern(app, schemas, name):
+    pattern = schemas["SignUpInput"]["properties"]["name"]["pattern"]
+    assert (re.search(pattern, name) is not None) == (name in NAMES)
+    body = {"email": "a@example.com", "password": "vQ7#kZ!m2xW9", "name": name}
+    answer = app().post("/api/v1/auth/signup/", body, format="json")
+    assert answer.status_code == (201 if name in NAMES else 400)
+
+
+def test_a_hold_names_the_place_in_line(document):
+    operation = document["paths"]["/api/v1/schedules/{schedule_id}/reservations/"]["post"]
+    required = {each["name"] for each in operation["parameters"] if each.get("required")}
+    assert "Queue-Token" in required
+
+
+def test_the_cursor_of_every_page_matches_its_pattern(app, user, document):
+    schedule = ScheduleFactory(seats=10)
+    bought(user, schedule, 1, 2, 3)
+    for path, method, operation in (
+        (path, *each) for path, methods in document["paths"].items() for each in methods.items()
+    ):
+        patterns = [
+            each["schema"]["pattern"]
+            for each in operation.get("parameters", [])
+            if each["name"] == "cursor"
+        ]
+        if not patterns:
+            continue
+        assert method == "get"
+        for cursor in "x", "-_-_", "=", "AAA=AAA=", "AAAAA":
+            assert re.search(patterns[0], cursor) is None
+        address = path.format(concert_id=schedule.concert_id)
+        pages = app(user).get(f"{address}?page_size=1").json()
+        while pages["next"]:
+            cursor = parse_qs(urlsplit(pages["next"]).query)["cursor"][0]
+            assert re.search(patterns[0], cursor), cursor
+            pages = app(user).get(pages["next"]).json()
 
 
 @pytest.mark.parametrize(

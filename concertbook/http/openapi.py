@@ -117,6 +117,14 @@ def add_problems(result: dict[str, Any], **_others: object) -> dict[str, Any]:
     result["components"]["schemas"]["Problem"] = _problem()
     refused = {
         "description": "The request is refused: code says why, and what clients may rely on.",
+        "headers": {
+            "Retry-After": {
+                "schema": {"type": "integer", "minimum": 1},
+                "description": "Seconds: with 429, 503, and a 409 that a moment's wait resolves.",
+            },
+            "WWW-Authenticate": {"schema": {"type": "string"}, "description": "With 401."},
+            "Allow": {"schema": {"type": "string"}, "description": "With 405."},
+        },
         "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for path in result["paths"].values():

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from concertbook.http.problems import NO_SUCH_VALUE
 from concertbook.http.validation import query_value
 
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$"
 CURSOR = re.compile(r"(?=.)(o=\d{1,3}(&|$))?(r=1(&|$))?(p=[^&=]{1,200})?")
 
 
@@ -58,7 +59,7 @@ class NewestFirst(CursorPagination):
                 "maximum": self.max_page_size,
                 "default": self.page_size,
             },
-            self.cursor_query_param: {"pattern": "^[A-Za-z0-9+/_=-]+$", "minLength": 1},
+            self.cursor_query_param: {"pattern": BASE64, "minLength": 1},
         }
         for parameter in parameters:
             parameter["schema"] |= limits[parameter["name"]]
