@@ -154,6 +154,19 @@ class UserSession(models.Model):
         return str(self.user_id)
 
 
+class EndedSession(models.Model):
+    """A user's session that has ended: its key leaves Redis (accounts/ended_sessions.py)."""
+
+    session_key = models.CharField(max_length=40, primary_key=True)
+    ended_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["ended_at"], name="accounts_endedsession_age")]
+
+    def __str__(self) -> str:
+        return str(self.ended_at)
+
+
 def rehearsal_of(viewer: object) -> str:
     """The name of the viewer's rehearsal; empty for a real user and for an anonymous one.
 

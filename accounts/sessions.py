@@ -7,7 +7,8 @@ in with a password which is no longer the user's. The steps, each with the race 
 1. ``save`` locks the user's row (FOR SHARE), then writes the session, then the cache. A password
    change locks the same row first: it finds this session, or this session finds the new password.
 2. ``end_sessions`` deletes the rows, then the keys, before the commit (a process that dies
-   afterwards leaves no key behind) and after it (a reader may have put one back meanwhile).
+   afterwards leaves no key behind) and after it (a reader may have put one back meanwhile). It
+   notes which have ended, for a Redis that is out of reach now (accounts/ended_sessions.py).
 3. ``load`` writes the cache, then looks whether the session is still good, and takes it back.
 
 Locks are taken in this order: user, session, user's session.
@@ -152,14 +153,22 @@ def _end(condition: str, arguments: list[str]) -> None:
             )
             keys = [key for (key,) in cursor.fetchall()]
             cursor.execute(
-                "DELETE FROM accounts_usersession WHERE session_id = ANY(%s::text[])",
+                """
+                WITH ended AS (
+                    DELETE FROM accounts_usersession WHERE session_id = ANY(%s::text[])
+                    RETURNING session_id
+                )
+                INSERT INTO accounts_endedsession (session_key, ended_at)
+                SELECT session_id, clock_timestamp() FROM ended
+                """,
                 [array(keys)],
             )
-        _forget(keys)
-        transaction.on_commit(partial(_forget, keys))
+        forget(keys)
+        transaction.on_commit(partial(forget, keys))
 
 
-def _forget(session_keys: Sequence[str]) -> None:
-    if session_keys:
-        cache = caches[settings.SESSION_CACHE_ALIAS]
-        cache.delete_many([cached_db.KEY_PREFIX + key for key in session_keys])
+def forget(session_keys: Sequence[str]) -> bool:
+    """Delete their keys from the cache; whether the cache was there to do so."""
+    # Django's own answers nothing; django-redis a number, or None for an exception it ignores.
+    cache: Any = caches[settings.SESSION_CACHE_ALIAS]
+    return cache.delete_many([cached_db.KEY_PREFIX + key for key in session_keys]) is not None

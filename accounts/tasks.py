@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from accounts import exports, idempotency, mail, services
+from accounts import ended_sessions, exports, idempotency, mail, services
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -11,6 +11,11 @@ def settle_pending_charges() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def forget_old_answers() -> int:
     return idempotency.forget_old_answers()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_ended_sessions() -> int:
+    return ended_sessions.forget_ended_sessions()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -193,6 +193,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"headers": {"good_for": 30.0}},
     },
+    "forget ended sessions": {
+        "task": "accounts.tasks.forget_ended_sessions",
+        "schedule": 2.0,
+        "options": {"headers": {"good_for": 2.0}},
+    },
     "send mail": {
         "task": "accounts.tasks.send_due_mail",
         "schedule": 1.0,

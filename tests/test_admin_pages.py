@@ -14,6 +14,7 @@ from accounts.models import (
     Balance,
     BalanceHistory,
     Charge,
+    EndedSession,
     Export,
     ExportChunk,
     IdempotencyKey,
@@ -47,9 +48,9 @@ READ_ONLY = [
 ]
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# The key of a session opens the account, a mail that is not sent yet has a link in it, the pieces
-# of an export are downloaded as one file, and the room's history tells of its capacities.
-WITHOUT_PAGES = {UserSession, OutgoingMail, ExportChunk, RoomCapacity}
+# The key of a session opens the account (or did), a mail that is not sent yet has a link in it, the
+# pieces of an export are downloaded as one file, and the room's history tells of its capacities.
+WITHOUT_PAGES = {UserSession, EndedSession, OutgoingMail, ExportChunk, RoomCapacity}
 
 
 def name_of(model):

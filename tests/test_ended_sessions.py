@@ -1,15 +1,21 @@
 """A session that has ended opens nothing, on the fast path as in Django, at once."""
 
+import datetime as dt
+from contextlib import contextmanager
+
 import pytest
+import redis
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
-from accounts.models import User
+from accounts.ended_sessions import OVERLAP, forget_ended_sessions
+from accounts.models import EndedSession, User
 from accounts.sessions import end_sessions
 from queueing.models import QueueToken
 from queueing.services import index, places
@@ -216,3 +222,58 @@ def test_a_password_changed_with_manage_py_ends_the_sessions(user, phone, monkey
 
     assert not phone.is_on_the_fast_path()
     assert not phone.is_logged_in()
+
+
+@contextmanager
+def redis_away(settings):
+    there = settings.CACHES
+    nobody_listens = {**there["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {**there, "default": nobody_listens}
+    yield
+    settings.CACHES = there
+
+
+def test_a_session_that_ended_while_redis_was_away_is_out_after_the_sweep(user, phone, settings):
+    with redis_away(settings):
+        in_a_script(user)
+        assert forget_ended_sessions() == 0
+    assert phone.is_on_the_fast_path(), "nothing has told Redis yet"
+
+    assert forget_ended_sessions() == 1
+
+    assert not phone.is_on_the_fast_path()
+    assert not phone.is_logged_in()
+
+
+def test_an_ended_session_is_out_of_a_redis_that_came_back_older(user, phone, settings):
+    forget_ended_sessions()
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    older = {key: client.dump(key) for key in client.scan_iter()}
+    in_a_script(user)
+    forget_ended_sessions()
+    client.flushdb()
+    for key, value in older.items():
+        client.restore(key, 0, value)
+    assert phone.is_on_the_fast_path(), "the older data has it"
+
+    forget_ended_sessions()
+
+    assert not phone.is_on_the_fast_path()
+
+
+def test_a_sweep_looks_at_what_ended_lately_and_forgets_what_redis_cannot_have(
+    user, phone, settings
+):
+    in_a_script(user)
+    assert forget_ended_sessions() == 1
+    assert forget_ended_sessions() == 1, "its transaction might have been a long one"
+
+    EndedSession.objects.update(ended_at=timezone.now() - OVERLAP - dt.timedelta(minutes=1))
+    assert forget_ended_sessions() == 0
+    cache.clear()
+    assert forget_ended_sessions() == 1, "a Redis that was flushed may come back"
+
+    age = dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    EndedSession.objects.update(ended_at=timezone.now() - age - dt.timedelta(minutes=1))
+    assert forget_ended_sessions() == 0
+    assert not EndedSession.objects.exists()
