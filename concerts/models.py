@@ -188,7 +188,7 @@ class ConcertSchedule(models.Model):
     def doors_open_at(self) -> dt.datetime:
         return self.start_at - dt.timedelta(minutes=self.doors_open_minutes)
 
-    def after_rest(self, now: dt.datetime) -> dt.datetime | None:
+    def after_cooldown(self, now: dt.datetime) -> dt.datetime | None:
         """When a seat that comes back at ``now`` is offered again: nobody can foresee it."""
         if not self.rest_seconds:
             return None

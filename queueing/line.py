@@ -158,7 +158,7 @@ end
 """
 
 # As the cache writes a session (pickled), the user's id stands in it letter by letter. Should that
-# change, every poll falls through to Django: test_front.py allows a poll no SQL.
+# change, every poll falls through to Django: test_fast_path.py allows a poll no SQL.
 SESSION = """
 local function is_session_of(key, user)
     local session = redis.call('GET', key)

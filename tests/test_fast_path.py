@@ -17,7 +17,7 @@ from queueing.services import admission, index, places
 from tests.factories import UserFactory, WaitingRoomFactory
 from tests.fast_path import FellThrough, ask
 
-# Outside of a transaction: what is in front of Django closes connections that are too old.
+# Outside of a transaction: the fast path closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -103,7 +103,7 @@ def test_a_browser_asks_with_the_pass_that_its_waiting_room_page_gave_it(
     assert line_pass["path"] == "/api/v1/queue-tokens/"
 
 
-def test_a_pass_is_worth_nothing_with_another_session_or_another_name(room, client):
+def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room, client):
     me, somebody = UserFactory(), UserFactory()
     client.force_login(me)
     client.post(f"/rooms/{room.slug}/", follow=True)
@@ -171,7 +171,7 @@ def test_somebody_elses_token_is_not_found(room, app):
         {"Cookie": '\x00=";,{}'},
     ],
 )
-def test_whoever_shows_no_valid_pass_is_left_to_django(room, headers):
+def test_a_request_without_a_valid_credential_is_left_to_django(room, headers):
     with pytest.raises(FellThrough):
         ask(address_of(waiting_in(room)), **headers)
 

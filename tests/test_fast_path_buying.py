@@ -24,7 +24,7 @@ from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held
 from tests.fast_path import FellThrough, ask
 
-# Outside of a transaction: what is in front of Django closes connections that are too old.
+# Outside of a transaction: the fast path closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

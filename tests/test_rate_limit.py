@@ -22,7 +22,7 @@ from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted
 from tests.fast_path import FellThrough, ask
 from tests.test_bad_input import CHARGES, PAYMENTS, assert_problem
 
-# Outside of a transaction: what is in front of Django closes connections that are too old.
+# Outside of a transaction: the fast path closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # The sandbox gateway declines this; the ledger keeps a line of it.

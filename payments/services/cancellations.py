@@ -90,7 +90,7 @@ def cancel_ticket(
         save_change(ticket, now=now, fields=["status"])
         reservation.status = Reservation.Status.CANCELLED
         reservation.save(update_fields=["status"])
-        seat.release(available_from=schedule.after_rest(now))
+        seat.release(available_from=schedule.after_cooldown(now))
         save_status(
             [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason=reason, now=now
         )

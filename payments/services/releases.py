@@ -110,7 +110,7 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
         )
     schedules = ConcertSchedule.objects.in_bulk({seat.schedule_id for seat in overdue})
     for seat in overdue:
-        seat.release(available_from=schedules[seat.schedule_id].after_rest(now))
+        seat.release(available_from=schedules[seat.schedule_id].after_cooldown(now))
     save_status(
         overdue, from_status=Seat.Status.HELD, changed_by=None, reason="hold_expired", now=now
     )
