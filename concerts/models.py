@@ -321,7 +321,7 @@ class Seat(models.Model):
     def hold(self, *, user: User, until: dt.datetime, now: dt.datetime) -> None:
         """AVAILABLE to HELD, for ``user``. Not saved; the caller holds the row lock.
 
-        Raises SeatTaken, also for a seat that rests.
+        Raises SeatTaken, also for a seat in its cooldown.
         """
         self.require_available(user=user, now=now)
         self.available_from = None
@@ -331,8 +331,8 @@ class Seat(models.Model):
 
     def require_available(self, *, user: User, now: dt.datetime) -> None:
         """Raises SeatTaken for a seat that ``user`` cannot hold at ``now``."""
-        resting = self.available_from is not None and now < self.available_from
-        if self.status != self.Status.AVAILABLE or resting:
+        in_cooldown = self.available_from is not None and now < self.available_from
+        if self.status != self.Status.AVAILABLE or in_cooldown:
             raise SeatTaken(seat=self.number, yours=self.held_by_id == user.pk)
 
     def has_overdue_hold(self, now: dt.datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What comes at one moment is done together."""
+"""Requests that come at the same moment are done in one group commit."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ class Work:
 
 
 @pytest.fixture
-def together():
+def group_commit():
     made = []
 
     def make(*given, **named):
@@ -56,46 +56,48 @@ def gathered(meeting, work, numbers):
         return [each.exception(DEADLINE) or each.result() for each in asked]
 
 
-def test_whoever_comes_while_one_is_served_is_served_together_in_the_order_of_coming(together):
+def test_whoever_comes_while_one_is_served_is_served_in_one_group_in_the_order_of_coming(
+    group_commit,
+):
     work = Work()
 
-    answers = gathered(together(work), work, [1, 2, 3, 4])
+    answers = gathered(group_commit(work), work, [1, 2, 3, 4])
 
     assert answers == [10, 20, 30, 40]
     assert work.calls == [[1], [2, 3, 4]]
 
 
-def test_it_is_always_the_same_thread_which_has_the_database_prepared(together):
+def test_it_is_always_the_same_thread_which_has_the_database_prepared(group_commit):
     work = Work()
 
-    gathered(together(work, most=2), work, [1, 2, 3, 4])
+    gathered(group_commit(work, most=2), work, [1, 2, 3, 4])
 
     assert len(work.threads) == 1
     assert threading.get_ident() not in work.threads
 
 
-def test_no_more_are_served_together_than_is_allowed(together):
+def test_no_more_are_served_in_one_group_than_is_allowed(group_commit):
     work = Work()
 
-    answers = gathered(together(work, most=2), work, [1, 2, 3, 4, 5, 6])
+    answers = gathered(group_commit(work, most=2), work, [1, 2, 3, 4, 5, 6])
 
     assert answers == [10, 20, 30, 40, 50, 60]
     assert work.calls == [[1], [2, 3], [4, 5], [6]]
 
 
-def test_an_exception_is_raised_for_the_request_that_it_is_the_outcome_of(together):
+def test_an_exception_is_raised_for_the_request_that_it_is_the_outcome_of(group_commit):
     refusal = NotFound()
     work = Work(refuses={2: refusal})
 
-    assert gathered(together(work), work, [1, 2, 3]) == [10, refusal, 30]
+    assert gathered(group_commit(work), work, [1, 2, 3]) == [10, refusal, 30]
 
 
 @pytest.mark.parametrize("fails_with", [1, 3])
-def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(
-    together, fails_with, caplog
+def test_a_failure_leaves_those_of_one_group_to_themselves_and_nobody_else(
+    group_commit, fails_with, caplog
 ):
     work = Work(fails_with)
-    meeting = together(work, most=2)
+    meeting = group_commit(work, most=2)
 
     answers = gathered(meeting, work, [1, 2, 3, 4])
 
@@ -105,20 +107,20 @@ def test_a_failure_leaves_those_who_came_together_to_themselves_and_nobody_else(
     assert "done alone" in caplog.text
 
 
-def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(together, caplog):
+def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(group_commit, caplog):
     def refuse(_requests):
         raise NotFound
 
     with pytest.raises(Retry):
-        together(refuse).do(1)
+        group_commit(refuse).do(1)
     assert caplog.text == ""
 
 
-def test_a_thread_that_would_end_leaves_nobody_waiting(together):
+def test_a_thread_that_would_end_leaves_nobody_waiting(group_commit):
     def end(_requests):
         raise SystemExit
 
-    meeting = together(end)
+    meeting = group_commit(end)
     with pytest.raises(Retry):
         meeting.do(1)
 
@@ -127,10 +129,10 @@ def test_a_thread_that_would_end_leaves_nobody_waiting(together):
     assert meeting.do(2) == 20
 
 
-def test_after_a_stop_whoever_asks_is_served(together):
+def test_after_a_stop_whoever_asks_is_served(group_commit):
     work = Work()
     work.goes_on.set()
-    meeting = together(work)
+    meeting = group_commit(work)
     assert meeting.do(1) == 10
 
     meeting.stop()
@@ -140,8 +142,8 @@ def test_after_a_stop_whoever_asks_is_served(together):
     assert len(work.threads) <= 2
 
 
-def test_a_thread_that_cannot_be_started_keeps_nobody_waiting(together, monkeypatch):
-    meeting = together(lambda requests: requests)
+def test_a_thread_that_cannot_be_started_keeps_nobody_waiting(group_commit, monkeypatch):
+    meeting = group_commit(lambda requests: requests)
 
     def fail(_thread):
         raise RuntimeError("can't start new thread")

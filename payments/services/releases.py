@@ -36,7 +36,7 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
             raise AlreadyPaid
         if reservation.status == Reservation.Status.HOLD:
             now = database_now()
-            # Overdue it is not let go, but has expired, and its seat rests before it comes back.
+            # Overdue it is not let go, but has expired, and its seat comes back after a cooldown.
             if expire_overdue([seat], now=now):
                 return
             reservation.status = Reservation.Status.CANCELLED
