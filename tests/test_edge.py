@@ -12,11 +12,12 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from cryptography import x509
@@ -26,7 +27,7 @@ from django.conf import settings
 from django.utils import translation
 
 from benchmarks.servers import free_port, wait_for
-from concertbook.errors import TooLarge
+from concertbook.errors import TooLarge, Unavailable
 from concertbook.http.problems import problem_response
 from scripts.supervisor import Supervisor
 
@@ -120,21 +121,35 @@ def started(command: list[str], folder: Path) -> Iterator[None]:
             server.stop()
 
 
-Prepare = Callable[[str], tuple[Edge, list[str]]]
+NONE: Mapping[str, str] = {}
+
+
+class Prepare(Protocol):
+    def __call__(
+        self, variant: str, web_port: int = ..., changes: Mapping[str, str] = ...
+    ) -> tuple[Edge, list[str]]: ...
 
 
 @pytest.fixture(scope="module")
 def prepare(nginx: str, web: int, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
-    """``prepare(variant)``: the shipped configuration in a folder of its own, and its command."""
+    """``prepare(variant)``: the shipped configuration in a folder of its own, and its command.
 
-    def prepared(variant: str) -> tuple[Edge, list[str]]:
+    ``web_port`` instead of the application's; ``changes`` are directives with another value.
+    """
+
+    def prepared(
+        variant: str, web_port: int = web, changes: Mapping[str, str] = NONE
+    ) -> tuple[Edge, list[str]]:
         folder = tmp_path_factory.mktemp(variant)
         edge = Edge(free_port(), free_port(), free_port())
-        main = here(DEPLOY / "nginx.conf", nginx, edge, web)
+        main = here(DEPLOY / "nginx.conf", nginx, edge, web_port)
+        for shipped, tried in changes.items():
+            assert main.count(shipped) == 1
+            main = main.replace(shipped, tried)
         # The build's own folders for what does not fit in memory are root's.
         scratch = [f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH]
         (folder / "nginx.conf").write_text(main.replace("http {", " ".join(["http {", *scratch])))
-        server = here(DEPLOY / f"edge-{variant}.conf", nginx, edge, web)
+        server = here(DEPLOY / f"edge-{variant}.conf", nginx, edge, web_port)
         # The peer that a balancer would be is this machine.
         server = server.replace("set_real_ip_from 10.0.0.0/8;", "set_real_ip_from 127.0.0.1;")
         (folder / "edge.conf").write_text(server)
@@ -184,8 +199,8 @@ def write_certificate(folder: Path) -> None:
 
 
 @contextmanager
-def running(prepare: Prepare, variant: str, folder: Path) -> Iterator[Edge]:
-    edge, command = prepare(variant)
+def running(prepare: Prepare, variant: str, folder: Path, **options: Any) -> Iterator[Edge]:
+    edge, command = prepare(variant, **options)
     with started(command, folder):
         wait_for(edge.http)
         yield edge
@@ -315,6 +330,67 @@ def test_a_body_in_pieces_is_taken_in_before_the_application_hears_of_it(edge):
 
     assert answer.environ["CONTENT_LENGTH"] == "11", "unbuffered, it has no length yet"
     assert "HTTP_TRANSFER_ENCODING" not in answer.environ
+
+
+# Too many log-ins, and no web server
+
+# One, and then no other for a minute.
+ONE_LOG_IN = {"rate=40r/s": "rate=1r/m", " burst=1200": ""}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password/change/",
+        "/accounts/password/reset/key/x-y/",
+        "/accounts/address/",
+        "/accounts/address/own/x/",
+        "/admin/login/",
+        "/api/v1/auth/login/",
+        "/api/v1/auth/signup/",
+        "/api/v1/me/email-changes/",
+    ],
+)
+def test_what_hashes_a_password_waits_in_the_front_and_nothing_else_does(prepare, tmp_path, path):
+    with running(prepare, "http", tmp_path, changes=ONE_LOG_IN) as edge:
+        assert edge.ask(method="POST", path=path).status == 200
+        refused = edge.ask(method="POST", path=path)
+        others = [edge.ask(path=path), edge.ask(method="POST", path="/api/v1/payments/")]
+
+    assert refused.status == 503
+    assert refused.headers["Retry-After"] == "5"
+    assert [other.status for other in others] == [200, 200]
+
+
+def test_log_ins_within_the_queue_are_all_answered(edge):
+    with ThreadPoolExecutor(20) as people:
+        log_ins = [
+            people.submit(edge.ask, method="POST", path="/api/v1/auth/login/") for _ in range(20)
+        ]
+
+    assert {each.result().status for each in log_ins} == {200}
+
+
+@pytest.mark.parametrize(("asked", "language"), [("en-GB,ko;q=0.5", "en"), (None, "ko")])
+def test_without_a_web_server_an_app_is_told_what_the_application_would_tell_it(
+    prepare, tmp_path, asked, language
+):
+    headers = [("Accept-Language", asked)] if asked else []
+
+    with running(prepare, "http", tmp_path, web_port=free_port()) as edge:
+        answer = edge.ask(path="/api/v1/concerts/", headers=headers)
+        page = edge.ask(path="/concerts/", headers=headers)
+
+    with translation.override(language):
+        ours = problem_response(Unavailable())
+    assert (answer.status, json.loads(answer.body)) == (503, json.loads(ours.content))
+    assert answer.headers["Content-Type"] == ours.headers["Content-Type"]
+    assert (page.status, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert f'lang="{language}"' in page.body.decode()
+    assert json.loads(ours.content)["title"] in page.body.decode()
+    assert "no-store" in page.headers["Cache-Control"]
 
 
 # Itself
