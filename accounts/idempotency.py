@@ -9,6 +9,7 @@ A refusal that changed nothing is not saved: the same key may try again.
 import datetime as dt
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -99,8 +100,7 @@ class IdempotentRequest:
     def claim(self) -> None:
         """claim_keys for this request alone. Raises AnsweredBefore, IdempotencyKeyReused,
         IdempotencyInFlight."""
-        (refusal,) = claim_keys([self])
-        if refusal:
+        for refusal in claim_keys([self]).values():
             raise refusal
 
     def claim_waiting(self) -> None:
@@ -124,13 +124,17 @@ class IdempotentRequest:
         save_answers([(self, result)])
 
 
-def claim_keys(requests: Sequence[IdempotentRequest]) -> list[AnsweredBefore | DomainError | None]:
+def claim_keys(
+    requests: Sequence[IdempotentRequest],
+) -> dict[uuid.UUID, AnsweredBefore | DomainError]:
     """Lock these requests' keys until the transaction ends, before its first write.
 
-    The lock goes also when the process is killed. Of each request, None says that its key is
-    claimed; else AnsweredBefore, IdempotencyKeyReused, or IdempotencyInFlight for a key that
-    another transaction has locked: this never waits. No two requests may have the same key.
+    Each is of another user. Returns, by user, why a key is not claimed: AnsweredBefore,
+    IdempotencyKeyReused, or IdempotencyInFlight for a key that another transaction has locked:
+    this never waits. The locks go also when the process is killed.
     """
+    if not requests:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -141,11 +145,14 @@ def claim_keys(requests: Sequence[IdempotentRequest]) -> list[AnsweredBefore | D
         )
         is_locked = [locked for (locked,) in cursor.fetchall()]
     # A statement of its own: it sees what the key's last request saved.
-    found = _find_answers(requests)
-    return [
-        answer if locked else IdempotencyInFlight(retry_after=1)
-        for locked, answer in zip(is_locked, found, strict=True)
-    ]
+    answers = _find_answers(requests)
+    refusals: dict[uuid.UUID, AnsweredBefore | DomainError] = {}
+    for once, locked, answer in zip(requests, is_locked, answers, strict=True):
+        if not locked:
+            refusals[once.user.pk] = IdempotencyInFlight(retry_after=1)
+        elif answer:
+            refusals[once.user.pk] = answer
+    return refusals
 
 
 def _find_answers(

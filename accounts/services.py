@@ -22,7 +22,7 @@ from accounts.models import Balance, BalanceHistory, Charge, User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.literals import Literal
-from concertbook.db.prepared import AnyOf, Param, Prepared
+from concertbook.db.prepared import AnyOf, PreparedLock
 
 logger = logging.getLogger(__name__)
 
@@ -179,45 +179,30 @@ def lock_balance(*, user_id: uuid.UUID) -> Balance:
 
     Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
     """
-    found = LOCKED_BALANCE.fetch(user=user_id)
+    found = lock_balances(user_ids=[user_id])
     if not found:
         Balance.objects.bulk_create([Balance(user_id=user_id)], ignore_conflicts=True)
-        found = LOCKED_BALANCE.fetch(user=user_id)
-    return found[0]
+        found = lock_balances(user_ids=[user_id])
+    return found[user_id]
 
 
-LOCKED_BALANCE = Prepared(
-    lambda: (
-        Balance.objects.select_for_update(no_key=True)
-        .filter(user=Param("user"))
-        .only("user", "amount", "last_seq")
-    )
-)
-
-
-def lock_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Balance]:
+def lock_balances(*, user_ids: Iterable[uuid.UUID], wait: bool = True) -> dict[uuid.UUID, Balance]:
     """The balances that these users have, by user, under their row locks in key order.
 
-    As lock_balance: inside a transaction only, and last in the lock order.
+    As lock_balance: inside a transaction only, and last in the lock order. Without ``wait`` one
+    that another transaction has locked is missing.
     """
-    balances = Balance.objects.select_for_update(no_key=True).filter(user__in=user_ids)
-    return {balance.user_id: balance for balance in balances.order_by("pk")}
-
-
-def lock_free_balances(*, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Balance]:
-    """As lock_balances, but waiting for nobody: one that somebody else has locked is missing."""
-    found = FREE_BALANCES.fetch(users=list(user_ids))
+    found = LOCKED_BALANCES.fetch(wait=wait, users=list(user_ids))
     return {balance.user_id: balance for balance in found}
 
 
-FREE_BALANCES = Prepared(
-    lambda: (
-        Balance.objects.select_for_update(no_key=True, skip_locked=True)
-        .filter(AnyOf("user", "users"))
-        .order_by()
-        .only("user", "amount", "last_seq")
-    )
-)
+def _locked_balances(wait: bool) -> QuerySet[Balance]:
+    balances = Balance.objects.filter(AnyOf("user", "users")).order_by("pk")
+    locked = balances.select_for_update(no_key=True, skip_locked=not wait)
+    return locked.only("user", "amount", "last_seq")
+
+
+LOCKED_BALANCES = PreparedLock(_locked_balances)
 
 
 def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:

@@ -251,7 +251,9 @@ class Payments(APIView):
             request,
             named,
             receipt_answer,
-            lambda once: checkout.pay(user=user, reservation_ids=named["reservations"], once=once),
+            lambda once: checkout.pay_reservations(
+                user=user, reservation_ids=named["reservations"], once=once
+            ),
             status.HTTP_201_CREATED,
         )
 

@@ -15,12 +15,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import Error, close_old_connections
 
 from accounts import credentials
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_call, is_valid_key
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_call
 from accounts.models import User
 from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
@@ -39,7 +39,7 @@ from concerts.services.seating import HIGHEST_NUMBER
 from payments.api import hold_answer, receipt_answer
 from payments.models import Reservation
 from payments.services import checkout, holds
-from payments.services.baskets import Order
+from payments.services.carts import PaymentRequest
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.locked_sale import HoldRequest
 from queueing.api import parse_queue_token
@@ -48,9 +48,21 @@ from queueing.errors import QueueNotAdmitted
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Asked = TypeVar("Asked", "AskedToHold", "AskedToPay")
+Request = TypeVar("Request", covariant=True)
 # What was held; under a key as the bytes that were saved.
 Held = list[Reservation] | bytes
+
+
+class Asked(Protocol[Request]):
+    """A request as it came, before it is known whether its session still lasts."""
+
+    @property
+    def visitor(self) -> credentials.Credential: ...
+
+    def request_of(self, user: User | None) -> Request: ...
+
+
+AskedRequest = TypeVar("AskedRequest", bound=Asked[Any])
 
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
@@ -109,7 +121,8 @@ def _render_hold(reservations: Sequence[Reservation]) -> bytes:
 
 
 def _hold_all(asked: Sequence[AskedToHold], *, wait: bool = False) -> list[Held | Exception]:
-    requests, outcomes = _requests_of(asked)
+    requests, refusals = _requests_of(asked)
+    outcomes: dict[int, Held | Exception] = {**refusals}
     for schedule_id in {request.schedule_id for request in requests.values()}:
         of_one = {at: each for at, each in requests.items() if each.schedule_id == schedule_id}
         held = _hold_in_one_schedule(list(of_one.values()), wait=wait)
@@ -138,24 +151,57 @@ def _hold_in_one_schedule(
 HOLDS: GroupCommit[AskedToHold, Held] = GroupCommit(_hold_all)
 
 
-def _requests_of(
-    asked: Sequence[AskedToHold],
-) -> tuple[dict[int, HoldRequest], dict[int, Held | Exception]]:
-    """By their places, the requests of users who are logged in, and what the others are told."""
-    users = credentials.load_users([each.visitor for each in asked])
-    requests: dict[int, HoldRequest] = {}
-    outcomes: dict[int, Held | Exception] = {}
-    for at, (each, user) in enumerate(zip(asked, users, strict=True)):
-        try:
-            requests[at] = each.request_of(user)
-        except (FallThrough, DomainError) as refusal:
-            outcomes[at] = refusal
-    return requests, outcomes
+def pay(environ: Environ) -> Answer:
+    return respond("201 Created", _do(AskedToPay.read(environ), PAYMENTS, _pay_all))
+
+
+@dataclass(frozen=True)
+class AskedToPay:
+    visitor: credentials.Credential
+    reservation_ids: list[uuid.UUID]
+    key: str | None
+    request_hash: str
+
+    @classmethod
+    def read(cls, environ: Environ) -> "AskedToPay":
+        """Raises FallThrough for a request that is not as apps write it."""
+        visitor = credentials.read_authorization(environ)
+        body = read_json(environ)
+        ids = [uuid.UUID(each) for each in _list_of(body, "reservations", _is_uuid)]
+        key = environ.get("HTTP_IDEMPOTENCY_KEY")
+        return cls(visitor, ids, key, _hash(environ, {"reservations": ids}))
+
+    def request_of(self, user: User | None) -> PaymentRequest:
+        """Raises FallThrough without a user, IdempotencyKeyInvalid."""
+        if user is None:
+            raise FallThrough
+        once = IdempotentRequest(
+            user=user, key=self.key, request_hash=self.request_hash, render=_render_receipt
+        )
+        return PaymentRequest(user, self.reservation_ids, once)
+
+
+def _render_receipt(receipt: checkout.Receipt) -> bytes:
+    return render(receipt_answer(receipt))
+
+
+def _pay_all(asked: Sequence[AskedToPay], *, wait: bool = False) -> list[bytes | Exception]:
+    requests, refusals = _requests_of(asked)
+    outcomes: dict[int, bytes | Exception] = {**refusals}
+    if requests:
+        paid = checkout.pay(list(requests.values()), wait=wait)
+        for (at, request), outcome in zip(requests.items(), paid, strict=True):
+            assert request.once, "a payment has a key"
+            outcomes[at] = outcome if isinstance(outcome, Exception) else request.once.answer
+    return [outcomes[at] for at in range(len(asked))]
+
+
+PAYMENTS: GroupCommit[AskedToPay, bytes] = GroupCommit(_pay_all)
 
 
 def _do(
-    asked: Asked,
-    group: GroupCommit[Asked, Result],
+    asked: AskedRequest,
+    group: GroupCommit[AskedRequest, Result],
     do_all: Callable[..., Sequence[Result | Exception]],
 ) -> Result | bytes:
     """The result, or the answer saved under the request's key; alone where it has to wait.
@@ -178,66 +224,19 @@ def _do(
     return outcome
 
 
-def pay(environ: Environ) -> Answer:
-    asked = AskedToPay(environ)
-    try:
-        answer = PAYMENTS.do(asked)
-    except Retry:
-        answer = asked.pay_alone()
-    return respond("201 Created", answer)
-
-
-class AskedToPay:
-    """Raises FallThrough for a request that is not as apps write it."""
-
-    def __init__(self, environ: Environ) -> None:
-        self.visitor = credentials.read_authorization(environ)
-        self.key = environ.get("HTTP_IDEMPOTENCY_KEY")
-        body = read_json(environ)
-        ids = _list_of(body, "reservations", _is_uuid)
-        self.reservation_ids = [uuid.UUID(each) for each in ids]
-        self.request_hash = _hash(environ, {"reservations": self.reservation_ids})
-
-    def pay_alone(self) -> bytes:
-        with _connected():
-            user = credentials.load_user(self.visitor)
-            count_request(user.pk)
-            return self.once(user).run(
-                lambda once: checkout.pay(
-                    user=user, reservation_ids=self.reservation_ids, once=once
-                )
-            )
-
-    def once(self, user: User) -> IdempotentRequest:
-        return IdempotentRequest(
-            user=user,
-            key=self.key,
-            request_hash=self.request_hash,
-            render=lambda receipt: render(receipt_answer(receipt)),
-        )
-
-
-def _pay_together(asked: Sequence[AskedToPay]) -> list[bytes | Exception]:
+def _requests_of(
+    asked: Sequence[Asked[Request]],
+) -> tuple[dict[int, Request], dict[int, Exception]]:
+    """By their places, the requests of users who are logged in, and what the others are told."""
     users = credentials.load_users([each.visitor for each in asked])
-    # One of each buyer; and who has no valid key is told so alone.
-    by_user = {
-        user: each
-        for each, user in zip(asked, users, strict=True)
-        if user and is_valid_key(each.key)
-    }
-    orders = [
-        (Order(user, each.reservation_ids), each.once(user)) for user, each in by_user.items()
-    ]
-    answers: dict[AskedToPay, bytes] = {}
-    if orders:
-        is_paid = checkout.pay_for_many(orders)
-        for each, (_order, once), paid in zip(by_user.values(), orders, is_paid, strict=True):
-            if paid:
-                answers[each] = once.answer
-    return [answers.get(each) or Retry() for each in asked]
-
-
-PAYMENTS = GroupCommit(_pay_together)
+    requests: dict[int, Request] = {}
+    refusals: dict[int, Exception] = {}
+    for at, (each, user) in enumerate(zip(asked, users, strict=True)):
+        try:
+            requests[at] = each.request_of(user)
+        except (FallThrough, DomainError) as refusal:
+            refusals[at] = refusal
+    return requests, refusals
 
 
 def _hash(environ: Environ, named: dict[str, Any]) -> str:

@@ -184,7 +184,9 @@ def _pay(request: MemberRequest) -> HttpResponse:
         request,
         _key_of(request),
         ["pay", sorted(map(str, wanted))],
-        lambda once: checkout.pay(user=request.user, reservation_ids=wanted, once=once),
+        lambda once: checkout.pay_reservations(
+            user=request.user, reservation_ids=wanted, once=once
+        ),
     )
     # Sent twice or once: what was asked for is done, and looks the same.
     messages.success(request, _("Paid. Here are your tickets."))

@@ -18,7 +18,7 @@ from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket
 from payments.services.check_ins import check_in
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import places
@@ -135,7 +135,9 @@ def held(user: User, schedule: ConcertSchedule, *numbers: int) -> list[Reservati
 def bought(user: User, schedule: ConcertSchedule, *numbers: int) -> Any:
     """A receipt for seats that the user, who must have the money, holds and pays."""
     reservations = held(user, schedule, *numbers)
-    return pay(user=user, reservation_ids=[reservation.pk for reservation in reservations])
+    return pay_reservations(
+        user=user, reservation_ids=[reservation.pk for reservation in reservations]
+    )
 
 
 def scanned(ticket: Ticket, *, by: User | None = None, gate: str = "") -> CheckIn:

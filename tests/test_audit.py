@@ -20,7 +20,7 @@ from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_statu
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.audit import CHECKS, run_audit, run_checks
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueToken, WaitingRoom
@@ -48,7 +48,7 @@ class Sale:
             charge(user=self.buyer, amount=40_001)
         (self.hold,) = held(self.poor, self.schedule, 3)
         with pytest.raises(InsufficientBalance):
-            pay(user=self.poor, reservation_ids=[self.hold.pk])
+            pay_reservations(user=self.poor, reservation_ids=[self.hold.pk])
         self.failed = Payment.objects.get(status=Payment.Status.FAILED)
 
     def was_inside_since(self, user, *, minutes):

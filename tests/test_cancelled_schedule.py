@@ -22,7 +22,7 @@ from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
 from payments.services.audit import run_checks
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import begin_payment, pay
+from payments.services.checkout import begin_payment, pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.schedule_cancellation import (
     cancel_schedule,
@@ -161,14 +161,14 @@ def test_nothing_is_held_paid_or_extended_from_the_commit_on(schedule, operator)
 
     for refused in (
         lambda: hold_seats(user=user, schedule_id=schedule.pk, numbers=[2]),
-        lambda: pay(user=user, reservation_ids=[hold.pk]),
+        lambda: pay_reservations(user=user, reservation_ids=[hold.pk]),
         lambda: begin_payment(user=user, reservation_ids=[hold.pk]),
     ):
         with pytest.raises(ScheduleCancelled):
             refused()
     sweep()
     with pytest.raises(ScheduleCancelled):
-        pay(user=user, reservation_ids=[hold.pk])
+        pay_reservations(user=user, reservation_ids=[hold.pk])
     assert balance_of(user) == 50_000
     assert BalanceHistory.objects.filter(type="RESERVATION").count() == 0
 

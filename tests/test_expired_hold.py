@@ -8,7 +8,7 @@ from concerts.errors import SeatTaken
 from concerts.models import Seat
 from payments.errors import AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held, overdue
@@ -72,7 +72,7 @@ def test_paying_too_late_is_recorded_once_with_its_reason():
 
     for _ in range(3):
         with pytest.raises(HoldExpired):
-            pay(user=user, reservation_ids=[reservation.pk])
+            pay_reservations(user=user, reservation_ids=[reservation.pk])
 
     payment = Payment.objects.get()
     assert (payment.status, payment.reason) == ("FAILED", "hold_expired")
@@ -84,10 +84,10 @@ def test_a_basket_with_something_paid_records_no_failure():
     user = UserFactory(won=50_000)
     schedule = ScheduleFactory(price=10_000)
     paid, late = held(user, schedule, 1, 2)
-    pay(user=user, reservation_ids=[paid.pk])
+    pay_reservations(user=user, reservation_ids=[paid.pk])
     overdue(late)
 
     with pytest.raises(AlreadyPaid):
-        pay(user=user, reservation_ids=[paid.pk, late.pk])
+        pay_reservations(user=user, reservation_ids=[paid.pk, late.pk])
 
     assert not Payment.objects.filter(status="FAILED").exists()

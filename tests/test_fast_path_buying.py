@@ -133,7 +133,9 @@ def test_a_hold_and_its_payment_say_what_the_schema_describes(fan):
 def test_a_receipt_says_what_the_schema_describes(fan, schedule):
     reservations = held(fan.user, schedule, 1, 2)
 
-    receipt = checkout.pay(user=fan.user, reservation_ids=[each.pk for each in reservations])
+    receipt = checkout.pay_reservations(
+        user=fan.user, reservation_ids=[each.pk for each in reservations]
+    )
 
     assert receipt_answer(receipt) == as_described(Payments.PaymentsOutput, receipt)
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from concerts.models import Seat, SeatStatusHistory
 from payments.errors import GivenUpTooOften, HoldExpired
 from payments.models import Reservation
-from payments.services.checkout import begin_payment, pay
+from payments.services.checkout import begin_payment, pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from queueing.models import QueueToken
@@ -101,7 +101,7 @@ def test_what_was_paid_does_not_count_as_letting_go(settings):
     schedule = ScheduleFactory(price=10_000)
     for number in (1, 2):
         (reservation,) = held(user, schedule, number)
-        pay(user=user, reservation_ids=[reservation.pk])
+        pay_reservations(user=user, reservation_ids=[reservation.pk])
 
 
 def test_an_hour_later_holding_is_possible_again(settings):

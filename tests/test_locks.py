@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
 from queueing.services import admission, places
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
@@ -26,7 +26,7 @@ def every_use_case():
     (reservation,) = held(user, schedule, 2)
     yield lambda: release_reservation(user=user, reservation_id=reservation.pk)
     (reservation,) = held(user, schedule, 3)
-    yield lambda: pay(user=user, reservation_ids=[reservation.pk])
+    yield lambda: pay_reservations(user=user, reservation_ids=[reservation.pk])
     overdue(*held(user, schedule, 4))
     yield release_expired_holds
     ticket = bought(user, schedule, 5).tickets[0]

@@ -13,9 +13,9 @@ from django.db.models import F
 from accounts.idempotency import IdempotentRequest
 from accounts.services import settle_pending_charges
 from concertbook.db.literals import Literal
-from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import begin_payment, pay, pay_for_many
+from payments.services.carts import PaymentRequest
+from payments.services.checkout import Receipt, begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
@@ -251,13 +251,13 @@ def what_one_does(buyer, schedule, number):
     yield "looked at the basket"
     begin_payment(user=buyer, reservation_ids=[held_seats[sold]])
     yield "began to pay"
-    (ticket,) = pay(user=buyer, reservation_ids=[held_seats[sold]]).tickets
+    (ticket,) = pay_reservations(user=buyer, reservation_ids=[held_seats[sold]]).tickets
     yield "paid"
-    order = Order(buyer, [my_holds(user=buyer)[0].pk])
     once = IdempotentRequest(
         user=buyer, key=str(number), request_hash="", render=lambda _receipt: b"paid"
     )
-    assert pay_for_many([(order, once)]) == [True]
+    request = PaymentRequest(buyer, [my_holds(user=buyer)[0].pk], once)
+    assert isinstance(pay([request])[0], Receipt)
     yield "paid together"
     cancel_ticket(user=buyer, ticket_id=ticket.pk)
     yield "cancelled"

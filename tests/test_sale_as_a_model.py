@@ -428,7 +428,7 @@ class Sale(RuleBasedStateMachine):
         once = self.once(fan, key, "pay", ids)
         both = self.ask(
             "pay",
-            lambda: checkout.pay(
+            lambda: checkout.pay_reservations(
                 user=self.people[fan], reservation_ids=[uuid.UUID(each) for each in ids], once=once
             ),
             lambda: self.oracle.pay(fan, basket, key),

@@ -19,10 +19,27 @@ logger = logging.getLogger(__name__)
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+Key = TypeVar("Key")
 
 
 class Retry(Exception):
     """Nothing was done for this request: do it alone, where it may wait for locks."""
+
+
+def one_of_each(
+    requests: Sequence[Request],
+    key: Callable[[Request], Key],
+    do_all: Callable[[list[Request]], dict[Key, Result]],
+) -> list[Result | Retry]:
+    """The outcomes of ``do_all``, which gets one request of each key; Retry for all further ones.
+
+    For requests of which one may change what the next one is to find.
+    """
+    first: dict[Key, Request] = {}
+    for request in requests:
+        first.setdefault(key(request), request)
+    outcomes = do_all(list(first.values()))
+    return [outcomes.pop(key(request), Retry()) for request in requests]
 
 
 @dataclass(eq=False)

@@ -4,21 +4,23 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import IdempotentRequest, claim_keys, save_answers
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, save_answers
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services import LedgerEntry, write_lines_of_many
 from concertbook.db.arrays import array
+from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.errors import DomainError
 from concerts.models import Seat, save_statuses
 from payments.errors import HoldExpired, TooManySeats
 from payments.models import Payment, Reservation, Ticket
-from payments.services.baskets import Basket, Order, lock_basket, lock_free_baskets
+from payments.services.carts import LockedCart, PaymentRequest, lock_carts
 from payments.services.holds import MOST_AT_ONCE, refused_once_cancelled
 from payments.services.releases import expire_overdue
 from queueing.services.gate import extend_stays, finish
@@ -33,85 +35,90 @@ class Receipt:
     balance: int
 
 
-def pay(
-    *, user: User, reservation_ids: Sequence[uuid.UUID], once: IdempotentRequest | None = None
+Outcome = Receipt | DomainError | AnsweredBefore | Retry
+
+
+def pay_reservations(
+    *,
+    user: User,
+    reservation_ids: Sequence[uuid.UUID],
+    once: IdempotentRequest | None = None,
 ) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
-    Thirteen round trips, however many they are: BEGIN, two of ``once``, the tokens, the seats with
-    their reservations, the balance, the clock; what is sold, the ledger, the seats, the place
-    inside (not while other seats are held), the answer; COMMIT.
-    Raises TooManySeats, NotFound (also for anybody else's), AlreadyPaid, ScheduleCancelled,
+    Raises TooManySeats, NotFound (also for another user's), AlreadyPaid, ScheduleCancelled,
     AlreadyCancelled, QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed
     attempt was recorded; with ``once`` also what its claim raises.
     """
     if len(reservation_ids) > MOST_AT_ONCE:
         raise TooManySeats
-    refusal: DomainError
+    (outcome,) = pay([PaymentRequest(user, reservation_ids, once)], wait=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def pay(requests: Sequence[PaymentRequest], *, wait: bool = False) -> list[Outcome]:
+    """Pay for each of these requests, in one transaction.
+
+    Returns the outcome of each: its receipt; the refusal (those that pay_reservations raises),
+    of which HoldExpired and InsufficientBalance are recorded; AnsweredBefore for a key that has
+    its answer; or Retry, when nothing was done: a lock of another transaction is in the way, the
+    balance has yet to be made, or another request of the same user is among these. With ``wait``
+    it waits for locks, and retries nothing. The answers to requests with a key are in their
+    ``once``.
+
+    Thirteen round trips, however many requests: BEGIN, two for the keys, the tokens, the seats
+    with their reservations, the balances, the clock; what is sold, the ledger, the seats, the
+    places inside (not of users who hold other seats), the answers; COMMIT.
+    Raises ScheduleCancelled when the database refuses all of it: nothing was done.
+    """
+    return one_of_each(requests, lambda each: each.user.pk, partial(_pay, wait=wait))
+
+
+def _pay(requests: Sequence[PaymentRequest], *, wait: bool) -> dict[uuid.UUID, Outcome]:
+    """The outcomes by user, each of whom has one request."""
     with refused_once_cancelled(), transaction.atomic(durable=True):
-        if once:
-            once.claim()
-        basket = lock_basket(Order(user, reservation_ids))
-        try:
+        outcomes: dict[uuid.UUID, Outcome] = {}
+        outcomes |= claim_keys([request.once for request in requests if request.once])
+        requests = [request for request in requests if request.user.pk not in outcomes]
+        payable, failed = [], []
+        for cart in lock_carts(requests, wait=wait) if requests else []:
             # Every check comes before the first write: a refusal leaves nothing half done, and
             # its record can go into this same transaction.
-            basket.require_payable()
-            (receipt,) = _buy([basket])
-            if once:
-                once.save(receipt)
-            return receipt
-        except (HoldExpired, InsufficientBalance) as exc:
-            expire_overdue(basket.seats, now=basket.now)
-            _record_failure(basket, reason=exc.code)
-            refusal = exc
-    raise refusal
-
-
-def pay_for_many(orders: Sequence[tuple[Order, IdempotentRequest]]) -> list[bool]:
-    """What pay does for each of these, in one transaction: as few round trips for all.
-
-    For orders of different users. It waits for nobody and refuses nobody: where a lock, an
-    earlier answer or a rule stands in the way, False says that nothing was done, and pay will
-    wait, or say why not. The answers are in the IdempotentRequests. An exception undoes all of it.
-    """
-    paid: list[IdempotentRequest] = []
-    with refused_once_cancelled(), transaction.atomic(durable=True):
-        refusals = claim_keys([once for _order, once in orders])
-        wanted = [each for each, refusal in zip(orders, refusals, strict=True) if not refusal]
-        baskets = lock_free_baskets([order for order, _once in wanted])
-        payable = []
-        for basket, (_order, once) in zip(baskets, wanted, strict=True):
-            if basket and _is_payable(basket):
-                payable.append(basket)
-                paid.append(once)
+            try:
+                cart.require_payable()
+            except (DomainError, Retry) as refusal:
+                outcomes[cart.user.pk] = refusal
+                if isinstance(refusal, HoldExpired | InsufficientBalance):
+                    failed.append((cart, refusal.code))
+            else:
+                payable.append(cart)
         if payable:
-            save_answers(list(zip(paid, _buy(payable), strict=True)))
-    return [once in paid for _order, once in orders]
-
-
-def _is_payable(basket: Basket) -> bool:
-    try:
-        basket.require_payable()
-    except DomainError:
-        return False
-    return True
+            outcomes |= _buy(payable)
+        if failed:
+            _record_failures(failed)
+        if not payable and not failed:
+            # There is nothing to wait for the disk for.
+            transaction.set_rollback(True)
+    return outcomes
 
 
 def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.datetime:
     """Give holds a little longer, once each, because their payment has begun.
 
     Returns when the first of them ends. A hold that was extended before keeps its time: neither
-    asking again nor adding seats buys more. Raises what ``pay`` raises, and records nothing.
+    asking again nor adding seats buys more. Raises what pay_reservations raises, and records
+    nothing.
     """
     longer = dt.timedelta(seconds=settings.PAYMENT_SECONDS)
     with transaction.atomic(durable=True):
-        basket = lock_basket(Order(user, reservation_ids))
-        for reservation in basket.reservations:
-            reservation.require_payable(basket.now)
-        admissions = basket.require_inside()
-        _extend(basket.reservations, by=longer, now=basket.now)
-        ends = min(reservation.expires_at for reservation in basket.reservations)
-        extend_stays(admissions, until=ends)
+        (cart,) = lock_carts([PaymentRequest(user, reservation_ids)], wait=True)
+        cart.require_held()
+        cart.require_inside()
+        _extend(cart.reservations, by=longer, now=cart.now)
+        ends = min(reservation.expires_at for reservation in cart.reservations)
+        extend_stays(list(cart.admissions.values()), until=ends)
     return ends
 
 
@@ -130,28 +137,29 @@ def _extend(reservations: Sequence[Reservation], *, by: dt.timedelta, now: dt.da
     seats.update(hold_expires_at=F("hold_expires_at") + by)
 
 
-def _buy(baskets: Sequence[Basket]) -> list[Receipt]:
-    """Each of another user, and of one moment; a receipt for each."""
-    now = baskets[0].now
-    receipts = [
-        Receipt(
-            payments=[_new_payment(basket, reservation) for reservation in basket.reservations],
-            tickets=[_new_ticket(basket, reservation) for reservation in basket.reservations],
-            balance=basket.balance.amount - basket.total,
+def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
+    """The receipts by user, each of whom has one cart; all of one moment."""
+    now = carts[0].now
+    receipts = {
+        cart.user.pk: Receipt(
+            payments=[_new_payment(cart, reservation) for reservation in cart.reservations],
+            tickets=[_new_ticket(cart, reservation) for reservation in cart.reservations],
+            balance=cart.balance.amount - cart.total,
         )
-        for basket in baskets
-    ]
-    _confirm(receipts, now)
-    _write_movements(
-        (basket.balance, payment)
-        for basket, receipt in zip(baskets, receipts, strict=True)
-        for payment in receipt.payments
+        for cart in carts
+    }
+    _confirm(list(receipts.values()), now)
+    _write_lines(
+        (cart.balance, payment) for cart in carts for payment in receipts[cart.user.pk].payments
     )
-    changes = [(seat, basket.user) for basket in baskets for seat in basket.seats]
+    changes = [(seat, cart.user) for cart in carts for seat in cart.seats]
     for seat, _buyer in changes:
         seat.reserve()
     save_statuses(changes, from_status=Seat.Status.HELD, reason="paid", now=now)
-    _leave_rooms(baskets, now)
+    _leave_rooms(carts, now)
+    answers = [(cart.request.once, receipts[cart.user.pk]) for cart in carts if cart.request.once]
+    if answers:
+        save_answers(answers)
     return receipts
 
 
@@ -208,23 +216,23 @@ def _confirm(receipts: Sequence[Receipt], now: dt.datetime) -> None:
 
 
 def _new_payment(
-    basket: Basket,
+    cart: LockedCart,
     reservation: Reservation,
     *,
     status: Payment.Status = Payment.Status.SUCCESS,
     reason: str = "",
 ) -> Payment:
     return Payment(
-        user=basket.user,
+        user=cart.user,
         reservation=reservation,
         amount=reservation.price,
         status=status,
         reason=reason,
-        paid_at=basket.now,
+        paid_at=cart.now,
     )
 
 
-def _write_movements(payments: Iterable[tuple[Balance, Payment]]) -> None:
+def _write_lines(payments: Iterable[tuple[Balance, Payment]]) -> None:
     write_lines_of_many(
         entries=[
             (
@@ -243,41 +251,47 @@ def _write_movements(payments: Iterable[tuple[Balance, Payment]]) -> None:
     )
 
 
-def _new_ticket(basket: Basket, reservation: Reservation) -> Ticket:
+def _new_ticket(cart: LockedCart, reservation: Reservation) -> Ticket:
     return Ticket(
         reservation=reservation,
         seat=reservation.seat,
-        user=basket.user,
+        user=cart.user,
         price=reservation.price,
         seat_number=reservation.seat.number,
         start_at=reservation.schedule.start_at,
         end_at=reservation.schedule.end_at,
         refund_policy=reservation.schedule.concert.refund_policy,
-        created_at=basket.now,
-        updated_at=basket.now,
+        created_at=cart.now,
+        updated_at=cart.now,
     )
 
 
-def _leave_rooms(baskets: Sequence[Basket], now: dt.datetime) -> None:
+def _leave_rooms(carts: Sequence[LockedCart], now: dt.datetime) -> None:
     """Give the places inside to the next in line, but for buyers who still hold seats there."""
     done = [
         admission
-        for basket in baskets
-        for room, admission in basket.admissions.items()
-        if room not in basket.busy_rooms
+        for cart in carts
+        for room, admission in cart.admissions.items()
+        if room not in cart.busy_rooms
     ]
     finish(done, now=now)
 
 
-def _record_failure(basket: Basket, *, reason: str) -> None:
-    """Once for each reservation and reason, however often it is tried again."""
-    known = Payment.objects.filter(reservation__in=basket.reservations, reason=reason)
-    recorded = set(known.values_list("reservation_id", flat=True))
-    failed = [
-        _new_payment(basket, reservation, status=Payment.Status.FAILED, reason=reason)
-        for reservation in basket.reservations
-        if reservation.pk not in recorded
+def _record_failures(failed: Sequence[tuple[LockedCart, str]]) -> None:
+    """Write failed attempts to pay, with the reason of each, and end the holds that are overdue.
+
+    Once for each reservation and reason, however often it is tried again.
+    """
+    expire_overdue([seat for cart, _reason in failed for seat in cart.seats], now=failed[0][0].now)
+    reservations = [each for cart, _reason in failed for each in cart.reservations]
+    known = Payment.objects.filter(reservation__in=reservations, status=Payment.Status.FAILED)
+    recorded = set(known.values_list("reservation_id", "reason"))
+    payments = [
+        (cart.balance, _new_payment(cart, each, status=Payment.Status.FAILED, reason=reason))
+        for cart, reason in failed
+        for each in cart.reservations
+        if (each.pk, reason) not in recorded
     ]
-    if failed:
-        Payment.objects.bulk_create(failed)
-        _write_movements((basket.balance, payment) for payment in failed)
+    if payments:
+        Payment.objects.bulk_create([payment for _balance, payment in payments])
+        _write_lines(payments)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -20,7 +21,7 @@ from psycopg.errors import CheckViolation
 from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, save_answers
 from accounts.models import User
 from concertbook.db.arrays import array
-from concertbook.db.group_commit import Retry
+from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.literals import checked
 from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
@@ -126,17 +127,14 @@ def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome
     one each where a token or a seat is missing, to know why.
     Raises ScheduleCancelled when the database refuses all of it: nothing was done.
     """
-    first_of_each_user: dict[uuid.UUID, HoldRequest] = {}
-    for request in requests:
-        first_of_each_user.setdefault(request.user.pk, request)
-    outcomes = _hold(list(first_of_each_user.values()), wait=wait)
-    return [outcomes.pop(request.user.pk, Retry()) for request in requests]
+    return one_of_each(requests, lambda each: each.user.pk, partial(_hold, wait=wait))
 
 
 def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Outcome]:
     """The outcomes by user, each of whom has one request."""
     with refused_once_cancelled(), transaction.atomic(durable=True):
-        outcomes = _claim_keys(requests)
+        outcomes: dict[uuid.UUID, Outcome] = {}
+        outcomes |= claim_keys([request.once for request in requests if request.once])
         requests = [request for request in requests if request.user.pk not in outcomes]
         if not requests:
             return outcomes
@@ -160,13 +158,6 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
         on_seats = [seat.pk for seat in locked.seats.values()]
         release_overdue(Reservation.objects.filter(checked("status", "HOLD"), seat__in=on_seats))
     return outcomes | {grant.request.user.pk: grant.reservations for grant in grants}
-
-
-def _claim_keys(requests: Sequence[HoldRequest]) -> dict[uuid.UUID, Outcome]:
-    """By user, why a request's key is not to be used; without those that are claimed."""
-    keys = [request.once for request in requests if request.once]
-    refusals = claim_keys(keys) if keys else []
-    return {once.user.pk: refusal for once, refusal in zip(keys, refusals, strict=True) if refusal}
 
 
 @contextmanager

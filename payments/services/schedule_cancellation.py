@@ -175,7 +175,7 @@ def _refund(
     """In full, to the balances, which the caller holds locked.
 
     A buyer's refunds are written in the order of the purchases: by time, and within one checkout
-    by seat number, as its payments were (baskets._basket).
+    by seat number, as its payments were (carts._by_request).
     """
     payments = Payment.objects.filter(reservation__in=sold, status=Payment.Status.SUCCESS)
     payments = payments.order_by("paid_at", "reservation__seat__number")

@@ -17,11 +17,10 @@ from typing import Any
 from accounts.idempotency import IdempotentRequest
 from accounts.services import charge
 from concertbook.db.group_commit import Retry
-from concertbook.errors import DomainError
 from concerts.models import Seat
-from payments.services.baskets import Order
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import begin_payment, pay, pay_for_many
+from payments.services.carts import PaymentRequest
+from payments.services.checkout import begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
@@ -100,52 +99,42 @@ def _holding(user: Any, schedule: Any, *numbers: int) -> Call:
 
 
 def _paying(reservation: Any) -> Call:
-    return partial(pay, user=reservation.user, reservation_ids=[reservation.pk])
+    return partial(pay_reservations, user=reservation.user, reservation_ids=[reservation.pk])
 
 
 def _holding_together(schedule: Any, wanted: Mapping[Any, Sequence[int]]) -> Call:
     """Of several people, as before Django: in one transaction, and alone who has to."""
     tokens = {token.user_id: token.pk for token in QueueToken.objects.all()}
-    asked = [
-        HoldRequest(user, schedule.pk, seats, tokens[user.pk]) for user, seats in wanted.items()
-    ]
-
-    def hold_all() -> str:
-        outcomes = hold(asked)
-        return "+".join(
-            _word(hold([request], wait=True)[0] if isinstance(outcome, Retry) else outcome)
-            for request, outcome in zip(asked, outcomes, strict=True)
-        )
-
-    return hold_all
+    return _all_of(
+        hold,
+        [HoldRequest(user, schedule.pk, seats, tokens[user.pk]) for user, seats in wanted.items()],
+    )
 
 
 def _paying_together(*reservations: Any) -> Call:
-    orders = [
-        (
-            Order(each.user, [each.pk]),
+    requests = [
+        PaymentRequest(
+            each.user,
+            [each.pk],
             IdempotentRequest(
                 user=each.user, key="key", request_hash="pay", render=lambda receipt: b"paid"
             ),
         )
         for each in reservations
     ]
+    return _all_of(pay, requests)
 
-    def pay_all() -> str:
-        together = pay_for_many(orders)
+
+def _all_of(do_all: Callable[..., Sequence[Any]], requests: Sequence[Any]) -> Call:
+    """In one transaction, and alone each that has to wait."""
+
+    def do() -> str:
         return "+".join(
-            "Receipt" if paid else _word(_refusal_or(_paying(reservation)))
-            for reservation, paid in zip(reservations, together, strict=True)
+            _word(do_all([request], wait=True)[0] if isinstance(outcome, Retry) else outcome)
+            for request, outcome in zip(requests, do_all(requests), strict=True)
         )
 
-    return pay_all
-
-
-def _refusal_or(call: Call) -> Any:
-    try:
-        return call()
-    except DomainError as refusal:
-        return refusal
+    return do
 
 
 def _letting_go(reservation: Any) -> Call:
@@ -324,8 +313,6 @@ def pay_together_and_expire() -> Scenario:
         "Receipt+Receipt, 0 | a owns, b owns | issued, issued | 0, 0",
         "HoldExpired+HoldExpired, 0 | free, free | 10000, 10000",
         "HoldExpired+HoldExpired, 2 | free, free | 10000, 10000",
-        # Refused one after the other, and the sweep was between them.
-        in_between=["HoldExpired+HoldExpired, 1 | free, free | 10000, 10000"],
     )
 
 

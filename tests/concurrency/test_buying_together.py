@@ -9,20 +9,21 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from accounts.idempotency import IdempotentRequest
+from accounts.errors import IdempotencyInFlight, InsufficientBalance
+from accounts.idempotency import AnsweredBefore, IdempotentRequest
 from accounts.models import BalanceHistory
 from concertbook.db.group_commit import Retry
 from concertbook.errors import NotFound
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import Seat, SeatStatusHistory
-from payments.errors import GivenUpTooOften, PurchaseLimitExceeded
+from payments.errors import AlreadyCancelled, GivenUpTooOften, HoldExpired, PurchaseLimitExceeded
 from payments.models import Payment, Reservation, Ticket
 from payments.services import holds
-from payments.services.baskets import Order
-from payments.services.checkout import pay, pay_for_many
+from payments.services.carts import PaymentRequest
+from payments.services.checkout import Receipt, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
-from payments.services.releases import release_expired_holds, release_reservation
+from payments.services.releases import release_reservation
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, held, overdue
@@ -42,14 +43,22 @@ def request_for(schedule, *numbers):
     return HoldRequest(user, schedule.pk, numbers, admitted(user, schedule).pk)
 
 
-def order(schedule, *numbers, won=50_000, key="a key"):
-    """Of somebody who holds these seats."""
+def payment_for(schedule, *numbers, won=50_000, key="a key"):
+    """Of a user who holds these seats."""
     user = UserFactory(won=won)
     ids = [each.pk for each in held(user, schedule, *numbers)]
     once = IdempotentRequest(
         user=user, key=key, request_hash="pay", render=lambda receipt: b"%d" % receipt.balance
     )
-    return Order(user, ids), once
+    return PaymentRequest(user, ids, once)
+
+
+def pay_all(*requests):
+    """Of each request whether it is paid, or why not."""
+    return [
+        type(outcome) if isinstance(outcome, Exception) else type(outcome) is Receipt
+        for outcome in pay(requests)
+    ]
 
 
 @contextmanager
@@ -276,14 +285,14 @@ def test_what_fails_halfway_was_never_begun(schedule, monkeypatch):
 def test_many_peoples_payments_are_as_few_round_trips_as_ones(
     schedule, people, django_assert_num_queries
 ):
-    orders = [order(schedule, 2 * n + 1, 2 * n + 2) for n in range(people)]
+    requests = [payment_for(schedule, 2 * n + 1, 2 * n + 2) for n in range(people)]
 
     with django_assert_num_queries(13):
-        assert pay_for_many(orders) == [True] * people
+        assert pay_all(*requests) == [True] * people
 
-    for asked, once in orders:
+    for asked in requests:
         assert balance_of(asked.user) == 30_000
-        assert once.answer == b"30000"
+        assert asked.once.answer == b"30000"
         assert Ticket.objects.filter(user=asked.user, status="ISSUED").count() == 2
         spent = BalanceHistory.objects.filter(balance__user=asked.user, type="RESERVATION")
         assert [line.balance_after for line in spent.order_by("seq")] == [40_000, 30_000]
@@ -292,79 +301,119 @@ def test_many_peoples_payments_are_as_few_round_trips_as_ones(
 
 
 def test_who_holds_other_seats_stays_inside_and_who_does_not_leaves(schedule):
-    stays, leaves = order(schedule, 1), order(schedule, 2)
-    held(stays[0].user, schedule, 3)
+    stays, leaves = payment_for(schedule, 1), payment_for(schedule, 2)
+    held(stays.user, schedule, 3)
 
-    assert pay_for_many([stays, leaves]) == [True, True]
-    assert QueueToken.objects.live().get().user == stays[0].user
+    assert pay_all(stays, leaves) == [True, True]
+    assert QueueToken.objects.live().get().user == stays.user
 
 
 @pytest.mark.parametrize(
-    "lock",
+    ("lock", "outcome"),
     [
-        "SELECT token FROM queueing_queuetoken WHERE user_id = %s FOR UPDATE",
-        "SELECT id FROM concerts_seat WHERE held_by_id = %s FOR UPDATE",
-        "SELECT id FROM payments_reservation WHERE user_id = %s FOR UPDATE",
-        "SELECT id FROM accounts_balance WHERE user_id = %s FOR UPDATE",
-        "SELECT pg_try_advisory_xact_lock(hashtextextended(%s || ' a key', 1))",
+        ("SELECT token FROM queueing_queuetoken WHERE user_id = %s FOR UPDATE", Retry),
+        ("SELECT id FROM concerts_seat WHERE held_by_id = %s FOR UPDATE", Retry),
+        ("SELECT id FROM payments_reservation WHERE user_id = %s FOR UPDATE", Retry),
+        ("SELECT id FROM accounts_balance WHERE user_id = %s FOR UPDATE", Retry),
+        (
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s || ' a key', 1))",
+            IdempotencyInFlight,
+        ),
     ],
     ids=["place", "seat", "reservation", "balance", "key"],
 )
-def test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock):
-    slow, quick = order(schedule, 1), order(schedule, 2)
+def test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock, outcome):
+    slow, quick = payment_for(schedule, 1), payment_for(schedule, 2)
 
-    with locked_by_another(lock, str(slow[0].user.pk)):
-        assert pay_for_many([slow, quick]) == [False, True]
+    with locked_by_another(lock, str(slow.user.pk)):
+        assert pay_all(slow, quick) == [outcome, True]
 
     assert Payment.objects.count() == 1
-    assert pay_for_many([slow]) == [True]
+    assert pay_all(slow) == [True]
 
 
 def is_poor(schedule):
-    return order(schedule, 1, won=PRICE - 1)
+    return payment_for(schedule, 1, won=PRICE - 1)
 
 
 def is_late(schedule):
-    asked, once = order(schedule, 1)
+    asked = payment_for(schedule, 1)
     overdue(*Reservation.objects.all())
-    return asked, once
+    return asked
 
 
 def has_left(schedule):
-    asked, once = order(schedule, 1)
+    asked = payment_for(schedule, 1)
     QueueToken.objects.filter(user=asked.user).update(status="EXPIRED")
-    return asked, once
+    return asked
 
 
 def has_let_go(schedule):
-    asked, once = order(schedule, 1)
+    asked = payment_for(schedule, 1)
     release_reservation(user=asked.user, reservation_id=asked.reservation_ids[0])
-    return asked, once
+    return asked
 
 
 def pays_for_anothers(schedule):
-    anothers, _once = order(schedule, 1)
-    asked, once = order(schedule, 3)
-    return Order(asked.user, [*asked.reservation_ids, *anothers.reservation_ids]), once
+    anothers = payment_for(schedule, 1)
+    asked = payment_for(schedule, 3)
+    return replace(asked, reservation_ids=[*asked.reservation_ids, *anothers.reservation_ids])
 
 
 def has_been_answered(schedule):
-    asked, once = order(schedule, 1)
-    pay(user=asked.user, reservation_ids=asked.reservation_ids, once=once)
+    asked = payment_for(schedule, 1)
+    pay_reservations(user=asked.user, reservation_ids=asked.reservation_ids, once=asked.once)
     admitted(asked.user, schedule)
     (other,) = hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[4])
-    return Order(asked.user, [other.pk]), once
+    return replace(asked, reservation_ids=[other.pk])
 
 
 @pytest.mark.parametrize(
-    "who", [is_poor, is_late, has_left, has_let_go, pays_for_anothers, has_been_answered]
+    ("who", "outcome", "failures"),
+    [
+        (is_poor, InsufficientBalance, 1),
+        (is_late, HoldExpired, 1),
+        (has_left, QueueNotAdmitted, 0),
+        (has_let_go, AlreadyCancelled, 0),
+        (pays_for_anothers, NotFound, 0),
+        (has_been_answered, AnsweredBefore, 0),
+    ],
 )
-def test_whom_a_rule_keeps_from_paying_pays_nothing_and_keeps_nobody_from_it(schedule, who):
-    refused, other = who(schedule), order(schedule, 2)
-    before, payments = balance_of(refused[0].user), Payment.objects.count()
+def test_a_payment_that_a_rule_refuses_moves_nothing_and_the_others_go_on(
+    schedule, who, outcome, failures
+):
+    refused, other = who(schedule), payment_for(schedule, 2)
+    before, payments = balance_of(refused.user), Payment.objects.count()
 
-    assert pay_for_many([refused, other]) == [False, True]
-    assert balance_of(refused[0].user) == before
-    # Nor is a failure recorded yet: who asks alone is told, and then it is.
-    assert Payment.objects.count() == payments + 1
-    release_expired_holds()
+    assert pay_all(refused, other) == [outcome, True]
+    assert balance_of(refused.user) == before
+    assert Payment.objects.count() == payments + 1 + failures
+    # Once for each reservation and reason.
+    assert pay_all(refused) == [outcome]
+    assert Payment.objects.count() == payments + 1 + failures
+
+
+def test_a_user_who_names_anothers_reservation_changes_nothing_for_its_owner(schedule):
+    owner = payment_for(schedule, 1)
+    (other,) = held(owner.user, schedule, 2)
+    thief = payment_for(schedule, 3)
+    thief = replace(thief, reservation_ids=[*thief.reservation_ids, other.pk])
+
+    assert pay_all(thief, owner) == [NotFound, True]
+
+    other.refresh_from_db()
+    assert other.status == "HOLD"
+    assert QueueToken.objects.live().filter(user=owner.user).exists(), "they hold a seat"
+
+
+def test_a_cart_of_several_rooms_is_paid_beside_others_of_them(schedule):
+    elsewhere = ScheduleFactory(price=PRICE)
+    both = payment_for(schedule, 1)
+    (other,) = held(both.user, elsewhere, 1)
+    both = replace(both, reservation_ids=[*both.reservation_ids, other.pk])
+    of_one = payment_for(schedule, 2)
+    admitted(of_one.user, elsewhere)
+
+    assert pay_all(both, of_one) == [True, True]
+
+    assert QueueToken.objects.live().get().user == of_one.user, "in the other room"

@@ -12,7 +12,7 @@ from payments.models import CheckIn, Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
 from payments.services.audit import run_audit
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds
 from payments.services.schedule_cancellation import (
@@ -75,7 +75,7 @@ def test_cancelling_while_somebody_pays(schedule, _round):
     (hold,) = held(user, schedule, 1)
 
     paid, done = race(
-        lambda: pay(user=user, reservation_ids=[hold.pk]),
+        lambda: pay_reservations(user=user, reservation_ids=[hold.pk]),
         cancelling(schedule),
         meeting=Meeting(CLOCK),
     )
@@ -121,7 +121,7 @@ def test_a_payment_that_looked_just_before_is_refused_by_the_database(schedule):
     (hold,) = held(user, schedule, 1)
     gate = Gate(after=CLOCK)
 
-    with background(lambda: pay(user=user, reservation_ids=[hold.pk]), gate) as paying:
+    with background(lambda: pay_reservations(user=user, reservation_ids=[hold.pk]), gate) as paying:
         gate.wait()
         cancelling(schedule)()
         gate.open()
@@ -135,7 +135,7 @@ def test_a_payment_that_commits_after_the_cancellation_is_refunded_all_the_same(
     (hold,) = held(user, schedule, 1)
     gate = Gate(after="INSERT INTO payments_ticket")
 
-    with background(lambda: pay(user=user, reservation_ids=[hold.pk]), gate) as paying:
+    with background(lambda: pay_reservations(user=user, reservation_ids=[hold.pk]), gate) as paying:
         gate.wait()
         cancelling(schedule)()
         assert refund_cancelled_schedules() == 0, "the buyer has the seat locked: not now"

@@ -23,7 +23,7 @@ from concerts.services.seating import Block, SeatDetails, edit_seat, generate_se
 from payments.errors import StaleTicket
 from payments.models import Ticket, save_change
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
@@ -102,6 +102,34 @@ def test_a_charge_waits_for_a_refund_of_the_sweep():
     assert (freed, line.balance_after, balance_of(user)) == (1, 15_000, 15_000)
 
 
+def test_two_charges_of_two_people_do_not_wait_for_each_other():
+    one, other = UserFactory.create_batch(2, won=1_000)
+
+    first, second, waited = while_locked(
+        "accounts_balance",
+        partial(charge, user=one, amount=2_000),
+        partial(charge, user=other, amount=3_000),
+    )
+
+    assert not waited
+    assert (first.balance_after, second.balance_after) == (3_000, 4_000)
+
+
+def test_a_payment_that_names_anothers_reservation_waits_for_no_lock_of_it():
+    owner, thief = UserFactory.create_batch(2, won=10_000)
+    (reservation,) = held(owner, ScheduleFactory(price=10_000), 1)
+
+    paid, refusal, waited = while_locked(
+        SEATS,
+        partial(pay_reservations, user=owner, reservation_ids=[reservation.pk]),
+        partial(pay_reservations, user=thief, reservation_ids=[reservation.pk]),
+    )
+
+    assert not waited
+    assert paid.tickets
+    assert isinstance(refusal, NotFound)
+
+
 def test_the_sweep_of_refunds_passes_over_a_seat_that_its_buyer_is_at():
     user, schedule = UserFactory(won=10_000), ScheduleFactory(price=10_000)
     (ticket,) = bought(user, schedule, 1).tickets
@@ -158,7 +186,9 @@ def test_a_payment_takes_its_locks_in_the_order_of_the_house():
     user = UserFactory(won=10_000)
     (reservation,) = held(user, ScheduleFactory(price=10_000), 1)
 
-    locked = tables_locked_by(partial(pay, user=user, reservation_ids=[reservation.pk]))
+    locked = tables_locked_by(
+        partial(pay_reservations, user=user, reservation_ids=[reservation.pk])
+    )
 
     assert locked == [TOKEN, SEAT, RESERVATION, BALANCE]
 

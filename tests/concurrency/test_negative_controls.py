@@ -26,14 +26,14 @@ from concerts.models import Seat
 from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services import (
-    baskets,
     cancellations,
+    carts,
     check_ins,
     locked_sale,
     schedule_cancellation,
 )
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import pay
+from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule
@@ -97,14 +97,16 @@ def one_person_holds_past_the_limit():
 def one_reservation_is_paid_twice():
     user = UserFactory(won=50_000)
     (reservation,) = held(user, ScheduleFactory(price=10_000), 1)
-    paying = partial(pay, user=user, reservation_ids=[reservation.pk])
+    paying = partial(pay_reservations, user=user, reservation_ids=[reservation.pk])
     return paying, paying, lambda: Payment.objects.filter(status="SUCCESS").count() == 1
 
 
 def the_same_money_is_spent_twice():
     user = UserFactory(won=10_000)
     reservations = held(user, ScheduleFactory(price=10_000), 1, 2)
-    one, other = (partial(pay, user=user, reservation_ids=[each.pk]) for each in reservations)
+    one, other = (
+        partial(pay_reservations, user=user, reservation_ids=[each.pk]) for each in reservations
+    )
     return one, other, lambda: Ticket.objects.count() == 1
 
 
@@ -458,7 +460,7 @@ def test_without_the_checkouts_locks_a_seat_that_was_let_go_and_sold_on_is_sold_
         guards.enter_context(row_locks(*ALL_OF_CHECKOUT))
         for layer in SOLD_ON_LAYERS[:removed]:
             guards.enter_context(layer.remove())
-        paying = partial(pay, user=owner, reservation_ids=[reservation.pk])
+        paying = partial(pay_reservations, user=owner, reservation_ids=[reservation.pk])
         with background(paying, after_the_clock) as payment:
             after_the_clock.wait()
             (sold_on,) = race(let_go_and_sell_on)
@@ -480,7 +482,7 @@ def hold_that_lasts_a_moment(settings):
 
 
 def paying(reservation: Reservation) -> Call:
-    return partial(pay, user=reservation.user, reservation_ids=[reservation.pk])
+    return partial(pay_reservations, user=reservation.user, reservation_ids=[reservation.pk])
 
 
 SWEEP_LAYERS = [SEAT_AGREES]
@@ -516,7 +518,7 @@ def test_without_reading_the_clock_after_the_last_lock_a_hold_is_paid_past_its_e
     locked = Gate(after='FROM "accounts_balance"')
 
     with (
-        mock.patch.object(baskets, "_moment", return_value=(database_now(), defaultdict(set))),
+        mock.patch.object(carts, "_read_moment", return_value=(database_now(), defaultdict(set))),
         background(paying(reservation), locked) as payment,
     ):
         locked.wait()

@@ -11,7 +11,7 @@ from concerts.models import Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
-from payments.services.checkout import Receipt, pay
+from payments.services.checkout import Receipt, pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
 from tests.concurrency.threads import Gate, background, race, until
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
@@ -23,7 +23,7 @@ BALANCE_LOCKED = 'FROM "accounts_balance"'
 
 
 def paying(user, *reservations):
-    return lambda: pay(user=user, reservation_ids=[each.pk for each in reservations])
+    return lambda: pay_reservations(user=user, reservation_ids=[each.pk for each in reservations])
 
 
 def outcomes(results):
