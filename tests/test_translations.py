@@ -17,6 +17,7 @@ MARKS = {
     "_": ONE,
     "gettext": ONE,
     "gettext_lazy": ONE,
+    "gettext_noop": ONE,
     "ngettext": MANY,
     "ngettext_lazy": MANY,
     "pgettext": IN_CONTEXT,
