@@ -215,6 +215,12 @@ def test_a_lost_network_is_said_politely_and_asked_for_at_once_when_it_is_back(
     forgive(complaints, "ERR_INTERNET_DISCONNECTED")
 
 
+def test_nothing_is_shown_while_there_is_nothing_to_say(page, room, schedule, me):
+    wait_in(page, room, schedule)
+
+    assert page.locator("#notice").bounding_box()["height"] == 0
+
+
 def test_it_goes_on_asking_less_and_less_often_without_a_network(
     page, room, schedule, me, complaints
 ):
