@@ -3,11 +3,14 @@
 from io import BytesIO
 from pathlib import Path
 
+import unfold
 from babel.messages.extract import extract
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils.translation.template import templatize
+
+from concertbook.admin.unfold_words import WORDS
 
 ROOT = Path(settings.BASE_DIR)
 CATALOG = ROOT / "locale/ko/LC_MESSAGES"
@@ -45,12 +48,21 @@ def translated():
 def said():
     """Every text that the code and the templates mark for translation."""
     for app in APPS:
-        for path in (ROOT / app).rglob("*.py"):
-            yield from marked(path.read_text())
-    for path in (ROOT / "templates").rglob("*.*"):
-        # As makemessages reads them: everything but the marks is blotted out.
-        lines = templatize(path.read_text()).splitlines()
-        yield from marked("\n".join(line.strip() for line in lines))
+        yield from said_by_code(ROOT / app)
+    yield from said_by_templates(ROOT / "templates")
+
+
+def said_by_code(folder):
+    for path in folder.rglob("*.py"):
+        yield from marked(path.read_text())
+
+
+def said_by_templates(folder):
+    for path in folder.rglob("*.*"):
+        if path.suffix in {".html", ".txt"}:
+            # As makemessages reads them: everything but the marks is blotted out.
+            lines = templatize(path.read_text()).splitlines()
+            yield from marked("\n".join(line.strip() for line in lines))
 
 
 def marked(source):
@@ -64,6 +76,13 @@ def test_everything_that_is_said_is_in_the_catalog_and_nothing_else():
 
 def test_everything_is_translated_into_korean():
     assert [m.id for m in translated() if m.fuzzy or not all(texts(m))] == []
+
+
+def test_the_words_translated_for_unfold_are_still_its_own():
+    unfold_folder = Path(unfold.__file__).parent
+    its_own = {*said_by_code(unfold_folder), *said_by_templates(unfold_folder)}
+
+    assert [word for word in WORDS if ("", word) not in its_own] == []
 
 
 def test_translations_keep_the_placeholders():
