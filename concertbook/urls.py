@@ -35,5 +35,6 @@ urlpatterns = [
 ]
 
 handler400 = "concertbook.http.error_pages.bad_request"
+handler403 = "concertbook.http.error_pages.permission_denied"
 handler404 = "concertbook.http.error_pages.not_found"
 handler500 = "concertbook.http.error_pages.server_error"

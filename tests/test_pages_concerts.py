@@ -119,6 +119,24 @@ def test_an_unknown_concert_is_a_page_that_says_so(client):
     assert "<h1>" in response.content.decode()
 
 
+def test_what_an_operator_may_not_do_is_a_page_that_says_so(client):
+    client.force_login(StaffFactory())
+
+    response = client.get("/admin/concerts/concert/")
+
+    assert response.status_code == 403
+    assert "<h1>이 작업을 할 권한이 없습니다." in response.content.decode()
+
+
+def test_a_form_that_is_too_large_is_a_page_that_says_so(client, settings):
+    too_much = {"login": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
+
+    response = client.post("/accounts/login/", too_much, headers={"Accept-Language": "ko"})
+
+    assert response.status_code == 413
+    assert "64KiB" in response.content.decode()
+
+
 def test_with_the_database_away_the_page_says_so_without_asking_it(client):
     client.force_login(UserFactory())
 

@@ -4,6 +4,7 @@ import sys
 from urllib.parse import urlsplit
 
 from django.contrib import messages
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -11,7 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 
-from concertbook.errors import CsrfFailed, DomainError, InternalError, Malformed, NotFound
+from concertbook.errors import (
+    CsrfFailed,
+    DomainError,
+    InternalError,
+    Malformed,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+)
 from concertbook.http.problems import DATABASE_AWAY, problem_response, unavailable
 
 HTMX = "HX-Request"
@@ -84,9 +93,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return refusal_response(request, NotFound())
 
 
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What an operator gets at a page of the admin that their permissions do not include."""
+    return refusal_response(request, PermissionDenied())
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses: a wrong Host, a suspicious cookie."""
-    return refusal_response(request, Malformed())
+    """What Django itself refuses: a wrong Host, a suspicious cookie, a form that is too large."""
+    too_large = isinstance(exception, RequestDataTooBig)
+    return refusal_response(request, TooLarge() if too_large else Malformed())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
