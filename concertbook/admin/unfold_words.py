@@ -38,6 +38,7 @@ WORDS = (
     _("Select record"),
     _("Select value"),
     _("System"),
+    _("This exporter will export the following fields"),
     _("This item will be deleted."),
     _("This page yielded into no results. Create a new item or reset your filters."),
     _("Toggle password visibility"),
