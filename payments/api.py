@@ -24,7 +24,12 @@ from accounts.run_once import (
 )
 from concertbook.db.clock import utc
 from concertbook.http.pagination import NewestFirst
-from concertbook.http.validation import HasSchemaLimits, StrictIntegerField, valid_input
+from concertbook.http.validation import (
+    HasSchemaLimits,
+    StrictIntegerField,
+    VisibleTextField,
+    valid_input,
+)
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
@@ -443,7 +448,7 @@ class CheckInUndo(APIView):
     permission_classes = (MayCheckIn,)
 
     class CheckInUndoInput(serializers.Serializer[Any]):
-        reason = serializers.CharField(max_length=200)
+        reason = VisibleTextField(max_length=200)
 
     @extend_schema(request=CheckInUndoInput, responses=CheckInSerializer)
     def post(self, request: Request, check_in_id: uuid.UUID) -> Response:

@@ -266,11 +266,14 @@ def test_a_check_in_is_undone_by_those_alone_who_may_check_in(app, door, ticket)
     assert undo(app(StaffFactory(is_superuser=True)), check_in).status_code == 200
 
 
-@pytest.mark.parametrize("reason", ["", " ", None, "\u200b", "\u3164", "x" * 201])
+@pytest.mark.parametrize(
+    "reason", ["", " ", None, "\u200b", "\u3164", "\x01\x9f", "\U00068540", "x" * 201]
+)
 def test_a_check_in_is_not_undone_without_a_reason(door, ticket, reason):
     check_in = scan(door, ticket).json()["id"]
 
-    assert_problem(undo(door, check_in, reason=reason), 400, "malformed")
+    problem = assert_problem(undo(door, check_in, reason=reason), 400, "malformed")
+    assert [error["field"] for error in problem["errors"]] == ["reason"]
     assert CheckIn.objects.get().undone_at is None
 
 

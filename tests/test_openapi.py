@@ -233,6 +233,14 @@ def test_a_name_is_accepted_when_it_matches_its_pattern(app, schemas, name):
     assert answer.status_code == (201 if name in NAMES else 400)
 
 
+def test_a_reason_that_matches_its_pattern_can_be_seen(schemas):
+    pattern = schemas["CheckInUndoInput"]["properties"]["reason"]["pattern"]
+    for reason in "Wrong person", " 다른 분 ", "\n!":
+        assert re.search(pattern, reason)
+    for reason in "", " ", "\x00", "\x01\x9f", "Wrong\x00person":
+        assert not re.search(pattern, reason)
+
+
 def test_a_hold_names_the_place_in_line(document):
     operation = document["paths"]["/api/v1/schedules/{schedule_id}/reservations/"]["post"]
     required = {each["name"] for each in operation["parameters"] if each.get("required")}

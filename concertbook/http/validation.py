@@ -10,6 +10,7 @@ from rest_framework.fields import Field
 from rest_framework.request import Request
 
 from concertbook.http.ids import parse_uuid
+from concertbook.visible import has_visible
 
 AnyField = Field[Any, Any, Any, Any]
 # What JSON must have for a field. REST framework's own take more: 5 for a text, "1" for a number.
@@ -92,6 +93,22 @@ class HasSchemaLimits:
     """A field with limits that the OpenAPI document cannot know from REST framework's options."""
 
     schema_limits: ClassVar[dict[str, Any]]
+
+
+class VisibleTextField(HasSchemaLimits, serializers.CharField):
+    """A text of which something is drawn: not of spaces and fillers alone."""
+
+    # As far as a regular expression says it without a table of characters.
+    schema_limits: ClassVar = {"pattern": r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$"}
+
+    def __init__(self, *, max_length: int) -> None:
+        super().__init__(max_length=max_length, help_text="with a character that can be seen")
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not has_visible(text):
+            self.fail("blank")
+        return text
 
 
 class QueryBooleanField(serializers.BooleanField):
