@@ -151,7 +151,10 @@ class ReservationDetail(APIView):
         reservation = get_reservation(user=current_user(request), reservation_id=reservation_id)
         return Response(ReservationSerializer(reservation).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        responses={204: None},
+        description="Let go of a hold: its seat is free, and it stays among mine as CANCELLED.",
+    )
     def delete(self, request: Request, reservation_id: uuid.UUID) -> Response:
         releases.release_reservation(user=current_user(request), reservation_id=reservation_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
