@@ -202,6 +202,18 @@ def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule,
     assert Reservation.objects.get().user == fan.user
 
 
+def test_a_receipt_names_seats_of_one_number_in_the_order_of_their_keys():
+    fan = UserFactory(won=1_000_000)
+    reservations = [held(fan, ScheduleFactory(price=10_000), 1)[0] for _schedule in range(6)]
+
+    receipt = checkout.pay_reservations(
+        user=fan, reservation_ids=[reservation.pk for reservation in reservations]
+    )
+
+    seats = [ticket.seat_id for ticket in receipt.tickets]
+    assert seats == sorted(seats)
+
+
 def test_a_payment_sent_again_with_its_id_in_capitals_gets_the_same_answer(fan, schedule):
     (reservation,) = held(fan.user, schedule, 1)
 

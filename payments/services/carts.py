@@ -152,8 +152,11 @@ def _by_request(
         {(request.user.pk, pk) for pk in request.reservation_ids} & by_key.keys()
         for request in requests
     ]
+    # Seats of two schedules may have the same number: their key decides, so that the ledger's lines
+    # and the answer are in one order, also when the request is sent again.
     return [
-        sorted((by_key[key] for key in keys), key=lambda each: each.seat.number) for keys in named
+        sorted((by_key[key] for key in keys), key=lambda each: (each.seat.number, each.seat_id))
+        for keys in named
     ]
 
 
