@@ -425,7 +425,8 @@ class Oracle:
     def begin_payment(self, user: int, wanted: Sequence[Reservation]) -> int:
         """In how many seconds the first of these holds ends."""
         basket = self._basket(user, wanted)
-        for reservation in basket:
+        # As in pay: what is paid already comes first.
+        for reservation in sorted(basket, key=lambda each: not each.paid):
             self._require_payable(reservation)
         mine = self._require_inside(user)
         for reservation in basket:
