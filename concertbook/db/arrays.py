@@ -16,7 +16,11 @@ def array(values: Iterable[Element]) -> str:
 
 
 def _element(value: Element) -> str:
-    if isinstance(value, UUID | int):
+    # In the order of how often they come; a sale writes some ten of them for each seat.
+    if isinstance(value, UUID):
+        # The hyphens that str() puts in cost four times as much.
+        return value.hex
+    if isinstance(value, int):
         return str(value)
     if value is None:
         return "NULL"

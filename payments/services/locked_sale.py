@@ -56,9 +56,10 @@ class LockedSale:
     def admission_of(self, request: HoldRequest) -> QueueToken:
         """Raises QueueNotAdmitted, or Retry."""
         shown = request.user.pk, request.token
-        if shown not in self.admissions:
+        admission = self.admissions.get(shown)
+        if admission is None:
             raise Retry if shown in self.tokens_elsewhere else QueueNotAdmitted
-        return self.admissions[shown]
+        return admission
 
     def seats_of(self, request: HoldRequest) -> list[Seat]:
         """In the order of their numbers. Raises SeatNotFound."""
