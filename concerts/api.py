@@ -25,7 +25,7 @@ from concertbook.http.validation import QueryBooleanField, query_value, valid_qu
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import programme, seat_map
 from concerts.services.offers import Sale
-from queueing.api import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
+from queueing.requests import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
 
 
 class ConcertSerializer(serializers.ModelSerializer[Concert]):

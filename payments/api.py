@@ -36,8 +36,8 @@ from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services import cancellations, check_ins, checkout, holds, releases, tickets
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
-from queueing.api import QUEUE_TOKEN_HEADER, queue_token
 from queueing.errors import QueueNotAdmitted
+from queueing.requests import QUEUE_TOKEN_HEADER, queue_token
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):

@@ -42,8 +42,8 @@ from payments.services import checkout, holds
 from payments.services.carts import PaymentRequest
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.locked_sale import HoldRequest
-from queueing.api import parse_queue_token
 from queueing.errors import QueueNotAdmitted
+from queueing.requests import parse_queue_token
 
 logger = logging.getLogger(__name__)
 

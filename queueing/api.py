@@ -1,12 +1,11 @@
 """Join the line, poll my place, leave, check the draw: for mobile apps."""
 
 import uuid
-from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -14,17 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import current_user
-from concertbook.db.clock import utc
 from concertbook.http.client_address import client_address
-from concertbook.http.ids import UUID, parse_uuid
-from queueing.errors import QueueNotAdmitted
-from queueing.models import Draw, QueueToken, WaitingRoom
+from queueing.representations import DrawSerializer, PlaceSerializer
 from queueing.services import draw, places, polling
 
-# A string to clients: what they generate from a format would put a UUID object into the header.
-QUEUE_TOKEN = {"type": "string", "pattern": f"^{UUID}$"}
-QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", QUEUE_TOKEN, "header", required=True)
-OPTIONAL_QUEUE_TOKEN_HEADER = OpenApiParameter("Queue-Token", QUEUE_TOKEN, "header")
 POLL_AFTER = OpenApiParameter(
     "Retry-After",
     {"type": "integer", "minimum": 0},
@@ -33,26 +25,6 @@ POLL_AFTER = OpenApiParameter(
     response=[200, 201],
     description="seconds until the next poll",
 )
-
-
-class PlaceSerializer(serializers.Serializer[polling.QueuePosition]):
-    token = serializers.UUIDField()
-    room = serializers.SlugField()
-    room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
-    status = serializers.ChoiceField(choices=QueueToken.Status.choices)
-    is_admitted = serializers.BooleanField()
-    position = serializers.IntegerField(help_text="my number in this room")
-    ahead = serializers.IntegerField(help_text="people still waiting before me")
-    estimated_wait_seconds = serializers.IntegerField()
-    estimated_wait_from_seconds = serializers.IntegerField(help_text="if all goes fast")
-    estimated_wait_until_seconds = serializers.IntegerField(help_text="if all goes slowly")
-    seats_left = serializers.IntegerField(
-        allow_null=True, help_text="seats still free behind this room, null when not known"
-    )
-    poll_after_seconds = serializers.IntegerField()
-    expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="when my time inside ends, or ended"
-    )
 
 
 class Tokens(APIView):
@@ -85,45 +57,7 @@ class Token(APIView):
 
 def _answer(place: polling.QueuePosition, code: int) -> Response:
     headers = {"Retry-After": str(place.poll_after_seconds)}
-    return Response(place_answer(place), status=code, headers=headers)
-
-
-def place_answer(place: polling.QueuePosition) -> dict[str, Any]:
-    """A place as PlaceSerializer describes it, without its cost: nothing is asked as often."""
-    until = place.expires_at
-    return {
-        "token": str(place.token),
-        "room": place.room,
-        "room_state": place.room_state,
-        "status": place.status,
-        "is_admitted": place.is_admitted,
-        "position": place.position,
-        "ahead": place.ahead,
-        "estimated_wait_seconds": place.estimated_wait_seconds,
-        "estimated_wait_from_seconds": place.estimated_wait_from_seconds,
-        "estimated_wait_until_seconds": place.estimated_wait_until_seconds,
-        "seats_left": place.seats_left,
-        "poll_after_seconds": place.poll_after_seconds,
-        "expires_at": until and utc(until),
-    }
-
-
-class DrawSerializer(serializers.Serializer[Draw]):
-    commitment = serializers.CharField(help_text="SHA-256 of the seed, in hex")
-    committed_at = serializers.DateTimeField()
-    drawn_at = serializers.DateTimeField(allow_null=True)
-    seed = serializers.CharField(
-        source="revealed_seed", allow_null=True, help_text="in hex, null before the draw"
-    )
-    participants = serializers.IntegerField(
-        allow_null=True, help_text="how many took part, null before the draw"
-    )
-    participants_hash = serializers.SerializerMethodField(
-        help_text="SHA-256 of their tokens, 16 bytes each, sorted; in hex, null before the draw"
-    )
-
-    def get_participants_hash(self, draw: Draw) -> str | None:
-        return draw.participants_hash or None
+    return Response(PlaceSerializer.represent(place), status=code, headers=headers)
 
 
 class RoomDraw(APIView):
@@ -131,7 +65,7 @@ class RoomDraw(APIView):
 
     @extend_schema(responses=DrawSerializer, operation_id="draw")
     def get(self, request: Request, slug: str) -> Response:
-        return Response(DrawSerializer(draw.get_draw(slug=slug)).data)
+        return Response(DrawSerializer.represent(draw.get_draw(slug=slug)))
 
 
 class AnyType(JSONRenderer):
@@ -151,17 +85,3 @@ class DrawParticipants(APIView):
         tokens = draw.drawn_tokens(slug=slug)
         lines = (f"{token}\n" for token in tokens)
         return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")
-
-
-def queue_token(request: Request) -> uuid.UUID | None:
-    """The Queue-Token header, None without one. Raises QueueNotAdmitted for one that is no UUID."""
-    return parse_queue_token(request.headers.get("Queue-Token"))
-
-
-def parse_queue_token(value: str | None) -> uuid.UUID | None:
-    if value is None:
-        return None
-    try:
-        return parse_uuid(value)
-    except ValueError:
-        raise QueueNotAdmitted from None

@@ -19,8 +19,8 @@ from concertbook.errors import DomainError
 from concertbook.http.client_address import client_address
 from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, render, respond
 from concertbook.http.ids import UUID
-from queueing.api import place_answer
 from queueing.line import LineUnavailable, UnknownPerson, UnknownSession
+from queueing.representations import PlaceSerializer
 from queueing.services import places, polling
 
 
@@ -79,7 +79,7 @@ def _read_credential(environ: Environ) -> Credential:
 
 
 def _tell(status: str, place: polling.QueuePosition) -> Answer:
-    answer = render(place_answer(place))
+    answer = render(PlaceSerializer.represent(place))
     return respond(status, answer, **{"Retry-After": str(place.poll_after_seconds)})
 
 

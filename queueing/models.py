@@ -299,6 +299,11 @@ class Draw(models.Model):
         """The seed in hex, once everybody may know it: None before the draw."""
         return bytes(self.seed).hex() if self.drawn_at else None
 
+    @property
+    def revealed_hash(self) -> str | None:
+        """The hash of the participants: None before the draw."""
+        return self.participants_hash or None
+
 
 class QueueEntryHistory(models.Model):
     """One stay from joining to its end; written when the token ends."""

@@ -155,7 +155,10 @@ def _refuse(refusal: DomainError, language: str) -> Answer:
 
 def render(body: Any) -> bytes:
     """Compact JSON; what JSON has no type for (a UUID) is written as a string."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    return _compact.encode(body).encode()
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def respond(status: str, content: bytes, content_type: str = JSON, **headers: str) -> Answer:

@@ -1,0 +1,126 @@
+"""One definition of each answer: the API, the fast path and the OpenAPI document cannot differ."""
+
+import datetime as dt
+import json
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework import serializers
+
+from concertbook.http import representations
+from concertbook.http.representations import Representation
+from queueing.models import QueueToken
+from queueing.representations import PlaceSerializer
+from queueing.services import index, places
+from tests.factories import UserFactory, WaitingRoomFactory
+from tests.fast_path import ask
+
+NOW = dt.datetime(2026, 12, 24, 20, 15, 0, 250_000, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def add_field(monkeypatch):
+    """Adds a field to a representation until the test is over."""
+
+    def add(representation, name, field):
+        monkeypatch.setitem(representation._declared_fields, name, field)
+        representations._compile.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    representations._compile.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_field_that_is_added_is_in_the_document_and_in_the_answers_of_both(app, add_field):
+    room = WaitingRoomFactory()
+    place, _joined = places.join(user=UserFactory(), slug=room.slug)
+    index.build_missing()
+    address = f"/api/v1/queue-tokens/{place.token}/"
+    client = app(QueueToken.objects.get(pk=place.token).user)
+    bearer = {"Authorization": client._credentials["HTTP_AUTHORIZATION"]}
+
+    add_field(PlaceSerializer, "room_again", serializers.SlugField(source="room"))
+
+    schemas = SchemaGenerator().get_schema(public=True)["components"]["schemas"]
+    assert "room_again" in schemas["Place"]["properties"]
+    assert client.get(address).json()["room_again"] == room.slug
+    _status, _headers, answer = ask(address, **bearer)
+    assert answer["room_again"] == room.slug
+
+
+@pytest.fixture
+def as_rest_framework_writes(monkeypatch):
+    """REST framework's own conversion of each field, in UTC as the API's middleware has it."""
+
+    def write(representation, result):
+        with monkeypatch.context() as patch, timezone.override(dt.UTC):
+            own = serializers.Serializer.to_representation
+            patch.setattr(Representation, "to_representation", own)
+            return json.loads(json.dumps(representation(result).data, default=str))
+
+    return write
+
+
+class Part(Representation):
+    number = serializers.IntegerField()
+
+
+class Whole(Representation):
+    id = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    day = serializers.DateField()
+    name = serializers.CharField(source="owner.name")
+    is_open = serializers.BooleanField()
+    kind = serializers.ChoiceField(choices=["a", "b"])
+    part = Part()
+    parts = Part(many=True)
+    nothing = serializers.DateTimeField(allow_null=True)
+    no_part = Part(allow_null=True)
+
+
+WHOLE = SimpleNamespace(
+    id=uuid.uuid4(),
+    at=NOW.astimezone(dt.timezone(dt.timedelta(hours=9))),
+    day=NOW.date(),
+    owner=SimpleNamespace(name="김민지"),
+    is_open=True,
+    kind="b",
+    part=SimpleNamespace(number=1),
+    parts=[SimpleNamespace(number=2), SimpleNamespace(number=3)],
+    nothing=None,
+    no_part=None,
+)
+
+
+def test_an_answer_is_what_rest_framework_would_write(as_rest_framework_writes):
+    answer = Whole.represent(WHOLE)
+
+    assert answer == as_rest_framework_writes(Whole, WHOLE)
+    assert list(answer) == list(Whole().fields)
+    assert answer["at"] == "2026-12-24T20:15:00.250000Z"
+    assert json.loads(json.dumps(answer)) == answer
+    assert Whole([WHOLE], many=True).data == [answer]
+
+
+@pytest.mark.django_db
+def test_the_lines_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
+    place, _joined = places.join(user=UserFactory(), slug=WaitingRoomFactory().slug)
+    assert PlaceSerializer.represent(place) == as_rest_framework_writes(PlaceSerializer, place)
+
+
+@pytest.mark.parametrize(
+    "field", [serializers.SerializerMethodField(), serializers.FloatField(), serializers.Field()]
+)
+def test_a_field_that_could_be_sent_otherwise_than_documented_is_refused(field):
+    class Odd(Representation):
+        odd = field
+
+        def get_odd(self, result):
+            return 1
+
+    with pytest.raises(TypeError, match="odd"):
+        Odd.represent(SimpleNamespace(odd=1))
