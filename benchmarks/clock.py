@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from queueing import line
+from queueing.line import scripts
 
 SECONDS, MICROS = "simulation:seconds", "simulation:micros"
 REDIS_TIME = "redis.call('TIME')"
@@ -43,7 +43,7 @@ class Clock:
             cursor.execute(FUNCTION)
             cursor.execute("SET search_path = simulation, pg_catalog, public")
         for name, script in _scripts_that_ask_for_the_time().items():
-            self.patches.enter_context(patch.object(line, name, script))
+            self.patches.enter_context(patch.object(scripts, name, script))
         self.patches.enter_context(patch.object(redis.Redis, "time", self._redis_time))
         self.set(0)
         return self
@@ -78,11 +78,11 @@ class Clock:
         return int(self.now.timestamp()), self.now.microsecond
 
 
-def _scripts_that_ask_for_the_time() -> dict[str, str]:
+def _scripts_that_ask_for_the_time() -> dict[str, scripts.Script]:
     return {
-        name: text.replace(REDIS_TIME, OUR_TIME)
-        for name, text in vars(line).items()
-        if isinstance(text, str) and REDIS_TIME in text
+        name: scripts.Script(script.text.replace(REDIS_TIME, OUR_TIME))
+        for name, script in vars(scripts).items()
+        if isinstance(script, scripts.Script) and REDIS_TIME in script.text
     }
 
 

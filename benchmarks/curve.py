@@ -6,7 +6,7 @@ import redis
 from django.conf import settings
 
 from benchmarks.rows import Fact
-from queueing import line
+from queueing.line import scripts
 
 # Each place in line is tried with so many of the chances that a poll may draw.
 CHANCES = 20
@@ -18,10 +18,8 @@ FRONT = 600
 
 # ARGV: places from and up to, how many of the line's pace in people a second, chances
 # Answers polls a second of all those places, the shortest and the longest time between two.
-SWEEP = (
-    line.CONSTANTS
-    + line.POLL_AFTER
-    + """
+SWEEP = scripts.compose("""
+-- include poll_after
 local slow, chances = tonumber(ARGV[3]), tonumber(ARGV[4])
 local rate, shortest, longest = 0, math.huge, 0
 for ahead = tonumber(ARGV[1]), tonumber(ARGV[2]) do
@@ -34,8 +32,7 @@ for ahead = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     rate = rate + chances / sum
 end
 return {tostring(rate), tostring(shortest), tostring(longest)}
-"""
-)
+""")
 
 
 def poll_curve(waiting: int) -> Iterator[Fact]:
@@ -60,6 +57,6 @@ def polls_per_second(waiting: int, pace: float = 1.0) -> float:
 
 def _sweep(first: int, last: int, pace: float = 1.0) -> tuple[float, float, float]:
     client = redis.Redis.from_url(settings.REDIS_URL)
-    answer = client.eval(SWEEP, 0, first, last, pace, CHANCES)
+    answer = client.eval(SWEEP.text, 0, first, last, pace, CHANCES)
     rate, shortest, longest = map(float, answer)
     return rate, shortest, longest

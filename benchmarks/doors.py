@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
@@ -15,10 +14,13 @@ from benchmarks import crowd
 from benchmarks.fans import Fan
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound, Unavailable
-from queueing import line
-from queueing.line import LineUnavailable, UnknownPerson
+from queueing.line import keys, polls, scripts
+from queueing.line.batches import batches
+from queueing.line.errors import LineUnavailable, UnknownPerson
+from queueing.line.records import person_of
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import endings, gate, index, places, polling
+from queueing.services import endings, following, gate, places, polling
+from queueing.services.entries import entry_of
 from queueing.services.polling import QueuePosition
 
 Outcome = QueueEntryHistory.Outcome
@@ -99,13 +101,13 @@ class InBatches:
         self.rng = rng
         self.redis: Any = redis.Redis.from_url(settings.REDIS_URL)
         self.server = self.redis.info("server")["run_id"]
-        self.ask_many = self.redis.register_script(ASK_MANY % line.POLL)
+        self.ask_many = self.redis.register_script(ASK_MANY % scripts.POLL.text)
 
     def join(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
         joined = crowd.line_up(self.room, [fan.number for fan in fans])
         place_of = {user: (token, position) for user, token, position in joined}
         place_of |= self._places_held([fan for fan in fans if fan.user_id not in place_of])
-        for batch in _batches(fans):
+        for batch in batches(fans):
             yield from self._ask(batch, [place_of[fan.user_id] for fan in batch])
 
     def _places_held(self, fans: Sequence[Fan]) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
@@ -114,19 +116,18 @@ class InBatches:
         return {user: (token, position) for user, token, position in found}
 
     def ask(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
-        for batch in _batches(fans):
+        for batch in batches(fans):
             yield from self._ask(batch, [(_token(fan), None) for fan in batch])
 
     def _ask(
         self, fans: list[Fan], held: Sequence[tuple[uuid.UUID, int | None]]
     ) -> Iterator[tuple[Fan, Answer]]:
-        keys = [*line._keys(self.room.pk), "line:polls:simulation"]
+        of_room = [*keys.of_room(self.room.pk), keys.polls_of_address("simulation")]
         limits = settings.POLLS_PER_USER, settings.POLLS_PER_ADDRESS
         arguments: list[Any] = [*limits, self.server]
         for fan, (token, position) in zip(fans, held, strict=True):
-            person = token.bytes + fan.user_id.bytes
-            arguments += [person, repr(self.rng.random()), position or ""]
-        answers = self.ask_many(keys=keys, args=arguments)
+            arguments += [person_of(token, fan.user_id), repr(self.rng.random()), position or ""]
+        answers = self.ask_many(keys=of_room, args=arguments)
         for fan, (token, _position), answer in zip(fans, held, answers, strict=True):
             yield fan, _understand(fan, token, answer)
 
@@ -137,20 +138,20 @@ class InBatches:
         self._end(fans, Outcome.PAID)
 
     def _end(self, fans: Sequence[Fan], outcome: QueueEntryHistory.Outcome) -> None:
-        for batch in _batches(fans):
+        for batch in batches(fans):
             with transaction.atomic():
                 tokens = QueueToken.objects.live().select_for_update(no_key=True).order_by("pk")
                 found = list(tokens.filter(pk__in=[fan.token for fan in batch]))
                 pks = [token.pk for token in found]
                 endings.end_tokens(pks, outcome=outcome, now=database_now())
             # Told of nothing, the next tick would write everybody inside anew.
-            index.forget(self.room.pk, [index.entry_of(token) for token in found])
+            following.forget(self.room.pk, [entry_of(token) for token in found])
 
 
 def _understand(fan: Fan, token: uuid.UUID, raw: Any) -> Answer:
     """Whom the index does not know asks again by the service, and so the table."""
     try:
-        return polling._place(token, line._standing(raw))
+        return polling._place(token, polls.read_status(raw))
     except (UnknownPerson, LineUnavailable):
         return _ask(fan.user_id, token)
 
@@ -159,9 +160,3 @@ def _token(fan: Fan) -> uuid.UUID:
     if fan.token is None:
         raise ValueError(f"fan {fan.number} has not joined")
     return fan.token
-
-
-def _batches(fans: Iterable[Fan]) -> Iterator[list[Fan]]:
-    rest = iter(fans)
-    while batch := list(islice(rest, line.BATCH)):
-        yield batch

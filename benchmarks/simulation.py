@@ -21,9 +21,9 @@ from benchmarks.doors import Answer, Doors, InBatches, OneByOne
 from benchmarks.fans import Fan, gather
 from benchmarks.rows import Fact, in_ms
 from benchmarks.witness import Witness, by_minute, quality
-from queueing import line
+from queueing.line import polls
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, index, rooms
+from queueing.services import admission, index, last_requests, rooms
 from queueing.services.polling import QueuePosition
 
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
@@ -129,7 +129,7 @@ class Simulation:
     def __enter__(self) -> Self:
         with ExitStack() as patches:
             patches.enter_context(override_settings(**NO_LIMITS))
-            patches.enter_context(patch.object(line, "random", self.rng))
+            patches.enter_context(patch.object(polls, "random", self.rng))
             patches.enter_context(self.clock)
             self.prepare()
             self.patches = patches.pop_all()
@@ -187,7 +187,7 @@ class Simulation:
         admission.admit_waiting()
         self.ticks.append(time.perf_counter() - started)
         if second % WRITE_BACK_EVERY == 0:
-            index.write_back_requests()
+            last_requests.write_back_requests()
 
     def tell(self, second: int) -> str:
         live = QueueToken.objects.live().filter(room=self.room)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from faults.clients import Crowd, Phone
 from faults.system import System
 from payments.rehearsal.stage import Stage
-from queueing.line import LineUnavailable, read_mark
+from queueing.line.errors import LineUnavailable
+from queueing.line.room_record import read_watermark
 
 TICK = 0.05
 SECONDS_TO_SNAP = 20.0
@@ -85,7 +86,7 @@ class Scene:
 
     def _line_moves(self, since: float) -> bool:
         try:
-            return read_mark(self.quiet_room).measured_at > since * 1000
+            return read_watermark(self.quiet_room).measured_at > since * 1000
         except LineUnavailable:
             return False
 

@@ -19,7 +19,7 @@ from concertbook.errors import DomainError
 from concertbook.http.client_address import client_address
 from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, render, respond
 from concertbook.http.ids import UUID
-from queueing.line import LineUnavailable, UnknownPerson, UnknownSession
+from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
 from queueing.representations import PlaceSerializer
 from queueing.services import places, polling
 

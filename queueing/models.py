@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
@@ -19,6 +19,23 @@ class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):
     def visible_to(self, viewer: object) -> "WaitingRoomQuerySet":
         """The real rooms; for a buyer of a rehearsal, that rehearsal's room alone."""
         return self.filter(rehearsal=rehearsal_of(viewer))
+
+    def live(self) -> "WaitingRoomQuerySet":
+        """Rooms that are not closed, or in which people still wait or are inside."""
+        rooms = self.annotate(
+            first_waiting=_first(QueueToken.objects.waiting(), "position"),
+            first_active=_first(QueueToken.objects.active(), "expires_at"),
+        )
+        closed = Q(state=WaitingRoom.State.CLOSED)
+        return rooms.filter(
+            ~closed | Q(first_waiting__isnull=False) | Q(first_active__isnull=False)
+        )
+
+
+def _first(tokens: "QueueTokenQuerySet", along: str) -> Subquery:
+    """By its order the index on (room, ``along``) is used, and not every token read for a room."""
+    of_room = tokens.filter(room=OuterRef("pk")).order_by(along)
+    return Subquery(of_room.values(along)[:1])
 
 
 class WaitingRoom(models.Model):

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from queueing.services import admission, index
+from queueing.services import admission, index, last_requests
 from queueing.services.draw import DRAWING_TAKES_AT_MOST
 
 
@@ -17,4 +17,4 @@ def build_missing_lines() -> int:
 
 @shared_task  # type: ignore[untyped-decorator]
 def write_back_requests() -> int:
-    return index.write_back_requests()
+    return last_requests.write_back_requests()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
 from concertbook.http.fast_path import FastPath
-from queueing import line
+from queueing.line.build import drop_index
 from queueing.models import QueueToken
 from queueing.services import admission, index, places
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -203,7 +203,7 @@ def test_any_other_address_is_left_to_django(room):
 def test_without_an_index_django_answers_from_the_table(room, app):
     waiting_in(room)
     me = waiting_in(room)
-    line.drop(room.pk)
+    drop_index(room.pk)
 
     with pytest.raises(FellThrough):
         ask(address_of(me), **bearer(me.user))

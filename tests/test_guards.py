@@ -8,9 +8,12 @@ import ast
 import re
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connection
 
+from queueing.line.scripts import compose
 from tests.guards import code, database, mutation
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +42,10 @@ def test_every_guard_of_the_code_is_found_by_its_name(guard):
     without = guard.without(source)
 
     assert without != source
-    compile(without, guard.file, "exec")
+    if guard.is_lua:
+        redis.Redis.from_url(settings.REDIS_URL).script_load(compose(without).text)
+    else:
+        compile(without, guard.file, "exec")
     assert guard.node_ids()
 
 

@@ -13,9 +13,10 @@ import redis
 from django.db import connection
 from django.utils import timezone
 
-from queueing import line
+from queueing.line import build, last_requests
 from queueing.models import QueueToken
-from queueing.services import admission, index, places, polling, rooms
+from queueing.services import admission, following, index, places, polling, rooms
+from queueing.services.last_requests import write_back_requests
 from scripts.embedded import Valkey
 from tests.concurrency.threads import race
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -144,10 +145,10 @@ import os, signal, sys
 import django
 django.setup()
 from unittest import mock
-from queueing.services import admission, index
+from queueing.services import admission, following
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
-with mock.patch.object(index, "follow", die):
+with mock.patch.object(following, "follow", die):
     admission.admit(room_id=int(sys.argv[1]))
 """
 
@@ -201,7 +202,7 @@ def test_somebody_the_index_has_lost_is_put_back_by_their_own_poll(room):
 def test_somebody_who_left_unnoticed_goes_when_the_line_has_passed_them(room, monkeypatch):
     token = QueueToken.objects.waiting().order_by("position").first()
     with monkeypatch.context() as dying:
-        dying.setattr(index, "forget", lambda *_: None)
+        dying.setattr(following, "forget", lambda *_: None)
         dying.setattr(places, "admit", lambda **_: None)
         places.leave(user=token.user, token=token.pk)
     assert client().zcard(f"line:{room.pk}:waiting") == 5
@@ -224,7 +225,7 @@ def test_two_ticks_at_once_leave_one_index(room):
 
 def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
     built = []
-    fill = line._fill
+    fill = build._fill
     meanwhile = []
 
     def slowly(*args):
@@ -233,7 +234,7 @@ def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
             meanwhile.append(race(lambda: index.build(room))[0])
         fill(*args)
 
-    monkeypatch.setattr(line, "_fill", slowly)
+    monkeypatch.setattr(build, "_fill", slowly)
     assert index.build(room) is True
 
     assert meanwhile == [False]
@@ -244,7 +245,7 @@ def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
 def test_who_leaves_joins_or_is_let_in_while_the_index_is_built_is_in_the_right_place(
     room, monkeypatch
 ):
-    fill = line._fill
+    fill = build._fill
     leaver = QueueToken.objects.waiting().order_by("position")[3]
 
     def busy(client_, keys, batches):
@@ -253,7 +254,7 @@ def test_who_leaves_joins_or_is_let_in_while_the_index_is_built_is_in_the_right_
         race(lambda: places.join(user=UserFactory(), slug=room.slug))
         race(lambda: somebody_leaves_the_inside(room))
 
-    monkeypatch.setattr(line, "_fill", busy)
+    monkeypatch.setattr(build, "_fill", busy)
     index.build(room)
     admission.admit(room_id=room.pk)
 
@@ -277,11 +278,11 @@ def test_polls_beyond_what_the_table_can_bear_are_told_to_come_later(room, app, 
 def test_what_people_asked_is_written_back_and_once(room):
     token = QueueToken.objects.waiting().first()
     before = token.last_request_at
-    index.write_back_requests()
+    write_back_requests()
     polling.get_position(user=token.user, token=token.pk)
 
-    assert index.write_back_requests() == 1
-    assert index.write_back_requests() == 0
+    assert write_back_requests() == 1
+    assert write_back_requests() == 0
 
     token.refresh_from_db()
     assert token.last_request_at > before
@@ -289,11 +290,11 @@ def test_what_people_asked_is_written_back_and_once(room):
 
 def test_write_back_goes_on_where_a_killed_one_stopped(room):
     token = QueueToken.objects.waiting().first()
-    index.write_back_requests()
+    write_back_requests()
     polling.get_position(user=token.user, token=token.pk)
-    next(line.take_asked(room.pk))
+    next(last_requests.take(room.pk))
 
-    assert index.write_back_requests() == 1
+    assert write_back_requests() == 1
 
 
 def test_an_order_that_was_drawn_is_in_the_index_even_when_the_drawer_died(valkey, monkeypatch):
@@ -305,7 +306,7 @@ def test_an_order_that_was_drawn_is_in_the_index_even_when_the_drawer_died(valke
     assert_index_agrees(room)
     rooms.open_room(room_id=room.pk)
     with monkeypatch.context() as dying:
-        dying.setattr(index, "follow", lambda *_, **__: None)
+        dying.setattr(following, "follow", lambda *_, **__: None)
         admission.admit(room_id=room.pk)
 
     admission.admit(room_id=room.pk)
@@ -328,14 +329,14 @@ def test_a_web_request_never_draws_lots(valkey):
 
 
 def test_an_index_that_is_dropped_in_mid_tick_does_not_come_back_as_a_ruin(room, monkeypatch):
-    agree = index._agree_on_inside
+    agree = following._agree_on_inside
 
     def dropping(of_room):
         client().flushdb()
         return agree(of_room)
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(index, "_agree_on_inside", dropping)
+        meanwhile.setattr(following, "_agree_on_inside", dropping)
         admission.admit(room_id=room.pk)
     rooms.tell_seats_left(room_id=room.pk, seats=9)
 

@@ -9,11 +9,14 @@ from django.db import connection, transaction
 
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
-from queueing.line import Entry, Mark
+from queueing.line.records import Entry, IndexWatermark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
-from queueing.services import index
+from queueing.services import following
 from queueing.services.draw import draw_lots, is_undrawn
 from queueing.services.endings import BATCH, end_tokens
+from queueing.services.entries import admitted_entry, waiting_entry
+from queueing.services.last_requests import find_silent
+from queueing.services.positions import settled_position
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ State = WaitingRoom.State
 
 def admit_waiting() -> int:
     """One tick of every room that is open or has people; returns how many were let in."""
-    rooms = index.rooms_with_people().values_list("pk", flat=True)
+    rooms = WaitingRoom.objects.live().values_list("pk", flat=True)
     return sum(_admit_or_log(room_id) for room_id in list(rooms))
 
 
@@ -62,15 +65,15 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
     the lots of a million, a room that has yet to draw lots lets nobody in. Returns how many were
     let in.
     """
-    mark = index.read_mark(room_id)
+    watermark = following.read_watermark(room_id)
     with transaction.atomic(durable=True):
-        tick = _tick(room_id, mark, may_draw)
+        tick = _tick(room_id, watermark, may_draw)
     if tick is None:
         return 0
-    if mark is not None:
-        index.follow(
+    if watermark is not None:
+        following.follow(
             tick.room,
-            mark,
+            watermark,
             settled=tick.settled,
             now=tick.now,
             full=tick.full,
@@ -81,15 +84,15 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
     return len(tick.admitted)
 
 
-def _tick(room_id: int, mark: Mark | None, may_draw: bool) -> Tick | None:
+def _tick(room_id: int, watermark: IndexWatermark | None, may_draw: bool) -> Tick | None:
     rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
     room = rooms.filter(pk=room_id).first()
     if room is None:
         return None
-    settled = index.settled_position(room_id)
+    settled = settled_position(room_id)
     tick = Tick(room, settled, database_now())
     _open_if_due(room, tick.now)
-    tick.silent = index.find_silent(room, mark, tick.now) if room.is_moving else []
+    tick.silent = find_silent(room, watermark, tick.now) if room.is_moving else []
     tick.ended = _end_overdue(room, tick.now, tick.silent)
     _close_if_drained(room)
     if room.is_moving and (may_draw or not is_undrawn(room)):
@@ -125,7 +128,7 @@ def _end(
 ) -> list[Entry]:
     over = list(tokens.values_list(*COLUMNS)[:at_most])
     end_tokens([token for token, _user, _position in over], outcome=outcome, now=now)
-    return [Entry(token.bytes + user.bytes, position) for token, user, position in over]
+    return [waiting_entry(*row) for row in over]
 
 
 def _close_if_drained(room: WaitingRoom) -> None:
@@ -158,8 +161,7 @@ def _let_in(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
     now = database_now()
     until = now + dt.timedelta(seconds=room.active_seconds)
     _make_active([token for token, _user, _position in first], now, until)
-    stay = index.milliseconds(until)
-    return [Entry(token.bytes + user.bytes, position, stay) for token, user, position in first]
+    return [admitted_entry(token, user, position, until) for token, user, position in first]
 
 
 def _make_active(tokens: list[uuid.UUID], now: dt.datetime, until: dt.datetime) -> None:

@@ -9,13 +9,14 @@ from accounts.models import User
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
 from concertbook.errors import NotFound, TooManyRequests
-from queueing import line
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
-from queueing.line import AskedTooOften, LineUnavailable
+from queueing.line import joins
+from queueing.line.errors import AskedTooOften, LineUnavailable
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
-from queueing.services import index
+from queueing.services import following
 from queueing.services.admission import admit
 from queueing.services.endings import end_tokens
+from queueing.services.entries import entry_of
 from queueing.services.polling import QueuePosition, ask, enter, find_place
 
 Outcome = QueueEntryHistory.Outcome
@@ -37,7 +38,7 @@ def join(*, user: User, slug: str, address: str = "") -> tuple[QueuePosition, bo
 def count_join(*, user_id: uuid.UUID, address: str, session: str | None = None) -> None:
     """Raises TooManyRequests, UnknownSession for a key that the cache has not, LineUnavailable."""
     try:
-        line.count_join(user_id, address=address, session=session)
+        joins.count_join(user_id, address=address, session=session)
     except AskedTooOften as often:
         raise TooManyRequests(retry_after=often.retry_after) from None
 
@@ -67,7 +68,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
 
     The shared lock is taken before the number is drawn and held until the commit: it is how
     admission knows that every number it has seen drawn is either visible or will never be (see
-    index.settled_position). The token tells its room in its first 32 bits (see new_token).
+    positions.settled_position). The token tells its room in its first 32 bits (see new_token).
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -148,5 +149,5 @@ def leave(*, user: User, token: uuid.UUID) -> None:
             raise NotFound
         if found.status != Status.EXPIRED:
             end_tokens([found.pk], outcome=Outcome.LEFT, now=database_now())
-    index.forget(found.room_id, [index.entry_of(found)])
+    following.forget(found.room_id, [entry_of(found)])
     admit(room_id=found.room_id, may_draw=False)

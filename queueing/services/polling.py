@@ -11,10 +11,13 @@ from accounts.models import User
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
 from concertbook.errors import NotFound, TooManyRequests, Unavailable
-from queueing import line
-from queueing.line import AskedTooOften, LineUnavailable, Standing, UnknownPerson
+from queueing.line import polls
+from queueing.line.errors import AskedTooOften, LineUnavailable, UnknownPerson
+from queueing.line.poll_interval import LATEST_POLL, POLLS_SPREAD, SOONEST_POLL
+from queueing.line.records import QueueStatus, from_milliseconds, to_milliseconds
 from queueing.models import QueueToken, WaitingRoom, room_of
-from queueing.services import forecast, index
+from queueing.services import forecast
+from queueing.services.snapshots import UNMEASURED, snapshot_of
 
 State = WaitingRoom.State
 Status = QueueToken.Status
@@ -81,10 +84,10 @@ def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> QueuePosition:
 def enter(*, user_id: uuid.UUID, token: uuid.UUID, position: int, address: str) -> QueuePosition:
     """The place of somebody who waits at this position, by a commit, and is not in the index."""
     try:
-        standing = line.poll(room_of(token), token, user_id, address=address, position=position)
+        found = polls.poll(room_of(token), token, user_id, address=address, position=position)
     except (LineUnavailable, UnknownPerson):
         return _ask_table(user_id=user_id, token=token)
-    return _place(token, standing)
+    return _place(token, found)
 
 
 def find_place(*, user: User, room: WaitingRoom, address: str = "") -> QueuePosition | None:
@@ -123,50 +126,44 @@ def poll(
     """What the index knows of the place, in one round trip to Redis and without SQL.
 
     With ``session``, a key of the cache, only for a session that is there. Raises
-    TooManyRequests, and line.UnknownPerson, UnknownSession or LineUnavailable when somebody
-    else must be asked.
+    TooManyRequests, and UnknownPerson, UnknownSession or LineUnavailable when the index cannot
+    tell.
     """
     try:
         return _place(
-            token, line.poll(room_of(token), token, user_id, address=address, session=session)
+            token, polls.poll(room_of(token), token, user_id, address=address, session=session)
         )
     except AskedTooOften as often:
         raise TooManyRequests(retry_after=often.retry_after) from None
 
 
-def _place(token: uuid.UUID, standing: Standing) -> QueuePosition:
-    room = standing.about
-    if _status(standing) == Status.WAITING:
+def _place(token: uuid.UUID, found: QueueStatus) -> QueuePosition:
+    room = found.room
+    if _status(found) == Status.WAITING:
         opens_in = room.opens_at / 1000 - time.time() if room.state == State.SCHEDULED else 0
-        wait = forecast.wait(
-            ahead=standing.ahead, fast=room.fast, slow=room.slow, opens_in=opens_in
-        )
+        wait = forecast.wait(ahead=found.ahead, fast=room.fast, slow=room.slow, opens_in=opens_in)
     else:
         wait = forecast.NO_WAIT
     return QueuePosition(
         token=token,
         room=room.slug,
         room_state=room.state,
-        status=_status(standing),
-        position=standing.position,
-        ahead=standing.ahead,
+        status=_status(found),
+        position=found.position,
+        ahead=found.ahead,
         estimated_wait_seconds=wait.likely,
         estimated_wait_from_seconds=wait.fastest,
         estimated_wait_until_seconds=wait.slowest,
-        seats_left=standing.seats_left,
-        poll_after_seconds=standing.poll_after,
-        expires_at=_moment(standing.expires_at),
+        seats_left=found.seats_left,
+        poll_after_seconds=found.poll_after,
+        expires_at=None if found.expires_at is None else from_milliseconds(found.expires_at),
     )
 
 
-def _status(standing: Standing) -> Status:
-    if standing.over:
+def _status(found: QueueStatus) -> Status:
+    if found.over:
         return Status.EXPIRED
-    return Status.WAITING if standing.expires_at is None else Status.ACTIVE
-
-
-def _moment(milliseconds: int | None) -> dt.datetime | None:
-    return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return Status.WAITING if found.expires_at is None else Status.ACTIVE
 
 
 def _ask_table(*, user_id: uuid.UUID, token: uuid.UUID) -> QueuePosition:
@@ -175,7 +172,7 @@ def _ask_table(*, user_id: uuid.UUID, token: uuid.UUID) -> QueuePosition:
         raise NotFound
     now = database_now()
     _note_request(found, now)
-    place = _place(token, _standing(found))
+    place = _place(token, _status_in_table(found))
     if found.status == Status.WAITING or found.admits(now):
         return place
     return replace(place, status=Status.EXPIRED)
@@ -186,19 +183,19 @@ def _note_request(token: QueueToken, now: dt.datetime) -> None:
         QueueToken.objects.live().filter(pk=token.pk).update(last_request_at=now)
 
 
-def _standing(token: QueueToken) -> Standing:
+def _status_in_table(token: QueueToken) -> QueueStatus:
     """What the index would answer, but for when to ask again: that is by the line's length alone.
 
     The pace and the opening only spread the polls more, and those that the table cannot bear are
     told to come later anyway.
     """
     ahead = _count_ahead(token) if token.status == Status.WAITING else 0
-    return Standing(
+    return QueueStatus(
         position=token.position,
         ahead=ahead,
-        expires_at=index.milliseconds(token.expires_at) if token.expires_at else None,
-        poll_after=min(line.SOONEST_POLL + ahead // line.POLLS_SPREAD, line.LATEST_POLL),
-        about=index.about(token.room, index.unmeasured(token.room), full=True),
+        expires_at=to_milliseconds(token.expires_at) if token.expires_at else None,
+        poll_after=min(SOONEST_POLL + ahead // POLLS_SPREAD, LATEST_POLL),
+        room=snapshot_of(token.room, UNMEASURED, full=True),
         seats_left=None,
     )
 

@@ -12,12 +12,13 @@ from django.db.models.functions import Now
 
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
-from queueing import line
 from queueing.errors import RoomInUse
-from queueing.line import LineUnavailable
+from queueing.line import room_record
+from queueing.line.errors import LineUnavailable
 from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
-from queueing.services import index
+from queueing.services import following
 from queueing.services.endings import BATCH, end_tokens
+from queueing.services.entries import entry_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def end_stays(*, room_id: int) -> int:
     """
     ended = 0
     while tokens := _end_some(room_id):
-        index.forget(room_id, [index.entry_of(token) for token in tokens])
+        following.forget(room_id, [entry_of(token) for token in tokens])
         ended += len(tokens)
     return ended
 
@@ -138,7 +139,7 @@ def delete_rooms(rooms: QuerySet[WaitingRoom]) -> None:
 def tell_seats_left(*, room_id: int, seats: int) -> None:
     """Let people in line know how much is left to be had. Without the index nobody is told."""
     with contextlib.suppress(LineUnavailable):
-        line.write_seats_left(room_id, seats)
+        room_record.write_seats_left(room_id, seats)
 
 
 def is_shuffle_settled(room: WaitingRoom) -> bool:

@@ -28,7 +28,7 @@ from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import index, places, polling, rooms
+from queueing.services import index, last_requests, places, polling, rooms
 from queueing.services.admission import admit
 from queueing.services.places import join, leave
 from tests.concurrency.threads import (
@@ -370,7 +370,7 @@ def test_writing_back_waits_for_nobody():
     polling.get_position(user=user, token=token)
 
     left, written, waited = while_locked(
-        TOKENS, partial(leave, user=user, token=token), index.write_back_requests
+        TOKENS, partial(leave, user=user, token=token), last_requests.write_back_requests
     )
 
     assert (left, written, waited) == (None, 0, False)

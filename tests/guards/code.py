@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.guards.mutation import NotFoundOnceError, find, marks, without
+from tests.guards.mutation import NotFoundOnceError, find, marks, without, without_in_lua
 
 ROOT = Path(__file__).parent.parent.parent
 APPS = ("accounts", "concerts", "queueing", "payments", "concertbook")
@@ -40,11 +40,17 @@ class Guard:
     what: str
     tests: tuple[str, ...]
 
+    @property
+    def is_lua(self) -> bool:
+        return self.file.endswith(".lua")
+
     def __str__(self) -> str:
         return f"{self.file} {self.where}: {self.what}"
 
     def without(self, source: str) -> str:
         """The module's source without it. Raises NotFoundOnceError."""
+        if self.is_lua:
+            return without_in_lua(source, self.what)
         return without(source, self.where, self.what)
 
     def node_ids(self) -> list[str]:
@@ -75,7 +81,12 @@ def _read(table: str) -> Iterator[Guard]:
         for name, tests in names.items():
             places, _colon, what = name.partition(": ")
             for where in places.split(", "):
-                yield Guard(f"{module.replace('.', '/')}.py", where, what, tuple(tests.split(", ")))
+                yield Guard(_file(module, where), where, what, tuple(tests.split(", ")))
+
+
+def _file(module: str, where: str) -> str:
+    folder = module.replace(".", "/")
+    return f"{folder}/{where}" if where.endswith(".lua") else f"{folder}.py"
 
 
 GUARDS = list(_read(Path(__file__).with_name("guards.toml").read_text()))

@@ -12,11 +12,14 @@ How guards.toml names a guard inside a function, class or variable of a module, 
     filter(user=)         the call loses its keyword; of several: `Ticket.filter(user=)`
     item IsAuthenticated  the list loses the string that ends like this
     sql person.is_active  the condition on this column becomes true, the join of this table goes
-    lua stranger          the line that returns this goes
-    lua string.find()     this operand of an `and` goes
     may_export() -> True  the call, or any other expression, becomes the other expression
     remove                the method or attribute goes, and what it overrides decides
     allow                 the method returns True
+
+In a Lua script of the line:
+
+    return stranger       the line that returns this goes
+    and string.find()     this operand goes
 """
 
 import ast
@@ -75,6 +78,19 @@ def find(source: str, where: str, what: str) -> Edit:
     return found[0]
 
 
+def without_in_lua(script: str, what: str) -> str:
+    """Raises NotFoundOnceError."""
+    keyword, _space, name = what.partition(" ")
+    if keyword == "return":
+        guard = rf"(?m)^if .* then return \{{?'{name}'.* end$"
+    else:
+        guard = rf" and {re.escape(name.removesuffix('()'))}\(.*?\)"
+    changed, count = re.subn(guard, "", script)
+    if count != 1:
+        raise NotFoundOnceError(f"{what!r} is found {count} times")
+    return changed
+
+
 def marks(source: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, Edit]]:
     """What is named like this: nodes as in guards.toml, methods, and attributes as they stand."""
     tree = ast.parse(source)
@@ -118,10 +134,6 @@ def _matching(scope: ast.stmt, what: str) -> Iterator[Edit]:
     elif kind == "sql":
         clause = rf"(?P<join>(?:CROSS )?JOIN (?:LATERAL )?{name}\b{JOIN})|\b{name}\b{CONDITION}"
         reworded = _reworded(scope, clause, lambda found: "" if found["join"] else "true ")
-        yield from (edit for _found, edit in reworded)
-    elif kind == "lua":
-        line = rf"^if .* then return \{{?'{name}'.* end$|\band {re.escape(name[:-2])}\(.*?\)"
-        reworded = _reworded(scope, f"(?m){line}", lambda _found: "")
         yield from (edit for _found, edit in reworded)
     else:
         yield from (edit for label, edit in _edits(scope) if label == what)

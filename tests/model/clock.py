@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from queueing import line
+from queueing.line import keys
 
 OURS = ("accounts_", "concerts_", "payments_", "queueing_")
 
@@ -57,7 +57,7 @@ def _moments() -> dict[str, list[str]]:
 
 
 def _move_line(client: Any, room_id: int, milliseconds: int) -> None:
-    _waiting, due, asked, inside, room = line._keys(room_id)
+    _waiting, due, asked, inside, room = keys.of_room(room_id)
     if not client.exists(room):
         return
     moved = client.pipeline()
@@ -65,8 +65,8 @@ def _move_line(client: Any, room_id: int, milliseconds: int) -> None:
         moved.zadd(due, {position: moment - milliseconds})
     for position, moment in client.hgetall(asked).items():
         moved.hset(asked, position, int(moment) - milliseconds)
-    for person, stay in client.hgetall(inside).items():
-        position, until = map(int, stay.split())
+    for person, admission in client.hgetall(inside).items():
+        position, until = map(int, admission.split())
         moved.hset(inside, person, f"{position} {until - milliseconds}")
     for name in ("measured_at", "moving_since"):
         if int(client.hget(room, name) or 0):

@@ -1,0 +1,13 @@
+"""How often people who wait are asked to poll: the constants of scripts/functions/poll_after.lua.
+
+The next poll is due after ahead / POLLS_SPREAD seconds, between the two bounds, less up to a
+quarter at random so that a crowd that came together does not poll together. A million people
+waiting poll 4,700 times a second in all, however many of them came at once, and those at the front
+every two seconds at most (docs/performance.md has the curve).
+"""
+
+SOONEST_POLL = 2
+LATEST_POLL = 400
+POLLS_SPREAD = 300
+# A room that draws lots has no order yet: all poll alike, this many a second.
+POLLS_BEFORE_DRAW = 4500
