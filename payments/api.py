@@ -1,14 +1,13 @@
 """Hold, pay, tickets, cancel, the door: for mobile apps."""
 
 import uuid
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -22,7 +21,6 @@ from accounts.run_once import (
     OPTIONAL_IDEMPOTENCY_KEY_HEADER,
     answer_once,
 )
-from concertbook.db.clock import utc
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import (
     HasSchemaLimits,
@@ -32,33 +30,23 @@ from concertbook.http.validation import (
 )
 from concerts.services.seating import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import Reservation, Ticket
+from payments.representations import (
+    CheckInSerializer,
+    HoldsOutput,
+    MyTicketSerializer,
+    PaymentBeginningsOutput,
+    PaymentsOutput,
+    RefundQuoteOutput,
+    RefundSerializer,
+    ReservationSerializer,
+    hold_answer,
+)
 from payments.services import cancellations, check_ins, checkout, holds, releases, tickets
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.errors import QueueNotAdmitted
 from queueing.requests import QUEUE_TOKEN_HEADER, queue_token
-
-
-class ReservationSerializer(serializers.ModelSerializer[Reservation]):
-    concert = serializers.UUIDField(source="schedule.concert_id")
-    seat = serializers.IntegerField(source="seat.number", help_text="the seat's number")
-    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
-
-    class Meta:
-        model = Reservation
-        fields = (
-            "id",
-            "concert",
-            "schedule",
-            "seat",
-            "label",
-            "price",
-            "status",
-            "created_at",
-            "expires_at",
-            "confirmed_at",
-        )
 
 
 class SeatNumbersField(HasSchemaLimits, serializers.ListField):
@@ -81,11 +69,6 @@ class SeatNumbersField(HasSchemaLimits, serializers.ListField):
 class Holds(APIView):
     class HoldsInput(serializers.Serializer[Any]):
         seats = SeatNumbersField()
-
-    class HoldsOutput(serializers.Serializer[Any]):
-        reservations = ReservationSerializer(many=True)
-        total = serializers.IntegerField(help_text="won")
-        expires_at = serializers.DateTimeField()
 
     @extend_schema(
         request=HoldsInput,
@@ -111,30 +94,6 @@ class Holds(APIView):
         )
 
 
-def hold_answer(reservations: Sequence[Reservation]) -> dict[str, Any]:
-    """As HoldsOutput describes it, without its cost."""
-    return {
-        "reservations": [_reservation_answer(reservation) for reservation in reservations],
-        "total": sum(reservation.price for reservation in reservations),
-        "expires_at": utc(reservations[0].expires_at),
-    }
-
-
-def _reservation_answer(reservation: Reservation) -> dict[str, Any]:
-    return {
-        "id": str(reservation.pk),
-        "concert": str(reservation.schedule.concert_id),
-        "schedule": str(reservation.schedule_id),
-        "seat": reservation.seat.number,
-        "label": reservation.seat.label,
-        "price": reservation.price,
-        "status": reservation.status,
-        "created_at": utc(reservation.created_at),
-        "expires_at": utc(reservation.expires_at),
-        "confirmed_at": reservation.confirmed_at and utc(reservation.confirmed_at),
-    }
-
-
 class ReservationList(generics.ListAPIView[Reservation]):
     serializer_class = ReservationSerializer
     pagination_class = NewestFirst
@@ -149,7 +108,7 @@ class ReservationDetail(APIView):
     @extend_schema(responses=ReservationSerializer)
     def get(self, request: Request, reservation_id: uuid.UUID) -> Response:
         reservation = get_reservation(user=current_user(request), reservation_id=reservation_id)
-        return Response(ReservationSerializer(reservation).data)
+        return Response(ReservationSerializer.represent(reservation))
 
     @extend_schema(
         responses={204: None},
@@ -160,16 +119,16 @@ class ReservationDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class ReservationsField(serializers.ListField):
+    def __init__(self) -> None:
+        super().__init__(child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE)
+
+
 class PaymentBeginnings(APIView):
     """Tell that paying has begun: the holds last a little longer, once."""
 
     class PaymentBeginningsInput(serializers.Serializer[Any]):
-        reservations = serializers.ListField(
-            child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
-        )
-
-    class PaymentBeginningsOutput(serializers.Serializer[Any]):
-        expires_at = serializers.DateTimeField()
+        reservations = ReservationsField()
 
     @extend_schema(request=PaymentBeginningsInput, responses=PaymentBeginningsOutput)
     def post(self, request: Request) -> Response:
@@ -177,77 +136,12 @@ class PaymentBeginnings(APIView):
             user=current_user(request),
             reservation_ids=valid_input(self.PaymentBeginningsInput, request)["reservations"],
         )
-        return Response(self.PaymentBeginningsOutput({"expires_at": expires_at}).data)
-
-
-class TicketSerializer(serializers.ModelSerializer[Ticket]):
-    concert = serializers.UUIDField(source="reservation.schedule.concert_id")
-    concert_title = serializers.CharField(source="reservation.schedule.concert.title")
-    schedule = serializers.UUIDField(source="reservation.schedule_id")
-    schedule_cancelled_at = serializers.DateTimeField(
-        source="reservation.schedule.cancelled_at", allow_null=True
-    )
-    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
-    # When the show is, not when it was to be: the ticket itself keeps what was bought.
-    start_at = serializers.DateTimeField(source="reservation.schedule.start_at")
-    end_at = serializers.DateTimeField(source="reservation.schedule.end_at")
-
-    class Meta:
-        model = Ticket
-        fields = (
-            "id",
-            "reservation",
-            "concert",
-            "concert_title",
-            "schedule",
-            "schedule_cancelled_at",
-            "seat_number",
-            "label",
-            "price",
-            "status",
-            "start_at",
-            "end_at",
-            "code",
-            "used_at",
-            "created_at",
-            "updated_at",
-        )
-
-
-class RefundSerializer(serializers.ModelSerializer[Refund]):
-    class Meta:
-        model = Refund
-        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
-
-
-class MyTicketSerializer(TicketSerializer):
-    refund = serializers.SerializerMethodField()
-
-    class Meta(TicketSerializer.Meta):
-        fields = (*TicketSerializer.Meta.fields, "refund")  # type: ignore[assignment]
-
-    @extend_schema_field(RefundSerializer(allow_null=True))
-    def get_refund(self, ticket: Ticket) -> Any:
-        refund = tickets.refund_of(ticket)
-        return refund and RefundSerializer(refund).data
-
-
-class PaymentSerializer(serializers.ModelSerializer[Payment]):
-    class Meta:
-        model = Payment
-        fields = ("id", "reservation", "amount", "status", "reason", "paid_at")
+        return Response(PaymentBeginningsOutput.of(expires_at=expires_at))
 
 
 class Payments(APIView):
     class PaymentsInput(serializers.Serializer[Any]):
-        reservations = serializers.ListField(
-            child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
-        )
-
-    class PaymentsOutput(serializers.Serializer[checkout.Receipt]):
-        payments = PaymentSerializer(many=True)
-        tickets = TicketSerializer(many=True)
-        balance = serializers.IntegerField(help_text="won left")
+        reservations = ReservationsField()
 
     @extend_schema(
         request=PaymentsInput, responses={201: PaymentsOutput}, parameters=[IDEMPOTENCY_KEY_HEADER]
@@ -258,54 +152,12 @@ class Payments(APIView):
         return answer_once(
             request,
             named,
-            receipt_answer,
+            PaymentsOutput.represent,
             lambda once: checkout.pay_reservations(
                 user=user, reservation_ids=named["reservations"], once=once
             ),
             status.HTTP_201_CREATED,
         )
-
-
-def receipt_answer(receipt: checkout.Receipt) -> dict[str, Any]:
-    """As PaymentsOutput describes it, without its cost."""
-    return {
-        "payments": [_payment_answer(payment) for payment in receipt.payments],
-        "tickets": [_ticket_answer(ticket) for ticket in receipt.tickets],
-        "balance": receipt.balance,
-    }
-
-
-def _payment_answer(payment: Payment) -> dict[str, Any]:
-    return {
-        "id": str(payment.pk),
-        "reservation": str(payment.reservation_id),
-        "amount": payment.amount,
-        "status": payment.status,
-        "reason": payment.reason,
-        "paid_at": utc(payment.paid_at),
-    }
-
-
-def _ticket_answer(ticket: Ticket) -> dict[str, Any]:
-    schedule = ticket.reservation.schedule
-    return {
-        "id": str(ticket.pk),
-        "reservation": str(ticket.reservation_id),
-        "concert": str(schedule.concert_id),
-        "concert_title": schedule.concert.title,
-        "schedule": str(schedule.pk),
-        "schedule_cancelled_at": schedule.cancelled_at and utc(schedule.cancelled_at),
-        "seat_number": ticket.seat_number,
-        "label": ticket.seat.label,
-        "price": ticket.price,
-        "status": ticket.status,
-        "start_at": utc(schedule.start_at),
-        "end_at": utc(schedule.end_at),
-        "code": ticket.code,
-        "used_at": ticket.used_at and utc(ticket.used_at),
-        "created_at": utc(ticket.created_at),
-        "updated_at": utc(ticket.updated_at),
-    }
 
 
 class TicketList(generics.ListAPIView[Ticket]):
@@ -322,7 +174,7 @@ class TicketDetail(APIView):
     @extend_schema(responses=MyTicketSerializer)
     def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
         ticket = tickets.get_ticket(user=current_user(request), ticket_id=ticket_id)
-        return Response(MyTicketSerializer(ticket).data)
+        return Response(MyTicketSerializer.represent(ticket))
 
 
 class SvgRenderer(JSONRenderer):
@@ -355,14 +207,10 @@ class TicketQr(APIView):
 
 
 class RefundQuote(APIView):
-    class RefundQuoteOutput(serializers.Serializer[cancellations.Quote]):
-        amount = serializers.IntegerField(help_text="won back to the balance")
-        fee = serializers.IntegerField(help_text="won kept")
-
     @extend_schema(responses=RefundQuoteOutput)
     def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
         quote = cancellations.quote_refund(user=current_user(request), ticket_id=ticket_id)
-        return Response(self.RefundQuoteOutput(quote).data)
+        return Response(RefundQuoteOutput.represent(quote))
 
 
 class Cancel(APIView):
@@ -372,7 +220,7 @@ class Cancel(APIView):
         return answer_once(
             request,
             {},
-            lambda refund: RefundSerializer(refund).data,
+            RefundSerializer.represent,
             lambda once: cancellations.cancel_ticket(user=user, ticket_id=ticket_id, once=once),
             status.HTTP_200_OK,
         )
@@ -384,47 +232,6 @@ class MayCheckIn(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
         return bool(user.is_staff and user.has_perm("payments.check_in_ticket"))
-
-
-class CheckInSerializer(serializers.ModelSerializer[CheckIn]):
-    concert = serializers.UUIDField(source="schedule.concert_id")
-    concert_title = serializers.CharField(source="schedule.concert.title")
-    start_at = serializers.DateTimeField(source="schedule.start_at")
-    end_at = serializers.DateTimeField(source="schedule.end_at")
-    holder_name = serializers.CharField(source="ticket.user.name")
-    seat_number = serializers.IntegerField(source="ticket.seat_number")
-    label = serializers.CharField(source="ticket.seat.label")  # type: ignore[assignment]
-    section = serializers.CharField(source="ticket.seat.section")
-    row = serializers.CharField(source="ticket.seat.row")
-    seat_in_row = serializers.IntegerField(source="ticket.seat.seat_in_row")
-    grade = serializers.CharField(source="ticket.seat.grade")
-    status = serializers.ChoiceField(choices=Ticket.Status.choices, source="ticket.status")
-    used_at = serializers.DateTimeField(source="ticket.used_at", allow_null=True)
-
-    class Meta:
-        model = CheckIn
-        fields = (
-            "id",
-            "ticket",
-            "schedule",
-            "concert",
-            "concert_title",
-            "start_at",
-            "end_at",
-            "holder_name",
-            "seat_number",
-            "label",
-            "section",
-            "row",
-            "seat_in_row",
-            "grade",
-            "status",
-            "used_at",
-            "gate",
-            "checked_in_at",
-            "undone_at",
-            "undo_reason",
-        )
 
 
 class CheckIns(APIView):
@@ -444,7 +251,7 @@ class CheckIns(APIView):
             gate=data["gate"],
             by=current_user(request),
         )
-        return Response(CheckInSerializer(checked_in).data)
+        return Response(CheckInSerializer.represent(checked_in))
 
 
 class CheckInUndo(APIView):
@@ -460,4 +267,4 @@ class CheckInUndo(APIView):
             by=current_user(request),
             reason=valid_input(self.CheckInUndoInput, request)["reason"],
         )
-        return Response(CheckInSerializer(undone).data)
+        return Response(CheckInSerializer.represent(undone))

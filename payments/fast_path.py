@@ -1,6 +1,6 @@
 """The fast path of the sale: hold seats and pay, for requests with a valid access token.
 
-Only requests as apps write them, whatever comes of them; what is malformed is for Django to judge.
+Answers requests that are well formed, refusals included; Django answers what is malformed.
 1. A group commit does the requests of many users in one transaction.
 2. One that succeeds is answered, and asks Redis nothing: seats and money limit it.
 3. Every other one is counted (concertbook.http.request_limits), but for those of sessions that are
@@ -36,8 +36,8 @@ from concertbook.http.fast_path import (
 from concertbook.http.ids import UUID
 from concertbook.http.request_limits import count_request
 from concerts.services.seating import HIGHEST_NUMBER
-from payments.api import hold_answer, receipt_answer
 from payments.models import Reservation
+from payments.representations import PaymentsOutput, hold_answer
 from payments.services import checkout, holds
 from payments.services.carts import PaymentRequest
 from payments.services.holds import MOST_AT_ONCE
@@ -182,7 +182,7 @@ class AskedToPay:
 
 
 def _render_receipt(receipt: checkout.Receipt) -> bytes:
-    return render(receipt_answer(receipt))
+    return render(PaymentsOutput.represent(receipt))
 
 
 def _pay_all(asked: Sequence[AskedToPay], *, wait: bool = False) -> list[bytes | Exception]:

@@ -174,7 +174,7 @@ class Payment(models.Model):
 
 
 def new_ticket_code() -> str:
-    """What the QR code says: 160 bits nobody can guess."""
+    """What the QR code says: 160 random bits."""
     return secrets.token_urlsafe(20)
 
 
@@ -257,6 +257,12 @@ class Ticket(models.Model):
     def __str__(self) -> str:
         return f"{self.seat_number} {self.status}"
 
+    @property
+    def refund(self) -> "Refund | None":
+        """What came back for it; None while it is live."""
+        refunds = (getattr(each, "refund", None) for each in self.reservation.payments.all())
+        return next(filter(None, refunds), None)
+
     def require_issued(self) -> None:
         """Neither used nor cancelled. Raises TicketUsed (with when and where) or
         AlreadyCancelled."""
@@ -267,7 +273,7 @@ class Ticket(models.Model):
 
 
 def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> None:
-    """Save ``fields`` of a ticket unless somebody else changed it since it was read.
+    """Save ``fields`` of a ticket unless another transaction changed it since it was read.
 
     Raises StaleTicket then, and nothing is written.
     """

@@ -103,7 +103,7 @@ def _instead(
     seats: list[dict[str, Any]],
     mine: set[int],
 ) -> dict[str, Any] | None:
-    """What is offered to somebody who came too late: as of now, however often it is looked at."""
+    """What is offered to a buyer who came too late: as of now, each time the page is loaded."""
     wanted = set(request.GET.getlist("taken")[: holds.MOST_AT_ONCE])
     others = [seat for seat in seats if seat["number"] not in mine]
     taken = [seat for seat in others if str(seat["number"]) in wanted]
@@ -235,7 +235,7 @@ def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     context = {
         "ticket": found,
         "quote": _quote(request, ticket_id),
-        "refund": tickets.refund_of(found),
+        "refund": found.refund,
     }
     return render(request, "payments/ticket.html", context)
 

@@ -10,12 +10,31 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework import serializers
 
+from concertbook.db.clock import utc
 from concertbook.http import representations
 from concertbook.http.representations import Representation
+from payments.representations import (
+    CheckInSerializer,
+    MyTicketSerializer,
+    PaymentsOutput,
+    RefundQuoteOutput,
+    RefundSerializer,
+    ReservationSerializer,
+    hold_answer,
+)
+from payments.services.cancellations import cancel_ticket, quote_refund
+from payments.services.tickets import my_tickets
 from queueing.models import QueueToken
 from queueing.representations import PlaceSerializer
 from queueing.services import index, places
-from tests.factories import UserFactory, WaitingRoomFactory
+from tests.factories import (
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    bought,
+    held,
+    scanned,
+)
 from tests.fast_path import ask
 
 NOW = dt.datetime(2026, 12, 24, 20, 15, 0, 250_000, tzinfo=dt.UTC)
@@ -110,6 +129,33 @@ def test_an_answer_is_what_rest_framework_would_write(as_rest_framework_writes):
 def test_the_lines_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
     place, _joined = places.join(user=UserFactory(), slug=WaitingRoomFactory().slug)
     assert PlaceSerializer.represent(place) == as_rest_framework_writes(PlaceSerializer, place)
+
+
+@pytest.mark.django_db
+def test_the_sales_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
+    schedule = ScheduleFactory(seats=4, price=10_000, doors_open=True)
+    buyer = UserFactory(won=50_000)
+    receipt = bought(buyer, schedule, 1, 2)
+    (reservation,) = held(buyer, schedule, 3)
+    check_in = scanned(receipt.tickets[0], gate="B")
+    quote = quote_refund(user=buyer, ticket_id=receipt.tickets[1].pk)
+    refund = cancel_ticket(user=buyer, ticket_id=receipt.tickets[1].pk)
+
+    for representation, result in [
+        (PaymentsOutput, receipt),
+        (ReservationSerializer, reservation),
+        (CheckInSerializer, check_in),
+        (RefundQuoteOutput, quote),
+        (RefundSerializer, refund),
+        *((MyTicketSerializer, ticket) for ticket in my_tickets(user=buyer)),
+    ]:
+        answer = representation.represent(result)
+        assert answer == as_rest_framework_writes(representation, result)
+        assert list(answer) == list(representation().fields)
+
+    answer = hold_answer([reservation])
+    assert answer["reservations"] == [ReservationSerializer.represent(reservation)]
+    assert (answer["total"], answer["expires_at"]) == (10_000, utc(reservation.expires_at))
 
 
 @pytest.mark.parametrize(

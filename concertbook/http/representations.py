@@ -4,16 +4,15 @@ A representation is a serializer of REST framework that is written, never read: 
 describes it, and ``represent`` turns a service's result into what is sent. A model's is a
 Representation and a ``serializers.ModelSerializer``.
 
-REST framework's own ``to_representation`` asks each field in turn and takes about sixty times as
-long as ``represent``, too long for a poll. Here the fields are compiled once: one attrgetter reads
-all their sources, and only times, dates, ids and nested answers are converted. So the source of a
-field is a path of attributes; methods of the serializer, mappings and attributes that must be
+REST framework's own ``to_representation`` asks each field in turn: 103 us for a place in line;
+a function written by hand takes 0.9. So that function is made of the fields, once, and a field's
+source is a path of attributes: methods of the serializer, mappings and attributes that must be
 called are not supported.
 """
 
 from collections.abc import Callable
 from functools import cache
-from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from rest_framework import serializers
@@ -31,6 +30,11 @@ class Representation(serializers.Serializer[Result]):
         """The answer in types of JSON: ids are strings, times are UTC."""
         return _compile(cls)(result)
 
+    @classmethod
+    def of(cls, **values: Any) -> dict[str, Any]:
+        """The answer with these values, where no one result of a service has them all."""
+        return _compile(cls)(SimpleNamespace(**values))
+
     def to_representation(self, instance: Result) -> dict[str, Any]:
         """Used by REST framework for the pages of a list."""
         return self.represent(instance)
@@ -38,33 +42,29 @@ class Representation(serializers.Serializer[Result]):
 
 @cache
 def _compile(representation: type[Representation[Any]]) -> Callable[[Any], dict[str, Any]]:
-    """Raises TypeError for a field that could be sent otherwise than as documented."""
-    fields = representation().fields
-    names = tuple(fields)
-    read = _read_all([_source(field) for field in fields.values()])
-    conversions = [
-        (name, convert) for name, field in fields.items() if (convert := _conversion(field))
-    ]
+    """The function that one would write by hand: ``lambda result: {"price": result.price, ...}``.
 
-    def represent(result: Any) -> dict[str, Any]:
-        answer = dict(zip(names, read(result), strict=False))
-        for name, convert in conversions:
-            value = answer[name]
-            if value is not None:
-                answer[name] = convert(value)
-        return answer
-
+    It is compiled from source, as a namedtuple's and a dataclass's methods are: reading the
+    sources with attrgetter instead makes a hold's answer 10 % slower. Raises TypeError for a field
+    that could be sent otherwise than as documented.
+    """
+    conversions: dict[str, Convert] = {}
+    items = []
+    for name, field in representation().fields.items():
+        value = f"result.{_source(field)}"
+        convert = _conversion(field)
+        if convert is not None:
+            conversions[f"convert_{name}"] = convert
+            value = f"None if (value := {value}) is None else convert_{name}(value)"
+        items.append(f"{name!r}: {value}")
+    represent: Callable[[Any], dict[str, Any]] = eval(
+        f"lambda result: {{{', '.join(items)}}}", conversions
+    )
     return represent
 
 
-def _read_all(sources: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    read = attrgetter(*sources)
-    # Of one name alone attrgetter returns the value itself.
-    return read if len(sources) > 1 else lambda result: (read(result),)
-
-
 def _source(field: Any) -> str:
-    if field.source == "*":
+    if not field.source.replace(".", "").isidentifier():
         raise TypeError(f"{field.field_name}: name an attribute as its source")
     # The row that it points to need not be read.
     is_key = isinstance(field, serializers.PrimaryKeyRelatedField)

@@ -1,0 +1,156 @@
+"""What the API and the fast path answer about seats held, tickets, refunds and check-ins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework import serializers
+
+from concertbook.http.representations import Representation
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.services.cancellations import Quote
+from payments.services.checkout import Receipt
+
+
+class ReservationSerializer(Representation[Reservation], serializers.ModelSerializer[Reservation]):
+    concert = serializers.UUIDField(source="schedule.concert_id")
+    seat = serializers.IntegerField(source="seat.number", help_text="the seat's number")
+    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
+
+    class Meta:
+        model = Reservation
+        fields = (
+            "id",
+            "concert",
+            "schedule",
+            "seat",
+            "label",
+            "price",
+            "status",
+            "created_at",
+            "expires_at",
+            "confirmed_at",
+        )
+
+
+class HoldsOutput(Representation[Any]):
+    reservations = ReservationSerializer(many=True)
+    total = serializers.IntegerField(help_text="won")
+    expires_at = serializers.DateTimeField()
+
+
+def hold_answer(reservations: Sequence[Reservation]) -> dict[str, Any]:
+    """As HoldsOutput, of what one request holds."""
+    return HoldsOutput.of(
+        reservations=reservations,
+        total=sum(reservation.price for reservation in reservations),
+        expires_at=reservations[0].expires_at,
+    )
+
+
+class PaymentBeginningsOutput(Representation[Any]):
+    expires_at = serializers.DateTimeField()
+
+
+class TicketSerializer(Representation[Ticket], serializers.ModelSerializer[Ticket]):
+    concert = serializers.UUIDField(source="reservation.schedule.concert_id")
+    concert_title = serializers.CharField(source="reservation.schedule.concert.title")
+    schedule = serializers.UUIDField(source="reservation.schedule_id")
+    schedule_cancelled_at = serializers.DateTimeField(
+        source="reservation.schedule.cancelled_at", allow_null=True
+    )
+    label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
+    # When the show is, not when it was to be: the ticket itself keeps what was bought.
+    start_at = serializers.DateTimeField(source="reservation.schedule.start_at")
+    end_at = serializers.DateTimeField(source="reservation.schedule.end_at")
+
+    class Meta:
+        model = Ticket
+        fields = (
+            "id",
+            "reservation",
+            "concert",
+            "concert_title",
+            "schedule",
+            "schedule_cancelled_at",
+            "seat_number",
+            "label",
+            "price",
+            "status",
+            "start_at",
+            "end_at",
+            "code",
+            "used_at",
+            "created_at",
+            "updated_at",
+        )
+
+
+class RefundSerializer(Representation[Refund], serializers.ModelSerializer[Refund]):
+    class Meta:
+        model = Refund
+        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
+
+
+class MyTicketSerializer(TicketSerializer):
+    refund = RefundSerializer(allow_null=True)
+
+    class Meta(TicketSerializer.Meta):
+        fields = (*TicketSerializer.Meta.fields, "refund")  # type: ignore[assignment]
+
+
+class PaymentSerializer(Representation[Payment], serializers.ModelSerializer[Payment]):
+    class Meta:
+        model = Payment
+        fields = ("id", "reservation", "amount", "status", "reason", "paid_at")
+
+
+class PaymentsOutput(Representation[Receipt]):
+    payments = PaymentSerializer(many=True)
+    tickets = TicketSerializer(many=True)
+    balance = serializers.IntegerField(help_text="won left")
+
+
+class RefundQuoteOutput(Representation[Quote]):
+    amount = serializers.IntegerField(help_text="won back to the balance")
+    fee = serializers.IntegerField(help_text="won kept")
+
+
+class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[CheckIn]):
+    concert = serializers.UUIDField(source="schedule.concert_id")
+    concert_title = serializers.CharField(source="schedule.concert.title")
+    start_at = serializers.DateTimeField(source="schedule.start_at")
+    end_at = serializers.DateTimeField(source="schedule.end_at")
+    holder_name = serializers.CharField(source="ticket.user.name")
+    seat_number = serializers.IntegerField(source="ticket.seat_number")
+    label = serializers.CharField(source="ticket.seat.label")  # type: ignore[assignment]
+    section = serializers.CharField(source="ticket.seat.section")
+    row = serializers.CharField(source="ticket.seat.row")
+    seat_in_row = serializers.IntegerField(source="ticket.seat.seat_in_row")
+    grade = serializers.CharField(source="ticket.seat.grade")
+    status = serializers.ChoiceField(choices=Ticket.Status.choices, source="ticket.status")
+    used_at = serializers.DateTimeField(source="ticket.used_at", allow_null=True)
+
+    class Meta:
+        model = CheckIn
+        fields = (
+            "id",
+            "ticket",
+            "schedule",
+            "concert",
+            "concert_title",
+            "start_at",
+            "end_at",
+            "holder_name",
+            "seat_number",
+            "label",
+            "section",
+            "row",
+            "seat_in_row",
+            "grade",
+            "status",
+            "used_at",
+            "gate",
+            "checked_in_at",
+            "undone_at",
+            "undo_reason",
+        )
