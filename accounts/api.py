@@ -21,24 +21,21 @@ from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.models import BalanceHistory, User
 from accounts.rate_limits import count_sign_up
+from accounts.representations import (
+    BalanceHistorySerializer,
+    ChargesOutput,
+    EmailChangesOutput,
+    LoggedInSerializer,
+    MeSerializer,
+    MyBalanceOutput,
+    TokenPairSerializer,
+)
 from accounts.requests import current_user
 from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
 Result = TypeVar("Result")
-
-
-class TokenPairSerializer(serializers.Serializer[app_tokens.TokenPair]):
-    access = serializers.CharField()
-    refresh = serializers.CharField()
-
-
-class LoggedInSerializer(TokenPairSerializer):
-    device = serializers.CharField(
-        help_text="Send it as Device-Token with the next log-in: wrong passwords that strangers"
-        " try at this account from elsewhere then do not keep this device out."
-    )
 
 
 DEVICE_TOKEN = OpenApiParameter(
@@ -129,7 +126,7 @@ class Refresh(APIView):
     @extend_schema(request=RefreshInput, responses=TokenPairSerializer, auth=[])
     def post(self, request: Request) -> Response:
         pair = app_tokens.refresh_tokens(valid_input(self.RefreshInput, request)["refresh"])
-        return Response(TokenPairSerializer(pair).data)
+        return Response(TokenPairSerializer.represent(pair))
 
 
 class LogOut(APIView):
@@ -143,21 +140,9 @@ class LogOut(APIView):
 
 
 class Me(APIView):
-    class MeOutput(serializers.ModelSerializer[User]):
-        email = serializers.EmailField(
-            allow_null=True,
-            help_text="null after the owner of the mailbox proved it: ask for another address",
-        )
-        email_verified = serializers.BooleanField()
-
-        class Meta:
-            model = User
-            fields = ("id", "email", "email_verified", "name", "created_at")
-            ref_name = "Me"
-
-    @extend_schema(responses=MeOutput)
+    @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
-        return Response(self.MeOutput(current_user(request)).data)
+        return Response(MeSerializer.represent(current_user(request)))
 
 
 class EmailChanges(APIView):
@@ -170,9 +155,6 @@ class EmailChanges(APIView):
             max_length=128, trim_whitespace=False, help_text="the account's own, once more"
         )
 
-    class EmailChangesOutput(serializers.Serializer[Any]):
-        email = serializers.EmailField(help_text="where the link was sent")
-
     @extend_schema(request=EmailChangesInput, responses={202: EmailChangesOutput})
     def post(self, request: Request) -> Response:
         data = valid_input(self.EmailChangesInput, request)
@@ -183,16 +165,14 @@ class EmailChanges(APIView):
                 **data,
             )
         )
-        return Response({"email": email}, status=status.HTTP_202_ACCEPTED)
+        return Response(EmailChangesOutput.of(email=email), status=status.HTTP_202_ACCEPTED)
 
 
 class MyBalance(APIView):
-    class MyBalanceOutput(serializers.Serializer[Any]):
-        amount = serializers.IntegerField(help_text="won")
-
     @extend_schema(responses=MyBalanceOutput)
     def get(self, request: Request) -> Response:
-        return Response({"amount": services.balance_amount(user=current_user(request))})
+        amount = services.balance_amount(user=current_user(request))
+        return Response(MyBalanceOutput.of(amount=amount))
 
 
 class ChargeAmountField(serializers.IntegerField):
@@ -211,13 +191,6 @@ class Charges(APIView):
     class ChargesInput(serializers.Serializer[Any]):
         amount = ChargeAmountField()
 
-    class ChargesOutput(serializers.Serializer[BalanceHistory]):
-        id = serializers.UUIDField(source="source")
-        status = serializers.ChoiceField(choices=BalanceHistory.Status.choices)
-        amount = serializers.IntegerField(help_text="won")
-        balance = serializers.IntegerField(source="balance_after", help_text="won")
-        created_at = serializers.DateTimeField()
-
     @extend_schema(
         request=ChargesInput,
         responses={201: ChargesOutput},
@@ -228,29 +201,13 @@ class Charges(APIView):
         amount, user = named["amount"], current_user(request)
         if "Idempotency-Key" not in request.headers:
             line = services.charge(user=user, amount=amount)
-            return Response(self.ChargesOutput(line).data, status=status.HTTP_201_CREATED)
+            return Response(ChargesOutput.represent(line), status=status.HTTP_201_CREATED)
         return answer_once(
             request,
             named,
-            lambda line: self.ChargesOutput(line).data,
+            ChargesOutput.represent,
             lambda once: services.charge(user=user, amount=amount, once=once),
             status.HTTP_201_CREATED,
-        )
-
-
-class BalanceHistorySerializer(serializers.ModelSerializer[BalanceHistory]):
-    class Meta:
-        model = BalanceHistory
-        fields = (
-            "id",
-            "seq",
-            "type",
-            "status",
-            "amount",
-            "balance_after",
-            "reason",
-            "source",
-            "created_at",
         )
 
 
@@ -275,10 +232,11 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
 
 
 def _tokens(request: Request, user: User, code: int) -> Response:
-    pair = TokenPairSerializer(app_tokens.issue_tokens(user)).data
+    pair = app_tokens.issue_tokens(user)
     assert user.email is not None
     device = devices.device_logged_in(request._request, user.email)
-    return Response({**pair, "device": device.token()}, status=code)
+    answer = LoggedInSerializer.of(access=pair.access, refresh=pair.refresh, device=device.token())
+    return Response(answer, status=code)
 
 
 def _refuse_fields(act: Callable[[], Result]) -> Result:

@@ -10,6 +10,14 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework import serializers
 
+from accounts.app_tokens import issue_tokens
+from accounts.representations import (
+    BalanceHistorySerializer,
+    ChargesOutput,
+    MeSerializer,
+    TokenPairSerializer,
+)
+from accounts.services import balance_history
 from concertbook.db.clock import utc
 from concertbook.http import representations
 from concertbook.http.representations import Representation
@@ -123,6 +131,22 @@ def test_an_answer_is_what_rest_framework_would_write(as_rest_framework_writes):
     assert answer["at"] == "2026-12-24T20:15:00.250000Z"
     assert json.loads(json.dumps(answer)) == answer
     assert Whole([WHOLE], many=True).data == [answer]
+
+
+@pytest.mark.django_db
+def test_the_accounts_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
+    user = UserFactory(won=50_000)
+    (line,) = balance_history(user=user)
+
+    for representation, result in [
+        (TokenPairSerializer, issue_tokens(user)),
+        (MeSerializer, user),
+        (ChargesOutput, line),
+        (BalanceHistorySerializer, line),
+    ]:
+        answer = representation.represent(result)
+        assert answer == as_rest_framework_writes(representation, result)
+        assert list(answer) == list(representation().fields)
 
 
 @pytest.mark.django_db
