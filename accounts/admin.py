@@ -26,9 +26,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.base_admin import Admin, ReadOnlyAdmin, why
 from accounts.email_addresses import clean_email
 from accounts.email_change import request_proof, set_email
-from accounts.export_admin import ExportAdmin
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from concertbook.admin.columns import Colors, colored, won
+from concertbook.admin.exportable import Exportable
 from concertbook.admin.versions import (
     VERSION,
     last_log_entry,
@@ -261,7 +261,7 @@ class BalanceHistoryResource(SafeResource):
 
 
 @admin.register(BalanceHistory)
-class BalanceHistoryAdmin(ExportAdmin):
+class BalanceHistoryAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "balance__user"
     resource_classes: ClassVar = [BalanceHistoryResource]
     fields = (
@@ -311,7 +311,7 @@ class ChargeResource(SafeResource):
 
 
 @admin.register(Charge)
-class ChargeAdmin(ExportAdmin):
+class ChargeAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "user"
     resource_classes: ClassVar = [ChargeResource]
     newest_by = "created_at"

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from accounts import ended_sessions, exports, idempotency, mail, services
+from accounts import ended_sessions, idempotency, mail, services
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -21,13 +21,3 @@ def forget_ended_sessions() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def send_due_mail() -> int:
     return mail.send_due_mail()
-
-
-@shared_task  # type: ignore[untyped-decorator]
-def write_exports() -> int:
-    return exports.write_slice()
-
-
-@shared_task  # type: ignore[untyped-decorator]
-def delete_old_exports() -> int:
-    return exports.delete_old_exports()

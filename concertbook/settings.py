@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "queueing",
     "concerts",
     "payments",
+    "operations",
 ]
 
 MIDDLEWARE = [
@@ -204,12 +205,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"headers": {"good_for": 1.0}},
     },
     "write exports": {
-        "task": "accounts.tasks.write_exports",
+        "task": "operations.tasks.write_exports",
         "schedule": 2.0,
         "options": {"headers": {"good_for": 2.0}},
     },
     "delete old exports": {
-        "task": "accounts.tasks.delete_old_exports",
+        "task": "operations.tasks.delete_old_exports",
         "schedule": 600.0,
         "options": {"headers": {"good_for": 600.0}},
     },
@@ -413,5 +414,5 @@ UNFOLD = {
     "SITE_SYMBOL": "confirmation_number",
     "SHOW_LANGUAGES": True,
     "SITE_FAVICONS": [{"rel": "icon", "href": "/static/icon.svg"}],
-    "SIDEBAR": {"navigation": "payments.admin.sidebar"},
+    "SIDEBAR": {"navigation": "operations.navigation.sidebar"},
 }

@@ -13,8 +13,8 @@ from typing import Any
 from django.conf import settings
 
 from faults.history import History, Operation
-from payments.rehearsal.client import Client, Log
-from payments.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
+from operations.rehearsal.client import Client, Log
+from operations.rehearsal.stage import PRICE, PURCHASE_LIMIT, Stage
 
 # How often and how long a client tries.
 ATTEMPTS = 40

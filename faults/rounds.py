@@ -13,8 +13,8 @@ from faults.nemesis import Fault
 from faults.scene import BrokenPromise, Scene
 from faults.system import System
 from faults.truth import read_opening, read_truth, users_in_order
-from payments.rehearsal.stage import Stage, end_sessions, set_stage
-from payments.services.audit import run_audit
+from operations.rehearsal.stage import Stage, end_sessions, set_stage
+from operations.services.audit import run_audit
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import leave
 from queueing.services.rooms import close_room

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faults.clients import Crowd, Phone
 from faults.system import System
-from payments.rehearsal.stage import Stage
+from operations.rehearsal.stage import Stage
 from queueing.line.errors import LineUnavailable
 from queueing.line.room_record import read_watermark
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from accounts.models import Balance, Charge, User
+from operations.rehearsal.stage import Stage
+from operations.services.snapshot import snapshot
 from payments.models import Payment, Refund, Reservation, Ticket
-from payments.rehearsal.stage import Stage
-from payments.services.snapshot import snapshot
 from queueing.models import QueueToken
 
 

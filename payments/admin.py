@@ -1,24 +1,19 @@
-"""The till's records: reservations, payments, refunds, tickets. And the admin's navigation."""
+"""The records of sales: reservations, payments, refunds, tickets, check-ins."""
 
 from typing import Any, ClassVar
 
-from django.apps import apps
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.admin import OUTCOME_COLORS
 from accounts.base_admin import ReadOnlyAdmin, why
-from accounts.export_admin import ExportAdmin
 from concertbook.admin.columns import colored, won
+from concertbook.admin.exportable import Exportable
 from concertbook.http.spreadsheets import SafeResource
 from concerts.models import ConcertSchedule
 from payments import schedule_admin  # noqa: F401  (registers itself)
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.settlement_admin import SettlementMixin, may_settle
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
 
@@ -79,7 +74,7 @@ class PaymentResource(SafeResource):
 
 
 @admin.register(Payment)
-class PaymentAdmin(SettlementMixin, ExportAdmin):
+class PaymentAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "user"
     resource_classes: ClassVar = [PaymentResource]
     newest_by = "paid_at"
@@ -240,7 +235,7 @@ class RefundResource(SafeResource):
 
 
 @admin.register(Refund)
-class RefundAdmin(ExportAdmin):
+class RefundAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "payment__user"
     resource_classes: ClassVar = [RefundResource]
     newest_by = "created_at"
@@ -268,84 +263,3 @@ class RefundAdmin(ExportAdmin):
     @admin.display(description=_("user"), ordering="payment__user__email")
     def user(self, refund: Refund) -> Any:
         return refund.payment.user
-
-
-# The one page of the navigation that is no model's list.
-SETTLEMENT = "settlement"
-SIDEBAR = [
-    (
-        _("Programme"),
-        [
-            ("concerts.Concert", "music_note"),
-            ("concerts.ConcertSchedule", "calendar_month"),
-            ("concerts.Seat", "event_seat"),
-            ("concerts.SeatStatusHistory", "history"),
-        ],
-    ),
-    (
-        _("Waiting rooms"),
-        [
-            ("queueing.WaitingRoom", "meeting_room"),
-            ("queueing.QueueToken", "groups"),
-            ("queueing.Draw", "casino"),
-            ("queueing.QueueEntryHistory", "history"),
-        ],
-    ),
-    (
-        _("Sales"),
-        [
-            ("payments.Reservation", "bookmark"),
-            ("payments.Payment", "payments"),
-            ("payments.Ticket", "confirmation_number"),
-            ("payments.CheckIn", "how_to_reg"),
-            ("payments.Refund", "undo"),
-            (SETTLEMENT, "summarize"),
-        ],
-    ),
-    (
-        _("People and money"),
-        [
-            ("accounts.User", "person"),
-            ("accounts.Balance", "account_balance_wallet"),
-            ("accounts.BalanceHistory", "receipt_long"),
-            ("accounts.Charge", "add_card"),
-        ],
-    ),
-    (
-        _("Administration"),
-        [
-            ("auth.Group", "group"),
-            ("admin.LogEntry", "manage_search"),
-            ("accounts.Export", "download"),
-            ("accounts.IdempotencyKey", "key"),
-        ],
-    ),
-]
-
-
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The admin's navigation, in the order of an operator's day: what this operator may see."""
-    groups = []
-    for title, models in SIDEBAR:
-        links = [_link(label, icon) for label, icon in models if _sees(request, label)]
-        if links:
-            groups.append({"title": title, "items": links})
-    return groups
-
-
-def _sees(request: HttpRequest, label: str) -> bool:
-    if label == SETTLEMENT:
-        return may_settle(request)
-    return admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
-
-
-def _link(label: str, icon: str) -> dict[str, Any]:
-    if label == SETTLEMENT:
-        where = reverse("admin:payments_payment_settlement")
-        return {"title": _("Settlement"), "icon": icon, "link": where}
-    opts = apps.get_model(label)._meta
-    return {
-        "title": capfirst(opts.verbose_name_plural),
-        "icon": icon,
-        "link": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
-    }

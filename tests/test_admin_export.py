@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.exports import write_slice
 from accounts.models import BalanceHistory, Charge
 from concertbook.http.spreadsheets import quoted
+from operations.services.exports import write_slice
 from payments.models import Payment, Refund
 from payments.services.cancellations import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
@@ -28,7 +28,7 @@ def address(model):
 
 
 def export(client, model, query=""):
-    where = address(model) + query
+    where = client.get(address(model) + query)["Location"]
     form = client.get(where).context["form"]
     boxes = {name: "on" for name, field in form.fields.items() if not field.widget.is_hidden}
     progress = client.post(where, {**boxes, "format": "0", "resource": "0"})["Location"]
@@ -90,7 +90,15 @@ def test_who_may_not_see_records_may_not_export_them(client, model):
     staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
     client.force_login(staff)
     assert client.get(address(model)).status_code == 403
-    assert client.post(address(model), {"format": "0", "resource": "0"}).status_code == 403
+    form = reverse("admin:operations_export_add", query={"list": model._meta.label})
+    assert client.get(form).status_code == 403
+    assert client.post(form, {"format": "0", "resource": "0"}).status_code == 403
+
+
+@pytest.mark.parametrize("label", ["", "nothing", "no.Such", "concerts.Seat"])
+def test_a_list_that_cannot_be_exported_is_refused(operator, label):
+    form = reverse("admin:operations_export_add", query={"list": label})
+    assert operator.get(form).status_code == 403
 
 
 def test_nothing_can_be_imported(operator):

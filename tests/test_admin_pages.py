@@ -15,14 +15,13 @@ from accounts.models import (
     BalanceHistory,
     Charge,
     EndedSession,
-    Export,
-    ExportChunk,
     IdempotencyKey,
     OutgoingMail,
     User,
     UserSession,
 )
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, RoomCapacity, WaitingRoom
@@ -90,7 +89,7 @@ def page(model, action, *args):
 def test_every_model_of_ours_has_pages():
     mine = {
         model
-        for label in ("accounts", "queueing", "concerts", "payments")
+        for label in ("accounts", "queueing", "concerts", "payments", "operations")
         for model in apps.get_app_config(label).get_models()
     }
     assert mine - WITHOUT_PAGES == set(OURS)

@@ -17,10 +17,10 @@ from concerts.errors import ScheduleCancelled
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.schedule_rules import require_sale_kept
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
+from operations.services.audit import run_checks
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
-from payments.services.audit import run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay_reservations
 from payments.services.holds import hold_seats

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from concerts.models import ConcertSchedule
+from operations.services.audit import run_checks
 from payments.errors import (
     AlreadyCancelled,
     AlreadyUndone,
@@ -16,7 +17,6 @@ from payments.errors import (
     TicketUsed,
 )
 from payments.models import CheckIn, Refund
-from payments.services.audit import run_checks
 from payments.services.cancellations import cancel_ticket
 from payments.services.check_ins import undo_check_in
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules

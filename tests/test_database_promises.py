@@ -10,8 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Balance, BalanceHistory, Charge, Export, IdempotencyKey, User
+from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from operations.models import Export
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
@@ -786,21 +787,21 @@ AND_THE_REST: dict[str, tuple[str, Attack]] = {
         lambda sale: Concert.objects.update(waiting_room=sale.rehearsed()),
     ),
     "an export that ended at no time": (
-        "accounts_export_finished_when_ended",
+        "operations_export_finished_when_ended",
         lambda sale: Export.objects.create(user=sale.buyer, columns=[], state="DONE"),
     ),
     "an export that failed without an error": (
-        "accounts_export_failed_has_error",
+        "operations_export_failed_has_error",
         lambda sale: Export.objects.create(
             user=sale.buyer, columns=[], state="FAILED", finished_at=timezone.now()
         ),
     ),
     "two pieces at one place of a file": (
-        "accounts_exportchunk_one_per_seq",
+        "operations_exportchunk_one_per_seq",
         lambda sale: [sale.export().chunks.create(seq=0, data=b"x") for _twice in range(2)],
     ),
     "a piece of a file that is too long to be read at once": (
-        "accounts_exportchunk_short",
+        "operations_exportchunk_short",
         lambda sale: sale.export().chunks.create(seq=0, data=bytes(256 * 1024 + 1)),
     ),
     "two rooms at one address": (

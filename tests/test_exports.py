@@ -13,9 +13,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import exports
-from accounts.exports import delete_old_exports, write_slice
-from accounts.models import BalanceHistory, Charge, Export, ExportChunk, User
+from accounts.models import BalanceHistory, Charge, User
+from operations.models import Export, ExportChunk
+from operations.services import exports
+from operations.services.exports import delete_old_exports, write_slice
 from payments.models import Payment, Refund
 from payments.services.cancellations import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
@@ -23,6 +24,7 @@ from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:accounts_charge_export")
+FORM = reverse("admin:operations_export_add")
 BATCH = 10
 
 
@@ -53,24 +55,29 @@ def charged(count):
 
 def form_of(client, query=""):
     """The form as a browser sends it, with its hidden key."""
-    form = client.get(LIST + query).context["form"]
+    form = client.get(LIST + query, follow=True).context["form"]
     values = {name: form[name].value() for name in form.fields}
     boxes = {name: "on" for name, value in values.items() if value is True}
     return {**boxes, "_once": values["_once"], "format": "0", "resource": "0"}
 
 
+def form_page(client, query=""):
+    """The page that the list's button leads to."""
+    return client.get(LIST + query)["Location"]
+
+
 def ask(client, query=""):
-    response = client.post(LIST + query, form_of(client, query))
+    response = client.post(form_page(client, query), form_of(client, query))
     assert response.status_code == 302
     return Export.objects.latest("pk")
 
 
 def page_of(export):
-    return reverse("admin:accounts_export_change", args=[export.pk])
+    return reverse("admin:operations_export_change", args=[export.pk])
 
 
 def file_of(export):
-    return reverse("admin:accounts_export_download", args=[export.pk])
+    return reverse("admin:operations_export_download", args=[export.pk])
 
 
 def amounts(client, export):
@@ -126,7 +133,7 @@ def test_an_export_has_the_chosen_columns_alone(client, staff):
     charged(1)
     form = form_of(client)
     del form["chargeresource_user__email"], form["chargeresource_id"]
-    client.post(LIST, form)
+    client.post(form_page(client), form)
     write_slice()
     export = Export.objects.get()
     header = client.get(file_of(export)).getvalue().decode("utf-8-sig").splitlines()[0]
@@ -152,7 +159,7 @@ def test_an_export_leaves_rehearsals_out_as_the_list_does(client, staff):
 
 @pytest.mark.parametrize("query", ["?nonsense=1", "?created_at__gte=soon"])
 def test_a_filter_that_does_not_exist_leads_back_to_the_list(client, staff, query):
-    response = client.post(LIST + query, form_of(client))
+    response = client.post(form_page(client, query), form_of(client))
     assert response["Location"] == reverse("admin:accounts_charge_changelist")
     assert not Export.objects.exists()
 
@@ -169,12 +176,12 @@ def test_rows_made_during_an_export_are_not_in_it(client, staff):
 
 def test_an_export_form_sent_twice_makes_one_export(client, staff):
     form = form_of(client)
-    first, second = client.post(LIST, form), client.post(LIST, form)
+    first, second = client.post(form_page(client), form), client.post(form_page(client), form)
     assert first["Location"] == second["Location"] == page_of(Export.objects.get())
 
 
 def test_an_export_form_with_a_forged_key_makes_no_export(client, staff):
-    response = client.post(LIST, {**form_of(client), "_once": "forged"})
+    response = client.post(form_page(client), {**form_of(client), "_once": "forged"})
     assert response.status_code == 200
     assert not Export.objects.exists()
     assert response.context["form"]["_once"].value() != "forged"
@@ -275,8 +282,11 @@ def test_an_operator_who_may_not_see_records_queues_no_export(client):
     staff = StaffFactory()
     staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
     client.force_login(staff)
-    assert client.post(LIST, {"format": "0", "resource": "0"}).status_code == 403
-    assert client.get(reverse("admin:accounts_export_changelist")).status_code == 403
+    assert (
+        client.post(f"{FORM}?list=accounts.Charge", {"format": "0", "resource": "0"}).status_code
+        == 403
+    )
+    assert client.get(reverse("admin:operations_export_changelist")).status_code == 403
     assert not Export.objects.exists()
 
 
@@ -289,14 +299,14 @@ def test_another_operator_does_not_find_an_export(client, staff):
     client.force_login(other)
     assert client.get(page_of(export)).status_code == 404
     assert client.get(file_of(export)).status_code == 404
-    listed = client.get(reverse("admin:accounts_export_changelist"))
+    listed = client.get(reverse("admin:operations_export_changelist"))
     assert listed.status_code == 200
     assert listed.context["cl"].result_count == 0
 
 
 def test_exports_are_among_the_pages_of_an_operator_who_may_see_payments_alone(client, staff):
     staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
-    pages = client.get(reverse("admin:app_list", args=["accounts"]))
+    pages = client.get(reverse("admin:app_list", args=["operations"]))
     assert pages.status_code == 200
     (app,) = pages.context["app_list"]
     assert [model["object_name"] for model in app["models"]] == ["Export"]
@@ -324,7 +334,7 @@ def test_an_operator_who_may_not_see_the_records_any_more_gets_no_file(client, s
     staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
     assert client.get(page_of(export)).status_code == 404
     assert client.get(file_of(export)).status_code == 404
-    assert client.get(reverse("admin:accounts_export_changelist")).status_code == 200
+    assert client.get(reverse("admin:operations_export_changelist")).status_code == 200
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])

@@ -14,9 +14,9 @@ from django.db import connection
 from accounts.models import BalanceHistory
 from accounts.services import charge
 from concertbook.errors import NotFound, Unavailable
-from payments.services import ledger_proof
-from payments.services.audit import full_audit
-from payments.services.ledger_proof import hash_ledger, settled_line
+from operations.services import ledger_proof
+from operations.services.audit import full_audit
+from operations.services.ledger_proof import hash_ledger, settled_line
 from tests.concurrency.threads import Gate, background, until
 from tests.factories import ScheduleFactory, UserFactory, bought
 

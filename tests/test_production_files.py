@@ -26,7 +26,7 @@ from scripts.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-OURS = ("accounts", "concertbook", "concerts", "payments", "queueing")
+OURS = ("accounts", "concertbook", "concerts", "operations", "payments", "queueing")
 SERVICES = {"db", "redis", "migrate", "web", "edge", "worker", "beat"}
 OUR_IMAGE = {"migrate", "web", "worker", "beat"}
 

@@ -17,13 +17,13 @@ from django.db.models import Sum
 
 from accounts.models import Balance, BalanceHistory, Charge, User, UserSession
 from concerts.models import ConcertSchedule
-from payments.management.commands import rehearse as command
+from operations.management.commands import rehearse as command
+from operations.rehearsal import ending, stage
+from operations.rehearsal.buyers import Crowd
+from operations.rehearsal.client import Answer, Client, ConnectionLost, Log, RehearsalOver
+from operations.rehearsal.report import Report, percentile
+from operations.services.audit import CHECKS, Finding, full_audit, run_audit
 from payments.models import Refund, Reservation, Ticket
-from payments.rehearsal import ending, stage
-from payments.rehearsal.buyers import Crowd
-from payments.rehearsal.client import Answer, Client, ConnectionLost, Log, RehearsalOver
-from payments.rehearsal.report import Report, percentile
-from payments.services.audit import CHECKS, Finding, full_audit, run_audit
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit_waiting
 from queueing.services.places import join
@@ -179,7 +179,7 @@ from django.conf import settings
 settings.DATABASES["default"]["NAME"] = {database!r}
 django.setup()
 from django.db import connection
-from payments.rehearsal import ending
+from operations.rehearsal import ending
 
 def die(execute, sql, params, many, context):
     answer = execute(sql, params, many, context)

@@ -1,21 +1,19 @@
 """A rehearsal is invisible to real buyers, apart from the sale, and left out of its sums."""
 
 import datetime as dt
-import importlib
 
 import pytest
 from django.contrib import admin
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import balance_amount, charge
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule
-from payments.rehearsal import ending, stage
-from payments.services.audit import full_audit, run_audit
-from payments.services.settlement import settle_period
+from operations.rehearsal import ending, stage
+from operations.services.audit import full_audit, run_audit
+from operations.services.settlement import settle_period
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import join
 from tests.factories import (
@@ -230,7 +228,7 @@ def test_a_rehearsals_concert_cannot_be_settled(rehearsal, client):
 def admin_lists():
     """Every model's admin but those whose rows are the staff's own."""
     staffs = {"auth.Group", "admin.LogEntry"}
-    ours = ("accounts", "queueing", "concerts", "payments", "auth", "admin")
+    ours = ("accounts", "queueing", "concerts", "payments", "operations", "auth", "admin")
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label in ours and model._meta.label not in staffs:
             yield model, model_admin
@@ -261,52 +259,3 @@ def test_lists_of_the_admin_show_rehearsals_when_asked_for_them(rehearsal, clien
 
 
 # --- Those of earlier versions --------------------------------------------------------------------
-
-
-class Kept:
-    """A rehearsal as an earlier version kept it: known by its slug and addresses alone."""
-
-    def __init__(self, slug):
-        self.room = WaitingRoomFactory(slug=slug)
-        self.buyers = [
-            UserFactory(email=f"{slug}-{number}@rehearsal.invalid", password=None)
-            for number in (1, 2)
-        ]
-        join(user=self.buyers[0], slug=slug)
-
-    def marks(self):
-        marks = [WaitingRoom.objects.get(pk=self.room.pk).rehearsal]
-        return marks + [User.objects.get(pk=buyer.pk).rehearsal for buyer in self.buyers]
-
-
-def mark_as_the_migration_does():
-    """The caller is in a transaction that ends with the guards back."""
-    migration = importlib.import_module("queueing.migrations.0007_rehearsals")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(migration.MARK)
-
-
-def test_rehearsals_of_earlier_versions_are_marked_and_can_be_ended():
-    kept, stranger = Kept("rehearsal-0a1b2c3d"), UserFactory(email="rehearsal-x@rehearsal.invalid")
-    signed_up = UserFactory(email="rehearsal-0a1b2c3d-9@rehearsal.invalid")
-    charge(user=kept.buyers[1], amount=100_000)
-    with transaction.atomic():
-        mark_as_the_migration_does()
-
-    assert kept.marks() == [kept.room.slug] * 3
-    assert {*User.objects.filter(rehearsal="")} == {stranger, signed_up}
-    assert ending.end_rehearsals() == 1
-    assert balance_amount(user=kept.buyers[1]) == 0
-    assert full_audit().totals.charged == 0
-    assert [each for each in run_audit() if each.violations] == []
-
-
-def test_a_rehearsal_of_an_earlier_version_with_real_people_in_it_stays_unmarked():
-    joined, strayed = Kept("rehearsal-00000001"), Kept("rehearsal-00000002")
-    join(user=UserFactory(), slug=joined.room.slug)
-    join(user=strayed.buyers[1], slug=WaitingRoomFactory().slug)
-    with transaction.atomic():
-        mark_as_the_migration_does()
-
-    assert joined.marks() == strayed.marks() == [""] * 3

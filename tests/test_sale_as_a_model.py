@@ -45,6 +45,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import schedule_rules, seating
+from operations.services.audit import run_audit
 from payments.models import CheckIn, Reservation
 from payments.services import (
     cancellations,
@@ -55,7 +56,6 @@ from payments.services import (
     reservations,
     schedule_cancellation,
 )
-from payments.services.audit import run_audit
 from queueing.models import WaitingRoom
 from queueing.services import admission, index, places, polling, rooms
 from tests.factories import (
@@ -737,7 +737,7 @@ STAGE = (User, WaitingRoom, Concert, ConcertSchedule, Seat)
 def forget_everything() -> list[str]:
     return [
         f"DELETE FROM {model._meta.db_table}"
-        for app in ("accounts", "concerts", "queueing", "payments")
+        for app in ("accounts", "concerts", "queueing", "payments", "operations")
         for model in apps.get_app_config(app).get_models()
         if model not in STAGE
     ]

@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts.models import BalanceHistory, User
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.programme import find_concerts
-from payments.management.commands.loadsample import ACCOUNTS, SHOWS, WON_PER_BUYER
-from payments.services.audit import run_checks
+from operations.management.commands.loadsample import ACCOUNTS, SHOWS, WON_PER_BUYER
+from operations.services.audit import run_checks
 from queueing.models import WaitingRoom
 from tests.factories import balance_of, bought
 

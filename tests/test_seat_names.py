@@ -3,10 +3,8 @@
 import re
 import unicodedata
 from functools import partial
-from importlib import import_module
 
 import pytest
-from django.db import connection
 
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import ConcertSchedule, Seat
@@ -291,66 +289,3 @@ def test_the_api_tells_the_number_in_the_row(app, schedule):
     seats = app(user).get(f"/api/v1/schedules/{schedule.pk}/seats/").json()["seats"]
 
     assert [seat["seat_in_row"] for seat in seats] == [1, 1, 1]
-
-
-# --- The migration -------------------------------------------------------------------------------
-
-
-def before_names(cursor, schedule, *seats):
-    """The schedule's seats as they could be before: (section, row, label, status) each."""
-    for index in (
-        "concerts_seat_place_unique_in_schedule",
-        "concerts_seat_label_unique_in_schedule",
-    ):
-        cursor.execute(f"DROP INDEX {index}")
-    cursor.execute("SET session_replication_role = replica")
-    for number, (section, row, label, status) in enumerate(seats, start=1):
-        fields = {"section": section, "row": row, "label": label, "status": status}
-        values = {"number": number, "price": 1_000, "seat_in_row": 1}
-        Seat.objects.create(schedule=schedule, **fields, **values)
-    cursor.execute("SET session_replication_role = DEFAULT")
-
-
-@pytest.mark.parametrize(
-    ("seats", "named"),
-    [
-        # As they were generated.
-        ([("Box", "A", "Box A-1"), ("Box", "A", "Box A-2")], [("Box A-1", 1), ("Box A-2", 2)]),
-        # Given words by an operator: they stand where they stood.
-        ([("", "A", "Left"), ("", "A", "Right")], [("Left", 1), ("Right", 2)]),
-        ([("", "A", "A-2"), ("", "A", "Right")], [("A-2", 2), ("Right", 3)]),
-        # Two of one label: the generator counted rows, or an operator typed it twice.
-        (
-            [("Box", "C", "Box C-1"), ("Box", "C", "Box C-1"), ("Box", "C", "box c-1")],
-            [("Box C-1", 1), ("Box C-2", 2), ("box c-1 (2)", 3)],
-        ),
-        (
-            [("Box", "A", "Loge"), ("Box", "B", "Loge"), ("Box", "C", "Loge (2)")],
-            [("Loge", 1), ("Loge (3)", 1), ("Loge (2)", 1)],
-        ),
-        ([("", "A", "가" * 20), ("", "B", "가" * 20)], [("가" * 20, 1), ("가" * 16 + " (2)", 1)]),
-    ],
-)
-def test_the_seats_that_are_there_get_their_numbers_and_no_label_stays_twice(capsys, seats, named):
-    migration = import_module("concerts.migrations.0004_seat_names")
-    schedule = ScheduleFactory(seats=0)
-    with connection.cursor() as cursor:
-        before_names(cursor, schedule, *((*seat, "AVAILABLE") for seat in seats))
-        migration.name_seats_of(cursor, schedule.pk)
-
-    after = schedule.seats.order_by("number").values_list("label", "seat_in_row")
-    assert list(after) == named
-    assert capsys.readouterr().out.count("is now") == sum(
-        before != label for (_section, _row, before), (label, _n) in zip(seats, named, strict=True)
-    )
-
-
-def test_of_two_seats_of_one_label_the_one_that_was_sold_keeps_it(capsys):
-    migration = import_module("concerts.migrations.0004_seat_names")
-    schedule = ScheduleFactory(seats=0)
-    with connection.cursor() as cursor:
-        before_names(cursor, schedule, ("", "A", "A-1", "AVAILABLE"), ("", "A", "A-1", "RESERVED"))
-        migration.name_seats_of(cursor, schedule.pk)
-
-    after = schedule.seats.order_by("number").values_list("label", "seat_in_row")
-    assert list(after) == [("A-2", 2), ("A-1", 1)]

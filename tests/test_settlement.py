@@ -15,11 +15,11 @@ from openpyxl import load_workbook
 
 from accounts.models import Balance, BalanceHistory, Charge
 from concertbook.errors import NotFound
+from operations.services.settlement import Figures, settle_period
+from operations.settlement_files import as_file
 from payments.errors import InvalidPeriod
 from payments.models import Payment, Refund, Ticket
 from payments.services.cancellations import cancel_ticket
-from payments.services.settlement import Figures, settle_period
-from payments.settlement_files import as_file
 from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db(transaction=True)

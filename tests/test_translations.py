@@ -14,7 +14,7 @@ from concertbook.admin.unfold_words import WORDS
 
 ROOT = Path(settings.BASE_DIR)
 CATALOG = ROOT / "locale/ko/LC_MESSAGES"
-APPS = ("accounts", "concertbook", "concerts", "payments", "queueing")
+APPS = ("accounts", "concertbook", "concerts", "operations", "payments", "queueing")
 ONE, MANY, IN_CONTEXT = None, (1, 2), ((1, "c"), 2)
 MARKS = {
     "_": ONE,

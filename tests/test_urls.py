@@ -16,7 +16,7 @@ OF_A_MODEL = (
     "<path:object_id>/history/",
 )
 MODELS = """
-accounts/balance accounts/balancehistory accounts/charge accounts/export accounts/idempotencykey
+accounts/balance accounts/balancehistory accounts/charge operations/export accounts/idempotencykey
 accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
@@ -25,10 +25,10 @@ payments/ticket queueing/draw queueing/queueentryhistory queueing/queuetoken que
 ADMIN = """
 
 (?P<url>.*)$
-^(?P<app_label>accounts|auth|admin|queueing|concerts|payments)/$
+^(?P<app_label>accounts|auth|admin|queueing|concerts|payments|operations)/$
 accounts/balancehistory/export/
 accounts/charge/export/
-accounts/export/<path:object_id>/download/
+operations/export/<path:object_id>/download/
 accounts/user/<id>/password/
 autocomplete/
 concerts/concertschedule/<path:object_id>/cancel/

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from payments.services.audit import run_audit
+from operations.services.audit import run_audit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,10 +7,10 @@ from django.db import connection, transaction
 
 from concerts.errors import ScheduleCancelled
 from concerts.services.schedule_rules import require_sale_kept
+from operations.services.audit import run_audit
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import CheckIn, Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
-from payments.services.audit import run_audit
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.guards.mutation import NotFoundOnceError, find, marks, without, without_in_lua
 
 ROOT = Path(__file__).parent.parent.parent
-APPS = ("accounts", "concerts", "queueing", "payments", "concertbook")
+APPS = ("accounts", "concerts", "queueing", "payments", "operations", "concertbook")
 
 # Whatever is named like one of these in mutation.py is in guards.toml.
 LOOKS_LIKE_A_GUARD = re.compile(

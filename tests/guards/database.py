@@ -15,7 +15,7 @@ from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, ad
 from tests.test_database_promises import AFTERWARDS, AND_THE_REST, ATTACKS, assert_refused
 from tests.test_draw import test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises
 
-OURS = ("accounts_", "concerts_", "payments_", "queueing_")
+OURS = ("accounts_", "concerts_", "operations_", "payments_", "queueing_")
 CATALOGUE = """
     SELECT conname, conrelid::regclass::text, CASE contype WHEN 'c' THEN 'check' ELSE 'unique' END
     FROM pg_constraint

@@ -1,0 +1,172 @@
+"""Exports in the admin: the page that orders one, its progress, its file."""
+
+import json
+from typing import Any, cast
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.base_admin import ReadOnlyAdmin
+from accounts.errors import IdempotencyKeyReused
+from accounts.idempotency import AnsweredBefore
+from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from concertbook.admin.columns import Colors, colored
+from concertbook.admin.exportable import LIST, Exportable
+from operations.models import Export
+from operations.services.exports import chunks_of, may_export, queue_export, records_of
+
+PROGRESS = "admin:operations_export_change"
+EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger"}
+
+
+@admin.register(Export)
+class ExportsAdmin(ReadOnlyAdmin):
+    """Exports: an operator sees their own, as long as they may see the records; a superuser all."""
+
+    rehearsal_path = "user"
+    fields = ("model", "user", "state", "created_at", "finished_at")
+    list_display = (
+        "created_at",
+        "records",
+        "user",
+        colored("state", _("state"), EXPORT_COLORS),
+        "rows_done",
+        "rows_total",
+        "finished_at",
+    )
+    list_select_related = ("user",)
+    search_fields = ("user__email", "model")
+
+    @admin.display(description=_("records"), ordering="model")
+    def records(self, export: Export) -> str:
+        return records_of(export)
+
+    def get_queryset(self, request: Any) -> QuerySet[Export]:
+        exports: QuerySet[Export] = super().get_queryset(request)
+        if request.user.is_superuser:
+            return exports
+        return exports.filter(user=request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
+        if obj is not None:
+            return may_export(request.user, obj.model)
+        return any(
+            may_export(request.user, model._meta.label)
+            for model, model_admin in admin.site._registry.items()
+            if isinstance(model_admin, Exportable)
+        )
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_urls(self) -> Any:
+        download = self.admin_site.admin_view(self.download_view)
+        path_of_file = path(
+            "<path:object_id>/download/", download, name="operations_export_download"
+        )
+        return [path_of_file, *super().get_urls()]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The columns of a list to choose from; sent, the export is queued once."""
+        query = request.GET.copy()
+        listed = self._exportable(str(query.pop(LIST, [""])[-1]))
+        # What is left is the query string of the list, which the library reads off the request.
+        request.GET = cast(Any, query)
+        if not listed.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            listed.get_export_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect(f"admin:{listed.opts.app_label}_{listed.opts.model_name}_changelist")
+        form = _form(listed, request.POST or None)
+        if form.is_valid():
+            try:
+                return redirect(PROGRESS, _queue(request, listed, form))
+            except FormTooOld:
+                messages.error(request, old_form())
+            except IdempotencyKeyReused:
+                messages.error(request, sent_before())
+            form = _form(listed, None)
+        context = listed.init_request_context_data(request, form)
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, [listed.export_template_name], context=context)
+
+    def _exportable(self, label: str) -> Any:
+        """The admin of the list with this model's label."""
+        try:
+            listed = self.admin_site._registry.get(apps.get_model(label))
+        except (LookupError, ValueError):
+            listed = None
+        if not isinstance(listed, Exportable):
+            raise PermissionDenied
+        return listed
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The progress of an export, and the link to its file."""
+        export = self._own_export(request, object_id)
+        if request.method == "POST":
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Export"),
+            "export": export,
+            "records": records_of(export),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/operations/export_progress.html", context)
+
+    def download_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """The file, a chunk at a time."""
+        export = self._own_export(request, object_id)
+        if export.state != Export.State.DONE:
+            raise Http404
+        response = StreamingHttpResponse(chunks_of(export), content_type="text/csv; charset=utf-8")
+        name = f"{export.model.rpartition('.')[2]}-{export.created_at:%Y-%m-%d}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        response["Content-Length"] = str(export.size)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _own_export(self, request: HttpRequest, object_id: str) -> Export:
+        export: Export | None = self.get_object(request, object_id)
+        if export is None or not self.has_view_permission(request, export):
+            raise Http404
+        return export
+
+
+def _form(listed: Any, data: Any) -> Any:
+    form = listed.export_form_class(listed.formats, listed.resource_classes, data=data)
+    form.fields[ONCE] = forms.CharField(initial=new_key, required=False, widget=forms.HiddenInput)
+    return form
+
+
+def _queue(request: Any, listed: Any, form: Any) -> int:
+    """The key of the export, made now or when this form was sent before."""
+    query = request.GET.urlencode()
+    once = form_once(request, f"export {listed.opts.label} {query}")
+    try:
+        export = queue_export(
+            user=request.user,
+            model=listed.opts.label,
+            query=query,
+            columns=form.get_selected_resource_export_fields(),
+            once=once,
+        )
+    except AnsweredBefore as before:
+        return int(json.loads(before.answer)["pk"])
+    return export.pk

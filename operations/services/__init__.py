@@ -1,0 +1,1 @@
+"""The staff's use cases: audit, ledger_proof, settlement, exports."""

@@ -1,0 +1,135 @@
+"""The settlement in the admin: look at a period, and take it along as a file."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from concertbook.errors import DomainError
+from concerts.models import Concert
+from operations.services.settlement import Settlement, settle_period
+from operations.settlement_files import (
+    CONTENT_TYPES,
+    as_file,
+    conclusion,
+    file_name,
+    headings,
+    table,
+)
+from payments.admin import PaymentAdmin
+from payments.models import Payment
+
+admin.site.unregister(Payment)
+
+ROWS_SHOWN = 200
+NEEDED = (
+    "payments.view_payment",
+    "payments.view_refund",
+    "accounts.view_charge",
+    "accounts.view_balancehistory",
+)
+
+
+class PeriodForm(forms.Form):
+    """``settlement`` once it is valid."""
+
+    first = forms.DateField(
+        label=_("From"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"})
+    )
+    last = forms.DateField(label=_("To"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
+    concert = forms.ModelChoiceField(
+        Concert.objects.visible_to(None).order_by("-start_time"),
+        label=_("Concert"),
+        required=False,
+        empty_label=_("All concerts"),
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def clean(self) -> None:
+        cleaned = self.cleaned_data
+        if "first" not in cleaned or "last" not in cleaned:
+            return
+        concert = cleaned.get("concert")
+        try:
+            self.settlement: Settlement = settle_period(
+                first=cleaned["first"],
+                last=cleaned["last"],
+                concert_id=concert.pk if concert else None,
+            )
+        except DomainError as refusal:
+            raise forms.ValidationError(str(refusal.message)) from refusal
+
+
+def may_settle(request: HttpRequest) -> bool:
+    """Whoever may see every record that the settlement adds up."""
+    return bool(request.user.has_perms(NEEDED))
+
+
+@admin.register(Payment)
+class SettledPaymentAdmin(PaymentAdmin):
+    """Payments, with the way to the settlement."""
+
+    actions_list = ("settlement",)
+
+    def has_settlement_permission(self, request: HttpRequest) -> bool:
+        return may_settle(request)
+
+    @action(  # type: ignore[untyped-decorator]
+        description=_("Settlement"), permissions=["settlement"], icon="summarize"
+    )
+    def settlement(self, request: HttpRequest) -> HttpResponse:
+        asked = request.GET.get("first") is not None
+        form = PeriodForm(request.GET) if asked else PeriodForm(initial=_this_month())
+        if not (asked and form.is_valid()):
+            return self._page(request, form, {})
+        format = request.GET.get("format", "")
+        if format in CONTENT_TYPES:
+            return _download(form.settlement, format)
+        return self._page(request, form, _shown(form.settlement))
+
+    def _page(self, request: HttpRequest, form: PeriodForm, shown: dict[str, Any]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Settlement"),
+            "form": form,
+            **shown,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/operations/settlement.html", context)
+
+
+def _this_month() -> dict[str, dt.date]:
+    today = timezone.localdate()
+    return {"first": today.replace(day=1), "last": today}
+
+
+def _shown(settlement: Settlement) -> dict[str, Any]:
+    """The beginning of the table, and always its end: whether it reconciles."""
+    ending = list(conclusion(settlement))
+    _first, *rows = table(settlement)
+    body = rows[: -len(ending)]
+    return {
+        "settlement": settlement,
+        "headings": headings(),
+        "rows": body[:ROWS_SHOWN],
+        "left_out": max(0, len(body) - ROWS_SHOWN),
+        "ending": ending,
+    }
+
+
+def _download(settlement: Settlement, format: str) -> HttpResponse:
+    name = file_name(settlement, format=format)
+    return HttpResponse(
+        as_file(settlement, format=format),
+        content_type=CONTENT_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,149 @@
+"""The settlement as a file: the same table as CSV and as XLSX."""
+
+import csv
+import dataclasses
+import datetime as dt
+import io
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+
+from concertbook.http.spreadsheets import quoted
+from operations.services.settlement import Figures, Settlement
+
+Cell = str | int | dt.date | None
+
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def as_file(settlement: Settlement, *, format: str) -> bytes:
+    """The settlement in one of CONTENT_TYPES; headings in the active language."""
+    return _as_xlsx(settlement) if format == "xlsx" else _as_csv(settlement)
+
+
+def file_name(settlement: Settlement, *, format: str) -> str:
+    return f"settlement-{settlement.first}-{settlement.last}.{format}"
+
+
+def _as_csv(settlement: Settlement) -> bytes:
+    text = io.StringIO()
+    rows = csv.writer(text)
+    for row in table(settlement):
+        rows.writerow([_safe(cell) for cell in row])
+    # The mark at the beginning tells Excel that it is UTF-8, so that Korean stays Korean.
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _as_xlsx(settlement: Settlement) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(_("Settlement"))
+    sheet.freeze_panes = "A2"
+    for column, width in {"A": 14, "B": 36, "C": 38}.items():
+        sheet.column_dimensions[column].width = width
+    first, *rows = table(settlement)
+    sheet.append([_heading(sheet, str(cell)) for cell in first])
+    for row in rows:
+        sheet.append([_formatted(sheet, cell) for cell in row])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _heading(sheet: object, text: str) -> WriteOnlyCell:
+    cell = WriteOnlyCell(sheet, text)
+    cell.font = Font(bold=True)
+    return cell
+
+
+def _formatted(sheet: object, value: Cell) -> WriteOnlyCell:
+    cell = WriteOnlyCell(sheet, _safe(value))
+    if isinstance(value, int):
+        cell.number_format = "#,##0"
+    return cell
+
+
+def _safe(cell: Cell) -> Cell:
+    # What the format cannot hold at all is no part of a title that anybody can see.
+    return quoted(ILLEGAL_CHARACTERS_RE.sub("", cell)) if isinstance(cell, str) else cell
+
+
+COLUMNS = (
+    "day",
+    "title",
+    "concert_id",
+    "tickets_sold",
+    "sales",
+    "tickets_refunded",
+    "refunds",
+    "fees",
+    "net",
+    "charges",
+    "other",
+    "balances",
+)
+
+
+def table(settlement: Settlement) -> Iterator[list[Cell]]:
+    """The headings, a row for each concert and day, and what the ledger says to their sum."""
+    ledger = settlement.ledger
+    yield headings()
+    if ledger.opening is not None:
+        yield _row(
+            day=settlement.first, title=_("Balances at the beginning"), balances=ledger.opening
+        )
+    for row in settlement.rows:
+        title = row.concert.title if row.concert else _("Charges and other")
+        concert_id = str(row.concert.pk) if row.concert else None
+        yield _row(day=row.day, title=title, concert_id=concert_id, **_figures(row.figures))
+    if ledger.closing is not None:
+        yield _row(day=settlement.last, title=_("Balances at the end"), balances=ledger.closing)
+    yield from conclusion(settlement)
+
+
+def headings() -> list[Cell]:
+    return _row(
+        day=_("Date"),
+        title=_("Concert"),
+        concert_id=_("Concert ID"),
+        tickets_sold=_("Tickets sold"),
+        sales=_("Gross sales"),
+        tickets_refunded=_("Tickets refunded"),
+        refunds=_("Refunds"),
+        fees=_("Fees kept"),
+        net=_("Net sales"),
+        charges=_("Charges"),
+        other=_("Other"),
+        balances=_("Balances"),
+    )
+
+
+def conclusion(settlement: Settlement) -> Iterator[list[Cell]]:
+    """Our total, the ledger's, and the difference."""
+    ledger, differences = settlement.ledger, settlement.differences
+    verdict = _("Reconciles to the won") if settlement.reconciles else _("DOES NOT RECONCILE")
+    yield _row(day=_("Sum"), **_figures(settlement.total))
+    yield _row(
+        day=_("Ledger"),
+        sales=ledger.sales,
+        refunds=ledger.refunds,
+        net=ledger.sales - ledger.refunds,
+        charges=ledger.charges,
+        other=ledger.other,
+    )
+    net = differences["sales"] - differences["refunds"]
+    yield _row(day=_("Difference"), title=verdict, net=net, **differences)
+
+
+def _figures(figures: Figures) -> dict[str, Cell]:
+    return dataclasses.asdict(figures) | {"net": figures.net}
+
+
+def _row(**cells: Cell) -> list[Cell]:
+    return [cells.get(column) for column in COLUMNS]
