@@ -52,7 +52,7 @@ audit: .venv/.stamp ## see whether the running demo's money, seats and lines add
 model: .venv/.stamp-dev ## play 2,000 sales of 50 steps against the oracle in tests/model; eight minutes on two cores
 	@rm -rf var/model; mkdir -p var/model
 	MODEL_ROUNDS=20 MODEL_EXAMPLES=100 MODEL_STEPS=50 MODEL_REPORT=var/model \
-		$(BIN)/python -m pytest -n 2 -q tests/test_sale_as_a_model.py
+		$(BIN)/python -m pytest -n 2 -q tests/model/test_sale_as_a_model.py
 	@$(BIN)/python -m tests.model.report var/model
 
 guards: .venv/.stamp-dev ## take every guard away in turn and see that a test fails; a quarter of an hour

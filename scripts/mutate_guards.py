@@ -31,8 +31,8 @@ from tests.guards.code import ROOT, Guard
 WORKERS = 2
 # Longer than any of these tests takes on a busy machine; who hangs has noticed nothing.
 PATIENCE = 600
-DATABASE = ("tests/test_guards.py", "-k", "database")
-A_TEST_THAT_NEEDS_A_DATABASE = "tests/test_ledger.py"
+DATABASE = ("tests/project/test_guards.py", "-k", "database")
+A_TEST_THAT_NEEDS_A_DATABASE = "tests/accounts/test_ledger.py"
 PASSED, FAILED = 0, 1
 
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
 from concertbook.http import rate_limit
-from tests.browser import chromium, complaints, page  # noqa: F401
+from tests.browser.chromium import chromium, complaints, page  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

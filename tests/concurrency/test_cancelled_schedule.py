@@ -20,6 +20,7 @@ from payments.services.schedule_cancellation import (
     progress_of,
     refund_cancelled_schedules,
 )
+from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,
     Meeting,
@@ -39,7 +40,6 @@ from tests.factories import (
     overdue,
     scanned,
 )
-from tests.test_admin_programme import form_of, page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -31,6 +31,7 @@ from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import index, last_requests, places, polling, rooms
 from queueing.services.admission import admit
 from queueing.services.places import join, leave
+from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,
     Meeting,
@@ -49,7 +50,6 @@ from tests.factories import (
     bought,
     held,
 )
-from tests.test_admin_programme import form_of, page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

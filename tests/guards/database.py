@@ -10,10 +10,17 @@ from typing import Any
 
 from django.db import connection
 
+from tests.concertbook.test_database_constraints import (
+    AFTERWARDS,
+    AND_THE_REST,
+    ATTACKS,
+    assert_refused,
+)
 from tests.concurrency import guards as dropping
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
-from tests.test_database_promises import AFTERWARDS, AND_THE_REST, ATTACKS, assert_refused
-from tests.test_draw import test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises
+from tests.queueing.test_draw import (
+    test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises,
+)
 
 OURS = ("accounts_", "concerts_", "operations_", "payments_", "queueing_")
 CATALOGUE = """

@@ -126,7 +126,7 @@ def test_the_sandbox_is_named_only_where_it_is_in_use(client, settings):
     client.force_login(UserFactory())
 
     assert "40,001" in client.get("/balance/").content.decode()
-    settings.PAYMENT_GATEWAY = "tests.test_pages_buying.RealGateway"
+    settings.PAYMENT_GATEWAY = "tests.payments.test_pages_buying.RealGateway"
     assert "40,001" not in client.get("/balance/").content.decode()
 
 

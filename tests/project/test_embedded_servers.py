@@ -17,7 +17,7 @@ import redis
 from scripts import reach, supervisor
 from scripts.embedded import DataInUseError, PostgreSQL, ServerError, Valkey
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

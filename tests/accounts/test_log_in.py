@@ -16,9 +16,9 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ACCOUNT,
     FAILED_LOG_INS_PER_ADDRESS,
 )
+from tests.concertbook.test_bad_input import assert_problem
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.mailbox import link_to, mails_to
-from tests.test_bad_input import assert_problem
 
 pytestmark = pytest.mark.django_db
 

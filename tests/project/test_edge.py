@@ -31,7 +31,7 @@ from concertbook.errors import TooLarge, Unavailable
 from concertbook.http.problems import problem_response
 from scripts.supervisor import Supervisor
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 VARIANTS = sorted(path.stem.removeprefix("edge-") for path in DEPLOY.glob("edge-*.conf"))
 SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

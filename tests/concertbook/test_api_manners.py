@@ -10,6 +10,7 @@ from django.urls.converters import UUIDConverter
 
 from accounts.app_tokens import issue_tokens
 from concertbook.http.negotiation import quality
+from tests.concertbook.test_bad_input import assert_problem, holding, send
 from tests.factories import (
     CheckInStaffFactory,
     ScheduleFactory,
@@ -19,7 +20,6 @@ from tests.factories import (
     bought,
     held,
 )
-from tests.test_bad_input import assert_problem, holding, send
 
 pytestmark = pytest.mark.django_db
 

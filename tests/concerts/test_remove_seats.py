@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission
 from concerts.models import Seat
 from concerts.services.seating import Block, generate_seats
 from payments.services.releases import release_reservation
+from tests.concertbook.test_admin_forms import browser_of, form_at, form_on, page, words
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, held
-from tests.test_admin_forms import browser_of, form_at, form_on, page, words
 
 pytestmark = pytest.mark.django_db
 

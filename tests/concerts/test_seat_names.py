@@ -11,10 +11,10 @@ from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name
 from concerts.services.schedule_rules import delete_schedules
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, row_index
+from tests.concerts.test_admin_programme import operator, page  # noqa: F401
 from tests.concurrency.test_every_lock import while_locked
 from tests.concurrency.threads import Meeting, race
 from tests.factories import ScheduleFactory, UserFactory, admitted
-from tests.test_admin_programme import operator, page  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 

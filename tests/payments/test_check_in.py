@@ -20,6 +20,7 @@ from payments.models import CheckIn, Refund
 from payments.services.cancellations import cancel_ticket
 from payments.services.check_ins import undo_check_in
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from tests.concertbook.test_bad_input import assert_problem
 from tests.concurrency.threads import Meeting, race
 from tests.factories import (
     CheckInStaffFactory,
@@ -29,7 +30,6 @@ from tests.factories import (
     bought,
     scanned,
 )
-from tests.test_bad_input import assert_problem
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, places, rooms
-from tests.browser import expect_accessible, log_in
+from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until
 from tests.factories import ScheduleFactory, UserFactory, admitted
 

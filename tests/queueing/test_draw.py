@@ -20,7 +20,7 @@ from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def line_of(room, n):

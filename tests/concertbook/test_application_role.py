@@ -13,7 +13,7 @@ from payments.services.cancellations import cancel_ticket
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import WaitingRoom
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
-from tests.test_rehearsal import assert_ended, rehearse
+from tests.operations.test_rehearsal import assert_ended, rehearse
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from concertbook.http.openapi import _components
+from tests.concertbook.test_bad_input import assert_problem, holding, paying, send
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
-from tests.test_bad_input import assert_problem, holding, paying, send
 
 pytestmark = pytest.mark.django_db
 

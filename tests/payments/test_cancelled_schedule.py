@@ -29,6 +29,7 @@ from payments.services.schedule_cancellation import (
     progress_of,
     refund_cancelled_schedules,
 )
+from tests.concerts.test_admin_programme import concert_form
 from tests.factories import (
     ScheduleFactory,
     StaffFactory,
@@ -39,7 +40,6 @@ from tests.factories import (
     held,
     scanned,
 )
-from tests.test_admin_programme import concert_form
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SEEDS = ("A", "B", "C")
 OURS = re.compile(r"`([a-z]+)\.([A-Z]\w*)\.(\w+)`")
 

@@ -18,9 +18,9 @@ from concertbook.errors import TooManyRequests
 from concertbook.http import rate_limit, request_limits
 from concertbook.http.rate_limit import Limit
 from payments.models import Reservation
+from tests.concertbook.test_bad_input import CHARGES, PAYMENTS, assert_problem
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, held
 from tests.fast_path import FellThrough, ask
-from tests.test_bad_input import CHARGES, PAYMENTS, assert_problem
 
 # Outside of a transaction: the fast path closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -24,7 +24,7 @@ import yaml
 
 from scripts.supervisor import Supervisor
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 OURS = ("accounts", "concertbook", "concerts", "operations", "payments", "queueing")
 SERVICES = {"db", "redis", "migrate", "web", "edge", "worker", "beat"}

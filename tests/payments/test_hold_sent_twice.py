@@ -16,7 +16,7 @@ from payments.fast_path import HOLDS, AskedToHold
 from payments.models import Reservation
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, held
-from tests.test_fast_path_buying import App, in_this_thread  # noqa: F401
+from tests.payments.test_fast_path_buying import App, in_this_thread  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,6 +8,7 @@ from django.db import OperationalError
 
 from concertbook.errors import every_refusal
 from payments.services.releases import release_expired_holds
+from tests.concertbook.test_bad_input import assert_problem, holding, paying
 from tests.factories import (
     CheckInStaffFactory,
     ScheduleFactory,
@@ -17,7 +18,6 @@ from tests.factories import (
     held,
     overdue,
 )
-from tests.test_bad_input import assert_problem, holding, paying
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.models import Ticket
-from tests.browser import expect_accessible, log_in
+from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, held
 

@@ -15,7 +15,7 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings as loaded
 from django.test import Client, RequestFactory
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "DEBUG": "0",
     "HTTPS": "1",

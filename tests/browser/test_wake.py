@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from concerts.models import ConcertSchedule
-from tests.browser import FLAGS, log_in
+from tests.browser.chromium import FLAGS, log_in
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, bought
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

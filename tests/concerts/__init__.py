@@ -1,0 +1,1 @@
+"""Concerts, schedules, seats and the pages that list them."""

@@ -1,0 +1,1 @@
+"""The staff's tools: audit, settlement, exports, rehearsal."""

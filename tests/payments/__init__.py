@@ -1,0 +1,1 @@
+"""Hold, pay, ticket, cancel, refund, check-in."""

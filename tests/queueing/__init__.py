@@ -1,0 +1,1 @@
+"""The line: rooms, admission, the draw, the index."""
