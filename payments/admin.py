@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin import OUTCOME_COLORS
+from accounts.admin.money import OUTCOME_COLORS
 from accounts.base_admin import ReadOnlyAdmin, why
 from concertbook.admin.columns import colored, won
 from concertbook.admin.exportable import Exportable

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
 from concertbook.templatetags.money import won as in_won
-from concerts.admin import ConcertScheduleAdmin
+from concerts.admin.schedules import ConcertScheduleAdmin
 from concerts.models import ConcertSchedule
 from payments.services.schedule_cancellation import cancel_schedule, progress_of
 

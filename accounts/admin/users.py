@@ -1,12 +1,9 @@
-"""The admin pages of people and their money, and the site's log-in."""
+"""Users and groups: who may change whom."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from allauth.account.decorators import secure_admin_login
-from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -23,12 +20,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.base_admin import Admin, ReadOnlyAdmin, why
+from accounts.base_admin import Admin
 from accounts.email_addresses import clean_email
 from accounts.email_change import request_proof, set_email
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
-from concertbook.admin.columns import Colors, colored, won
-from concertbook.admin.exportable import Exportable
+from accounts.models import User
 from concertbook.admin.versions import (
     VERSION,
     last_log_entry,
@@ -36,19 +31,7 @@ from concertbook.admin.versions import (
     seal_page,
     who_changed,
 )
-from concertbook.http.spreadsheets import SafeResource
 from concertbook.templatetags.money import won as in_won
-
-
-def _redirect_to_password_page(request: HttpRequest, extra_context: Any = None) -> Any:
-    return redirect("account_change_password")
-
-
-# One door for everybody: the site's log-in counts failed attempts, the admin's own does not.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.password_change = _redirect_to_password_page  # type: ignore[method-assign]
-# A user's address is the one on the user; groups get a page with our rules below.
-admin.site.unregister([Group, EmailAddress])
 
 
 class UserAddForm(UserCreationForm):  # type: ignore[misc]
@@ -211,6 +194,9 @@ def _without_password(fieldsets: Any) -> Any:
     ]
 
 
+admin.site.unregister(Group)
+
+
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, Admin):
     """Only a superuser decides what a group may do: else its members could help themselves."""
@@ -223,139 +209,3 @@ class GroupAdmin(DjangoGroupAdmin, Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.is_superuser
-
-
-@admin.register(Balance)
-class BalanceAdmin(ReadOnlyAdmin):
-    rehearsal_path = "user"
-    fields = ("user", won("amount", _("amount")), "last_seq", "created_at", "updated_at")
-    list_display = ("user", "email", won("amount", _("amount")), "last_seq", "updated_at")
-    list_select_related = ("user",)
-    search_fields = ("user__email", "user__name")
-    ordering = ("-updated_at",)
-
-    @admin.display(description=_("e-mail address"), ordering="user__email")
-    def email(self, balance: Balance) -> str:
-        return balance.user.email or "-"
-
-
-OUTCOME_COLORS: Colors = {"SUCCESS": "success", "FAILED": "danger", "PENDING": "warning"}
-
-
-class BalanceHistoryResource(SafeResource):
-    class Meta:
-        model = BalanceHistory
-        fields = export_order = (
-            "id",
-            "created_at",
-            "balance__user__email",
-            "seq",
-            "type",
-            "status",
-            "amount",
-            "delta",
-            "balance_after",
-            "reason",
-            "source",
-        )
-
-
-@admin.register(BalanceHistory)
-class BalanceHistoryAdmin(Exportable, ReadOnlyAdmin):
-    rehearsal_path = "balance__user"
-    resource_classes: ClassVar = [BalanceHistoryResource]
-    fields = (
-        "created_at",
-        "balance",
-        "seq",
-        "type",
-        "status",
-        won("amount", _("amount")),
-        won("delta", _("change")),
-        won("balance_after", _("balance after")),
-        "reason",
-        "source",
-    )
-    list_display = (
-        "created_at",
-        "user",
-        "type",
-        colored("status", _("status"), OUTCOME_COLORS),
-        won("delta", _("change")),
-        won("balance_after", _("balance after")),
-        won("amount", _("amount")),
-        why,
-    )
-    list_filter = ("type", "status")
-    list_select_related = ("balance__user",)
-    search_fields = ("balance__user__email", "balance__user__name", "^source")
-    date_hierarchy = "created_at"
-
-    @admin.display(description=_("user"), ordering="balance__user__email")
-    def user(self, line: BalanceHistory) -> User:
-        return line.balance.user
-
-
-class ChargeResource(SafeResource):
-    class Meta:
-        model = Charge
-        fields = export_order = (
-            "id",
-            "created_at",
-            "user__email",
-            "amount",
-            "status",
-            "reason",
-            "charged_at",
-        )
-
-
-@admin.register(Charge)
-class ChargeAdmin(Exportable, ReadOnlyAdmin):
-    rehearsal_path = "user"
-    resource_classes: ClassVar = [ChargeResource]
-    newest_by = "created_at"
-    fields = (
-        "user",
-        won("amount", _("amount")),
-        "status",
-        "reason",
-        "key",
-        "created_at",
-        "charged_at",
-    )
-    list_display = (
-        "created_at",
-        "user",
-        won("amount", _("amount")),
-        colored("status", _("status"), OUTCOME_COLORS),
-        why,
-        "charged_at",
-    )
-    list_filter = ("status",)
-    list_select_related = ("user",)
-    search_fields = ("user__email", "user__name", "^id")
-    date_hierarchy = "created_at"
-
-
-@admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    rehearsal_path = "user"
-    # The answer itself is the user's own, tickets and all.
-    fields = ("user", "key", "request_hash", "created_at")
-    list_display = ("created_at", "user", "key")
-    list_select_related = ("user",)
-    search_fields = ("user__email", "key")
-    ordering = ("-created_at",)
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnlyAdmin):
-    """Who of the staff did what in the admin."""
-
-    fields = ("action_time", "user", "content_type", "object_repr", "get_change_message")
-    list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
-    list_filter = ("action_flag",)
-    list_select_related = ("user", "content_type")
-    search_fields = ("user__email", "object_repr", "change_message")
-    date_hierarchy = "action_time"

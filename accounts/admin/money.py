@@ -1,0 +1,125 @@
+"""Balances, their history and charges."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from accounts.base_admin import ReadOnlyAdmin, why
+from accounts.models import Balance, BalanceHistory, Charge, User
+from concertbook.admin.columns import Colors, colored, won
+from concertbook.admin.exportable import Exportable
+from concertbook.http.spreadsheets import SafeResource
+
+
+@admin.register(Balance)
+class BalanceAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
+    fields = ("user", won("amount", _("amount")), "last_seq", "created_at", "updated_at")
+    list_display = ("user", "email", won("amount", _("amount")), "last_seq", "updated_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "user__name")
+    ordering = ("-updated_at",)
+
+    @admin.display(description=_("e-mail address"), ordering="user__email")
+    def email(self, balance: Balance) -> str:
+        return balance.user.email or "-"
+
+
+OUTCOME_COLORS: Colors = {"SUCCESS": "success", "FAILED": "danger", "PENDING": "warning"}
+
+
+class BalanceHistoryResource(SafeResource):
+    class Meta:
+        model = BalanceHistory
+        fields = export_order = (
+            "id",
+            "created_at",
+            "balance__user__email",
+            "seq",
+            "type",
+            "status",
+            "amount",
+            "delta",
+            "balance_after",
+            "reason",
+            "source",
+        )
+
+
+@admin.register(BalanceHistory)
+class BalanceHistoryAdmin(Exportable, ReadOnlyAdmin):
+    rehearsal_path = "balance__user"
+    resource_classes: ClassVar = [BalanceHistoryResource]
+    fields = (
+        "created_at",
+        "balance",
+        "seq",
+        "type",
+        "status",
+        won("amount", _("amount")),
+        won("delta", _("change")),
+        won("balance_after", _("balance after")),
+        "reason",
+        "source",
+    )
+    list_display = (
+        "created_at",
+        "user",
+        "type",
+        colored("status", _("status"), OUTCOME_COLORS),
+        won("delta", _("change")),
+        won("balance_after", _("balance after")),
+        won("amount", _("amount")),
+        why,
+    )
+    list_filter = ("type", "status")
+    list_select_related = ("balance__user",)
+    search_fields = ("balance__user__email", "balance__user__name", "^source")
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("user"), ordering="balance__user__email")
+    def user(self, line: BalanceHistory) -> User:
+        return line.balance.user
+
+
+class ChargeResource(SafeResource):
+    class Meta:
+        model = Charge
+        fields = export_order = (
+            "id",
+            "created_at",
+            "user__email",
+            "amount",
+            "status",
+            "reason",
+            "charged_at",
+        )
+
+
+@admin.register(Charge)
+class ChargeAdmin(Exportable, ReadOnlyAdmin):
+    rehearsal_path = "user"
+    resource_classes: ClassVar = [ChargeResource]
+    newest_by = "created_at"
+    fields = (
+        "user",
+        won("amount", _("amount")),
+        "status",
+        "reason",
+        "key",
+        "created_at",
+        "charged_at",
+    )
+    list_display = (
+        "created_at",
+        "user",
+        won("amount", _("amount")),
+        colored("status", _("status"), OUTCOME_COLORS),
+        why,
+        "charged_at",
+    )
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_fields = ("user__email", "user__name", "^id")
+    date_hierarchy = "created_at"

@@ -1,0 +1,30 @@
+"""Idempotency keys, and the admin's own log."""
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+
+from accounts.base_admin import ReadOnlyAdmin
+from accounts.models import IdempotencyKey
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    rehearsal_path = "user"
+    # The answer itself is the user's own, tickets and all.
+    fields = ("user", "key", "request_hash", "created_at")
+    list_display = ("created_at", "user", "key")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "key")
+    ordering = ("-created_at",)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """Who of the staff did what in the admin."""
+
+    fields = ("action_time", "user", "content_type", "object_repr", "get_change_message")
+    list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
+    list_filter = ("action_flag",)
+    list_select_related = ("user", "content_type")
+    search_fields = ("user__email", "object_repr", "change_message")
+    date_hierarchy = "action_time"

@@ -1,0 +1,65 @@
+"""Concerts, each with its schedules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import StackedInline
+
+from concertbook.admin.versions import (
+    VersionedInline,
+)
+from concerts.admin.base import DeletableUnsold
+from concerts.admin.schedule_form import SCHEDULE_ROWS, ScheduleForm
+from concerts.models import Concert, ConcertSchedule
+from concerts.services import schedule_rules
+
+
+class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
+    model = ConcertSchedule
+    form = ScheduleForm
+    fields = SCHEDULE_ROWS
+    show_change_link = True
+    # A schedule is deleted on its own page, together with its seats.
+    can_delete = False
+
+    def get_extra(self, request: HttpRequest, obj: Concert | None = None, **kwargs: Any) -> int:
+        return 1 if obj is None else 0
+
+
+@admin.register(Concert)
+class ConcertAdmin(DeletableUnsold):
+    rehearsal_path = "waiting_room__rehearsal"
+    fields = (
+        "title",
+        "description",
+        "venue",
+        "start_time",
+        "end_time",
+        "refund_policy",
+        "waiting_room",
+    )
+    list_display = ("title", "venue", "start_time", "end_time", "waiting_room", "updated_at")
+    list_select_related = ("waiting_room",)
+    search_fields = ("title", "venue", "description")
+    date_hierarchy = "start_time"
+    autocomplete_fields = ("waiting_room",)
+    inlines = (ScheduleInline,)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Concert | None = None
+    ) -> Sequence[str]:
+        # Whoever holds a seat was let in by this room.
+        sold = obj is not None and schedule_rules.ever_held(obj.schedules.all()).exists()
+        return ("waiting_room",) if sold else ()
+
+    def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
+        return ConcertSchedule.objects.filter(concert__in=things)
+
+    def delete_model(self, request: HttpRequest, obj: Concert) -> None:
+        self.delete_queryset(request, Concert.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Concert]) -> None:
+        schedule_rules.delete_concerts(queryset)

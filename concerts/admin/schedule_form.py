@@ -1,0 +1,36 @@
+"""A schedule's form, on its own page and among its concert's."""
+
+from typing import Any
+
+from django import forms
+
+from concerts.services import schedule_rules
+
+
+class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.cancelled_at is not None:
+            for field in self.fields.values():
+                field.disabled = True  # among a concert's others: it is a record
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        rules = {
+            name: cleaned[name]
+            for name in ("reserve_from", "reserve_until", "purchase_limit")
+            if name in cleaned
+        }
+        if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
+            schedule_rules.require_sale_kept(schedule_id=self.instance.pk, **rules)
+        return cleaned
+
+
+SCHEDULE_ROWS = (
+    "start_at",
+    "end_at",
+    "reserve_from",
+    "reserve_until",
+    ("price", "purchase_limit"),
+    ("rest_seconds", "doors_open_minutes"),
+)

@@ -1,0 +1,144 @@
+"""Seats, and the history of their statuses."""
+
+from contextlib import suppress
+from copy import copy
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from accounts.base_admin import Admin, ReadOnlyAdmin
+from concertbook.admin.columns import colored, won
+from concerts.admin.seat_forms import NameField
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken
+from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
+from concerts.services import seating
+
+SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
+
+
+class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        field_classes: ClassVar = {"label": NameField, "section": NameField}
+
+    def clean(self) -> dict[str, Any]:
+        """Says at the field what edit_seat would refuse, so that the form keeps what was typed."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"label", "section"} <= cleaned.keys():
+            seat = copy(self.instance)
+            try:
+                seating.rename(seat, label=cleaned["label"], section=cleaned["section"])
+                seating.require_own_name(seat)
+            except SeatLabelTaken as refusal:
+                self.add_error("label", str(refusal.message))
+            except SeatPlaceTaken as refusal:
+                self.add_error("section", str(refusal.message))
+        return cleaned
+
+
+@admin.register(Seat)
+class SeatAdmin(Admin):
+    """Seats are made by the generator and change hands in the sale; here they get their words."""
+
+    rehearsal_path = "schedule__concert__waiting_room__rehearsal"
+    form = SeatForm
+    EDITABLE = ("label", "section", "grade", "price")
+
+    actions = None
+    fields = (
+        "schedule",
+        ("number", "row", "seat_in_row"),
+        ("label", "section"),
+        ("grade", "price"),
+        "status",
+        ("held_by", "hold_expires_at"),
+        "available_from",
+    )
+    list_display = (
+        "number",
+        "label",
+        "section",
+        "row",
+        "seat_in_row",
+        "grade",
+        won("price", _("price")),
+        colored("status", _("status"), SEAT_COLORS),
+        "held_by",
+        "hold_expires_at",
+        "schedule",
+    )
+    list_display_links = ("number", "label")
+    list_filter = ("status", ("schedule", AutocompleteSelectFilter))
+    list_select_related = ("schedule__concert", "held_by")
+    search_fields = (
+        "label",
+        "^number",
+        "grade",
+        "schedule__concert__title",
+        "held_by__email",
+        "held_by__name",
+    )
+    readonly_fields = (
+        "schedule",
+        "number",
+        "row",
+        "seat_in_row",
+        "status",
+        "held_by",
+        "hold_expires_at",
+        "available_from",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
+        free = obj is None or obj.status == Seat.Status.AVAILABLE
+        live = obj is None or obj.schedule.cancelled_at is None
+        return free and live and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
+        return False
+
+    def _lock_rows(self, request: HttpRequest, key: str) -> None:
+        with suppress(ValidationError):
+            seating.lock_schedule_of(Seat._meta.pk.to_python(key))
+        super()._lock_rows(request, key)
+
+    def save_model(self, request: HttpRequest, obj: Seat, form: Any, change: bool) -> None:
+        details = seating.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
+        seating.edit_seat(seat_id=obj.pk, details=details)
+
+
+@admin.register(SeatStatusHistory)
+class SeatStatusHistoryAdmin(ReadOnlyAdmin):
+    rehearsal_path = "seat__schedule__concert__waiting_room__rehearsal"
+    fields = ("seat", "seq", "from_status", "to_status", "changed_by", "reason", "changed_at")
+    list_display = (
+        "changed_at",
+        "schedule",
+        "seat",
+        "seq",
+        colored("from_status", _("from"), SEAT_COLORS),
+        colored("to_status", _("to"), SEAT_COLORS),
+        "changed_by",
+        "reason",
+    )
+    list_filter = ("to_status", ("seat__schedule", AutocompleteSelectFilter))
+    list_select_related = ("seat__schedule__concert", "changed_by")
+    search_fields = (
+        "seat__label",
+        "seat__schedule__concert__title",
+        "changed_by__email",
+        "changed_by__name",
+        "reason",
+    )
+    date_hierarchy = "changed_at"
+
+    @admin.display(description=_("schedule"), ordering="seat__schedule")
+    def schedule(self, change: SeatStatusHistory) -> ConcertSchedule:
+        return change.seat.schedule
