@@ -21,7 +21,7 @@ from queueing.line.records import person_of
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import endings, following, gate, places, polling
 from queueing.services.entries import entry_of
-from queueing.services.polling import QueuePosition
+from queueing.services.queue_position import QueuePosition, position_of
 
 Outcome = QueueEntryHistory.Outcome
 # A place; None for somebody whose place is gone; or in how many seconds to ask again.
@@ -151,7 +151,7 @@ class InBatches:
 def _understand(fan: Fan, token: uuid.UUID, raw: Any) -> Answer:
     """Whom the index does not know asks again by the service, and so the table."""
     try:
-        return polling._place(token, polls.read_status(raw))
+        return position_of(token, polls.read_status(raw))
     except (UnknownPerson, LineUnavailable):
         return _ask(fan.user_id, token)
 

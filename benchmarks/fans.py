@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from benchmarks import crowd
-from queueing.services.polling import QueuePosition
+from queueing.services.queue_position import QueuePosition
 
 # All that takes time is told as a share of the time within which people come.
 # So many of those who come are there in the first moments; the others trickle in.
@@ -18,7 +18,7 @@ SHORTEST_SLEEP, LONGEST_SLEEP = 0.1, 1.2
 # Who finds that they were dropped comes again, or does not.
 COMES_AGAIN = 0.8
 # Buying takes so long at least, and on average so much longer.
-SHORTEST_STAY, FURTHER_STAY = 0.01, 0.04
+SHORTEST_INSIDE, FURTHER_INSIDE = 0.01, 0.04
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Fan:
     leaves: float = math.inf
     sleeps_at: float = math.inf
     wakes_at: float = math.inf
-    stays: float = 0.0
+    inside_for: float = 0.0
     comes_again: bool = True
     token: uuid.UUID | None = None
     position: int = 0
@@ -84,6 +84,6 @@ def _fan(number: int, arrives: float, within: float, rng: Random) -> Fan:
     elif temper < SILENT + LEAVING + SLEEPING:
         fan.sleeps_at = tires
         fan.wakes_at = tires + within * rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
-    fan.stays = within * (SHORTEST_STAY + rng.expovariate(1 / FURTHER_STAY))
+    fan.inside_for = within * (SHORTEST_INSIDE + rng.expovariate(1 / FURTHER_INSIDE))
     fan.comes_again = rng.random() < COMES_AGAIN
     return fan

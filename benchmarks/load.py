@@ -58,24 +58,24 @@ def run_together(port: int, loads: Sequence[Load]) -> None:
     for client in clients:
         client.start(started)
     with selectors.DefaultSelector() as selector:
-        resting = set(clients)
-        while resting or selector.get_map():
-            _send_what_is_due(selector, resting)
-            next_due = min((client.due for client in resting), default=time.perf_counter() + 30)
+        idle = set(clients)
+        while idle or selector.get_map():
+            _send_what_is_due(selector, idle)
+            next_due = min((client.due for client in idle), default=time.perf_counter() + 30)
             for key, _mask in selector.select(next_due - time.perf_counter()):
                 if not key.data.receive():
                     selector.unregister(key.fileobj)
                     if key.data.load.every:
-                        resting.add(key.data)
+                        idle.add(key.data)
     for client in clients:
         client.load.result.seconds = time.perf_counter() - started
         client.socket.close()
 
 
-def _send_what_is_due(selector: selectors.BaseSelector, resting: "set[Client]") -> None:
+def _send_what_is_due(selector: selectors.BaseSelector, idle: "set[Client]") -> None:
     now = time.perf_counter()
-    for client in [client for client in resting if client.due <= now]:
-        resting.remove(client)
+    for client in [client for client in idle if client.due <= now]:
+        idle.remove(client)
         if client.send():
             selector.register(client.socket, selectors.EVENT_READ, client)
 
@@ -106,7 +106,7 @@ class Client:
         return True
 
     def receive(self) -> bool:
-        """Take what has come; False when this client rests or is done."""
+        """Take what has come; False when this client pauses or is done."""
         piece = self.socket.recv(65536)
         if not piece:
             raise ConnectionError("the server closed a connection that it should have kept")

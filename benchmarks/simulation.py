@@ -24,7 +24,7 @@ from benchmarks.witness import Witness, by_minute, quality
 from queueing.line import polls
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, last_requests, rooms
-from queueing.services.polling import QueuePosition
+from queueing.services.queue_position import QueuePosition
 
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
 MINUTE = 60
@@ -235,7 +235,7 @@ class Simulation:
         if place.is_admitted:
             if not fan.inside:
                 fan.inside = True
-                self.finishing[math.ceil(self.clock.seconds + fan.stays)].append(fan)
+                self.finishing[math.ceil(self.clock.seconds + fan.inside_for)].append(fan)
             return
         self.note_guess(fan, place)
         fan.due = self.clock.seconds + place.poll_after_seconds

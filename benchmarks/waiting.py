@@ -231,7 +231,7 @@ def ticks(room: WaitingRoom) -> Iterator[Fact]:
     goal = "below 200 ms"
     letting_in = [_tick(room, _make_room) for _ in range(TICKS)]
     yield Fact(f"tick: {TICK:,} go in", in_ms(letting_in), goal)
-    both = [_tick(room, _end_stays) for _ in range(TICKS)]
+    both = [_tick(room, _end_admissions) for _ in range(TICKS)]
     yield Fact(f"tick: {TICK:,} go in, {TICK:,} out", in_ms(both), goal)
 
 
@@ -249,7 +249,7 @@ def _make_room(room: WaitingRoom) -> None:
     WaitingRoom.objects.filter(pk=room.pk).update(capacity=F("capacity") + TICK)
 
 
-def _end_stays(room: WaitingRoom) -> None:
+def _end_admissions(room: WaitingRoom) -> None:
     inside = QueueToken.objects.active().filter(room=room).order_by("position")
     oldest = list(inside.values_list("pk", flat=True)[:TICK])
     QueueToken.objects.filter(pk__in=oldest).update(expires_at=timezone.now())

@@ -12,7 +12,7 @@ from benchmarks.fans import Fan
 from benchmarks.rows import Fact
 from concertbook.db.clock import database_now
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services.polling import QueuePosition
+from queueing.services.queue_position import QueuePosition
 
 # Promises are broken when any of these is not 0.
 OVERTAKEN = """
@@ -31,7 +31,7 @@ SELECT coalesce(max(inside), 0) FROM (
         WHERE room_id = %(room)s AND available_at IS NOT NULL
         UNION ALL
         SELECT expires_at, -1 FROM queueing_queuetoken
-        WHERE room_id = %(room)s AND available_at IS NOT NULL AND status = 'EXPIRED') doors) stays
+        WHERE room_id = %(room)s AND available_at IS NOT NULL AND status = 'EXPIRED') doors) steps
 """
 MOST_IN_A_MINUTE = """
 SELECT coalesce(max(within), 0) FROM (

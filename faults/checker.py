@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from faults.history import History, Operation
-from faults.truth import Stay, Truth
+from faults.truth import QueueEntry, Truth
 
 Thing = TypeVar("Thing")
 FAR_AWAY = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -157,31 +157,31 @@ def balances_add_up(history: History, truth: Truth) -> Iterator[Violation]:
 
 
 def no_place_is_lost(history: History, truth: Truth) -> Iterator[Violation]:
-    stays = {each.token: each for each in truth.stays}
+    entries = {each.token: each for each in truth.entries}
     for each in filter(_is_ok, history.of("join", "poll")):
         told = each.json
-        stay = stays.get(told["token"])
-        if stay is None or (stay.user, stay.position) != (each.user, told["position"]):
+        entry = entries.get(told["token"])
+        if entry is None or (entry.user, entry.position) != (each.user, told["position"]):
             yield Violation("a place in line is lost, or another", [each])
     yield from _endings_that_nobody_wanted(history, truth)
 
 
 def _endings_that_nobody_wanted(history: History, truth: Truth) -> Iterator[Violation]:
-    """Within a round nobody is silent or inside for too long, so people end their stays."""
+    """Within a round nobody is silent or inside for too long, so people leave by themselves."""
     left = {each.about[0] for each in history.of("leave") if each.ok or each.unknown}
     paid = {each.user for each in history.of("pay") if each.ok or each.unknown}
-    for stay in truth.stays:
-        if stay.left is None and stay.outcome:
-            yield Violation(f"place {stay.position} ended as {stay.outcome} and goes on")
-        if stay.left is None:
+    for entry in truth.entries:
+        if entry.left is None and entry.outcome:
+            yield Violation(f"place {entry.position} ended as {entry.outcome} and goes on")
+        if entry.left is None:
             continue
-        wanted = {"LEFT": stay.token in left, "PAID": stay.user in paid}
-        if not wanted.get(stay.outcome, False):
-            yield Violation(f"place {stay.position} ended for nothing: {stay.outcome or 'lost'}")
+        wanted = {"LEFT": entry.token in left, "PAID": entry.user in paid}
+        if not wanted.get(entry.outcome, False):
+            yield Violation(f"place {entry.position} ended for nothing: {entry.outcome or 'lost'}")
 
 
 def leaving_is_kept(history: History, truth: Truth) -> Iterator[Violation]:
-    there = {each.token for each in truth.stays if each.left is None}
+    there = {each.token for each in truth.entries if each.left is None}
     for each in filter(_is_ok, history.of("leave")):
         if each.about[0] in there:
             yield Violation("left, and still in line", [each])
@@ -189,11 +189,11 @@ def leaving_is_kept(history: History, truth: Truth) -> Iterator[Violation]:
 
 def nobody_is_overtaken(history: History, truth: Truth) -> Iterator[Violation]:
     somebody_later_in = FAR_AWAY
-    for stay in sorted(truth.stays, key=lambda each: each.position, reverse=True):
-        out_of_line = stay.admitted or stay.left or FAR_AWAY
+    for entry in sorted(truth.entries, key=lambda each: each.position, reverse=True):
+        out_of_line = entry.admitted or entry.left or FAR_AWAY
         if somebody_later_in < out_of_line:
-            yield Violation(f"place {stay.position} was overtaken")
-        somebody_later_in = min(somebody_later_in, stay.admitted or FAR_AWAY)
+            yield Violation(f"place {entry.position} was overtaken")
+        somebody_later_in = min(somebody_later_in, entry.admitted or FAR_AWAY)
 
 
 def who_joined_first_is_first(history: History, truth: Truth) -> Iterator[Violation]:
@@ -215,17 +215,17 @@ def _position(joined: Operation) -> int:
 
 
 def nobody_is_past_capacity(history: History, truth: Truth) -> Iterator[Violation]:
-    most = most_inside(truth.stays)
+    most = most_inside(truth.entries)
     if most > truth.capacity:
         yield Violation(f"{most} people inside at once, {truth.capacity} allowed")
 
 
-def most_inside(stays: Iterable[Stay]) -> int:
+def most_inside(entries: Iterable[QueueEntry]) -> int:
     doors = []
-    for stay in stays:
-        if stay.admitted is not None:
+    for entry in entries:
+        if entry.admitted is not None:
             # Who leaves at the very moment when another comes in leaves first.
-            doors += [(stay.admitted, 1), (stay.left or FAR_AWAY, -1)]
+            doors += [(entry.admitted, 1), (entry.left or FAR_AWAY, -1)]
     most = inside = 0
     for _moment, change in sorted(doors):
         inside += change

@@ -213,7 +213,7 @@ class Buyer:
     # --- Seats and money -------------------------------------------------------------------------
 
     def _shop(self) -> bool:
-        """Hold, and then what people do. True when that was the end of our stay."""
+        """Hold, and then what people do. True when that was the end of our admission."""
         if len(self.tickets) >= PURCHASE_LIMIT:
             self._cancel(self.tickets.pop())
         held = self._hold(self._wanted())

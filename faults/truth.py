@@ -59,7 +59,7 @@ class Charged:
 
 
 @dataclass(frozen=True)
-class Stay:
+class QueueEntry:
     """One place in the line. ``left`` is when it ended; ``outcome`` is how, empty before."""
 
     token: str
@@ -83,7 +83,7 @@ class Truth:
     sold: list[Sold] = field(default_factory=list)
     refunded: list[Refunded] = field(default_factory=list)
     charged: list[Charged] = field(default_factory=list)
-    stays: list[Stay] = field(default_factory=list)
+    entries: list[QueueEntry] = field(default_factory=list)
     deadlocks: int = 0
 
 
@@ -115,7 +115,7 @@ def read_truth(stage: Stage, opening: Opening) -> Truth:
             sold=list(_sold(users)),
             refunded=list(_refunded(users)),
             charged=[each for each in _charged(users) if each.id not in opening.charges],
-            stays=list(_stays(stage)),
+            entries=list(_entries(stage)),
             # A server that crashed counts from 0 again.
             deadlocks=max(0, count_deadlocks() - opening.deadlocks),
         )
@@ -171,12 +171,12 @@ def _charged(users: list[User]) -> Iterable[Charged]:
         yield Charged(str(pk), str(user), key or "", amount, status)
 
 
-def _stays(stage: Stage) -> Iterable[Stay]:
+def _entries(stage: Stage) -> Iterable[QueueEntry]:
     tokens = QueueToken.objects.filter(room__slug=stage.slug).select_related("entry")
     columns = "pk", "user_id", "position", "status", "available_at", "expires_at", "entry__outcome"
     for token, user, position, status, admitted, expires, outcome in tokens.values_list(*columns):
         left = expires if status == QueueToken.Status.EXPIRED else None
-        yield Stay(str(token), str(user), position, status, admitted, left, outcome or "")
+        yield QueueEntry(str(token), str(user), position, status, admitted, left, outcome or "")
 
 
 def count_deadlocks() -> int:

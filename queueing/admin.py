@@ -138,7 +138,7 @@ class WaitingRoomAdmin(Admin):
     ) -> Sequence[str]:
         if obj is None:
             return ()
-        # The slug is an address that clients keep; who came was promised a draw, or none.
+        # Clients keep the slug as an address; the people in line were promised a draw, or none.
         settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
         return ("state", "slug", "waiting", "active", "admitted", *settled)
 
@@ -347,7 +347,7 @@ class QueueTokenAdmin(ReadOnlyAdmin):
 @admin.register(Draw)
 class DrawAdmin(ReadOnlyAdmin):
     rehearsal_path = "room__rehearsal"
-    # Not the seed: before the draw it is nobody's, afterwards it is on the public page.
+    # Not the seed: before the draw it is secret, afterwards it is on the public page.
     fields = ("room", "commitment", "committed_at", "drawn_at", "participants", "participants_hash")
     list_display = ("room", "committed_at", "drawn_at", "participants")
     list_select_related = ("room",)

@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
-from queueing.representations import DrawSerializer, PlaceSerializer
+from queueing.representations import DrawSerializer, QueuePositionSerializer
 from queueing.services import draw, places, polling
+from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
     "Retry-After",
@@ -30,7 +31,7 @@ POLL_AFTER = OpenApiParameter(
 class Tokens(APIView):
     @extend_schema(
         request=None,
-        responses={201: PlaceSerializer, 200: PlaceSerializer},
+        responses={201: QueuePositionSerializer, 200: QueuePositionSerializer},
         parameters=[POLL_AFTER],
         operation_id="join",
     )
@@ -42,7 +43,7 @@ class Tokens(APIView):
 
 
 class Token(APIView):
-    @extend_schema(responses=PlaceSerializer, parameters=[POLL_AFTER], operation_id="poll")
+    @extend_schema(responses=QueuePositionSerializer, parameters=[POLL_AFTER], operation_id="poll")
     def get(self, request: Request, token: uuid.UUID) -> Response:
         place = polling.get_position(
             user=current_user(request), token=token, address=client_address(request.META)
@@ -55,9 +56,9 @@ class Token(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _answer(place: polling.QueuePosition, code: int) -> Response:
+def _answer(place: QueuePosition, code: int) -> Response:
     headers = {"Retry-After": str(place.poll_after_seconds)}
-    return Response(PlaceSerializer.represent(place), status=code, headers=headers)
+    return Response(QueuePositionSerializer.represent(place), status=code, headers=headers)
 
 
 class RoomDraw(APIView):

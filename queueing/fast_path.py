@@ -1,7 +1,7 @@
 """The fast path of the line: take a place, and where do I stand.
 
 A poll is one round trip to Redis, a join one statement and two, if the credential is valid.
-Sessions and people that Redis does not know, a line without an index, and who is in line already
+Sessions and people that Redis does not know, rooms without an index, and people in line already
 are for Django.
 """
 
@@ -20,8 +20,9 @@ from concertbook.http.client_address import client_address
 from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, render, respond
 from concertbook.http.ids import UUID
 from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
-from queueing.representations import PlaceSerializer
+from queueing.representations import QueuePositionSerializer
 from queueing.services import places, polling
+from queueing.services.queue_position import QueuePosition
 
 
 def poll(environ: Environ, token: str) -> Answer:
@@ -58,7 +59,7 @@ def _leaving_to_django() -> Iterator[None]:
         raise FallThrough from unknown
 
 
-def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> polling.QueuePosition:
+def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> QueuePosition:
     close_old_connections()
     try:
         place = places.join_anew(user_id=user_id, slug=slug, address=address)
@@ -78,8 +79,8 @@ def _read_credential(environ: Environ) -> Credential:
     return visitor
 
 
-def _tell(status: str, place: polling.QueuePosition) -> Answer:
-    answer = render(PlaceSerializer.represent(place))
+def _tell(status: str, place: QueuePosition) -> Answer:
+    answer = render(QueuePositionSerializer.represent(place))
     return respond(status, answer, **{"Retry-After": str(place.poll_after_seconds)})
 
 

@@ -48,7 +48,7 @@ class WaitingRoom(models.Model):
         DRAINING = "DRAINING", _("Draining")
         CLOSED = "CLOSED", _("Closed")
 
-    # The line moves on: people are let in, and whoever fell silent has left.
+    # The line moves on: people are admitted, and those who are silent for too long are removed.
     MOVING = (State.OPEN, State.DRAINING)
 
     # Short on purpose: it is part of every token (see new_token).
@@ -136,7 +136,7 @@ class WaitingRoom(models.Model):
 class RoomCapacity(models.Model):
     """The capacity that a room has ``since`` then. A trigger writes each change.
 
-    What the audit judges an admission by: to lower the capacity sends nobody out.
+    The audit judges each admission by it, because a lower capacity ends no admission.
     """
 
     room = models.ForeignKey(WaitingRoom, models.CASCADE, related_name="capacities")
@@ -155,7 +155,7 @@ class RoomCapacity(models.Model):
 def new_token(room_id: int) -> uuid.UUID:
     """An unguessable token (90 random bits) that tells its room in the first 32 bits.
 
-    So whoever is polled with nothing but a token knows which line to look in. UUID version 8.
+    So a poll needs no more than the token to find the room. UUID version 8.
     """
     bits = room_id << 96 | secrets.randbits(96)
     return uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 8 << 76 | 0x2 << 62)
@@ -183,7 +183,7 @@ class QueueToken(models.Model):
     ``position`` only ever grows within a room and is drawn from the room's own sequence, so it
     tells who was first but has gaps. Lots drawn at the opening permute the positions of those
     who took part; ``drawn_from`` is what theirs was before. ``expires_at`` is the end of the
-    stay once admitted, and the moment it really ended once EXPIRED.
+    admission, and the moment the token really ended once EXPIRED.
     """
 
     class Status(models.TextChoices):
@@ -272,7 +272,7 @@ class QueueToken(models.Model):
 
 
 class Draw(models.Model):
-    """The lots of one room that shuffles: what was promised before, what came of it.
+    """The lots of one room that shuffles: the commitment before, the result after.
 
     ``commitment`` is the SHA-256 of ``seed`` and is published from the start; the seed stays
     secret until ``drawn_at``. ``participants_hash`` is the SHA-256 of the tokens of all who took
@@ -313,7 +313,7 @@ class Draw(models.Model):
 
     @property
     def revealed_seed(self) -> str | None:
-        """The seed in hex, once everybody may know it: None before the draw."""
+        """The seed in hex; None before the draw."""
         return bytes(self.seed).hex() if self.drawn_at else None
 
     @property
@@ -323,7 +323,7 @@ class Draw(models.Model):
 
 
 class QueueEntryHistory(models.Model):
-    """One stay from joining to its end; written when the token ends."""
+    """One token from joining to its end; written when it ends."""
 
     class Outcome(models.TextChoices):
         PAID = "PAID", _("Paid")

@@ -4,10 +4,10 @@ from rest_framework import serializers
 
 from concertbook.http.representations import Representation
 from queueing.models import Draw, QueueToken, WaitingRoom
-from queueing.services.polling import QueuePosition
+from queueing.services.queue_position import QueuePosition
 
 
-class PlaceSerializer(Representation[QueuePosition]):
+class QueuePositionSerializer(Representation[QueuePosition]):
     token = serializers.UUIDField()
     room = serializers.SlugField()
     room_state = serializers.ChoiceField(choices=WaitingRoom.State.choices)

@@ -1,4 +1,4 @@
-"""The Queue-Token header of a request, for the apps whose calls are for those who were let in."""
+"""The Queue-Token header of a request, for the apps whose calls need an admission."""
 
 import uuid
 

@@ -18,8 +18,9 @@ from concertbook.http.redirects import next_page
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw as draws
 from queueing.services import endings, places, polling
+from queueing.services.queue_position import QueuePosition
 
-# Without JavaScript the whole page is asked for again: no oftener than somebody can read it.
+# Without JavaScript the whole page is asked for again: no oftener than a person can read it.
 REFRESH_SECONDS = 5
 COOKIE_SECONDS = 24 * 3600
 
@@ -30,7 +31,9 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
     room = places.get_room(slug, viewer=request.user)
-    found = polling.find_place(user=request.user, room=room, address=client_address(request.META))
+    found = polling.find_position(
+        user=request.user, room=room, address=client_address(request.META)
+    )
     if found is None:
         return render(request, "queueing/room.html", _outside(request, room))
     response = _show(request, "queueing/room.html", room, found)
@@ -60,7 +63,7 @@ def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:
 
 
 def _show(
-    request: MemberRequest, template: str, room: WaitingRoom, found: polling.QueuePosition
+    request: MemberRequest, template: str, room: WaitingRoom, found: QueuePosition
 ) -> HttpResponse:
     first_ahead = _first_ahead(request, room, found)
     context = {
@@ -80,26 +83,26 @@ def _show(
     return response
 
 
-def _outcome(request: MemberRequest, room: WaitingRoom, found: polling.QueuePosition) -> str:
+def _outcome(request: MemberRequest, room: WaitingRoom, found: QueuePosition) -> str:
     if found.status != QueueToken.Status.EXPIRED:
         return ""
     return endings.how_it_ended(user=request.user, room=room, token=found.token)
 
 
-def _line_moves(found: polling.QueuePosition) -> bool:
-    """Before the doors open nobody gets ahead, and lots may still be drawn."""
+def _line_moves(found: QueuePosition) -> bool:
+    """Before the opening no one gets ahead, and lots may still be drawn."""
     scheduled = found.room_state == WaitingRoom.State.SCHEDULED
     return found.status == QueueToken.Status.WAITING and not scheduled
 
 
-def _first_ahead(request: MemberRequest, room: WaitingRoom, found: polling.QueuePosition) -> int:
+def _first_ahead(request: MemberRequest, room: WaitingRoom, found: QueuePosition) -> int:
     """How many were ahead when the page first showed this place: there the progress begins."""
     seen = request.get_signed_cookie(_cookie(room), default="0", salt=str(found.token))
     return max(int(seen or 0), found.ahead)
 
 
 def _remember_first_ahead(
-    response: HttpResponse, room: WaitingRoom, found: polling.QueuePosition, first_ahead: int
+    response: HttpResponse, room: WaitingRoom, found: QueuePosition, first_ahead: int
 ) -> None:
     response.set_signed_cookie(
         _cookie(room),
@@ -116,7 +119,7 @@ def _cookie(room: WaitingRoom) -> str:
     return f"line-{room.pk}"
 
 
-def _odds(found: polling.QueuePosition) -> str:
+def _odds(found: QueuePosition) -> str:
     """Whether to say that the seats may not last: ``none`` left, ``few``, or nothing to say."""
     if found.seats_left is None or found.ahead <= found.seats_left > 0:
         return ""
@@ -136,7 +139,7 @@ def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
 
 @require_safe
 def draw(request: HttpRequest, slug: str) -> HttpResponse:
-    """For everybody: how the order at the opening is, or was, drawn."""
+    """Public: how the order at the opening is, or was, drawn."""
     found = draws.get_draw(slug=slug)
     user = request.user
     lot = draws.find_lot(user=user, draw=found) if user.is_authenticated else None

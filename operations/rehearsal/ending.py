@@ -1,6 +1,6 @@
 """How a rehearsal ends: in the books by entries that reverse its own, and nothing is deleted.
 
-1. The room closes, and everybody's stay in it ends.
+1. The room closes, and all tokens in it end.
 2. The schedule is cancelled: from here on it sells nothing.
 3. What was held is released, and what was sold is refunded in full.
 4. What is left in the buyers' balances is taken out again, the buyers are made inactive, and their
@@ -29,7 +29,7 @@ from payments.services.schedule_cancellation import (
     refund_cancelled_schedules,
 )
 from queueing.models import WaitingRoom
-from queueing.services.rooms import close_room, end_stays
+from queueing.services.rooms import close_room, end_all_tokens
 
 # A sweep of the running server may be refunding the same buyers: then they are waited for.
 PATIENCE_SECONDS = 60.0
@@ -61,7 +61,7 @@ def end_rehearsal(name: str) -> None:
     """
     room = WaitingRoom.objects.get(rehearsal=name)
     close_room(room_id=room.pk)
-    end_stays(room_id=room.pk)
+    end_all_tokens(room_id=room.pk)
     for schedule in ConcertSchedule.objects.filter(concert__waiting_room=room):
         cancel_schedule(schedule_id=schedule.pk, by=_somebody_of(name), reason=REASON)
         _refund(schedule)

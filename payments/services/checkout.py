@@ -23,7 +23,7 @@ from payments.models import Payment, Reservation, Ticket
 from payments.services.carts import LockedCart, PaymentRequest, lock_carts
 from payments.services.holds import MOST_AT_ONCE, refused_once_cancelled
 from payments.services.releases import expire_overdue
-from queueing.services.gate import extend_stays, finish
+from queueing.services.gate import extend_admissions, finish
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.dat
         cart.require_inside()
         _extend(cart.reservations, by=longer, now=cart.now)
         ends = min(reservation.expires_at for reservation in cart.reservations)
-        extend_stays(list(cart.admissions.values()), until=ends)
+        extend_admissions(list(cart.admissions.values()), until=ends)
     return ends
 
 

@@ -35,7 +35,7 @@ from payments.services.releases import release_overdue
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from queueing.services.gate import (
-    extend_stays,
+    extend_admissions,
     find_admission,
     require_still_inside,
 )
@@ -123,8 +123,8 @@ def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome
     is overdue, and retries nothing. The answers to requests with a key are in their ``once``.
 
     Seven round trips, however many requests: BEGIN, the tokens, the seats, the holdings and the
-    clock, two that write, COMMIT. One more where stays have to be extended, three with keys, and
-    one each where a token or a seat is missing, to know why.
+    clock, two that write, COMMIT. One more where admissions have to be extended, three with keys,
+    and one each where a token or a seat is missing, to know why.
     Raises ScheduleCancelled when the database refuses all of it: nothing was done.
     """
     return one_of_each(requests, lambda each: each.user.pk, partial(_hold, wait=wait))
@@ -215,7 +215,7 @@ def _write(grants: Sequence[HoldGrant], now: dt.datetime) -> None:
         now=now,
     )
     _insert(reservations)
-    extend_stays([grant.admission for grant in grants], until=reservations[0].expires_at)
+    extend_admissions([grant.admission for grant in grants], until=reservations[0].expires_at)
     answers = [(grant.request.once, grant.reservations) for grant in grants if grant.request.once]
     if answers:
         save_answers(answers)

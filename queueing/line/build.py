@@ -24,7 +24,7 @@ def build_index(
 ) -> None:
     """Build the index beside the old one and swap it in with one transaction.
 
-    Nobody is expected to poll before the longest time that a poll can have been told to wait.
+    People who wait are expected to poll within the longest time that a poll may be told to wait.
     The caller makes sure that there is one builder at a time.
     """
     live, built = keys.of_room(room_id), keys.of_room_being_built(room_id)

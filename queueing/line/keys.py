@@ -17,7 +17,7 @@ class RoomKeys(NamedTuple):
     - room     hash        RoomSnapshot, IndexWatermark, ``front`` and ``seats_left``
 
     A person is the token's 16 bytes and the user's 16 bytes, so that a token is found only with
-    its own user. Nobody waits at a position before ``front``.
+    its own user. No one waits at a position before ``front``.
     """
 
     waiting: str

@@ -29,7 +29,7 @@ def add_batch(redis: Any, room: keys.RoomKeys, batch: list[Entry]) -> None:
 
 
 def admit(room_id: int, entries: Iterable[Entry], *, front: int, server: str) -> None:
-    """Note these as inside, and take everybody before position ``front`` out of the line."""
+    """Note these as inside, and take all people before position ``front`` out of the line."""
     room = keys.of_room(room_id)
     with client.reaching_redis() as redis:
         write_inside(redis, room.inside, entries)

@@ -1,4 +1,1 @@
-"""The line, a module for each use case: places, admission, draw, gate, rooms.
-
-PostgreSQL is the truth.
-"""
+"""The line, a module for each use case. PostgreSQL is the truth."""

@@ -1,4 +1,4 @@
-"""The tick: end what is over, let in the next, exactly up to capacity and pace."""
+"""The tick: end tokens whose time is over, admit the next, up to capacity and pace."""
 
 import datetime as dt
 import logging
@@ -36,7 +36,7 @@ def admit_waiting() -> int:
 
 
 def _admit_or_log(room_id: int) -> int:
-    """One room's trouble is not the other rooms': it is tried again at the next tick."""
+    """An error in one room does not stop the other rooms; the next tick tries it again."""
     try:
         return admit(room_id=room_id)
     except Exception:
@@ -58,12 +58,12 @@ class Tick:
 
 
 def admit(*, room_id: int, may_draw: bool = True) -> int:
-    """Free what is over, then let in the next in line, up to capacity and pace.
+    """End tokens whose time is over, then admit the next in line, up to capacity and pace.
 
-    Safe to run twice at once: the second finds the room locked and leaves it to the first. What
-    is committed is followed by the index. Without ``may_draw``, for those who have no minute for
-    the lots of a million, a room that has yet to draw lots lets nobody in. Returns how many were
-    let in.
+    Safe to run twice at once: the second call finds the room locked and returns 0. The index is
+    told after the commit. Without ``may_draw``, for web requests, which have no minute to draw the
+    lots of a million, a room that has yet to draw lots admits no one. Returns how many were
+    admitted.
     """
     watermark = following.read_watermark(room_id)
     with transaction.atomic(durable=True):
@@ -99,7 +99,7 @@ def _tick(room_id: int, watermark: IndexWatermark | None, may_draw: bool) -> Tic
         draw_lots(room, settled=settled)
         places, allowed = _free_places(room), _still_allowed(room, tick.now)
         tick.full = places <= allowed
-        tick.admitted = _let_in(room, max(0, min(places, allowed)), settled)
+        tick.admitted = _admit_first(room, max(0, min(places, allowed)), settled)
     return tick
 
 
@@ -110,15 +110,15 @@ def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
 
 
 def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list[Entry]:
-    # A token that is locked belongs to somebody who is just buying: the next tick comes soon.
+    # The holder of a locked token is just buying: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True).filter(room=room)
-    # In the order of its own index: in the order of the line it would look through everybody.
+    # In the order of the index on expires_at: in the order of the line all tokens would be read.
     timed_out = tokens.active().filter(expires_at__lte=now).order_by("expires_at")
     ended = _end(timed_out, Outcome.TIMED_OUT, now)
     if silent:
         ended += _end(tokens.waiting().filter(position__in=silent), Outcome.IDLE, now)
     if room.state == WaitingRoom.State.CLOSED:
-        # The line is sent home, and whoever joined while the room was being closed.
+        # All who wait, also those who joined while the room was being closed.
         ended += _end(tokens.waiting(), Outcome.CLOSED, now, at_most=MOST_AT_ONCE)
     return ended
 
@@ -132,7 +132,7 @@ def _end(
 
 
 def _close_if_drained(room: WaitingRoom) -> None:
-    """A room that takes nobody new is done once nobody waits and nobody is inside."""
+    """Close a draining room once no one waits and no one is inside."""
     if room.state != State.DRAINING:
         return
     tokens = QueueToken.objects.filter(room=room)
@@ -146,18 +146,18 @@ def _free_places(room: WaitingRoom) -> int:
 
 
 def _still_allowed(room: WaitingRoom, now: dt.datetime) -> int:
-    """How many more the doors may let in within this minute."""
+    """How many more may be admitted within this minute."""
     since = now - dt.timedelta(minutes=1)
     admitted = QueueToken.objects.filter(room=room, available_at__gt=since).count()
     return room.admit_per_minute - admitted
 
 
-def _let_in(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
+def _admit_first(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
     line = QueueToken.objects.waiting().filter(room=room, position__lte=settled)
-    # Waits for whoever is just leaving rather than skip a locked row: skipping is overtaking.
+    # Waits for a person who is just leaving: to skip a locked row would be to overtake its holder.
     line = line.select_for_update(no_key=True).order_by("position")
     first = list(line.values_list(*COLUMNS)[: min(places, MOST_AT_ONCE)])
-    # After the count of places: whoever left one of them left it before this moment.
+    # Read after the count of places: each free place was left before this moment.
     now = database_now()
     until = now + dt.timedelta(seconds=room.active_seconds)
     _make_active([token for token, _user, _position in first], now, until)

@@ -1,4 +1,4 @@
-"""Lots drawn at the opening so that nobody has to believe us: draw, show, verify."""
+"""Draw lots at the opening, show the draw, and verify it: buyers can compute it themselves."""
 
 import datetime as dt
 import hashlib
@@ -24,7 +24,7 @@ BLOCK = 64
 CHUNK = 5_000
 
 # The list is frozen by the first line, in one snapshot. What moves a row looks at nothing but its
-# token: whoever leaves meanwhile moves too, or two people would end up with one number.
+# token: a person who leaves meanwhile moves too, or two people would end up with one number.
 DRAW = """
 WITH participants AS MATERIALIZED (
     SELECT token, position, sha256(%(outer)s || sha256(%(inner)s || uuid_send(token))) AS lot
@@ -52,7 +52,7 @@ WHERE room_id = %(room)s
 
 
 def draw_lots(room: WaitingRoom, *, settled: int) -> None:
-    """Draw lots among all who wait with a number up to ``settled``, unless it was done before.
+    """Draw lots among the people who wait up to position ``settled``, unless it was done before.
 
     In the order of HMAC-SHA256(seed, token) they get their own positions, smallest first; numbers
     drawn later come after all of them. The caller holds the room's lock, in a transaction, and no
@@ -97,9 +97,9 @@ def get_draw(*, slug: str) -> Draw:
 
 
 def drawn_tokens(*, slug: str) -> Iterator[uuid.UUID]:
-    """All who took part, in the order drawn, read from the database bit by bit.
+    """The tokens of all participants, in the order drawn, streamed from the database.
 
-    For everybody to see: a token opens nothing without its user. Raises NotFound before the draw.
+    Public: a token is worth nothing without its user. Raises NotFound before the draw.
     """
     draw = get_draw(slug=slug)
     if draw.drawn_at is None:
@@ -114,14 +114,14 @@ def _participants(room: WaitingRoom) -> QueueTokenQuerySet:
 
 @dataclass(frozen=True)
 class Lot:
-    """Somebody's part in a draw. ``number`` counts from 1 and is None until it is drawn."""
+    """A participant's lot. ``number`` counts from 1 and is None until it is drawn."""
 
     token: uuid.UUID
     number: int | None
 
 
 def find_lot(*, user: User, draw: Draw) -> Lot | None:
-    """The user's lot; None for somebody who did not come before the draw, or is not in line."""
+    """The user's lot; None for a user who did not come before the draw, or is not in line."""
     if draw.drawn_at is None:
         tokens = QueueToken.objects.filter(checked("status", "WAITING"), user=user, room=draw.room)
         waiting = tokens.first()
@@ -136,7 +136,7 @@ def find_lot(*, user: User, draw: Draw) -> Lot | None:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as the seed and the participants say it must be."""
+    """A value that differs from what the seed and the participants give."""
 
     what: str
     found: object
@@ -155,7 +155,7 @@ class Verification:
 
 
 def verify(room: WaitingRoom) -> Verification:
-    """Compute the room's draw anew, as anybody could, and what only we can see besides.
+    """Compute the room's draw anew, as every buyer can, and check what only the database shows.
 
     Of a draw that is to come it is the seed alone. Raises NotFound when the room does not shuffle.
     """
@@ -195,7 +195,7 @@ def _other_order(seed: bytes, rows: list[tuple[uuid.UUID, int, Any]]) -> Iterato
 
 
 def _undrawn_among_drawn(draw: Draw) -> Iterator[Difference]:
-    """Whoever left before the draw has a number among the drawn, but no longer a place."""
+    """People who left before the draw have a number among the drawn, but no place any more."""
     last = _participants(draw.room).aggregate(last=Max("position"))["last"]
     among = QueueToken.objects.filter(room=draw.room, drawn_from=None, position__lte=last or 0)
     gone = Q(status=QueueToken.Status.EXPIRED, available_at=None)

@@ -51,7 +51,7 @@ def follow(
         return _drop(room)
     through = min(settled, watermark.through + COMPARED)
     try:
-        # In a closed room polls tell everybody in the index that it is over.
+        # In a closed room polls tell the people in the index that it is over.
         if room.state != WaitingRoom.State.CLOSED:
             front = _front(room, settled)
             members.admit(room.pk, admitted, front=front, server=watermark.server)
@@ -78,7 +78,7 @@ def _drop(room: WaitingRoom) -> None:
 
 
 def _front(room: WaitingRoom, settled: int) -> int:
-    """Nobody waits before this position."""
+    """The position of the first who waits, or the one after all settled ones."""
     waiting = QueueToken.objects.waiting().filter(room=room).order_by("position")
     return waiting.values_list("position", flat=True).first() or settled + 1
 

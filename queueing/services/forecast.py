@@ -1,4 +1,4 @@
-"""How long the line will take: the pace people are let in at, and what it means for one of them."""
+"""Forecast waits: the pace at which people are admitted, and the wait it means for one of them."""
 
 import math
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from queueing.models import WaitingRoom
 # What a pace was lately and what it was before say more than either; the truth may lie a little
 # outside both.
 MARGIN = 1.2
-# After so many seconds what was measured says more than what is possible.
+# After so many seconds the measured pace says more than the possible one.
 ENOUGH = 60
 
 
 @dataclass(frozen=True)
 class Pace:
-    """People let in each second, between what may be hoped for and what is all but certain."""
+    """People admitted each second: at best (``fast``) and at worst (``slow``)."""
 
     fast: float
     slow: float
@@ -27,15 +27,15 @@ def pace(
 ) -> Pace:
     """The pace of a room, full or not, where places came free so fast (per second).
 
-    While there are places the doors set the pace. In a full room those who leave do: as fast as
-    they did while it was measured (``measured_for`` seconds), but no slower than if everybody
-    stays as long as anybody may.
+    While there are places the room's limit sets the pace. In a full room the people who leave do:
+    as fast as they did while it was measured (``measured_for`` seconds), but no slower than if
+    every admission lasted as long as it may.
     """
     ceiling = room.admit_per_minute / 60
     if not full:
         return Pace(fast=ceiling, slow=ceiling / MARGIN)
-    longest_stay = room.active_seconds + settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
-    floor = min(ceiling, room.capacity / longest_stay)
+    longest_admission = room.active_seconds + settings.HOLD_SECONDS + settings.PAYMENT_SECONDS
+    floor = min(ceiling, room.capacity / longest_admission)
     if measured_for < ENOUGH:
         return Pace(fast=ceiling, slow=floor)
     freed = freed_lately, freed_before
@@ -45,7 +45,7 @@ def pace(
 
 @dataclass(frozen=True)
 class Wait:
-    """Seconds until it is somebody's turn: as a range, and what to say when one figure must do."""
+    """Seconds until a person's turn: a range, and ``likely`` where one figure must do."""
 
     likely: int
     fastest: int

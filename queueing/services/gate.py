@@ -1,4 +1,4 @@
-"""The gate: who may look and buy now, for how long, and until they are done."""
+"""The gate: which tokens may look and buy now, and for how long."""
 
 import datetime as dt
 import uuid
@@ -58,7 +58,7 @@ def read_admissions(*, user_ids: Sequence[uuid.UUID]) -> list[QueueToken]:
 def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``AnyOf("user", "users")`` that let into a room, in the order of the rooms."""
     active = QueueToken.objects.filter(AnyOf("user", "users"), checked("status", "ACTIVE"))
-    # By the column: ordering by the room would join it, and lock it for everybody.
+    # By the column: ordering by the room would join it, and lock it for all buyers.
     active = active.order_by("room_id")
     return active.only("token", "user", "room", "status", "available_at", "expires_at")
 
@@ -73,34 +73,34 @@ SHOWN_TOKENS = PreparedLock(lambda wait: locked_tokens(wait).filter(AnyOf("pk", 
 
 
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
-    """Raises QueueNotAdmitted when the stay is over at ``now``, the database's clock."""
+    """Raises QueueNotAdmitted when the admission is over at ``now``, the database's clock."""
     if not token.admits(now):
         raise QueueNotAdmitted
 
 
-def extend_stays(tokens: Sequence[QueueToken], *, until: dt.datetime) -> None:
-    """Let these people, who hold seats, stay long enough to pay for them.
+def extend_admissions(tokens: Sequence[QueueToken], *, until: dt.datetime) -> None:
+    """Extend the admissions of buyers who hold seats, so that they can pay for them.
 
     Bounded: never longer than one hold past the room's own time, however often they hold. The
-    caller holds the tokens' locks. One statement, none where all may stay that long anyway.
+    caller holds the tokens' locks. One statement; none if all admissions last that long.
     """
-    leaving = [token.pk for token in tokens if token.expires_at and token.expires_at < until]
-    if not leaving:
+    too_short = [token.pk for token in tokens if token.expires_at and token.expires_at < until]
+    if not too_short:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE queueing_queuetoken AS stay
-            SET expires_at = greatest(stay.expires_at, least(
-                %(until)s, stay.available_at + make_interval(
+            UPDATE queueing_queuetoken AS token
+            SET expires_at = greatest(token.expires_at, least(
+                %(until)s, token.available_at + make_interval(
                     secs => room.active_seconds + %(longer)s)))
             FROM queueing_waitingroom AS room
-            WHERE room.id = stay.room_id AND stay.token = ANY(%(tokens)s::uuid[])
+            WHERE room.id = token.room_id AND token.token = ANY(%(tokens)s::uuid[])
             """,
             {
                 "until": until,
                 "longer": settings.HOLD_SECONDS + settings.PAYMENT_SECONDS,
-                "tokens": array(leaving),
+                "tokens": array(too_short),
             },
         )
 

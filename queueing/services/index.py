@@ -1,4 +1,4 @@
-"""Build the index of the line from the table, where there is none that can be trusted."""
+"""Build the index of a room from the table, if it has none that can be trusted."""
 
 import logging
 from collections.abc import Iterator

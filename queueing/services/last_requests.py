@@ -14,7 +14,7 @@ from queueing.services.endings import BATCH
 def find_silent(room: WaitingRoom, watermark: IndexWatermark | None, now: dt.datetime) -> list[int]:
     """Positions of people who did not ask again though they should have, idle_seconds ago.
 
-    Nobody is silent while there is no index, which alone knows who asked, nor while the line
+    No one is silent while there is no index, which alone knows who asked, nor while the line
     stands still, nor for as long again when it moves on. The caller holds the room's lock: a poll
     from now on is in time for the next tick.
     """

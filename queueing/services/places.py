@@ -17,7 +17,8 @@ from queueing.services import following
 from queueing.services.admission import admit
 from queueing.services.endings import end_tokens
 from queueing.services.entries import entry_of
-from queueing.services.polling import QueuePosition, ask, enter, find_place
+from queueing.services.polling import ask, enter, find_position
+from queueing.services.queue_position import QueuePosition
 
 Outcome = QueueEntryHistory.Outcome
 Status = QueueToken.Status
@@ -44,9 +45,9 @@ def count_join(*, user_id: uuid.UUID, address: str, session: str | None = None) 
 
 
 def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> QueuePosition | None:
-    """Join as somebody who is not in the line: one statement, and one round trip to Redis.
+    """Join as a user who is not in the line: one statement, and one round trip to Redis.
 
-    None when there is no such room, it takes nobody, it is not of the user's rehearsal, or the
+    None when there is no such room, it takes no one, it is not of the user's rehearsal, or the
     user is in its line already.
     """
     joined = _take_number(user_id=user_id, slug=slug)
@@ -96,16 +97,16 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
 
 
 def _join_again(*, user: User, slug: str, address: str) -> tuple[QueuePosition, bool]:
-    """Find the place already held, or join after a stay that is over, or say why not."""
+    """Find the place already held, or join after an admission that is over, or say why not."""
     room = get_room(slug, viewer=user)
     if _end_if_over(user=user, room=room):
         return join(user=user, slug=slug, address=address)
-    if place := find_place(user=user, room=room, address=address):
+    if place := find_position(user=user, room=room, address=address):
         return place, False
-    # Another window has ended that stay, and is about to join: whichever does first.
+    # Another window has ended that admission and is about to join: one of the two joins.
     if place := join_anew(user_id=user.pk, slug=slug, address=address):
         return place, True
-    if place := find_place(user=user, room=room, address=address):
+    if place := find_position(user=user, room=room, address=address):
         return place, False
     if room.state == WaitingRoom.State.DRAINING:
         raise WaitingRoomDraining
@@ -114,10 +115,10 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[QueuePosition, 
 
 
 def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
-    """Somebody whose stay is over may join again without waiting for the sweep."""
+    """A user whose admission is over may join again without waiting for the tick."""
     with transaction.atomic(durable=True):
-        stays = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room)
-        token = stays.select_for_update(no_key=True).first()
+        admitted = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room)
+        token = admitted.select_for_update(no_key=True).first()
         if token is None or token.admits(now := database_now()):
             return False
         end_tokens([token.pk], outcome=Outcome.TIMED_OUT, now=now)
@@ -141,7 +142,7 @@ def get_room_of(token: uuid.UUID) -> WaitingRoom:
 
 
 def leave(*, user: User, token: uuid.UUID) -> None:
-    """Give the place up. Leaving twice is leaving. Raises NotFound for anybody else's token."""
+    """Give the place up. Leaving twice is leaving. Raises NotFound for another user's token."""
     with transaction.atomic(durable=True):
         mine = QueueToken.objects.select_for_update(no_key=True).filter(pk=token, user=user)
         found = mine.first()

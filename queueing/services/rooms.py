@@ -1,4 +1,4 @@
-"""What an operator does to a room: open, pause, slow, drain, close, count."""
+"""The operator's actions on a room: open, pause, slow, drain, close, count."""
 
 import contextlib
 import datetime as dt
@@ -23,32 +23,32 @@ from queueing.services.entries import entry_of
 
 @dataclass(frozen=True)
 class Change:
-    """A room as it is now, and what is different about it, as it was before."""
+    """A room after a change; ``before`` has the previous values of the fields that differ."""
 
     room: WaitingRoom
     before: Mapping[str, Any]
 
 
 def open_room(*, room_id: int) -> Change:
-    """Let people in from the next tick on, whatever the room's state was. Raises NotFound."""
+    """Admit people from the next tick on, whatever the room's state was. Raises NotFound."""
     return _change(room_id, state=WaitingRoom.State.OPEN)
 
 
 def pause_room(*, room_id: int) -> Change:
-    """Let nobody in for now; the line keeps its order, those inside may finish. Raises NotFound."""
+    """Admit no one for now; the line keeps its order, people inside may finish. Raises NotFound."""
     return _change(room_id, state=WaitingRoom.State.PAUSED)
 
 
 def set_pace(*, room_id: int, admit_per_minute: int, capacity: int) -> Change:
-    """Let in so many a minute, and so many at once, from the next tick on.
+    """Admit so many a minute, and so many at once, from the next tick on.
 
-    Nobody who is inside is sent out when the capacity shrinks. Raises NotFound.
+    A smaller capacity ends no admission. Raises NotFound.
     """
     return _change(room_id, admit_per_minute=admit_per_minute, capacity=capacity)
 
 
 def drain_room(*, room_id: int) -> Change:
-    """Let nobody join any more and serve the line to its end; then the tick closes the room.
+    """Refuse new joins and serve the line to its end; then the tick closes the room.
 
     Raises NotFound.
     """
@@ -56,13 +56,13 @@ def drain_room(*, room_id: int) -> Change:
 
 
 def close_room(*, room_id: int) -> Change:
-    """Let nobody in or join any more, and send the line home; those inside may finish.
+    """Admit no one, refuse new joins and end the tokens of those who wait; those inside may finish.
 
-    The first of the line at once, the others with the next ticks: a long one takes minutes.
+    The first batch of the line at once, the others with the next ticks: a long line takes minutes.
     Raises NotFound.
     """
     change = _change(room_id, state=WaitingRoom.State.CLOSED)
-    _send_home(change.room)
+    _end_first_waiting(change.room)
     return change
 
 
@@ -84,7 +84,7 @@ def _change(room_id: int, **values: Any) -> Change:
     return Change(room, before)
 
 
-def _send_home(room: WaitingRoom) -> None:
+def _end_first_waiting(room: WaitingRoom) -> None:
     """One batch, so that a long line does not make one long transaction."""
     with transaction.atomic():
         waiting = QueueToken.objects.waiting().select_for_update(no_key=True).filter(room=room)
@@ -92,11 +92,11 @@ def _send_home(room: WaitingRoom) -> None:
         end_tokens(tokens, outcome=QueueEntryHistory.Outcome.CLOSED, now=database_now())
 
 
-def end_stays(*, room_id: int) -> int:
-    """End every stay in a room, of those inside too; returns how many ended.
+def end_all_tokens(*, room_id: int) -> int:
+    """End all live tokens of a room, waiting and inside; returns how many ended.
 
-    Close the room first, or more people come. A batch a transaction; called again after a crash it
-    goes on.
+    The caller closes the room first, or more people join. One transaction for each batch; called
+    again after a crash it goes on.
     """
     ended = 0
     while tokens := _end_some(room_id):
@@ -115,7 +115,7 @@ def _end_some(room_id: int) -> list[QueueToken]:
 
 
 def in_use(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:
-    """Those that cannot be deleted: somebody joined, or a concert belongs to them."""
+    """Rooms that cannot be deleted: a person has joined, or a concert belongs to them."""
     kept = Q()
     for relation in WaitingRoom._meta.related_objects:
         if relation.on_delete is PROTECT:
@@ -128,7 +128,7 @@ def delete_rooms(rooms: QuerySet[WaitingRoom]) -> None:
     """Delete rooms, all or none. Raises RoomInUse."""
     with transaction.atomic():
         keys = list(rooms.values_list("pk", flat=True))
-        # Nobody joins while these are locked.
+        # No join succeeds while these are locked.
         list(WaitingRoom.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
         unused = WaitingRoom.objects.filter(pk__in=keys)
         if in_use(unused).exists():
@@ -137,13 +137,13 @@ def delete_rooms(rooms: QuerySet[WaitingRoom]) -> None:
 
 
 def tell_seats_left(*, room_id: int, seats: int) -> None:
-    """Let people in line know how much is left to be had. Without the index nobody is told."""
+    """Tell polls how many seats are left. Without effect while there is no index."""
     with contextlib.suppress(LineUnavailable):
         room_record.write_seats_left(room_id, seats)
 
 
 def is_shuffle_settled(room: WaitingRoom) -> bool:
-    """Whether it is too late to change if the room draws lots: somebody joined, or it was drawn.
+    """Whether it is too late to change ``shuffle``: a person has joined, or lots were drawn.
 
     The same rule is a trigger, queueing_shuffle_is_settled.
     """
@@ -175,7 +175,7 @@ def with_line_counts(
 def _count_of(tokens: QueueTokenQuerySet, along: str, up_to: int | None) -> "_Count":
     """Counted in the order of the index on (room, ``along``).
 
-    Where one room has nearly everybody the planner would read the whole table for each room.
+    Where one room has nearly all tokens the planner would read the whole table for each room.
     """
     of_room = tokens.filter(room=OuterRef("pk"))
     return _Count(of_room.order_by(along).values(along)[:up_to])

@@ -291,7 +291,7 @@ def test_a_token_that_is_not_mine_for_this_room_now_shows_no_seats(client, user,
         assert_problem(answer, 403, "queue_not_admitted")
 
 
-def test_a_payment_after_the_stay_is_over_is_refused(client, user, schedule):
+def test_a_payment_after_the_admission_is_over_is_refused(client, user, schedule):
     (reservation,) = held(user, schedule, 1)
     QueueToken.objects.filter(user=user).update(expires_at=timezone.now())
 

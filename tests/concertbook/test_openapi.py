@@ -66,7 +66,7 @@ def test_answers_have_the_fields_that_the_document_requires(app, user, schemas):
         ("PaginatedConcertList", client.get("/api/v1/concerts/")),
         ("Concert", client.get(f"/api/v1/concerts/{schedule.concert_id}/")),
         ("Schedule", client.get(f"/api/v1/schedules/{schedule.pk}/")),
-        ("Place", client.get(f"/api/v1/queue-tokens/{token}/")),
+        ("QueuePosition", client.get(f"/api/v1/queue-tokens/{token}/")),
         ("Reservation", client.get(f"/api/v1/reservations/{mine.pk}/")),
         ("MyTicket", client.get(f"/api/v1/tickets/{ticket.pk}/")),
         ("HoldsOutput", holding(client, schedule, [3], token)),

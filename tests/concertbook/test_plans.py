@@ -25,7 +25,7 @@ from queueing.models import QueueToken
 from queueing.services import index
 from queueing.services.admission import admit
 from queueing.services.places import join
-from queueing.services.polling import find_place
+from queueing.services.polling import find_position
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -235,7 +235,7 @@ def what_one_does(buyer, schedule, number):
     first = CROWD + 3 * number
     sold, given_up, together = first, first + 1, first + 2
     place, _joined = join(user=buyer, slug=room.slug)
-    assert place == find_place(user=buyer, room=room)
+    assert place == find_position(user=buyer, room=room)
     yield "joined again"
     held_seats = {
         seat: hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[seat])[0].pk

@@ -33,7 +33,7 @@ from payments.representations import (
 from payments.services.cancellations import cancel_ticket, quote_refund
 from payments.services.tickets import my_tickets
 from queueing.models import QueueToken
-from queueing.representations import PlaceSerializer
+from queueing.representations import QueuePositionSerializer
 from queueing.services import index, places
 from tests.factories import (
     ScheduleFactory,
@@ -70,10 +70,10 @@ def test_a_field_that_is_added_is_in_the_document_and_in_the_answers_of_both(app
     client = app(QueueToken.objects.get(pk=place.token).user)
     bearer = {"Authorization": client._credentials["HTTP_AUTHORIZATION"]}
 
-    add_field(PlaceSerializer, "room_again", serializers.SlugField(source="room"))
+    add_field(QueuePositionSerializer, "room_again", serializers.SlugField(source="room"))
 
     schemas = SchemaGenerator().get_schema(public=True)["components"]["schemas"]
-    assert "room_again" in schemas["Place"]["properties"]
+    assert "room_again" in schemas["QueuePosition"]["properties"]
     assert client.get(address).json()["room_again"] == room.slug
     _status, _headers, answer = ask(address, **bearer)
     assert answer["room_again"] == room.slug
@@ -152,7 +152,9 @@ def test_the_accounts_answers_are_what_rest_framework_would_write(as_rest_framew
 @pytest.mark.django_db
 def test_the_lines_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
     place, _joined = places.join(user=UserFactory(), slug=WaitingRoomFactory().slug)
-    assert PlaceSerializer.represent(place) == as_rest_framework_writes(PlaceSerializer, place)
+    assert QueuePositionSerializer.represent(place) == as_rest_framework_writes(
+        QueuePositionSerializer, place
+    )
 
 
 @pytest.mark.django_db

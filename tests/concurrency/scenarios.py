@@ -42,7 +42,7 @@ PRICE = 10_000
 CLOCK = "clock"
 # These pass over what is locked, for the next of their kind: so they may come as if too early.
 SWEEPS = {"sweep", "other sweep", "refunds"}
-# Just past the end of a hold, and well before that of the stay inside.
+# Just past the end of a hold, and well before the end of the admission.
 HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
 
 

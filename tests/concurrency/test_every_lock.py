@@ -330,7 +330,7 @@ def line_of(count, **room):
 
 
 def is_over(token):
-    """As if the stay had ended a moment ago, and no tick had come by since."""
+    """As if the admission had ended a moment ago, and no tick had come since."""
     token.expires_at = timezone.now()
     token.save(update_fields=["expires_at"])
 
@@ -383,7 +383,7 @@ def test_an_index_is_built_again_by_somebody_else():
     assert race(partial(index.build, room)) == [True]
 
 
-def test_joining_again_from_two_windows_ends_the_old_stay_once():
+def test_joining_again_from_two_windows_ends_the_old_admission_once():
     schedule, user = ScheduleFactory(), UserFactory()
     is_over(admitted(user, schedule))
     again = partial(join, user=user, slug=schedule.concert.waiting_room.slug)
@@ -394,7 +394,7 @@ def test_joining_again_from_two_windows_ends_the_old_stay_once():
     assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
 
 
-def test_a_stay_that_another_window_has_just_ended_keeps_nobody_out(monkeypatch):
+def test_an_admission_that_another_window_has_just_ended_keeps_nobody_out(monkeypatch):
     schedule, user = ScheduleFactory(), UserFactory()
     is_over(admitted(user, schedule))
     end_if_over = places._end_if_over
@@ -407,7 +407,7 @@ def test_a_stay_that_another_window_has_just_ended_keeps_nobody_out(monkeypatch)
     assert is_new
 
 
-def test_who_joins_again_ends_ones_own_stay_alone():
+def test_joining_again_ends_the_own_admission_alone():
     schedule = ScheduleFactory()
     other, user = UserFactory.create_batch(2)
     theirs = admitted(other, schedule)
@@ -440,11 +440,13 @@ def test_who_leaves_while_the_line_is_sent_home_ends_once():
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
-def test_who_leaves_while_all_stays_are_ended_ends_once():
+def test_a_leave_while_all_tokens_are_ended_ends_the_token_once():
     room, (user,), (token,) = line_of(1)
 
     left, ended, _waited = while_locked(
-        TOKENS, partial(leave, user=user, token=token), partial(rooms.end_stays, room_id=room.pk)
+        TOKENS,
+        partial(leave, user=user, token=token),
+        partial(rooms.end_all_tokens, room_id=room.pk),
     )
 
     assert (left, ended) == (None, 0)
@@ -464,5 +466,5 @@ def test_anothers_place_is_not_found_where_the_index_has_lost_it():
 def test_a_room_shows_ones_own_place():
     room, (user,), (token,) = line_of(1)
 
-    assert polling.find_place(user=user, room=room).token == token
-    assert polling.find_place(user=UserFactory(), room=room) is None
+    assert polling.find_position(user=user, room=room).token == token
+    assert polling.find_position(user=UserFactory(), room=room) is None

@@ -21,7 +21,7 @@ INSIDE = 900
 IDLE = 450
 # How long somebody may be told to wait before they ask again, when the index is built anew.
 LONGEST_POLL = 400
-REST = 300
+COOLDOWN = 300
 GIVEN_UP_PER_HOUR = 4
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -49,7 +49,7 @@ class AnsweredBefore(Exception):
 
 @dataclass(eq=False)
 class Place:
-    """A place in line. ``ends`` is the end of the stay once inside."""
+    """A place in line. ``ends`` is the end of the admission."""
 
     user: int
     state: str = "WAITING"
@@ -88,13 +88,13 @@ class Room:
 
 @dataclass
 class Schedule:
-    """Moments in seconds of the clock; ``rests`` is for how long a seat that comes back does."""
+    """Moments in seconds of the clock; ``cooldown`` is that of seats that come back."""
 
     limit: int
     opens: int
     closes: int
     starts: int
-    rests: int
+    cooldown: int
     cancelled_at: int | None = None
     last_held: int | None = None
 
@@ -109,13 +109,15 @@ class Seat:
     number: int
     price: int
     state: str = "AVAILABLE"
-    rests_until: int = 0
+    cooldown_until: int = 0
     changes: int = 0
     reservation: "Reservation | None" = None
     id: Any = None
 
-    def change(self, state: str, reservation: "Reservation | None" = None, rest: int = 0) -> None:
-        self.state, self.reservation, self.rests_until = state, reservation, rest
+    def change(
+        self, state: str, reservation: "Reservation | None" = None, cooldown_until: int = 0
+    ) -> None:
+        self.state, self.reservation, self.cooldown_until = state, reservation, cooldown_until
         self.changes += 1
 
 
@@ -245,7 +247,7 @@ class Oracle:
         if place.user != user:
             raise Refused("NotFound")
         index = self.room.index
-        # Until the next tick the index tells of a stay what it knows.
+        # Until the next tick the index tells of an admission what it knows.
         if index and index.inside.get(place, 0) > self.now:
             return "ACTIVE", 0
         if place.state == "WAITING":
@@ -384,7 +386,7 @@ class Oracle:
         for reservation in taken:
             reservation.seat.change("HELD", reservation)
         self.reservations += taken
-        self._stay(mine, self.now + HOLD)
+        self._extend_admission(mine, self.now + HOLD)
         return taken
 
     def _expire(self, seats: Iterable[Seat]) -> int:
@@ -392,13 +394,13 @@ class Oracle:
         for seat in overdue:
             assert seat.reservation
             seat.reservation.state = "EXPIRED"
-            seat.change("AVAILABLE", rest=self.now + seat.schedule.rests)
+            seat.change("AVAILABLE", cooldown_until=self.now + seat.schedule.cooldown)
         return len(overdue)
 
     def is_free(self, seat: Seat) -> bool:
-        return seat.state == "AVAILABLE" and seat.rests_until <= self.now
+        return seat.state == "AVAILABLE" and seat.cooldown_until <= self.now
 
-    def _stay(self, place: Place, until: int) -> None:
+    def _extend_admission(self, place: Place, until: int) -> None:
         assert place.admitted is not None
         assert place.ends is not None
         latest = place.admitted + INSIDE + HOLD + PAYMENT
@@ -434,7 +436,7 @@ class Oracle:
                 reservation.ends += PAYMENT
                 reservation.extended = True
         first = min(reservation.ends for reservation in basket)
-        self._stay(mine, first)
+        self._extend_admission(mine, first)
         return first - self.now
 
     def _basket(self, user: int, wanted: Sequence[Reservation]) -> list[Reservation]:
@@ -551,7 +553,7 @@ class Oracle:
         refund = self.quote(user, ticket, days_left)
         seat = ticket.reservation.seat
         self._give_back(ticket, refund)
-        seat.change("AVAILABLE", rest=self.now + seat.schedule.rests)
+        seat.change("AVAILABLE", cooldown_until=self.now + seat.schedule.cooldown)
         self._save(user, key, request)
         return refund
 

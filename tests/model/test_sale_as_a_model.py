@@ -88,11 +88,11 @@ LADDERS: tuple[books.Ladder, ...] = (
 MOVES = (*[books.STEP] * 6, *[2 * books.STEP] * 2, books.HOUR, books.DAY, 3 * books.DAY)
 # When an operator may have a sale close, from now.
 CLOSINGS = (-books.STEP, 0, 2 * books.STEP, *[3 * books.DAY] * 4)
-# Two performances of one run, behind one room: one on sale for four days, whose seats rest when
-# they come back, and one for ten, whose sale opens a little later.
+# Two performances of one run, behind one room: one on sale for four days, whose seats cool
+# down when they come back, and one for ten, whose sale opens a little later.
 SCHEDULES = (
-    {"limit": 2, "opens": -books.HOUR, "starts": 4 * books.DAY, "rests": books.REST},
-    {"limit": 3, "opens": books.STEP, "starts": 10 * books.DAY, "rests": 0},
+    {"limit": 2, "opens": -books.HOUR, "starts": 4 * books.DAY, "cooldown": books.COOLDOWN},
+    {"limit": 3, "opens": books.STEP, "starts": 10 * books.DAY, "cooldown": 0},
 )
 
 # Hypothesis is fond of the number 0: with this it is the first of these.
@@ -663,9 +663,9 @@ class Sale(RuleBasedStateMachine):
         return [str(each.pk) for each in self.schedules].index(schedule)
 
     def seconds_not_free(self, seat: books.Seat) -> int:
-        """Until the hold or the rest is over."""
+        """Until the hold or the cooldown is over."""
         held = seat.reservation.ends if seat.state == "HELD" and seat.reservation else 0
-        return max(0, max(held, seat.rests_until) - self.oracle.now)
+        return max(0, max(held, seat.cooldown_until) - self.oracle.now)
 
     def reservations_agree(self, found: Books) -> None:
         assert set(found["reservations"]) == {
@@ -756,7 +756,7 @@ def begin_again(oracle: Oracle) -> list[str]:
             f" start_at = now() + interval '{each.starts} seconds',"
             f" end_at = now() + interval '{each.starts + books.HOUR} seconds',"
             " cancelled_at = NULL, cancelled_by_id = NULL, cancel_reason = ''"
-            f" WHERE rest_seconds = {each.rests}"
+            f" WHERE rest_seconds = {each.cooldown}"
             for each in oracle.schedules
         ),
         "UPDATE concerts_seat SET status = 'AVAILABLE', held_by_id = NULL, hold_expires_at = NULL,"
@@ -772,7 +772,7 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
     schedule: ConcertSchedule = ScheduleFactory.create(
         concert=concert,
         seats=0,
-        rest_seconds=each["rests"],
+        rest_seconds=each["cooldown"],
         doors_open_minutes=books.DOORS // 60,
     )
     Seat.objects.bulk_create(
@@ -818,9 +818,9 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     settings.GIVEN_UP_PER_HOUR = books.GIVEN_UP_PER_HOUR
     settings.CHARGE_MAX_WON = books.MOST
     settings.PAYMENT_GATEWAY = f"{__name__}.Gateway"
-    # A seat rests for as long as it may, and the table answers whoever asks it.
+    # Each seat's cooldown takes its longest, and the table answers every poll.
     monkeypatch.setattr(Random, "uniform", lambda _self, _least, most: most)
-    monkeypatch.setattr(polling._table, "per_second", 1_000_000)
+    monkeypatch.setattr(polling.budget, "per_second", 1_000_000)
     monkeypatch.setattr(accounts.services, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
 
 

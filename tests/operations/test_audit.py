@@ -224,7 +224,7 @@ def hold_before_being_let_in(sale):
     )
 
 
-def hold_after_the_stay(sale):
+def hold_after_the_admission(sale):
     QueueToken.objects.filter(user=sale.poor).update(
         expires_at=sale.hold.created_at - dt.timedelta(seconds=1)
     )
@@ -303,7 +303,7 @@ BROKEN = [
     (hold_before_the_sale, {"held_outside_the_sale"}),
     (hold_after_the_sale, {"held_outside_the_sale"}),
     (hold_before_being_let_in, {"held_without_admission"}),
-    (hold_after_the_stay, {"held_without_admission"}),
+    (hold_after_the_admission, {"held_without_admission"}),
     (pay_after_the_hold, {"paid_too_late"}),
     (forget_to_release, {"hold_overdue"}),
     (forget_the_refunds_of_a_cancelled_schedule, {"cancelled_schedule_unfinished"}),

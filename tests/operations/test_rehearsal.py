@@ -118,7 +118,7 @@ def test_it_can_be_kept_and_ended_later(live_server, option):
 
 STEPS = [
     "close_room",
-    "end_stays",
+    "end_all_tokens",
     "cancel_schedule",
     "refund_cancelled_schedules",
     "_take_the_money_of_some",

@@ -12,7 +12,7 @@ import pytest
 from faults.checker import check
 from faults.history import History, Operation
 from faults.traps import COMMIT, Watch
-from faults.truth import Charged, Held, Paid, Refunded, Sold, Stay, Truth
+from faults.truth import Charged, Held, Paid, QueueEntry, Refunded, Sold, Truth
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 PRICE = 50_000
@@ -62,8 +62,8 @@ GOOD = [
     paid(4.0, "r1", "k1", 7),
     did("cancel", 5.0, "k1", key="back", status=200),
 ]
-ANN_INSIDE = Stay("t1", "ann", 1, "EXPIRED", seconds(1), seconds(4), "PAID")
-BOB_WAITS = Stay("t2", "bob", 2, "WAITING")
+ANN_INSIDE = QueueEntry("t1", "ann", 1, "EXPIRED", seconds(1), seconds(4), "PAID")
+BOB_WAITS = QueueEntry("t2", "bob", 2, "WAITING")
 TRUTH = Truth(
     capacity=1,
     opening={"ann": 10, "bob": 0},
@@ -73,7 +73,7 @@ TRUTH = Truth(
     sold=[Sold("k1", "ann", "r1", 7, "CANCELLED")],
     refunded=[Refunded("k1", "ann", 40_000)],
     charged=[Charged("c1", "ann", "money", PRICE, "SUCCESS")],
-    stays=[ANN_INSIDE, BOB_WAITS],
+    entries=[ANN_INSIDE, BOB_WAITS],
 )
 
 
@@ -109,8 +109,8 @@ def test_what_was_not_answered_may_have_happened(operation, status):
 
 def test_what_was_not_answered_may_not_have_happened():
     silent = [CHARGE, JOIN, BOBS_JOIN, HOLD, without_answer(PAY)]
-    stay = Stay("t1", "ann", 1, "ACTIVE", seconds(1))
-    nothing_paid = {"paid": [], "sold": [], "refunded": [], "stays": [stay, BOB_WAITS]}
+    entry = QueueEntry("t1", "ann", 1, "ACTIVE", seconds(1))
+    nothing_paid = {"paid": [], "sold": [], "refunded": [], "entries": [entry, BOB_WAITS]}
 
     assert wrongs(silent, **nothing_paid, balances={"ann": 10 + PRICE, "bob": 0}) == []
 
@@ -192,14 +192,14 @@ def test_a_charge_that_nobody_asked_for():
 
 def test_being_told_that_it_is_paid_when_it_is_not():
     told = did("pay", 4.0, "r1", key="x", status=409, code="already_paid")
-    stay = Stay("t1", "ann", 1, "ACTIVE", seconds(1))
+    entry = QueueEntry("t1", "ann", 1, "ACTIVE", seconds(1))
 
     found = wrongs(
         [*GOOD[:4], told],
         paid=[],
         sold=[],
         refunded=[],
-        stays=[stay, BOB_WAITS],
+        entries=[entry, BOB_WAITS],
         balances={"ann": 10 + PRICE, "bob": 0},
     )
 
@@ -243,55 +243,55 @@ def test_a_balance_that_does_not_add_up():
 def test_somebody_was_overtaken():
     later_in = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(0.5))
 
-    assert "place 1 was overtaken" in wrongs(stays=[ANN_INSIDE, later_in], capacity=2)
+    assert "place 1 was overtaken" in wrongs(entries=[ANN_INSIDE, later_in], capacity=2)
 
 
 def test_somebody_who_left_was_not_overtaken():
-    left = Stay("t1", "ann", 1, "EXPIRED", None, seconds(4), "LEFT")
+    left = QueueEntry("t1", "ann", 1, "EXPIRED", None, seconds(4), "LEFT")
     bob_inside = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(4))
     leave = did("leave", 3.9, "t1", status=204)
 
-    assert wrongs([*GOOD, leave], stays=[left, bob_inside]) == []
+    assert wrongs([*GOOD, leave], entries=[left, bob_inside]) == []
 
 
 def test_more_people_inside_than_allowed():
     both = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(3.9))
 
-    assert wrongs(stays=[ANN_INSIDE, both]) == ["2 people inside at once, 1 allowed"]
+    assert wrongs(entries=[ANN_INSIDE, both]) == ["2 people inside at once, 1 allowed"]
 
 
 def test_one_goes_in_at_the_moment_when_another_goes_out():
     next_in = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(4))
 
-    assert wrongs(stays=[ANN_INSIDE, next_in]) == []
+    assert wrongs(entries=[ANN_INSIDE, next_in]) == []
 
 
 def test_a_place_in_line_that_is_lost_or_another():
-    assert "a place in line is lost, or another" in wrongs(stays=[ANN_INSIDE])
+    assert "a place in line is lost, or another" in wrongs(entries=[ANN_INSIDE])
     moved = replace(BOB_WAITS, position=3)
-    assert "a place in line is lost, or another" in wrongs(stays=[ANN_INSIDE, moved])
+    assert "a place in line is lost, or another" in wrongs(entries=[ANN_INSIDE, moved])
 
 
 def test_a_place_that_ended_though_nobody_left():
     dropped = replace(BOB_WAITS, status="EXPIRED", left=seconds(5), outcome="IDLE")
 
-    assert wrongs(stays=[ANN_INSIDE, dropped]) == ["place 2 ended for nothing: IDLE"]
+    assert wrongs(entries=[ANN_INSIDE, dropped]) == ["place 2 ended for nothing: IDLE"]
 
 
 def test_whoever_joined_later_is_before():
     early, late = joined(1.0, "t1", 2), joined(2.0, "t2", 1, user="bob")
-    stays = [replace(ANN_INSIDE, position=2), replace(BOB_WAITS, position=1)]
-    found = wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], stays=stays)
+    entries = [replace(ANN_INSIDE, position=2), replace(BOB_WAITS, position=1)]
+    found = wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], entries=entries)
 
     assert "joined later, and is before" in found
 
 
 def test_who_joined_at_the_same_time_may_be_in_either_order():
     early, late = joined(1.0, "t1", 2), joined(1.05, "t2", 1, user="bob")
-    bob = Stay("t2", "bob", 1, "ACTIVE", seconds(0))
-    stays = [replace(ANN_INSIDE, position=2), bob]
+    bob = QueueEntry("t2", "bob", 1, "ACTIVE", seconds(0))
+    entries = [replace(ANN_INSIDE, position=2), bob]
 
-    assert wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], stays=stays, capacity=2) == []
+    assert wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], entries=entries, capacity=2) == []
 
 
 def test_who_left_and_is_still_in_line():

@@ -124,7 +124,7 @@ def test_joining_again_keeps_the_place_and_the_token():
     assert join(room, user) == first
 
 
-def test_whose_stay_is_over_joins_again_at_the_end():
+def test_a_buyer_whose_admission_is_over_joins_again_at_the_end():
     room = WaitingRoomFactory(capacity=1)
     user = UserFactory()
     first = join(room, user)

@@ -190,7 +190,7 @@ def test_two_rooms_draw_by_themselves():
 def test_what_fails_after_the_draw_undoes_the_draw():
     room = waiting_room(10)
     order = line(room)
-    with mock.patch.object(admission, "_let_in", side_effect=OSError), pytest.raises(OSError):  # noqa: PT011
+    with mock.patch.object(admission, "_admit_first", side_effect=OSError), pytest.raises(OSError):  # noqa: PT011
         open_doors(room)
 
     assert line(room) == order

@@ -17,6 +17,7 @@ from queueing.line import build, last_requests
 from queueing.models import QueueToken
 from queueing.services import admission, following, index, places, polling, rooms
 from queueing.services.last_requests import write_back_requests
+from queueing.services.table_polls import Budget
 from scripts.embedded import Valkey
 from tests.concurrency.threads import race
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -266,7 +267,7 @@ def test_polls_beyond_what_the_table_can_bear_are_told_to_come_later(room, app, 
     token = QueueToken.objects.waiting().first()
     phone = app(token.user)
     client().flushall()
-    monkeypatch.setattr(polling, "_table", polling.Patience(per_second=1))
+    monkeypatch.setattr(polling, "budget", Budget(per_second=1))
 
     first, second = (phone.get(f"/api/v1/queue-tokens/{token.pk}/") for _ in range(2))
 
@@ -361,7 +362,7 @@ def test_who_waits_in_a_closed_room_hears_that_it_is_over_before_their_turn_to_b
     assert polling.get_position(user=last.user, token=last.pk).status == "EXPIRED"
 
 
-def test_a_stay_that_was_extended_is_told_as_extended(room):
+def test_an_extended_admission_is_told_as_extended(room):
     token = QueueToken.objects.active().first()
     longer = token.expires_at + dt.timedelta(minutes=1)
     QueueToken.objects.filter(pk=token.pk).update(expires_at=longer)

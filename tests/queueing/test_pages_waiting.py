@@ -221,7 +221,7 @@ def test_an_ended_place_says_how_it_ended(client, full_room, in_line, outcome, w
     assert "Join the line" in page
 
 
-def test_a_stay_that_is_over_says_so_before_the_tick_has_ended_it(client, full_room):
+def test_an_admission_that_is_over_says_so_before_the_tick_has_ended_it(client, full_room):
     token = QueueToken.objects.active().get()
     QueueToken.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
     client.force_login(token.user)

@@ -1,4 +1,4 @@
-"""manage.py verify_draw: is the order of a room's line what its seed says?"""
+"""manage.py verify_draw: check the order of a room's line against its seed."""
 
 from argparse import ArgumentParser
 from typing import Any
