@@ -25,7 +25,7 @@ payments/ticket queueing/draw queueing/queueentryhistory queueing/queuetoken que
 ADMIN = """
 
 (?P<url>.*)$
-^(?P<app_label>accounts|auth|admin|queueing|concerts|payments|operations)/$
+^(?P<app_label>accounts|admin|auth|queueing|concerts|payments|operations)/$
 accounts/balancehistory/export/
 accounts/charge/export/
 operations/export/<path:object_id>/download/
