@@ -22,46 +22,15 @@ from concertbook.db.search import compose
 from concertbook.http.compression import compressed
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import QueryBooleanField, query_value, valid_query
-from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.models import Concert, ConcertSchedule
+from concerts.representations import (
+    ConcertSerializer,
+    ScheduleSerializer,
+    SeatChangesOutput,
+    SeatsOutput,
+)
 from concerts.services import programme, seat_map
-from concerts.services.offers import Sale
 from queueing.requests import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
-
-
-class ConcertSerializer(serializers.ModelSerializer[Concert]):
-    waiting_room = serializers.SlugField(source="waiting_room.slug")
-    start_time = serializers.DateTimeField(
-        source="run_starts", help_text="of the first performance that is not cancelled"
-    )
-    end_time = serializers.DateTimeField(
-        source="run_ends", help_text="of the last performance that is not cancelled"
-    )
-    sale = serializers.ChoiceField(
-        choices=Sale.choices, help_text="open: a seat can be bought now; busy: all left are held"
-    )
-    next_sale = serializers.DateTimeField(
-        allow_null=True, help_text="when the next sale opens, null when none will"
-    )
-    from_price = serializers.IntegerField(
-        allow_null=True, help_text="won, of the free seats that are or will be on sale"
-    )
-
-    class Meta:
-        model = Concert
-        fields = (
-            "id",
-            "title",
-            "description",
-            "venue",
-            "start_time",
-            "end_time",
-            "sale",
-            "next_sale",
-            "from_price",
-            "waiting_room",
-            "created_at",
-            "updated_at",
-        )
 
 
 class SearchField(serializers.CharField):
@@ -97,36 +66,7 @@ class ConcertDetail(APIView):
     @extend_schema(responses=ConcertSerializer)
     def get(self, request: Request, concert_id: uuid.UUID) -> Response:
         concert = programme.get_concert(concert_id, viewer=request.user)
-        return Response(ConcertSerializer(concert).data)
-
-
-class ScheduleSerializer(serializers.ModelSerializer[ConcertSchedule]):
-    concert = serializers.UUIDField(source="concert_id")
-    concert_date = serializers.DateField(help_text="in the venue's time zone")
-    seats_available = serializers.IntegerField()
-    sale = serializers.ChoiceField(
-        choices=Sale.choices, help_text="open: a seat can be bought now; busy: all left are held"
-    )
-
-    class Meta:
-        model = ConcertSchedule
-        fields = (
-            "id",
-            "concert",
-            "concert_date",
-            "start_at",
-            "end_at",
-            "price",
-            "seat_quantity",
-            "seats_available",
-            "sale",
-            "purchase_limit",
-            "reserve_from",
-            "reserve_until",
-            "cancelled_at",
-            "cancel_reason",
-            "created_at",
-        )
+        return Response(ConcertSerializer.represent(concert))
 
 
 class ScheduleList(generics.ListAPIView[ConcertSchedule]):
@@ -149,25 +89,11 @@ class ScheduleDetail(APIView):
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
         schedule = programme.get_performance(schedule_id, viewer=request.user)
-        return Response(ScheduleSerializer(schedule).data)
-
-
-class SeatSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField()
-    label = serializers.CharField()  # type: ignore[assignment]
-    section = serializers.CharField()
-    row = serializers.CharField()
-    seat_in_row = serializers.IntegerField(help_text="the number on the seat")
-    grade = serializers.CharField()
-    price = serializers.IntegerField(help_text="won")
-    status = serializers.ChoiceField(choices=Seat.Status.choices)
+        return Response(ScheduleSerializer.represent(schedule))
 
 
 @method_decorator([conditional_page, compressed], name="dispatch")
 class Seats(APIView):
-    class SeatsOutput(serializers.Serializer[Any]):
-        seats = SeatSerializer(many=True)
-
     @extend_schema(
         responses={200: SeatsOutput, 304: None},
         parameters=[
@@ -180,7 +106,7 @@ class Seats(APIView):
         found = seat_map.seat_map(
             user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )
-        body = JSONRenderer().render({"seats": found.seats})
+        body = JSONRenderer().render(SeatsOutput.represent(found))
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         return HttpResponse(body, content_type="application/json", headers=headers)
@@ -188,10 +114,6 @@ class Seats(APIView):
 
 @method_decorator(compressed, name="dispatch")
 class SeatChanges(APIView):
-    class SeatChangesOutput(serializers.Serializer[Any]):
-        cursor = serializers.CharField()
-        seats = SeatSerializer(many=True)
-
     @extend_schema(
         responses=SeatChangesOutput,
         parameters=[
@@ -210,7 +132,7 @@ class SeatChanges(APIView):
             token=queue_token(request),
             since=_cursor(request),
         )
-        return Response({"cursor": str(found.cursor), "seats": found.seats})
+        return Response(SeatChangesOutput.of(cursor=str(found.cursor), seats=found.seats))
 
 
 def _cursor(request: Request) -> seat_map.Cursor | None:

@@ -4,7 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import messages
@@ -28,7 +28,7 @@ from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
-from concerts.services.seat_map import seat_map
+from concerts.services.seat_map import SeatOnMap, seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.models import Reservation
 from payments.services import cancellations, checkout, holds, releases, reservations, tickets
@@ -98,39 +98,40 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
 
 
 def _instead(
-    request: MemberRequest,
-    schedule: ConcertSchedule,
-    seats: list[dict[str, Any]],
-    mine: set[int],
+    request: MemberRequest, schedule: ConcertSchedule, seats: list[SeatOnMap], mine: set[int]
 ) -> dict[str, Any] | None:
     """What is offered to a buyer who came too late: as of now, each time the page is loaded."""
     wanted = set(request.GET.getlist("taken")[: holds.MOST_AT_ONCE])
-    others = [seat for seat in seats if seat["number"] not in mine]
-    taken = [seat for seat in others if str(seat["number"]) in wanted]
+    others = [seat for seat in seats if seat.number not in mine]
+    taken = [seat for seat in others if str(seat.number) in wanted]
     if not taken:
         return None
-    numbers = suggest_seats(schedule_id=schedule.pk, numbers=[seat["number"] for seat in taken])
-    offered = [seat for seat in seats if seat["number"] in numbers]
+    numbers = suggest_seats(schedule_id=schedule.pk, numbers=[seat.number for seat in taken])
+    offered = [seat for seat in seats if seat.number in numbers]
     return {
         "gone": [seat for seat in taken if seat not in offered],
         "seats": offered,
         "numbers": numbers,
-        "total": sum(seat["price"] for seat in offered),
+        "total": sum(seat.price for seat in offered),
     }
 
 
-def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+# The name of a row and its seats, from left to right.
+Row = tuple[str, list[SeatOnMap]]
+
+
+def _blocks(seats: Iterable[SeatOnMap]) -> list[dict[str, Any]]:
     """Seats as they stand in the hall: blocks of rows alike, section by section.
 
     A row is one section's and row's seats by their number in it, whatever each costs. Its block is
     that of the offer (grade and price) that most of its seats have.
     """
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    rows: dict[tuple[str, str], list[SeatOnMap]] = {}
     for seat in seats:
-        rows.setdefault((seat["section"], seat["row"]), []).append(seat)
-    sections: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {}
+        rows.setdefault((seat.section, seat.row), []).append(seat)
+    sections: dict[str, list[Row]] = {}
     for (section, row), line in rows.items():
-        in_order = sorted(line, key=itemgetter("seat_in_row"))
+        in_order = sorted(line, key=attrgetter("seat_in_row"))
         sections.setdefault(section, []).append((row, in_order))
     return [
         _block(section, list(alike))
@@ -139,20 +140,22 @@ def _blocks(seats: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _block(section: str, rows: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
-    seats = [seat for _row, line in rows for seat in line]
-    offers = _offers(seats)
-    for seat in seats:
-        seat["differs"] = (seat["grade"], seat["price"]) != offers[0]
-        seat["name"] = seat["label"]
-        if seat["differs"]:
-            seat["name"] += f", {seat['grade']} {won(seat['price'])}"
-    return {"section": section, "offers": offers, "rows": rows}
+def _block(section: str, rows: list[Row]) -> dict[str, Any]:
+    offers = _offers([seat for _row, line in rows for seat in line])
+    named = [(row, [_named(seat, offers[0]) for seat in line]) for row, line in rows]
+    return {"section": section, "offers": offers, "rows": named}
 
 
-def _offers(seats: list[dict[str, Any]]) -> list[tuple[str, int]]:
+def _named(seat: SeatOnMap, offer: tuple[str, int]) -> dict[str, Any]:
+    """The seat as the template has it: a dict, which costs a template less than attributes."""
+    differs = (seat.grade, seat.price) != offer
+    name = f"{seat.label}, {seat.grade} {won(seat.price)}" if differs else seat.label
+    return {**seat._asdict(), "differs": differs, "name": name}
+
+
+def _offers(seats: list[SeatOnMap]) -> list[tuple[str, int]]:
     """Each (grade, price) among the seats, the most frequent one first."""
-    counts = Counter((seat["grade"], seat["price"]) for seat in seats)
+    counts = Counter((seat.grade, seat.price) for seat in seats)
     return [offer for offer, _count in counts.most_common()]
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
@@ -14,7 +14,6 @@ from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.programme import get_schedule
 from queueing.services.gate import require_admission
 
-SEAT_FIELDS = ("number", "label", "section", "row", "seat_in_row", "grade", "price")
 OWN_TRANSACTION = Func(
     template="pg_current_xact_id_if_assigned()::text::bigint", output_field=BigIntegerField()
 )
@@ -79,12 +78,28 @@ class Cursor:
         return "-".join([text, *(str(each - self.oldest) for each in (following, *running))])
 
 
+class SeatOnMap(NamedTuple):
+    """``seat_in_row`` is the number on the seat; ``status`` is held during a cooldown, too."""
+
+    number: int
+    label: str
+    section: str
+    row: str
+    seat_in_row: int
+    grade: str
+    price: int
+    status: str
+
+
+COLUMNS = (*SeatOnMap._fields[:-1], "offer")
+
+
 @dataclass(frozen=True)
 class SeatMap:
     """Ask for what changed since ``cursor`` to keep the map up to date."""
 
     cursor: Cursor
-    seats: list[dict[str, Any]]
+    seats: list[SeatOnMap]
 
 
 def seat_map(
@@ -94,7 +109,7 @@ def seat_map(
     token: uuid.UUID | None = None,
     since: Cursor | None = None,
 ) -> SeatMap:
-    """All seats, or those that changed since a cursor, for somebody who was let in.
+    """All seats, or those that changed since a cursor, for a user who was let in.
 
     A seat that is new or was edited has changed, too. Each change is told once: those that were
     not committed at the cursor and are by now. A seat in its cooldown looks held; it is told
@@ -110,15 +125,7 @@ def seat_map(
     seats = schedule.seats.with_offer(now.moment).order_by("number")
     if since is not None and since.next <= now.next:
         seats = seats.filter(pk__in=_changed_between(schedule, since, now).values("pk"))
-    return SeatMap(
-        cursor=now,
-        seats=[_as_offered(seat) for seat in seats.values(*SEAT_FIELDS, "offer")],
-    )
-
-
-def _as_offered(seat: dict[str, Any]) -> dict[str, Any]:
-    seat["status"] = seat.pop("offer")
-    return seat
+    return SeatMap(cursor=now, seats=list(map(SeatOnMap._make, seats.values_list(*COLUMNS))))
 
 
 def _current_cursor() -> Cursor:

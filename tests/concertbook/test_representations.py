@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import force_instance
 from rest_framework import serializers
 
 from accounts.app_tokens import issue_tokens
@@ -20,7 +21,11 @@ from accounts.representations import (
 from accounts.services import balance_history
 from concertbook.db.clock import utc
 from concertbook.http import representations
+from concertbook.http.openapi import _components
 from concertbook.http.representations import Representation
+from concerts.representations import ConcertSerializer, ScheduleSerializer, SeatsOutput
+from concerts.services.programme import get_concert, get_performance
+from concerts.services.seat_map import seat_map
 from payments.representations import (
     CheckInSerializer,
     MyTicketSerializer,
@@ -39,6 +44,7 @@ from tests.factories import (
     ScheduleFactory,
     UserFactory,
     WaitingRoomFactory,
+    admitted,
     bought,
     held,
     scanned,
@@ -77,6 +83,26 @@ def test_a_field_that_is_added_is_in_the_document_and_in_the_answers_of_both(app
     assert client.get(address).json()["room_again"] == room.slug
     _status, _headers, answer = ask(address, **bearer)
     assert answer["room_again"] == room.slug
+
+
+def test_every_answer_of_the_document_is_a_representation():
+    generator = SchemaGenerator()
+    document = generator.get_schema(public=True)
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    answers = _components(
+        document["components"]["schemas"], [operation["responses"] for operation in operations]
+    )
+    described = {
+        component.name: force_instance(component.object)
+        for component in generator.registry._components.values()
+        if component.name in answers
+    }
+    shapes = {
+        name: each for name, each in described.items() if isinstance(each, serializers.Serializer)
+    }
+
+    assert {"Seat", "MyTicket", "HoldsOutput", "Me"} <= shapes.keys()
+    assert [name for name, each in shapes.items() if not isinstance(each, Representation)] == []
 
 
 @pytest.fixture
@@ -155,6 +181,21 @@ def test_the_lines_answers_are_what_rest_framework_would_write(as_rest_framework
     assert QueuePositionSerializer.represent(place) == as_rest_framework_writes(
         QueuePositionSerializer, place
     )
+
+
+@pytest.mark.django_db
+def test_the_programmes_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
+    schedule, user = ScheduleFactory(seats=2), UserFactory()
+    admitted(user, schedule)
+
+    for representation, result in [
+        (ConcertSerializer, get_concert(schedule.concert_id, viewer=user)),
+        (ScheduleSerializer, get_performance(schedule.pk, viewer=user)),
+        (SeatsOutput, seat_map(user=user, schedule_id=schedule.pk)),
+    ]:
+        answer = representation.represent(result)
+        assert answer == as_rest_framework_writes(representation, result)
+        assert list(answer) == list(representation().fields)
 
 
 @pytest.mark.django_db

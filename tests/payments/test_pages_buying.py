@@ -195,7 +195,7 @@ def test_a_seat_that_somebody_else_took_is_named_with_the_nearest_to_take_instea
 
     assert response.redirect_chain == [(f"{address}?taken=2&taken=3", 302)]
     instead = response.context["instead"]
-    assert [seat["label"] for seat in instead["gone"]] == ["A-2"]
+    assert [seat.label for seat in instead["gone"]] == ["A-2"]
     assert instead["numbers"] == [3, 4]
     page = response.content.decode()
     assert 'role="alert"' in page
