@@ -1,21 +1,39 @@
-"""The picture in docs/architecture.md shows what import-linter enforces."""
+"""The pictures in docs/architecture.md show what import-linter enforces."""
 
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
 
 
 def test_the_picture_of_the_floors_is_the_contract_of_the_import_linter():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (layers,) = (each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
-
-    assert picture() == [*layers, "tools"]
+    assert picture_of_floors() == [*contract("Floors")["layers"], "tools"]
 
 
-def picture() -> list[str]:
+def test_the_picture_of_the_rooms_is_the_contract_of_the_import_linter():
+    rooms = contract("Rooms")
+
+    assert picture_of_rooms() == rooms["layers"]
+    assert rooms["containers"] == contract("Floors")["layers"]
+
+
+def contract(name: str) -> dict[str, Any]:
+    """The one contract whose name begins so."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    contracts: list[dict[str, Any]] = settings["contracts"]
+    (found,) = (each for each in contracts if each["name"].startswith(f"{name}:"))
+    return found
+
+
+def picture_of_floors() -> list[str]:
     """The floors from top to bottom, as the arrows of the picture go."""
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    (chart,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)```", text, re.DOTALL)
+    (chart,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)```", DOCUMENT, re.DOTALL)
     return [re.sub(r"\[.*\]", "", floor).strip() for floor in chart.split("-->")]
+
+
+def picture_of_rooms() -> list[str]:
+    (line,) = re.findall(r"^```\n(.* > .*)\n```$", DOCUMENT, re.MULTILINE)
+    return str(line).split(" > ")
