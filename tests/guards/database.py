@@ -1,7 +1,8 @@
-"""The guards that the database keeps, found in its own catalogue, and what notices them gone.
+"""The constraints and triggers of the database, and a test that fails without each.
 
-Left out is what Django makes without being told: primary and foreign keys, NOT NULL, the checks of
-its positive integers (``..._check``) and of its many-to-many tables (``..._uniq``).
+They are read from the database's catalogue. Left out are those that Django creates itself: primary
+and foreign keys, NOT NULL, the checks of its positive integers (``..._check``) and of its
+many-to-many tables (``..._uniq``).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +13,14 @@ from django.db import connection
 
 from tests.concertbook.test_database_constraints import (
     AFTERWARDS,
-    AND_THE_REST,
     ATTACKS,
+    OTHER_ATTACKS,
     assert_refused,
 )
 from tests.concurrency import guards as dropping
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 from tests.queueing.test_draw import (
-    test_a_room_that_shuffles_promises_a_seed_from_the_beginning as promises,
+    test_a_room_that_shuffles_commits_to_a_seed_from_the_beginning as commits_to_a_seed,
 )
 
 OURS = ("accounts_", "concerts_", "operations_", "payments_", "queueing_")
@@ -47,7 +48,7 @@ def guards() -> list[tuple[str, str, str]]:
 
 
 def drop(name: str) -> None:
-    """For as long as the transaction lasts that this is in."""
+    """Drop the guard until the end of the current transaction."""
     statements, _restore = (
         dropping._trigger(name) or dropping._constraint(name) or dropping._index(name)
     )
@@ -55,13 +56,13 @@ def drop(name: str) -> None:
 
 
 def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """(guard, what is tried, a test of it): the test passes with the guard, and fails without."""
-    for table in (ATTACKS, AFTERWARDS, AND_THE_REST):
+    """(guard, attack, test): the test passes with the guard and fails without it."""
+    for table in (ATTACKS, AFTERWARDS, OTHER_ATTACKS):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Three triggers refuse nothing: they make what every room needs.
-    yield "queueing_shuffling_room_has_draw", "a room that draws lots", promises
-    yield "queueing_room_has_positions", "somebody who joins a room", somebody_joins
+    # Three triggers refuse nothing: they create rows and sequences that every room needs.
+    yield "queueing_shuffling_room_has_draw", "a room that draws lots", commits_to_a_seed
+    yield "queueing_room_has_positions", "a join of a room", a_buyer_joins
     yield "queueing_capacity_is_on_record", "a room whose capacity changes", capacity_is_kept
 
 
@@ -72,9 +73,9 @@ def capacity_is_kept() -> None:
     assert list(room.capacities.order_by("since").values_list("capacity", flat=True)) == [5, 3]
 
 
-def somebody_joins() -> None:
+def a_buyer_joins() -> None:
     assert admitted(UserFactory.create(), ScheduleFactory.create(seats=0)).position
 
 
-# One for each guard is enough to notice.
+# One attack for each guard.
 NOTICED_BY = {guard: (what, test) for guard, what, test in reversed(list(attacks()))}

@@ -64,7 +64,7 @@ def by_hand(room):
 # --- The draw ------------------------------------------------------------------------------------
 
 
-def test_a_room_that_shuffles_promises_a_seed_from_the_beginning():
+def test_a_room_that_shuffles_commits_to_a_seed_from_the_beginning():
     room, other = WaitingRoomFactory(shuffle=True), WaitingRoomFactory(shuffle=True)
     promise = Draw.objects.get(room=room)
 
@@ -469,7 +469,7 @@ def test_the_program_in_the_docs_finds_what_is_forged(app, tmp_path):
     stranger = UserFactory().pk
 
     assert "seed" in check(room, tmp_path, app, seed="00" * 32).stderr
-    assert "frozen" in check(room, tmp_path, app, list="".join(tokens[1:])).stderr
+    assert "list" in check(room, tmp_path, app, list="".join(tokens[1:])).stderr
     assert "order" in check(room, tmp_path, app, list="".join(reversed(tokens))).stderr
     assert "took no part" in check(room, tmp_path, app, stranger).stderr
 
