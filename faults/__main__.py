@@ -1,8 +1,8 @@
 """Kill, stop and flush what a box office is made of, under load, and judge what is left.
 
-Every round has a fresh concert and a crowd of clients that write down what they asked and what
-they were told; one fault strikes; when all is well again the history is set against the database.
-Exits 1 after any violation, printing the round's seed and the piece of history that shows it.
+Every round has a fresh sale and buyers whose every request and answer is recorded; one fault
+strikes; when all is well again the record is set against the database. Exits 1 after any violation,
+printing the round's seed and the piece of the record that shows it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "DEBUG": "0",
     "HTTPS": "0",
     "LOG_LEVEL": "WARNING",
-    # All the clients come from one address.
+    # All the buyers come from one address.
     "JOINS_PER_ADDRESS": "1000000000",
     "POLLS_PER_ADDRESS": "1000000000",
     # And each asks again as fast as it is answered.
@@ -87,7 +87,7 @@ def names(faults: "Sequence[Fault]") -> str:
 
 
 def line(number: int, result: "Round") -> str:
-    operations = result.history.operations
+    operations = result.operations
     unknown = sum(each.unknown for each in operations)
     recovery = "" if result.recovery is None else f", well again after {result.recovery:.1f} s"
     return (
@@ -110,7 +110,7 @@ def table(rounds: "Sequence[Round]") -> str:
 
 
 def row(name: str, rounds: "Sequence[Round]") -> str:
-    operations = [each for result in rounds for each in result.history.operations]
+    operations = [each for result in rounds for each in result.operations]
     silent = sum(each.status == 0 for each in operations)
     away = sum(each.status == 503 for each in operations)
     violations = sum(len(each.violations) for each in rounds)

@@ -1,4 +1,4 @@
-"""The judge: what the clients were told against what the database holds. Knows neither SQL nor
+"""The judge: what the buyers were told against what the database holds. Knows neither SQL nor
 HTTP.
 
 Every acknowledged operation exists exactly once; one without an answer, or with one of 503, not at
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from faults.history import History, Operation
 from faults.truth import QueueEntry, Truth
+from operations.load.recorder import Operation, Recorder
 
 Thing = TypeVar("Thing")
 FAR_AWAY = dt.datetime.max.replace(tzinfo=dt.UTC)
-# What a client of this workload may be told; anything else is wrong.
+# What a buyer of this workload may be told; anything else is wrong.
 REFUSALS = {
     "hold": {"seat_taken", "purchase_limit_exceeded", "queue_not_admitted", "too_many_requests"},
     "pay": {
@@ -35,7 +35,7 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class Violation:
-    """What is wrong, and the piece of the history that shows it."""
+    """What is wrong, and the piece of the record that shows it."""
 
     what: str
     operations: Sequence[Operation] = ()
@@ -44,13 +44,13 @@ class Violation:
         return "\n".join([self.what, *(f"    {each}" for each in self.operations)])
 
 
-def check(history: History, truth: Truth) -> list[Violation]:
+def check(recorder: Recorder, truth: Truth) -> list[Violation]:
     """Everything that is wrong; empty after a good round."""
-    return [violation for judge in JUDGES for violation in judge(history, truth)]
+    return [violation for judge in JUDGES for violation in judge(recorder, truth)]
 
 
-def answers_are_honest(history: History, truth: Truth) -> Iterator[Violation]:
-    for each in history.operations:
+def answers_are_honest(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    for each in recorder.operations:
         if each.status == 503 and not each.retry_after:
             yield Violation("an answer of 503 without Retry-After", [each])
         elif each.status >= 500 and each.status != 503:
@@ -59,33 +59,33 @@ def answers_are_honest(history: History, truth: Truth) -> Iterator[Violation]:
             yield Violation(f"refused with {each.status} {each.code}", [each])
 
 
-def one_key_has_one_answer(history: History, truth: Truth) -> Iterator[Violation]:
-    keyed = (each for each in history.operations if each.key and each.ok)
+def one_key_has_one_answer(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    keyed = (each for each in recorder.operations if each.key and each.ok)
     for attempts in _grouped(keyed, lambda each: (each.user, each.key)).values():
         if len({each.body for each in attempts}) > 1:
             yield Violation("one key, two answers", attempts)
 
 
-def holds_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
-    attempts = _by_target(history.of("hold"), lambda each: each.about)
+def holds_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(recorder.of("hold"), lambda each: each.about)
     found = Counter((each.user, each.seat) for each in truth.held)
     for wanted in attempts.keys() | found.keys():
         yield from _count(f"hold of seat {wanted[1]}", attempts[wanted], found[wanted])
     held = {each.id: each for each in truth.held}
-    for each in filter(_is_ok, history.of("hold")):
+    for each in filter(_is_ok, recorder.of("hold")):
         if any(told["id"] not in held for told in each.json["reservations"]):
             yield Violation("an acknowledged hold is lost", [each])
 
 
-def releases_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+def releases_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     status = {each.id: each.status for each in truth.held}
-    for each in filter(_is_ok, history.of("release")):
+    for each in filter(_is_ok, recorder.of("release")):
         if status.get(each.about[0]) in ("HOLD", "CONFIRMED"):
             yield Violation("let go of, and still there", [each])
 
 
-def payments_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
-    attempts = _by_target(history.of("pay"), lambda each: each.about)
+def payments_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(recorder.of("pay"), lambda each: each.about)
     paid = Counter((each.user, each.reservation) for each in truth.paid)
     sold = Counter((each.user, each.reservation) for each in truth.sold)
     for wanted in attempts.keys() | paid.keys() | sold.keys():
@@ -94,15 +94,15 @@ def payments_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
             what = f"{paid[wanted]} payments and {sold[wanted]} tickets for one reservation"
             yield Violation(what, attempts[wanted])
     tickets = {each.id for each in truth.sold}
-    for each in history.of("pay"):
+    for each in recorder.of("pay"):
         if each.ok and any(ticket["id"] not in tickets for ticket in each.json["tickets"]):
             yield Violation("an acknowledged ticket is lost", [each])
         if each.code == "already_paid" and not any(paid[each.user, one] for one in each.about):
             yield Violation("told that it is paid, and it is not", [each])
 
 
-def cancellations_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
-    attempts = _by_target(history.of("cancel"), lambda each: each.about)
+def cancellations_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    attempts = _by_target(recorder.of("cancel"), lambda each: each.about)
     refunded = Counter((each.user, each.ticket) for each in truth.refunded)
     cancelled = Counter((each.user, each.id) for each in truth.sold if each.status == "CANCELLED")
     for wanted in attempts.keys() | refunded.keys() | cancelled.keys():
@@ -110,28 +110,28 @@ def cancellations_are_kept(history: History, truth: Truth) -> Iterator[Violation
         yield from _effect("cancelled ticket", attempts[wanted], cancelled[wanted])
 
 
-def charges_are_kept(history: History, truth: Truth) -> Iterator[Violation]:
+def charges_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     charged = [each for each in truth.charged if each.status == "SUCCESS"]
     found = Counter((each.user, each.key, each.amount) for each in charged)
-    attempts = _grouped(history.of("charge"), lambda each: (each.user, each.key, each.about[0]))
+    attempts = _grouped(recorder.of("charge"), lambda each: (each.user, each.key, each.about[0]))
     for wanted in attempts.keys() | found.keys():
         judge = _effect if wanted[1] else _count
         yield from judge("charge", attempts.get(wanted, []), found[wanted])
     ids = {each.id for each in charged}
-    for each in filter(_is_ok, history.of("charge")):
+    for each in filter(_is_ok, recorder.of("charge")):
         if each.json["id"] not in ids:
             yield Violation("an acknowledged charge is lost", [each])
 
 
-def no_seat_is_sold_twice(history: History, truth: Truth) -> Iterator[Violation]:
+def no_seat_is_sold_twice(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     valid = Counter(each.seat for each in truth.sold if each.status != "CANCELLED")
     for seat, times in valid.items():
         if times > 1:
             yield Violation(f"seat {seat} has {times} valid tickets")
     # And by what the buyers were told alone: a ticket is theirs until they ask to cancel it.
-    given_up = {each.about[0] for each in history.of("cancel") if each.ok or each.unknown}
+    given_up = {each.about[0] for each in recorder.of("cancel") if each.ok or each.unknown}
     owners: dict[int, dict[str, Operation]] = defaultdict(dict)
-    for each in filter(_is_ok, history.of("pay")):
+    for each in filter(_is_ok, recorder.of("pay")):
         for ticket in each.json["tickets"]:
             if ticket["id"] not in given_up:
                 owners[ticket["seat_number"]][ticket["id"]] = each
@@ -140,7 +140,7 @@ def no_seat_is_sold_twice(history: History, truth: Truth) -> Iterator[Violation]
             yield Violation(f"seat {seat} was sold {len(tickets)} times", list(tickets.values()))
 
 
-def balances_add_up(history: History, truth: Truth) -> Iterator[Violation]:
+def balances_add_up(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     expected = Counter(truth.opening)
     for charge in truth.charged:
         expected[charge.user] += charge.amount if charge.status == "SUCCESS" else 0
@@ -151,25 +151,25 @@ def balances_add_up(history: History, truth: Truth) -> Iterator[Violation]:
     for user in expected.keys() | truth.balances.keys():
         has = truth.balances.get(user, 0)
         if has != expected[user]:
-            moved = history.of("charge", "pay", "cancel")
+            moved = recorder.of("charge", "pay", "cancel")
             theirs = [each for each in moved if each.user == user]
             yield Violation(f"a balance of {has:,} instead of {expected[user]:,}", theirs)
 
 
-def no_place_is_lost(history: History, truth: Truth) -> Iterator[Violation]:
+def no_place_is_lost(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     entries = {each.token: each for each in truth.entries}
-    for each in filter(_is_ok, history.of("join", "poll")):
+    for each in filter(_is_ok, recorder.of("join", "poll")):
         told = each.json
         entry = entries.get(told["token"])
         if entry is None or (entry.user, entry.position) != (each.user, told["position"]):
             yield Violation("a place in line is lost, or another", [each])
-    yield from _endings_that_nobody_wanted(history, truth)
+    yield from _endings_that_nobody_wanted(recorder, truth)
 
 
-def _endings_that_nobody_wanted(history: History, truth: Truth) -> Iterator[Violation]:
+def _endings_that_nobody_wanted(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     """Within a round nobody is silent or inside for too long, so people leave by themselves."""
-    left = {each.about[0] for each in history.of("leave") if each.ok or each.unknown}
-    paid = {each.user for each in history.of("pay") if each.ok or each.unknown}
+    left = {each.about[0] for each in recorder.of("leave") if each.ok or each.unknown}
+    paid = {each.user for each in recorder.of("pay") if each.ok or each.unknown}
     for entry in truth.entries:
         if entry.left is None and entry.outcome:
             yield Violation(f"place {entry.position} ended as {entry.outcome} and goes on")
@@ -180,14 +180,14 @@ def _endings_that_nobody_wanted(history: History, truth: Truth) -> Iterator[Viol
             yield Violation(f"place {entry.position} ended for nothing: {entry.outcome or 'lost'}")
 
 
-def leaving_is_kept(history: History, truth: Truth) -> Iterator[Violation]:
+def leaving_is_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     there = {each.token for each in truth.entries if each.left is None}
-    for each in filter(_is_ok, history.of("leave")):
+    for each in filter(_is_ok, recorder.of("leave")):
         if each.about[0] in there:
             yield Violation("left, and still in line", [each])
 
 
-def nobody_is_overtaken(history: History, truth: Truth) -> Iterator[Violation]:
+def nobody_is_overtaken(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     somebody_later_in = FAR_AWAY
     for entry in sorted(truth.entries, key=lambda each: each.position, reverse=True):
         out_of_line = entry.admitted or entry.left or FAR_AWAY
@@ -196,9 +196,9 @@ def nobody_is_overtaken(history: History, truth: Truth) -> Iterator[Violation]:
         somebody_later_in = min(somebody_later_in, entry.admitted or FAR_AWAY)
 
 
-def who_joined_first_is_first(history: History, truth: Truth) -> Iterator[Violation]:
+def who_joined_first_is_first(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     """Whoever had their number before another asked for one is before them."""
-    joined = [each for each in history.of("join") if each.status == 201]
+    joined = [each for each in recorder.of("join") if each.status == 201]
     done = sorted(joined, key=lambda each: each.ended)
     last: Operation | None = None
     for each in sorted(joined, key=lambda each: each.started):
@@ -214,7 +214,7 @@ def _position(joined: Operation) -> int:
     return int(joined.json["position"])
 
 
-def nobody_is_past_capacity(history: History, truth: Truth) -> Iterator[Violation]:
+def nobody_is_past_capacity(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     most = most_inside(truth.entries)
     if most > truth.capacity:
         yield Violation(f"{most} people inside at once, {truth.capacity} allowed")
@@ -233,12 +233,12 @@ def most_inside(entries: Iterable[QueueEntry]) -> int:
     return most
 
 
-def nothing_deadlocks(history: History, truth: Truth) -> Iterator[Violation]:
+def nothing_deadlocks(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     if truth.deadlocks:
         yield Violation(f"{truth.deadlocks} deadlocks")
 
 
-JUDGES: list[Callable[[History, Truth], Iterator[Violation]]] = [
+JUDGES: list[Callable[[Recorder, Truth], Iterator[Violation]]] = [
     answers_are_honest,
     one_key_has_one_answer,
     holds_are_kept,

@@ -1,4 +1,4 @@
-"""The faults, one function each: what is broken while the crowd is busy, and put right again."""
+"""The faults, one function each: what is broken while the buyers are busy, and put right again."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from concertbook.celery import app as celery
-from faults.clients import Manners
+from faults.buyers import Manners
 from faults.scene import Scene
 from scripts.embedded import Valkey
 
@@ -134,14 +134,15 @@ def _give_to_owner_of(folder: Path) -> None:
 
 
 def clients_do_as_they_do(scene: Scene) -> None:
-    """The crowd's manners are the fault."""
+    """The buyers' manners are the fault."""
     scene.go_on(2)
 
 
 def slow_clients(scene: Scene) -> None:
     """Half of them send their request a byte at a time, half never read their answer."""
-    seats = f"GET /api/v1/schedules/{scene.stage.schedule_id}/seats/ HTTP/1.1\r\n"
-    head = f"{seats}Host: localhost\r\nAuthorization: Bearer {scene.stage.access[-1]}\r\nX-Slow: "
+    access = scene.sale.accounts[-1].access
+    seats = f"GET /api/v1/schedules/{scene.sale.schedule_id}/seats/ HTTP/1.1\r\n"
+    head = f"{seats}Host: localhost\r\nAuthorization: Bearer {access}\r\nX-Slow: "
     with contextlib.ExitStack() as stack:
         address = "127.0.0.1", scene.system.port
         slow = [stack.enter_context(socket.create_connection(address)) for _ in range(SLOW_CLIENTS)]

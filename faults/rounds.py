@@ -1,4 +1,4 @@
-"""One round: a fresh concert, a crowd, one fault, and the judgement."""
+"""One round: a fresh sale, its buyers, one fault, and the judgement."""
 
 import time
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from django.db import connections
 
+from faults.buyers import Population
 from faults.checker import Violation, check
-from faults.clients import Crowd
-from faults.history import History
 from faults.nemesis import Fault
-from faults.scene import BrokenPromise, Scene
+from faults.scene import GuaranteeBroken, Scene
 from faults.system import System
-from faults.truth import read_opening, read_truth, users_in_order
-from operations.rehearsal.stage import Stage, end_sessions, set_stage
+from faults.truth import read_opening, read_truth
+from operations.load.fixtures import Sale, create_sale, end_sessions
+from operations.load.recorder import Operation
 from operations.services.audit import run_audit
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.places import leave
@@ -31,7 +31,7 @@ class Round:
     fault: str
     seed: int
     seconds: float
-    history: History
+    operations: Sequence[Operation]
     recovery: float | None
     violations: Sequence[Violation]
 
@@ -41,21 +41,21 @@ def play(system: System, fault: Fault, seed: int) -> Round:
     # The last round may have taken the database away from under us.
     connections.close_all()
     manners = fault.manners
-    stage = set_stage(buyers=manners.buyers + 1, seats=manners.seats, capacity=manners.capacity)
-    opening = read_opening(stage)
-    crowd = Crowd(stage, users_in_order(stage), seed, manners, [system.port])
-    scene = Scene(system, stage, crowd, quiet_room())
+    sale = create_sale(buyers=manners.buyers + 1, seats=manners.seats, capacity=manners.capacity)
+    opening = read_opening(sale)
+    population = Population(sale, manners, [system.port], seed=seed)
+    scene = Scene(system, sale, population, quiet_room())
     recovery, violations = _strike(scene, fault)
     connections.close_all()
-    violations += [Violation(each) for each in crowd.startled]
-    violations += check(crowd.history, read_truth(stage, opening))
+    violations += [Violation(each) for each in population.wrong]
+    violations += check(population.recorder, read_truth(sale, opening))
     violations += _audit()
-    _clear(stage)
+    _clear(sale)
     return Round(
         fault=fault.name,
         seed=seed,
         seconds=time.monotonic() - began,
-        history=crowd.history,
+        operations=population.recorder.operations,
         recovery=recovery,
         violations=violations,
     )
@@ -64,32 +64,32 @@ def play(system: System, fault: Fault, seed: int) -> Round:
 def _strike(scene: Scene, fault: Fault) -> tuple[float | None, list[Violation]]:
     recovery = None
     violations = []
-    scene.crowd.start()
+    scene.population.start()
     scene.go_on(SECONDS_BEFORE)
     try:
         fault.strike(scene)
         recovery = scene.wait_until_well(fault.recovers_within)
-    except BrokenPromise as exc:
+    except GuaranteeBroken as exc:
         violations.append(Violation(f"{type(exc).__name__}: {exc}"))
     scene.go_on(SECONDS_AFTER)
-    scene.crowd.finish(SECONDS_TO_FINISH)
+    scene.population.finish(SECONDS_TO_FINISH)
     return recovery if scene.broken_at else None, violations
 
 
 def quiet_room() -> int:
-    """A room that is open, with nobody in it."""
+    """A room that is open, with no line."""
     facts = {"title": "Quiet", "state": WaitingRoom.State.OPEN}
     room, _created = WaitingRoom.objects.get_or_create(slug="quiet", defaults=facts)
     return room.pk
 
 
-def _clear(stage: Stage) -> None:
+def _clear(sale: Sale) -> None:
     """Leave nothing to do for the ticks of the rounds to come."""
-    room = WaitingRoom.objects.get(slug=stage.slug)
+    room = WaitingRoom.objects.get(slug=sale.slug)
     close_room(room_id=room.pk)
     for token in QueueToken.objects.live().filter(room=room).select_related("user"):
         leave(user=token.user, token=token.pk)
-    end_sessions(stage)
+    end_sessions(sale)
 
 
 def _audit() -> list[Violation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from accounts.models import Balance, Charge, User
-from operations.rehearsal.stage import Stage
+from operations.load.fixtures import Sale
 from operations.services.snapshot import snapshot
 from payments.models import Payment, Refund, Reservation, Ticket
 from queueing.models import QueueToken
@@ -89,25 +89,25 @@ class Truth:
 
 @dataclass(frozen=True)
 class Opening:
-    """What there was before the round, so that the rest can be told from it."""
+    """What there was before the round, so that what came after it can be told from it."""
 
     balances: dict[str, int]
     charges: frozenset[str]
     deadlocks: int
 
 
-def read_opening(stage: Stage) -> Opening:
-    users = _users(stage)
+def read_opening(sale: Sale) -> Opening:
+    users = _users(sale)
     charges = Charge.objects.filter(user__in=users).values_list("pk", flat=True)
     return Opening(_balances(users), frozenset(map(str, charges)), count_deadlocks())
 
 
-def read_truth(stage: Stage, opening: Opening) -> Truth:
-    """In one snapshot: what nobody waited for may still be on its way."""
+def read_truth(sale: Sale, opening: Opening) -> Truth:
+    """In one snapshot: requests that were given up may still be on their way."""
     with snapshot(statement_timeout="1min"):
-        users = _users(stage)
+        users = _users(sale)
         return Truth(
-            capacity=stage.capacity,
+            capacity=sale.capacity,
             opening=opening.balances,
             balances=_balances(users),
             held=list(_held(users)),
@@ -115,21 +115,14 @@ def read_truth(stage: Stage, opening: Opening) -> Truth:
             sold=list(_sold(users)),
             refunded=list(_refunded(users)),
             charged=[each for each in _charged(users) if each.id not in opening.charges],
-            entries=list(_entries(stage)),
+            entries=list(_entries(sale)),
             # A server that crashed counts from 0 again.
             deadlocks=max(0, count_deadlocks() - opening.deadlocks),
         )
 
 
-def users_in_order(stage: Stage) -> list[str]:
-    """The ids of the stage's buyers, as ``stage.access`` has their tokens."""
-    ids = {str(user.email): str(user.pk) for user in _users(stage)}
-    numbers = {email: int(email.split("@")[0].rpartition("-")[2]) for email in ids}
-    return [ids[email] for email in sorted(ids, key=numbers.__getitem__)]
-
-
-def _users(stage: Stage) -> list[User]:
-    return list(User.objects.filter(email__startswith=f"{stage.slug}-"))
+def _users(sale: Sale) -> list[User]:
+    return list(User.objects.filter(rehearsal=sale.slug))
 
 
 def _balances(users: list[User]) -> dict[str, int]:
@@ -171,8 +164,8 @@ def _charged(users: list[User]) -> Iterable[Charged]:
         yield Charged(str(pk), str(user), key or "", amount, status)
 
 
-def _entries(stage: Stage) -> Iterable[QueueEntry]:
-    tokens = QueueToken.objects.filter(room__slug=stage.slug).select_related("entry")
+def _entries(sale: Sale) -> Iterable[QueueEntry]:
+    tokens = QueueToken.objects.filter(room__slug=sale.slug).select_related("entry")
     columns = "pk", "user_id", "position", "status", "available_at", "expires_at", "entry__outcome"
     for token, user, position, status, admitted, expires, outcome in tokens.values_list(*columns):
         left = expires if status == QueueToken.Status.EXPIRED else None

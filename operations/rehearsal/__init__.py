@@ -1,5 +1,5 @@
 """A rehearsal of a sale: many buyers at once, over HTTP, against the running server.
 
-stage.py sets it up, client.py is one buyer's telephone, buyers.py what the buyers do, report.py
+operations/load creates the sale and sends the requests; buyers.py is what the buyers do, report.py
 what came of it, and ending.py ends it and reverses its entries in the books.
 """

@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.services import lock_balances
 from accounts.sessions import end_sessions
 from concerts.models import ConcertSchedule
-from operations.rehearsal.stage import BUYERS_AT_ONCE, DOMAIN, REASON, move_money, new_member
+from operations.load.fixtures import BUYERS_AT_ONCE, DOMAIN, REASON, move_money, new_member
 from payments.models import Reservation
 from payments.services.schedule_cancellation import (
     cancel_schedule,
@@ -31,7 +31,7 @@ from payments.services.schedule_cancellation import (
 from queueing.models import WaitingRoom
 from queueing.services.rooms import close_room, end_all_tokens
 
-# A sweep of the running server may be refunding the same buyers: then they are waited for.
+# A sweep of the running server may be refunding the same buyers; how long to wait for it.
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
@@ -47,8 +47,8 @@ def end_rehearsals() -> int:
     """
     active = User.objects.filter(rehearsal=OuterRef("rehearsal"), is_active=True)
     rooms = WaitingRoom.objects.exclude(rehearsal="")
-    standing = rooms.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(active))
-    names = list(standing.order_by("pk").values_list("rehearsal", flat=True))
+    unfinished = rooms.filter(~Q(state=WaitingRoom.State.CLOSED) | Exists(active))
+    names = list(unfinished.order_by("pk").values_list("rehearsal", flat=True))
     for name in names:
         end_rehearsal(name)
     return len(names)
@@ -63,14 +63,14 @@ def end_rehearsal(name: str) -> None:
     close_room(room_id=room.pk)
     end_all_tokens(room_id=room.pk)
     for schedule in ConcertSchedule.objects.filter(concert__waiting_room=room):
-        cancel_schedule(schedule_id=schedule.pk, by=_somebody_of(name), reason=REASON)
+        cancel_schedule(schedule_id=schedule.pk, by=_member_of(name), reason=REASON)
         _refund(schedule)
     while _take_the_money_of_some(name):
         pass
 
 
-def _somebody_of(name: str) -> User:
-    """Who cancels: somebody must, and nobody real has."""
+def _member_of(name: str) -> User:
+    """The user who cancels the schedule: one of the rehearsal's, because no real user does."""
     buyer: User | None = User.objects.filter(rehearsal=name).order_by("created_at", "pk").first()
     if buyer is None:
         # Killed before the first buyer was made.

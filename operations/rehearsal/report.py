@@ -1,22 +1,21 @@
 """What came of a rehearsal: figures, and what was wrong with it."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from operations.rehearsal.buyers import Crowd
-from operations.rehearsal.client import Answer
-from operations.rehearsal.stage import most_inside
+from operations.load import guarantees
+from operations.load.recorder import Operation, percentile
+from operations.rehearsal.buyers import Population
 from operations.services.audit import Finding
 from payments.models import Reservation, Ticket
 
 
 @dataclass(frozen=True)
 class Report:
-    """The clients' log set against the database; ``seconds`` is how long the sale took."""
+    """The buyers' record set against the database; ``seconds`` is how long the sale took."""
 
-    crowd: Crowd
+    population: Population
     seconds: float
     sold: int
     tickets: int
@@ -25,72 +24,73 @@ class Report:
 
     @property
     def server_errors(self) -> int:
-        return sum(answer.status >= 500 for answer in self.crowd.log.answers)
+        return sum(answer.status >= 500 for answer in self.population.recorder.answers)
 
     def wrongs(self) -> list[str]:
         """Each thing that is wrong, in words; empty after a good rehearsal."""
         return list(self._wrongs())
 
     def _wrongs(self) -> Iterator[str]:
-        stage, crowd = self.crowd.stage, self.crowd
-        if self.sold > stage.seats or (self.sold < stage.seats <= crowd.determined):
-            yield f"{self.sold} seats sold instead of {stage.seats}"
-        if not self.sold == self.tickets == crowd.bought:
+        sale, population = self.population.sale, self.population
+        if self.sold > sale.seats or (self.sold < sale.seats <= population.determined):
+            yield f"{self.sold} seats sold instead of {sale.seats}"
+        if not self.sold == self.tickets == population.bought:
             yield (
                 f"{self.sold} seats sold, {self.tickets} tickets,"
-                f" but the buyers were told of {crowd.bought}"
+                f" but the buyers were told of {population.bought}"
             )
-        if self.most_inside > stage.capacity:
-            yield f"{self.most_inside} people inside, {stage.capacity} allowed"
+        if self.most_inside > sale.capacity:
+            yield f"{self.most_inside} people inside, {sale.capacity} allowed"
         if self.server_errors:
             yield f"{self.server_errors} answers of 5xx"
-        for wrong, times in Counter(crowd.wrong).items():
+        for wrong, times in Counter(population.wrong).items():
             yield f"{wrong} ({times} times)" if times > 1 else wrong
         for finding in self.findings:
             if finding.violations:
                 yield f"the audit found {finding.violations} x {finding.check.name}"
 
     def text(self) -> str:
-        stage, log = self.crowd.stage, self.crowd.log
-        rate = len(log.answers) / self.seconds
+        sale, recorder = self.population.sale, self.population.recorder
+        answers, errors = recorder.answers, recorder.connection_errors
+        rate = len(answers) / self.seconds
         facts = [
-            f"buyers             {len(stage.access):,}, seed {self.crowd.seed}",
-            f"seats sold         {self.sold:,} of {stage.seats:,}",
+            f"buyers             {len(sale.accounts):,}, seed {self.population.seed}",
+            f"seats sold         {self.sold:,} of {sale.seats:,}",
             f"tickets            {self.tickets:,}",
-            f"inside at most     {self.most_inside:,} of {stage.capacity:,}",
-            f"requests           {len(log.answers):,} in {self.seconds:.1f} s, {rate:,.0f}/s",
+            f"inside at most     {self.most_inside:,} of {sale.capacity:,}",
+            f"requests           {len(answers):,} in {self.seconds:.1f} s, {rate:,.0f}/s",
             f"answers of 5xx     {self.server_errors:,}",
-            f"connection errors  {len(log.connection_errors):,}",
+            f"connection errors  {len(errors):,}",
         ]
         sections = [
             facts,
-            _counts("how it ended for the buyers", self.crowd.phases()),
-            _counts("refusals", Counter(_refusal(a) for a in log.answers if not a.ok)),
-            _counts("connection errors", Counter(log.connection_errors)),
-            _latencies(log.answers),
+            _counts("how it ended for the buyers", self.population.phases()),
+            _counts("refusals", Counter(_refusal(a) for a in answers if not a.ok)),
+            _counts("connection errors", Counter(errors)),
+            _latencies(answers),
         ]
         return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
-def write_report(crowd: Crowd, *, seconds: float, findings: list[Finding]) -> Report:
+def write_report(population: Population, *, seconds: float, findings: list[Finding]) -> Report:
     """Count in the database what the rehearsal sold."""
-    schedule = crowd.stage.schedule_id
+    schedule = population.sale.schedule_id
     sold = Reservation.objects.filter(
         schedule=schedule, status=Reservation.Status.CONFIRMED, seat__status="RESERVED"
     )
     tickets = Ticket.objects.filter(reservation__schedule=schedule, status=Ticket.Status.ISSUED)
     return Report(
-        crowd=crowd,
+        population=population,
         seconds=seconds,
         sold=sold.count(),
         tickets=tickets.count(),
-        most_inside=most_inside(crowd.stage.slug),
+        most_inside=guarantees.most_inside(population.sale.slug),
         findings=findings,
     )
 
 
-def _refusal(answer: Answer) -> str:
-    return f"{answer.step}: {answer.status} {answer.code}"
+def _refusal(answer: Operation) -> str:
+    return f"{answer.kind}: {answer.status} {answer.code}"
 
 
 def _counts(title: str, counts: Counter[str]) -> list[str]:
@@ -99,15 +99,10 @@ def _counts(title: str, counts: Counter[str]) -> list[str]:
     return [title, *(f"  {times:>8,}  {what}" for what, times in counts.most_common())]
 
 
-def _latencies(answers: Sequence[Answer]) -> list[str]:
+def _latencies(answers: Sequence[Operation]) -> list[str]:
     lines = [f"{'ms':<10}{'answers':>10}{'p50':>10}{'p95':>10}{'p99':>10}"]
-    for step in dict.fromkeys(answer.step for answer in answers):
-        times = sorted(1000 * answer.seconds for answer in answers if answer.step == step)
+    for kind in dict.fromkeys(answer.kind for answer in answers):
+        times = sorted(1000 * answer.seconds for answer in answers if answer.kind == kind)
         cells = [f"{percentile(times, percent):>10,.1f}" for percent in (50, 95, 99)]
-        lines.append(f"{step:<10}{len(times):>10,}{''.join(cells)}")
+        lines.append(f"{kind:<10}{len(times):>10,}{''.join(cells)}")
     return lines
-
-
-def percentile(ascending: Sequence[float], percent: int) -> float:
-    """The smallest value that at least this many percent do not exceed (nearest rank)."""
-    return ascending[math.ceil(len(ascending) * percent / 100) - 1]

@@ -17,11 +17,14 @@ from django.db.models import Sum
 
 from accounts.models import Balance, BalanceHistory, Charge, User, UserSession
 from concerts.models import ConcertSchedule
+from operations.load import fixtures, guarantees, requests
+from operations.load.client import Account, Client, ConnectionLost, RunEnded
+from operations.load.fixtures import Sale, create_sale
+from operations.load.recorder import Operation, Recorder, percentile
 from operations.management.commands import rehearse as command
-from operations.rehearsal import ending, stage
-from operations.rehearsal.buyers import Crowd
-from operations.rehearsal.client import Answer, Client, ConnectionLost, Log, RehearsalOver
-from operations.rehearsal.report import Report, percentile
+from operations.rehearsal import ending
+from operations.rehearsal.buyers import Population
+from operations.rehearsal.report import Report
 from operations.services.audit import CHECKS, Finding, full_audit, run_audit
 from payments.models import Refund, Reservation, Ticket
 from queueing.models import QueueToken, WaitingRoom
@@ -96,7 +99,7 @@ def test_it_sells_every_seat_and_ends_in_the_books_by_reversing_entries(live_ser
     room = WaitingRoom.objects.exclude(rehearsal="").get()
     assert_ended(room.slug)
     refunds = Refund.objects.filter(payment__user__rehearsal=room.slug)
-    assert refunds.aggregate(sum=Sum("amount"))["sum"] == 5 * stage.PRICE
+    assert refunds.aggregate(sum=Sum("amount"))["sum"] == 5 * fixtures.TERMS.price
     assert not Charge.objects.filter(user__rehearsal=room.slug).exists()
     assert not Session.objects.exists()
     assert full_audit().totals == before
@@ -131,7 +134,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_ending_killed_after_any_step_is_finished_by_the_next(step, monkeypatch):
-    played = stage.set_stage(buyers=3, seats=4, capacity=5)
+    played = create_sale(buyers=3, seats=4, capacity=5)
     schedule = ConcertSchedule.objects.get(pk=played.schedule_id)
     first, second, third = User.objects.order_by("email")
     bought(first, schedule, 1, 2)
@@ -157,7 +160,7 @@ def test_an_ending_killed_after_any_step_is_finished_by_the_next(step, monkeypat
 
 def test_a_process_killed_in_mid_ending_leaves_the_audit_clean():
     """kill -9 in the last transaction, the ledger's lines written and not committed."""
-    played = stage.set_stage(buyers=3, seats=2, capacity=5)
+    played = create_sale(buyers=3, seats=2, capacity=5)
     bought(User.objects.first(), ConcertSchedule.objects.get(pk=played.schedule_id), 1)
 
     assert killed_while_taking_the_money() == -signal.SIGKILL
@@ -194,14 +197,14 @@ with connection.execute_wrapper(die):
 
 
 def test_a_setup_killed_before_the_first_buyer_is_ended_all_the_same():
-    stage._announce("rehearsal-0a1b2c3d", 2, 5)
+    fixtures._announce("rehearsal-0a1b2c3d", 2, 5)
 
     assert ending.end_rehearsals() == 1
     assert_ended("rehearsal-0a1b2c3d")
 
 
 def test_refunds_that_cannot_be_made_are_told_and_leave_the_rest_for_later(monkeypatch):
-    played = stage.set_stage(buyers=1, seats=2, capacity=5)
+    played = create_sale(buyers=1, seats=2, capacity=5)
     bought(User.objects.get(), ConcertSchedule.objects.get(pk=played.schedule_id), 1)
     monkeypatch.setattr(ending, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(ending, "refund_cancelled_schedules", lambda: 0)
@@ -212,7 +215,7 @@ def test_refunds_that_cannot_be_made_are_told_and_leave_the_rest_for_later(monke
 
 
 def test_a_stranger_with_an_address_like_a_rehearsals_changes_nothing():
-    played = stage.set_stage(buyers=1, seats=2, capacity=5)
+    played = create_sale(buyers=1, seats=2, capacity=5)
     stranger = UserFactory(email=f"{played.slug}-2@rehearsal.invalid", won=10_000)
 
     assert ending.end_rehearsals() == 1
@@ -234,16 +237,16 @@ def test_it_fails_when_the_audit_finds_something(live_server):
 
 
 def test_it_fails_when_seats_stay_unsold(live_server):
-    """Nobody is let in: the room is shut as soon as it stands."""
-    announce = stage._announce
+    """No buyer is let in: the room is shut as soon as it stands."""
+    announce = fixtures._announce
 
-    def announce_and_pause(slug, seats, capacity):
-        schedule = announce(slug, seats, capacity)
+    def announce_and_pause(*args):
+        schedule = announce(*args)
         WaitingRoom.objects.update(state=WaitingRoom.State.PAUSED)
         return schedule
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "_announce", announce_and_pause)
+        patch.setattr(fixtures, "_announce", announce_and_pause)
         with pytest.raises(CommandError, match=r"0 seats sold instead of 2.*not over after 1 s"):
             rehearse(live_server, "--buyers=6", "--seats=2", "--deadline=1")
 
@@ -255,35 +258,39 @@ def test_it_says_so_when_no_server_answers():
 
 
 def test_most_inside_counts_those_who_were_there_together():
-    played = stage.set_stage(buyers=3, seats=3, capacity=2)
+    played = create_sale(buyers=3, seats=3, capacity=2)
     schedule = ConcertSchedule.objects.get(pk=played.schedule_id)
     first, second, third = User.objects.order_by("pk")
     bought(first, schedule, 1)
     bought(second, schedule, 2)
-    assert stage.most_inside(played.slug) == 1
+    assert guarantees.most_inside(played.slug) == 1
 
     join(user=third, slug=played.slug)
     admitted(first, schedule)
-    assert stage.most_inside(played.slug) == 2
+    assert guarantees.most_inside(played.slug) == 2
 
 
 def test_buyers_arrive_within_the_time_given_or_all_at_once():
-    played = stage.Stage("rehearsal-x", schedule_id=None, seats=2, capacity=5, access=["a"] * 50)
+    played = sale(buyers=50)
 
-    arrivals = [buyer.arrives for buyer in Crowd("", played, seed=1, within=60).buyers]
+    arrivals = [buyer.arrives for buyer in Population("", played, seed=1, within=60).buyers]
 
     assert 0 <= min(arrivals) < 10
     assert 50 < max(arrivals) <= 60
-    assert {buyer.arrives for buyer in Crowd("", played, seed=1).buyers} == {0}
+    assert {buyer.arrives for buyer in Population("", played, seed=1).buyers} == {0}
+
+
+def sale(*, buyers):
+    accounts = [Account(str(number), "access") for number in range(buyers)]
+    return Sale("rehearsal-x", schedule_id=None, seats=2, capacity=5, accounts=accounts)
 
 
 def report(**facts):
     """A good report of 3 buyers and 2 seats, but for these facts."""
-    played = stage.Stage("rehearsal-x", schedule_id=None, seats=2, capacity=5, access=["a"] * 3)
-    crowd = Crowd(url="http://127.0.0.1:1", stage=played, seed=1)
-    crowd.buyers[0].bought = 2
+    population = Population("http://127.0.0.1:1", sale(buyers=3), seed=1)
+    population.buyers[0].bought = 2
     good = {"seconds": 2.0, "sold": 2, "tickets": 2, "most_inside": 3, "findings": []}
-    return Report(crowd=crowd, **good | facts)
+    return Report(population=population, **good | facts)
 
 
 @pytest.mark.parametrize(
@@ -306,10 +313,10 @@ def test_the_report_names_what_is_wrong(facts, words):
 
 def test_an_answer_of_5xx_is_wrong_and_refusals_are_counted_by_code():
     bad = report()
-    bad.crowd.log.answers += [
-        Answer("hold", 409, "seat_taken", 0.1, b"", {}),
-        Answer("hold", 409, "seat_taken", 0.2, b"", {}),
-        Answer("pay", 500, "internal_error", 0.3, b"", {}),
+    bad.population.recorder.operations += [
+        Operation("hold", "ann", 0.0, 0.1, status=409, code="seat_taken"),
+        Operation("hold", "bob", 0.0, 0.2, status=409, code="seat_taken"),
+        Operation("pay", "ann", 0.0, 0.3, status=500, code="internal_error"),
     ]
 
     assert bad.wrongs() == ["1 answers of 5xx"]
@@ -327,11 +334,11 @@ def test_a_terminal_sees_one_line_that_changes():
         def isatty(self):
             return True
 
-    crowd = report().crowd
+    population = report().population
     screen = Terminal()
     progress = command.Progress(command.OutputWrapper(screen))
-    progress.show(crowd)
-    progress.show(crowd)
+    progress.show(population)
+    progress.show(population)
     progress.end()
 
     assert screen.getvalue().count("\r") == 2
@@ -376,7 +383,7 @@ def scripted():
 @pytest.fixture
 def client(scripted):
     url = f"http://127.0.0.1:{scripted.server_port}"
-    client = Client(url=url, access="token", log=Log(), over=Event())
+    client = Client(url=url, account=Account("ann", "token"), recorder=Recorder(), over=Event())
     yield client
     client.close()
 
@@ -384,31 +391,31 @@ def client(scripted):
 def test_a_buyer_asks_again_as_the_server_wishes_with_the_same_key(scripted, client):
     scripted.script = [503, 429, 201]
 
-    answer = client.ask("pay", "POST", "payments/", {}, {"Idempotency-Key": "k"})
+    answer = client.ask(requests.pay(["r1"]).under("k"))
 
     assert answer.status == 201
     assert scripted.asked == ["k", "k", "k"]
-    assert [each.status for each in client.log.answers] == [503, 429, 201]
+    assert [each.status for each in client.recorder.answers] == [503, 429, 201]
 
 
 def test_a_buyer_calls_again_when_the_line_breaks(scripted, client):
     scripted.script = [None, 201]
 
-    assert client.ask("pay", "POST", "payments/", {}).status == 201
-    assert len(client.log.connection_errors) == 1
+    assert client.ask(requests.pay(["r1"])).status == 201
+    assert len(client.recorder.connection_errors) == 1
 
 
 def test_a_buyer_does_not_repeat_what_may_have_had_an_effect(scripted, client):
     scripted.script = [None]
 
     with pytest.raises(ConnectionLost):
-        client.ask("hold", "POST", "reservations/", {}, may_repeat=False)
+        client.ask(requests.pay(["r1"]), may_repeat=False)
     assert len(scripted.asked) == 1
 
 
-def test_nobody_waits_for_a_server_once_the_rehearsal_is_over(scripted, client):
+def test_no_buyer_waits_for_a_server_once_the_run_is_over(scripted, client):
     scripted.script = [503]
     client.over.set()
 
-    with pytest.raises(RehearsalOver):
-        client.ask("poll", "POST", "queue-tokens/")
+    with pytest.raises(RunEnded):
+        client.ask(requests.join("room"))

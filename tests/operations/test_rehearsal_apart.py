@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import Balance, BalanceHistory, User
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule
-from operations.rehearsal import ending, stage
+from operations.load.fixtures import create_sale
+from operations.rehearsal import ending
 from operations.services.audit import full_audit, run_audit
 from operations.services.settlement import settle_period
 from queueing.models import QueueToken, WaitingRoom
@@ -34,7 +35,7 @@ class Rehearsal:
     """On sale, with two buyers; the first has bought seat 1."""
 
     def __init__(self):
-        self.slug = stage.set_stage(buyers=2, seats=3, capacity=5).slug
+        self.slug = create_sale(buyers=2, seats=3, capacity=5).slug
         self.room = WaitingRoom.objects.get(slug=self.slug)
         self.concert = Concert.objects.get(waiting_room=self.room)
         self.schedule = ConcertSchedule.objects.get(concert=self.concert)
@@ -49,7 +50,7 @@ def rehearsal():
 
 def outsiders():
     """Nobody, a real user, an operator, and a buyer of another rehearsal."""
-    stage.set_stage(buyers=1, seats=1, capacity=1)
+    create_sale(buyers=1, seats=1, capacity=1)
     other = User.objects.exclude(rehearsal="").latest("created_at")
     operator = UserFactory(is_staff=True, is_superuser=True)
     return [None, UserFactory(won=100_000), operator, other]

@@ -1,4 +1,4 @@
-"""The judge of `make faults` can say no: made-up histories, each with one thing wrong.
+"""The judge of `make faults` can say no: made-up records, each with one thing wrong.
 
 And its traps snap where they should, and nowhere else.
 """
@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from faults.checker import check
-from faults.history import History, Operation
 from faults.traps import COMMIT, Watch
 from faults.truth import Charged, Held, Paid, QueueEntry, Refunded, Sold, Truth
+from operations.load.recorder import Operation, Recorder
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 PRICE = 50_000
@@ -33,7 +33,7 @@ def did(kind, at, *about, user="ann", status=201, key="", code="", retry_after="
         key=key,
         status=status,
         code=code,
-        retry_after=retry_after,
+        headers={"retry-after": retry_after},
         body=json.dumps(body).encode() if status in (200, 201) else b"",
     )
 
@@ -79,12 +79,12 @@ TRUTH = Truth(
 
 def wrongs(operations=GOOD, **facts):
     """What the judge says of the good round, but for these operations and facts."""
-    return [each.what for each in check(History(list(operations)), replace(TRUTH, **facts))]
+    return [each.what for each in check(Recorder(list(operations)), replace(TRUTH, **facts))]
 
 
 def without_answer(operation, status=0):
-    retry_after = "2" if status == 503 else ""
-    return replace(operation, status=status, body=b"", retry_after=retry_after)
+    headers = {"retry-after": "2"} if status == 503 else {}
+    return replace(operation, status=status, body=b"", headers=headers)
 
 
 def swapped(old, new):
@@ -331,8 +331,8 @@ def test_a_deadlock():
     assert wrongs(deadlocks=1) == ["1 deadlocks"]
 
 
-def test_a_violation_shows_the_piece_of_history():
-    (violation,) = check(History([*GOOD, did("poll", 6, "t1", status=500)]), TRUTH)
+def test_a_violation_shows_the_piece_of_the_record():
+    (violation,) = check(Recorder([*GOOD, did("poll", 6, "t1", status=500)]), TRUTH)
 
     assert str(violation).splitlines()[1].split() == (
         ["6.000", "to", "6.100", "ann", "poll", "t1", "key=-:", "fail,", "500"]

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
+from operations.load.client import new_connection
+from operations.load.fixtures import Sale, create_sale, end_sessions
 from operations.management.commands.audit import as_table
-from operations.rehearsal.buyers import Crowd
+from operations.rehearsal.buyers import Population
 from operations.rehearsal.ending import RefundsStuck, end_rehearsal, end_rehearsals
 from operations.rehearsal.report import Report, write_report
-from operations.rehearsal.stage import Stage, end_sessions, set_stage
 from operations.services.audit import run_audit
 
 PLAIN_PROGRESS_SECONDS = 5.0
@@ -54,32 +55,32 @@ class Command(BaseCommand):
             self._finish()
             return
         require_server(options["url"])
-        self.stdout.write("setting the stage ...")
-        stage = set_stage(
+        self.stdout.write("creating the sale ...")
+        sale = create_sale(
             buyers=options["buyers"], seats=options["seats"], capacity=options["capacity"]
         )
         try:
-            wrongs = self._rehearse(stage, options)
+            wrongs = self._rehearse(sale, options)
         finally:
-            end_sessions(stage)
+            end_sessions(sale)
             if options["keep"]:
-                self.stdout.write(f"kept: {stage.slug}; end it with: manage.py rehearse --finish")
+                self.stdout.write(f"kept: {sale.slug}; end it with: manage.py rehearse --finish")
             else:
-                self._end(stage)
+                self._end(sale)
         if wrongs:
             raise CommandError("The rehearsal went wrong: " + "; ".join(wrongs))
         self.stdout.write(self.style.SUCCESS("The rehearsal went well."))
 
-    def _rehearse(self, stage: Stage, options: dict[str, Any]) -> list[str]:
-        require_same_database(options["url"], stage)
+    def _rehearse(self, sale: Sale, options: dict[str, Any]) -> list[str]:
+        require_same_database(options["url"], sale)
         seed = random.randrange(10**6) if options["seed"] is None else options["seed"]
-        crowd = Crowd(
-            url=options["url"].rstrip("/"), stage=stage, seed=seed, within=options["within"]
+        population = Population(
+            options["url"].rstrip("/"), sale, seed=seed, within=options["within"]
         )
         progress = Progress(self.stdout)
-        seconds = crowd.play(deadline_seconds=options["deadline"], progress=progress.show)
+        seconds = population.play(deadline_seconds=options["deadline"], progress=progress.show)
         progress.end()
-        report = write_report(crowd, seconds=seconds, findings=run_audit())
+        report = write_report(population, seconds=seconds, findings=run_audit())
         self._print(report)
         return report.wrongs()
 
@@ -92,9 +93,9 @@ class Command(BaseCommand):
         except RefundsStuck as exc:
             raise CommandError(f"Not ended: {exc}. manage.py audit says more.") from exc
 
-    def _end(self, stage: Stage) -> None:
+    def _end(self, sale: Sale) -> None:
         try:
-            end_rehearsal(stage.slug)
+            end_rehearsal(sale.slug)
         except RefundsStuck as exc:
             raise CommandError(f"Not ended: {exc}. manage.py audit says more.") from exc
 
@@ -116,17 +117,16 @@ def require_server(url: str) -> None:
         raise CommandError(f"The server at {url} is not ready: /readyz says {status}.")
 
 
-def require_same_database(url: str, stage: Stage) -> None:
+def require_same_database(url: str, sale: Sale) -> None:
     """Raises CommandError when the server does not see what was set up here."""
-    headers = {"Authorization": f"Bearer {stage.access[0]}"}
-    if get(url, f"/api/v1/schedules/{stage.schedule_id}/", headers) != 200:
+    headers = {"Authorization": f"Bearer {sale.accounts[0].access}"}
+    if get(url, f"/api/v1/schedules/{sale.schedule_id}/", headers) != 200:
         raise CommandError(f"The server at {url} has another database than this command.")
 
 
 def get(url: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> int:
     address = urlsplit(url)
-    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = kind(address.hostname or "", address.port, timeout=10)
+    connection = new_connection(address, timeout=10)
     try:
         connection.request("GET", address.path.rstrip("/") + path, headers=dict(headers))
         return connection.getresponse().status
@@ -142,22 +142,24 @@ class Progress:
         self.rewrites = stdout.isatty()
         self.next_at = 0.0
 
-    def show(self, crowd: Crowd) -> None:
+    def show(self, population: Population) -> None:
         if self.rewrites:
-            self.stdout.write(f"\r\033[K{progress_line(crowd)}", ending="")
+            self.stdout.write(f"\r\033[K{progress_line(population)}", ending="")
             self.stdout.flush()
         elif time.monotonic() >= self.next_at:
             self.next_at = time.monotonic() + PLAIN_PROGRESS_SECONDS
-            self.stdout.write(progress_line(crowd))
+            self.stdout.write(progress_line(population))
 
     def end(self) -> None:
         if self.rewrites:
             self.stdout.write("")
 
 
-def progress_line(crowd: Crowd) -> str:
-    phases = crowd.phases()
+def progress_line(population: Population) -> str:
+    phases = population.phases()
     here = [f"{phases[phase]} {phase}" for phase in PRESENT]
-    gone = len(crowd.buyers) - sum(phases[phase] for phase in PRESENT)
-    sold = f"{crowd.bought}/{crowd.stage.seats} sold"
-    return " · ".join([*here, f"{gone} gone", sold, f"{len(crowd.log.answers):,} answers"])
+    gone = len(population.buyers) - sum(phases[phase] for phase in PRESENT)
+    sold = f"{population.bought}/{population.sale.seats} sold"
+    return " · ".join(
+        [*here, f"{gone} gone", sold, f"{len(population.recorder.answers):,} answers"]
+    )

@@ -1,4 +1,9 @@
-"""What a rehearsal is played on: a concert with its room and seats, and buyers with money."""
+"""The fixtures of a load: a concert with its room and seats, and accounts with money.
+
+They are a rehearsal's wherever they are made: apart from every real sale (WaitingRoom.rehearsal).
+The bulk users of the benchmarks are not from here: a million of them are made by a few statements,
+without money and without a sale.
+"""
 
 import datetime as dt
 import secrets
@@ -7,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import app_tokens
 from accounts.models import Balance, BalanceHistory, User
@@ -15,84 +20,103 @@ from accounts.services import LedgerEntry, lock_balances, write_lines_of_many
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats
+from operations.load.client import Account
 from queueing.models import WaitingRoom
 
-# For people to read: what is of a rehearsal is known by its mark (WaitingRoom.rehearsal).
+# For people to read: what is of a rehearsal is known by the column ``rehearsal``.
 PREFIX = "rehearsal-"
 DOMAIN = "@rehearsal.invalid"
-PRICE = 50_000
-PURCHASE_LIMIT = 2
-# Short: a rehearsal should not wait long for seats that somebody let go of.
-REST_SECONDS = 2
 # The reason in the ledger of the money that a rehearsal's buyers are given, and taken again.
 REASON = "rehearsal"
 BUYERS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Stage:
-    """``access`` has an access token of the mobile API for each buyer."""
+class Terms:
+    """What a sale allows; ``price`` in won."""
+
+    price: int = 50_000
+    purchase_limit: int = 2
+    # Short: a rehearsal should not wait long for seats that a buyer released.
+    cooldown_seconds: int = 2
+    admit_per_minute: int = 6_000
+    active_seconds: int = 600
+
+
+TERMS = Terms()
+
+
+@dataclass(frozen=True)
+class Sale:
+    """One schedule on sale behind its own room, named ``slug``."""
 
     slug: str
     schedule_id: uuid.UUID
     seats: int
     capacity: int
-    access: list[str]
+    accounts: Sequence[Account]
 
 
-def set_stage(*, buyers: int, seats: int, capacity: int) -> Stage:
-    """A rehearsal of its own, on sale from now on, every buyer able to pay for their limit.
+def create_sale(*, buyers: int, seats: int, capacity: int, terms: Terms = TERMS) -> Sale:
+    """A sale of its own, open from now on; every account is able to pay for its limit.
 
     The room is committed first: whatever of a rehearsal there is, ending.py finds it by its room.
     """
     slug = PREFIX + secrets.token_hex(4)
-    schedule = _announce(slug, seats, capacity)
-    return Stage(
+    schedule = _announce(slug, seats, capacity, terms)
+    return Sale(
         slug=slug,
         schedule_id=schedule.pk,
         seats=seats,
         capacity=capacity,
-        access=[app_tokens.issue_tokens(buyer).access for buyer in _invite(slug, buyers)],
+        accounts=list(_enroll(slug, buyers, terms.price * terms.purchase_limit)),
     )
 
 
 @transaction.atomic(durable=True)
-def _announce(slug: str, seats: int, capacity: int) -> ConcertSchedule:
+def _announce(slug: str, seats: int, capacity: int, terms: Terms = TERMS) -> ConcertSchedule:
     now = database_now()
     day = dt.timedelta(days=1)
     room = WaitingRoom.objects.create(
-        title=slug, slug=slug, rehearsal=slug, state=WaitingRoom.State.OPEN, capacity=capacity
+        title=slug,
+        slug=slug,
+        rehearsal=slug,
+        state=WaitingRoom.State.OPEN,
+        capacity=capacity,
+        admit_per_minute=terms.admit_per_minute,
+        active_seconds=terms.active_seconds,
     )
     concert = Concert.objects.create(
         title=slug, waiting_room=room, start_time=now + day, end_time=now + 2 * day
     )
     schedule = ConcertSchedule.objects.create(
         concert=concert,
-        price=PRICE,
-        purchase_limit=PURCHASE_LIMIT,
-        rest_seconds=REST_SECONDS,
+        price=terms.price,
+        purchase_limit=terms.purchase_limit,
+        rest_seconds=terms.cooldown_seconds,
         reserve_from=now,
         reserve_until=now + day,
         start_at=now + day,
         end_at=now + 2 * day,
     )
-    block = Block(section="", rows=1, seats_per_row=seats, grade="R", price=PRICE)
+    block = Block(section="", rows=1, seats_per_row=seats, grade="R", price=terms.price)
     generate_seats(schedule_id=schedule.pk, blocks=[block])
     return schedule
 
 
-def _invite(slug: str, buyers: int) -> Iterator[User]:
+def _enroll(slug: str, buyers: int, won: int) -> Iterator[Account]:
     emails = [f"{slug}-{number}{DOMAIN}" for number in range(1, buyers + 1)]
     for start in range(0, buyers, BUYERS_AT_ONCE):
-        yield from _invite_some(slug, emails[start : start + BUYERS_AT_ONCE])
+        for user in _enroll_some(slug, emails[start : start + BUYERS_AT_ONCE], won):
+            yield Account(str(user.pk), app_tokens.issue_tokens(user).access)
 
 
 @transaction.atomic(durable=True)
-def _invite_some(slug: str, emails: Sequence[str]) -> list[User]:
+def _enroll_some(slug: str, emails: Sequence[str], won: int) -> list[User]:
     """Buyers with money from the ledger, not from the gateway: no real card is charged."""
     buyers: list[User] = User.objects.bulk_create(new_member(slug, email) for email in emails)
     Balance.objects.bulk_create(Balance(user=buyer) for buyer in buyers)
-    move_money({buyer.pk: PRICE * PURCHASE_LIMIT for buyer in buyers})
+    move_money({buyer.pk: won for buyer in buyers})
     return buyers
 
 
@@ -123,26 +147,6 @@ def _entry(amount: int, now: dt.datetime) -> LedgerEntry:
     )
 
 
-def end_sessions(stage: Stage) -> None:
-    for access in stage.access:
-        app_tokens.revoke_tokens(access)
-
-
-def most_inside(slug: str) -> int:
-    """The most people that were inside the room at once, at any time of its whole life."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT coalesce(max(inside), 0) FROM (
-                -- Who leaves at the very moment when another comes in leaves first.
-                SELECT sum(change) OVER (ORDER BY at, change ROWS UNBOUNDED PRECEDING) AS inside
-                FROM queueing_queuetoken token
-                JOIN queueing_waitingroom room ON room.id = token.room_id,
-                LATERAL (VALUES (available_at, 1), (expires_at, -1)) event (at, change)
-                WHERE room.slug = %s AND available_at IS NOT NULL
-            ) moments
-            """,
-            [slug],
-        )
-        (most,) = cursor.fetchone()
-    return int(most)
+def end_sessions(sale: Sale) -> None:
+    for account in sale.accounts:
+        app_tokens.revoke_tokens(account.access)
