@@ -173,7 +173,7 @@ class Buyer(buyers.Buyer):
         return paid.ok
 
     def _wanted(self) -> list[int]:
-        """Seats in an order of our own, so that two who want the same lock them crosswise."""
+        """Seats in a random order, so that two buyers of the same seats lock them crosswise."""
         seats = range(1, 1 + (self.manners.favourites or self.sale.seats))
         most = TERMS.purchase_limit - len(self.tickets)
         return self.random.sample(seats, self.random.randint(1, most))

@@ -163,11 +163,11 @@ def no_place_is_lost(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
         entry = entries.get(told["token"])
         if entry is None or (entry.user, entry.position) != (each.user, told["position"]):
             yield Violation("a place in line is lost, or another", [each])
-    yield from _endings_that_nobody_wanted(recorder, truth)
+    yield from _unwanted_endings(recorder, truth)
 
 
-def _endings_that_nobody_wanted(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
-    """Within a round nobody is silent or inside for too long, so people leave by themselves."""
+def _unwanted_endings(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    """Within a round no buyer is silent or inside for too long: each ends its own place."""
     left = {each.about[0] for each in recorder.of("leave") if each.ok or each.unknown}
     paid = {each.user for each in recorder.of("pay") if each.ok or each.unknown}
     for entry in truth.entries:
@@ -187,17 +187,17 @@ def leaving_is_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
             yield Violation("left, and still in line", [each])
 
 
-def nobody_is_overtaken(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
-    somebody_later_in = FAR_AWAY
+def positions_are_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    later_one_in = FAR_AWAY
     for entry in sorted(truth.entries, key=lambda each: each.position, reverse=True):
         out_of_line = entry.admitted or entry.left or FAR_AWAY
-        if somebody_later_in < out_of_line:
+        if later_one_in < out_of_line:
             yield Violation(f"place {entry.position} was overtaken")
-        somebody_later_in = min(somebody_later_in, entry.admitted or FAR_AWAY)
+        later_one_in = min(later_one_in, entry.admitted or FAR_AWAY)
 
 
-def who_joined_first_is_first(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
-    """Whoever had their number before another asked for one is before them."""
+def joins_are_in_order(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+    """A buyer who had a number before another asked for one is before the other."""
     joined = [each for each in recorder.of("join") if each.status == 201]
     done = sorted(joined, key=lambda each: each.ended)
     last: Operation | None = None
@@ -214,20 +214,20 @@ def _position(joined: Operation) -> int:
     return int(joined.json["position"])
 
 
-def nobody_is_past_capacity(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+def capacity_is_kept(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     most = most_inside(truth.entries)
     if most > truth.capacity:
         yield Violation(f"{most} people inside at once, {truth.capacity} allowed")
 
 
 def most_inside(entries: Iterable[QueueEntry]) -> int:
-    doors = []
+    moves = []
     for entry in entries:
         if entry.admitted is not None:
             # Who leaves at the very moment when another comes in leaves first.
-            doors += [(entry.admitted, 1), (entry.left or FAR_AWAY, -1)]
+            moves += [(entry.admitted, 1), (entry.left or FAR_AWAY, -1)]
     most = inside = 0
-    for _moment, change in sorted(doors):
+    for _moment, change in sorted(moves):
         inside += change
         most = max(most, inside)
     return most
@@ -250,9 +250,9 @@ JUDGES: list[Callable[[Recorder, Truth], Iterator[Violation]]] = [
     balances_add_up,
     no_place_is_lost,
     leaving_is_kept,
-    nobody_is_overtaken,
-    who_joined_first_is_first,
-    nobody_is_past_capacity,
+    positions_are_kept,
+    joins_are_in_order,
+    capacity_is_kept,
     nothing_deadlocks,
 ]
 

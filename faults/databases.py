@@ -31,7 +31,7 @@ class Standby(PostgreSQL):
     def make_synchronous(self) -> None:
         """Return once no commit is acknowledged that the standby does not have."""
         with psycopg.connect(self.primary.url, autocommit=True) as primary:
-            # After the base backup: the standby's own standby would be nobody.
+            # After the base backup: the standby has no standby of its own.
             primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             primary.execute("SELECT pg_reload_conf()")
             deadline = time.monotonic() + SECONDS_TO_FOLLOW

@@ -3,7 +3,7 @@
 from concertbook.settings import *  # noqa: F403
 from concertbook.settings import DATABASES, env
 
-# Holds run out within a round, and whoever pays may just be too late.
+# Holds run out within a round, and a payment may just be too late.
 HOLD_SECONDS = 3
 PAYMENT_SECONDS = 1
 
