@@ -22,7 +22,8 @@ from accounts.base_admin import Admin, ReadOnlyAdmin
 from concertbook.admin.columns import colored
 from concertbook.admin.versions import VersionedDialog, row_locked
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import rooms
+from queueing.services import room_deletion, rooms
+from queueing.services.room_counts import with_line_counts
 
 STATE_COLORS = {
     "SCHEDULED": "info",
@@ -114,7 +115,7 @@ class WaitingRoomAdmin(Admin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingRoom]:
         page = request.resolver_match and request.resolver_match.url_name
         up_to = None if page == "queueing_waitingroom_change" else MANY
-        return rooms.with_line_counts(super().get_queryset(request), up_to=up_to)
+        return with_line_counts(super().get_queryset(request), up_to=up_to)
 
     @admin.display(description=_("waiting"), ordering="waiting_count")
     def waiting(self, room: Any) -> str:
@@ -143,7 +144,7 @@ class WaitingRoomAdmin(Admin):
         return ("state", "slug", "waiting", "active", "admitted", *settled)
 
     def has_delete_permission(self, request: HttpRequest, obj: WaitingRoom | None = None) -> bool:
-        unused = obj is None or not rooms.in_use(WaitingRoom.objects.filter(pk=obj.pk))
+        unused = obj is None or not room_deletion.in_use(WaitingRoom.objects.filter(pk=obj.pk))
         return unused and bool(super().has_delete_permission(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -151,17 +152,17 @@ class WaitingRoomAdmin(Admin):
         chosen = WaitingRoom.objects.filter(pk__in=[room.pk for room in objs])
         kept = [
             gettext("%s: people came, or a concert belongs to it") % room
-            for room in rooms.in_use(chosen)
+            for room in room_deletion.in_use(chosen)
         ]
         counts = {capfirst(WaitingRoom._meta.verbose_name_plural): len(objs)}
         may = self.has_delete_permission(request)
         return list(map(str, objs)), counts, set() if may else {self.opts.verbose_name}, kept
 
     def delete_model(self, request: HttpRequest, obj: WaitingRoom) -> None:
-        rooms.delete_rooms(WaitingRoom.objects.filter(pk=obj.pk))
+        room_deletion.delete_rooms(WaitingRoom.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[WaitingRoom]) -> None:
-        rooms.delete_rooms(queryset)
+        room_deletion.delete_rooms(queryset)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: WaitingRoom | None = None) -> Any:
         return self.prepopulated_fields if obj is None else {}

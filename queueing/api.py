@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
 from queueing.representations import DrawSerializer, QueuePositionSerializer
-from queueing.services import draw, places, polling
+from queueing.services import draw_results, places, polling
 from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
@@ -66,7 +66,7 @@ class RoomDraw(APIView):
 
     @extend_schema(responses=DrawSerializer, operation_id="draw")
     def get(self, request: Request, slug: str) -> Response:
-        return Response(DrawSerializer.represent(draw.get_draw(slug=slug)))
+        return Response(DrawSerializer.represent(draw_results.get_draw(slug=slug)))
 
 
 class AnyType(JSONRenderer):
@@ -83,6 +83,6 @@ class DrawParticipants(APIView):
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
-        tokens = draw.drawn_tokens(slug=slug)
+        tokens = draw_results.drawn_tokens(slug=slug)
         lines = (f"{token}\n" for token in tokens)
         return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8")

@@ -16,8 +16,7 @@ from concertbook.db.clock import seconds_until
 from concertbook.http.client_address import client_address
 from concertbook.http.redirects import next_page
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import draw as draws
-from queueing.services import endings, places, polling
+from queueing.services import draw_results, endings, places, polling
 from queueing.services.queue_position import QueuePosition
 
 # Without JavaScript the whole page is asked for again: no oftener than a person can read it.
@@ -140,7 +139,7 @@ def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
 @require_safe
 def draw(request: HttpRequest, slug: str) -> HttpResponse:
     """Public: how the order at the opening is, or was, drawn."""
-    found = draws.get_draw(slug=slug)
+    found = draw_results.get_draw(slug=slug)
     user = request.user
-    lot = draws.find_lot(user=user, draw=found) if user.is_authenticated else None
+    lot = draw_results.find_lot(user=user, draw=found) if user.is_authenticated else None
     return render(request, "queueing/draw.html", {"draw": found, "room": found.room, "lot": lot})

@@ -1,21 +1,17 @@
-"""The operator's actions on a room: open, pause, slow, drain, close, count."""
+"""The operator's actions on a room: open, pause, slow, drain, close."""
 
 import contextlib
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import PROTECT, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Now
 
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
-from queueing.errors import RoomInUse
 from queueing.line import room_record
 from queueing.line.errors import LineUnavailable
-from queueing.models import Draw, QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import following
 from queueing.services.endings import BATCH, end_tokens
 from queueing.services.entries import entry_of
@@ -114,28 +110,6 @@ def _end_some(room_id: int) -> list[QueueToken]:
     return tokens
 
 
-def in_use(rooms: QuerySet[WaitingRoom]) -> QuerySet[WaitingRoom]:
-    """Rooms that cannot be deleted: a person has joined, or a concert belongs to them."""
-    kept = Q()
-    for relation in WaitingRoom._meta.related_objects:
-        if relation.on_delete is PROTECT:
-            rows = relation.related_model._base_manager
-            kept |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
-    return rooms.filter(kept)
-
-
-def delete_rooms(rooms: QuerySet[WaitingRoom]) -> None:
-    """Delete rooms, all or none. Raises RoomInUse."""
-    with transaction.atomic():
-        keys = list(rooms.values_list("pk", flat=True))
-        # No join succeeds while these are locked.
-        list(WaitingRoom.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
-        unused = WaitingRoom.objects.filter(pk__in=keys)
-        if in_use(unused).exists():
-            raise RoomInUse
-        unused.delete()
-
-
 def tell_seats_left(*, room_id: int, seats: int) -> None:
     """Tell polls how many seats are left. Without effect while there is no index."""
     with contextlib.suppress(LineUnavailable):
@@ -149,40 +123,3 @@ def is_shuffle_settled(room: WaitingRoom) -> bool:
     """
     drawn = Draw.objects.filter(room=room, drawn_at__isnull=False)
     return QueueToken.objects.filter(room=room).exists() or drawn.exists()
-
-
-def with_line_counts(
-    rooms: QuerySet[WaitingRoom], *, up_to: int | None = None
-) -> QuerySet[WaitingRoom]:
-    """Rooms with ``waiting_count``, ``active_count`` and ``admitted_count``.
-
-    How many are in line, inside, and were let in within the last minute. A line may have a
-    million people: ``up_to`` stops each count there, which keeps a list of many rooms cheap;
-    ``counted_up_to`` says so.
-    """
-    tokens = QueueToken.objects.all()
-    a_minute_ago = Now() - dt.timedelta(minutes=1)
-    return rooms.annotate(
-        counted_up_to=Value(up_to, output_field=IntegerField()),
-        waiting_count=_count_of(tokens.waiting(), "position", up_to),
-        active_count=_count_of(tokens.active(), "expires_at", up_to),
-        admitted_count=_count_of(
-            tokens.filter(available_at__gt=a_minute_ago), "available_at", up_to
-        ),
-    )
-
-
-def _count_of(tokens: QueueTokenQuerySet, along: str, up_to: int | None) -> "_Count":
-    """Counted in the order of the index on (room, ``along``).
-
-    Where one room has nearly all tokens the planner would read the whole table for each room.
-    """
-    of_room = tokens.filter(room=OuterRef("pk"))
-    return _Count(of_room.order_by(along).values(along)[:up_to])
-
-
-class _Count(Subquery):
-    """How many rows the subquery has; Django's own Count knows no limit."""
-
-    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()

@@ -28,7 +28,7 @@ from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import index, last_requests, places, polling, rooms
+from queueing.services import index, last_requests, places, polling, room_deletion, rooms
 from queueing.services.admission import admit
 from queueing.services.places import join, leave
 from tests.concerts.test_admin_programme import form_of, page
@@ -279,7 +279,7 @@ def test_a_seats_form_and_the_removal_of_its_row_do_not_wait_for_each_other(clie
 def test_nobody_joins_a_room_between_the_check_and_its_deletion():
     room, user = WaitingRoomFactory(), UserFactory()
     gate = Gate(after="EXISTS")
-    delete = partial(rooms.delete_rooms, WaitingRoom.objects.filter(pk=room.pk))
+    delete = partial(room_deletion.delete_rooms, WaitingRoom.objects.filter(pk=room.pk))
     with background(delete, gate) as deleted:
         gate.wait()
         with background(partial(places.join, user=user, slug=room.slug)) as joined:

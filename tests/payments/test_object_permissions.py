@@ -17,7 +17,7 @@ from payments.models import Reservation
 from payments.services.holds import hold_seats
 from payments.services.reservations import my_reservations
 from queueing.models import QueueToken
-from queueing.services.draw import find_lot
+from queueing.services.draw_results import find_lot
 from queueing.services.endings import how_it_ended
 from queueing.services.places import join, leave
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought, held, overdue

@@ -14,6 +14,7 @@ from django.urls import reverse
 from queueing.admin import DOORS
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import admission, places, rooms
+from queueing.services.room_counts import with_line_counts
 from tests.factories import ConcertFactory, StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db
@@ -214,7 +215,7 @@ def test_only_those_let_in_within_the_last_minute_count_as_just_let_in():
     line_up(room, 2)
     first = QueueToken.objects.order_by("position").first()
     QueueToken.objects.filter(pk=first.pk).update(available_at=F("available_at") - MINUTE)
-    counted = rooms.with_line_counts(WaitingRoom.objects.all()).get()
+    counted = with_line_counts(WaitingRoom.objects.all()).get()
     assert (counted.active_count, counted.admitted_count) == (2, 1)
 
 

@@ -14,8 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from queueing.models import Draw, QueueToken, WaitingRoom
-from queueing.services import admission, draw, places
-from queueing.services.draw import verify
+from queueing.services import admission, draw_results, draw_verification, places
+from queueing.services.draw_verification import verify
 from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -281,9 +281,9 @@ def test_somebody_put_in_before_the_drawn_is_found():
 
 def test_another_seed_is_found():
     room = drawn_room(4)
-    done = draw.get_draw(slug=room.slug)
+    done = draw_results.get_draw(slug=room.slug)
     done.seed = bytes(32)
-    with mock.patch.object(draw, "get_draw", return_value=done):
+    with mock.patch.object(draw_verification, "get_draw", return_value=done):
         assert "commitment" in {difference.what for difference in verify(room).differences}
 
 
@@ -395,9 +395,9 @@ def test_a_participant_sees_the_own_token_and_then_the_own_number(client):
     open_doors(room)
     after = client.get(address, headers={"accept-language": "en"})
 
-    assert before.context["lot"] == draw.Lot(token=mine.pk, number=None)
+    assert before.context["lot"] == draw_results.Lot(token=mine.pk, number=None)
     number = by_hand(room).index(mine.pk) + 1
-    assert after.context["lot"] == draw.Lot(token=mine.pk, number=number)
+    assert after.context["lot"] == draw_results.Lot(token=mine.pk, number=number)
     assert f"You were drawn as number {number} of 5." in after.content.decode()
 
 
