@@ -103,6 +103,9 @@ def test_every_answer_of_the_document_is_a_representation():
 
     assert {"Seat", "MyTicket", "HoldsOutput", "Me"} <= shapes.keys()
     assert [name for name, each in shapes.items() if not isinstance(each, Representation)] == []
+    for shape in shapes.values():
+        # Raises TypeError for a field that cannot be sent.
+        representations._compile(type(shape))
 
 
 @pytest.fixture
