@@ -24,6 +24,7 @@ from accounts.errors import (
 from accounts.models import Charge, IdempotencyKey, User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
+from concertbook.db.rows import InsertValues, write_rows
 from concertbook.errors import DomainError
 
 KEPT = dt.timedelta(hours=24)
@@ -121,7 +122,7 @@ class IdempotentRequest:
 
     def save(self, result: Any) -> None:
         """Keep the answer, in the same transaction as the effect."""
-        save_answers([(self, result)])
+        write_rows(new_answers([(self, result)]))
 
 
 def claim_keys(
@@ -186,25 +187,20 @@ def _answer_to(
     return AnsweredBefore(bytes(answer))
 
 
-def save_answers(results: Sequence[tuple[IdempotentRequest, Any]]) -> None:
-    """IdempotentRequest.save for each of these with its result, in one statement."""
+def new_answers(results: Sequence[tuple[IdempotentRequest, Any]]) -> InsertValues:
+    """What IdempotentRequest.save writes for each of these, for a statement that writes more."""
     for once, result in results:
         once.answer = once.render(result)
-    requests = [once for once, _result in results]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO accounts_idempotencykey (user_id, key, request_hash, answer, created_at)
-            SELECT saved.*, clock_timestamp()
-            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[]) AS saved
-            """,
-            [
-                array(once.user.pk for once in requests),
-                array(once.key for once in requests),
-                array(once.request_hash for once in requests),
-                array(once.answer for once in requests),
-            ],
-        )
+    answers = [
+        {
+            "user_id": once.user.pk,
+            "key": once.key,
+            "request_hash": once.request_hash,
+            "answer": once.answer,
+        }
+        for once, _result in results
+    ]
+    return InsertValues(IdempotencyKey, answers)
 
 
 def forget_old_answers() -> int:

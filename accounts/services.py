@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 
 from accounts.errors import (
@@ -19,10 +19,10 @@ from accounts.errors import (
 from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.idempotency import IdempotentRequest
 from accounts.models import Balance, BalanceHistory, Charge, User
-from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.literals import Literal
 from concertbook.db.prepared import AnyOf, PreparedLock
+from concertbook.db.rows import Insert, Update, write_rows
 
 logger = logging.getLogger(__name__)
 
@@ -212,53 +212,25 @@ def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[Bal
     the database refuses a balance below 0 and a second line for one source.
     """
     lines = [_next_line(balance, entry) for entry in entries]
-    _save(lines, [balance])
+    write_rows(*_moved(lines))
     return lines
 
 
-def write_lines_of_many(*, entries: Sequence[tuple[Balance, LedgerEntry]]) -> None:
+def write_lines_of_many(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> None:
     """write_lines for several balances, all of them locked, in one statement as for one."""
-    lines = [_next_line(balance, entry) for balance, entry in entries]
-    _save(lines, list({balance.pk: balance for balance, _entry in entries}.values()))
+    write_rows(*new_lines(entries))
 
 
-def _save(lines: Sequence[BalanceHistory], moved: Sequence[Balance]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH moved AS (
-                UPDATE accounts_balance AS balance
-                SET amount = new.amount, last_seq = new.last_seq, updated_at = clock_timestamp()
-                FROM unnest(%(balances)s::bigint[], %(left)s::bigint[], %(last)s::bigint[])
-                    AS new (id, amount, last_seq)
-                WHERE balance.id = new.id
-            )
-            INSERT INTO accounts_balancehistory
-                (balance_id, seq, type, status, amount, balance_after, reason, source, created_at)
-            SELECT * FROM unnest(
-                %(balance_of)s::bigint[], %(seqs)s::bigint[], %(types)s::text[],
-                %(statuses)s::text[], %(amounts)s::bigint[], %(after)s::bigint[],
-                %(reasons)s::text[], %(sources)s::uuid[], %(at)s::timestamptz[])
-            RETURNING id
-            """,
-            {
-                "balances": array(balance.pk for balance in moved),
-                "left": array(balance.amount for balance in moved),
-                "last": array(balance.last_seq for balance in moved),
-                "balance_of": array(line.balance_id for line in lines),
-                "seqs": array(line.seq for line in lines),
-                "types": array(line.type for line in lines),
-                "statuses": array(line.status for line in lines),
-                "amounts": array(line.amount for line in lines),
-                "after": array(line.balance_after for line in lines),
-                "reasons": array(line.reason for line in lines),
-                "sources": array(line.source for line in lines),
-                "at": array(line.created_at for line in lines),
-            },
-        )
-        for line, (pk,) in zip(lines, cursor.fetchall(), strict=True):
-            line.pk = pk
-            line._state.adding = False
+def new_lines(entries: Iterable[tuple[Balance, LedgerEntry]]) -> tuple[Update, Insert]:
+    """What write_lines_of_many writes, for a statement that writes more."""
+    return _moved([_next_line(balance, entry) for balance, entry in entries])
+
+
+def _moved(lines: Sequence[BalanceHistory]) -> tuple[Update, Insert]:
+    for line in lines:
+        line.balance.updated_at = line.created_at
+    balances = {line.balance_id: line.balance for line in lines}
+    return Update(list(balances.values()), ("amount", "last_seq", "updated_at")), Insert(lines)
 
 
 def _next_line(balance: Balance, entry: LedgerEntry) -> BalanceHistory:

@@ -4,17 +4,18 @@ import datetime as dt
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, rehearsal_of
-from concertbook.db.arrays import array
+from concertbook.db.rows import Part, Recordset, write_rows
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
@@ -423,46 +424,64 @@ def save_statuses(
 ) -> None:
     """Save one transition of several seats, each by its person, and its history lines.
 
-    All end up alike but for who holds them and how long their cooldown is. The caller holds the
-    seats' row locks and made the transition on each instance. One statement for both tables: a
-    sale writes little else, and each round trip is a tenth of its time.
+    The caller holds the seats' row locks and made the transition on each instance.
     """
-    seats = [seat for seat, _changed_by in changes]
-    first = seats[0]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH changed AS (
-                SELECT * FROM unnest(
-                    %(seats)s::uuid[], %(held_by)s::uuid[], %(changed_by)s::uuid[],
-                    %(available_from)s::timestamptz[])
-                    AS changed (id, held_by, changed_by, available_from)
-            ), moved AS (
-                UPDATE concerts_seat AS seat
-                SET status = %(status)s, held_by_id = changed.held_by,
-                    hold_expires_at = %(hold_expires_at)s, version = seat.version + 1,
-                    available_from = changed.available_from
-                FROM changed WHERE seat.id = changed.id
-                RETURNING seat.id, seat.version, changed.changed_by, seat.available_from
-            )
-            INSERT INTO concerts_seatstatushistory
-                (seat_id, seq, from_status, to_status, changed_by_id, reason, changed_at,
-                 available_from)
-            SELECT id, version, %(from_status)s, %(status)s, changed_by, %(reason)s, %(now)s,
-                   available_from
-            FROM moved
-            """,
-            {
-                "status": first.status,
-                "hold_expires_at": first.hold_expires_at,
-                "seats": array(seat.pk for seat in seats),
-                "held_by": array(seat.held_by_id for seat in seats),
-                "changed_by": array(user.pk if user else None for _seat, user in changes),
-                "available_from": array(seat.available_from for seat in seats),
-                "from_status": from_status,
-                "reason": reason,
-                "now": now,
-            },
-        )
-    for seat in seats:
+    write_rows(new_statuses(changes, from_status=from_status, reason=reason, now=now))
+
+
+def new_statuses(
+    changes: Sequence[tuple[Seat, User | None]], *, from_status: str, reason: str, now: dt.datetime
+) -> "NewStatuses":
+    """What save_statuses writes, for a statement that writes more."""
+    for seat, _changed_by in changes:
         seat.version += 1
+    return NewStatuses(changes, from_status, reason, now)
+
+
+MOVED = Recordset(
+    "given",
+    seat="uuid",
+    status="text",
+    held_by="uuid",
+    hold_expires_at="timestamptz",
+    available_from="timestamptz",
+    changed_by="uuid",
+)
+# The version that the history's line says is the one that was locked, not the one that was read.
+MOVE_SEATS = f"""
+UPDATE concerts_seat AS seat
+SET status = given.status, held_by_id = given.held_by, hold_expires_at = given.hold_expires_at,
+    available_from = given.available_from, version = seat.version + 1
+FROM {MOVED} WHERE seat.id = given.seat
+RETURNING seat.id, seat.version, seat.status, given.changed_by, seat.available_from
+"""
+WRITE_HISTORY = """
+INSERT INTO concerts_seatstatushistory
+    (seat_id, seq, from_status, to_status, changed_by_id, reason, changed_at, available_from)
+SELECT id, version, %s, status, changed_by, %s, %s::timestamptz, available_from FROM moved_seats
+"""
+
+
+@dataclass(frozen=True)
+class NewStatuses:
+    """A change for write_rows: seats and their history."""
+
+    rows: Sequence[tuple[Seat, User | None]]
+    from_status: str
+    reason: str
+    now: dt.datetime
+
+    def parts(self) -> list[Part]:
+        moved = MOVED.params(
+            (
+                seat.pk,
+                seat.status,
+                seat.held_by_id,
+                seat.hold_expires_at,
+                seat.available_from,
+                changed_by.pk if changed_by else None,
+            )
+            for seat, changed_by in self.rows
+        )
+        line = [str(self.from_status), self.reason, self.now.isoformat()]
+        return [Part(MOVE_SEATS, moved, "moved_seats"), Part(WRITE_HISTORY, line)]

@@ -34,8 +34,8 @@ class Fault:
 # --- Processes -----------------------------------------------------------------------------------
 
 
-def kill_web_after_the_debit(scene: Scene) -> None:
-    scene.spring("debit")
+def kill_web_before_the_debit(scene: Scene) -> None:
+    scene.spring("locks")
 
 
 def kill_web_after_the_ticket(scene: Scene) -> None:
@@ -180,7 +180,7 @@ def pool_of_two(scene: Scene) -> None:
 
 WEB = "kill -9 of a web worker in mid-payment"
 FAULTS = [
-    Fault(f"{WEB}: after the debit", kill_web_after_the_debit),
+    Fault(f"{WEB}: before the debit", kill_web_before_the_debit),
     Fault(f"{WEB}: after the ticket", kill_web_after_the_ticket),
     Fault(f"{WEB}: after COMMIT", kill_web_after_the_commit),
     Fault(

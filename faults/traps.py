@@ -15,7 +15,7 @@ from django.db.backends.signals import connection_created
 COMMIT = "COMMIT"
 # What one transaction does in this order before it steps into the trap.
 TRAPS = {
-    "debit": ("INSERT INTO payments_payment", "UPDATE accounts_balance"),
+    "locks": ('FROM "payments_reservation"', 'FROM "accounts_balance"'),
     "ticket": ("INSERT INTO payments_ticket",),
     "payment": ("INSERT INTO payments_ticket", COMMIT),
     "expiry": ("SET status = 'EXPIRED'", "INSERT INTO concerts_seatstatushistory"),

@@ -9,4 +9,4 @@ clock.put_wrong()
 
 from concertbook.wsgi import application as application  # noqa: E402 - by the wrong clock
 
-traps.lay("debit", "ticket", "payment", die=lambda: os.kill(os.getpid(), signal.SIGKILL))
+traps.lay("locks", "ticket", "payment", die=lambda: os.kill(os.getpid(), signal.SIGKILL))

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from psycopg.errors import CheckViolation
 
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, save_answers
+from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from accounts.models import User
-from concertbook.db.arrays import array
 from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.literals import checked
+from concertbook.db.rows import Insert, write_rows
 from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
-from concerts.models import Seat, save_statuses
+from concerts.models import Seat, new_statuses
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from payments.errors import DuplicateSeats, TooManySeats
@@ -122,8 +122,8 @@ def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome
     another request of the same user is among these. With ``wait`` it waits for locks, ends what
     is overdue, and retries nothing. The answers to requests with a key are in their ``once``.
 
-    Seven round trips, however many requests: BEGIN, the tokens, the seats, the holdings and the
-    clock, two that write, COMMIT. One more where admissions have to be extended, three with keys,
+    Six round trips, however many requests: BEGIN, the tokens, the seats, the holdings and the
+    clock, one that writes, COMMIT. One more where admissions have to be extended, two with keys,
     and one each where a token or a seat is missing, to know why.
     Raises ScheduleCancelled when the database refuses all of it: nothing was done.
     """
@@ -208,41 +208,12 @@ def _grant(request: HoldRequest, locked: LockedSale) -> HoldGrant:
 
 def _write(grants: Sequence[HoldGrant], now: dt.datetime) -> None:
     reservations = [each for grant in grants for each in grant.reservations]
-    save_statuses(
+    seats = new_statuses(
         [(reservation.seat, reservation.user) for reservation in reservations],
         from_status=Seat.Status.AVAILABLE,
         reason="held",
         now=now,
     )
-    _insert(reservations)
-    extend_admissions([grant.admission for grant in grants], until=reservations[0].expires_at)
     answers = [(grant.request.once, grant.reservations) for grant in grants if grant.request.once]
-    if answers:
-        save_answers(answers)
-
-
-def _insert(reservations: Sequence[Reservation]) -> None:
-    """All of one schedule, and of one moment."""
-    first = reservations[0]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO payments_reservation
-                (id, user_id, seat_id, slot, price, schedule_id, status, created_at, expires_at)
-            SELECT held.*, %(schedule)s, 'HOLD', %(now)s, %(until)s
-            FROM unnest(%(ids)s::uuid[], %(users)s::uuid[], %(seats)s::uuid[],
-                        %(slots)s::smallint[], %(prices)s::bigint[]) AS held
-            """,
-            {
-                "schedule": first.schedule_id,
-                "now": first.created_at,
-                "until": first.expires_at,
-                "ids": array(each.pk for each in reservations),
-                "users": array(each.user_id for each in reservations),
-                "seats": array(each.seat_id for each in reservations),
-                "slots": array(each.slot for each in reservations),
-                "prices": array(each.price for each in reservations),
-            },
-        )
-    for reservation in reservations:
-        reservation._state.adding = False
+    write_rows(seats, Insert(reservations), new_answers(answers))
+    extend_admissions([grant.admission for grant in grants], until=reservations[0].expires_at)

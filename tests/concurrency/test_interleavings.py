@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Make = Callable[[], Scenario]
 
 SCHEDULES = 12
-ORDERS_TO_SEARCH = 200
+ORDERS_TO_SEARCH = 500
 
 
 @dataclass

@@ -1,0 +1,56 @@
+"""Statements in SQL, for what the ORM has no form for: each in a function that says what it does.
+
+Rows of models are written by ``concertbook.db.rows`` and locked and read by the ORM, or by its
+``Prepared``. Outside of this package no cursor is opened (tests/test_architecture.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+Row = tuple[Any, ...]
+
+
+def execute(sql: str, params: Params = None) -> int:
+    """Run the statement; returns how many rows it wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def fetch_all(sql: str, params: Params = None) -> list[Row]:
+    """All rows of the statement's result."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def fetch_first(sql: str, params: Params = None) -> Row | None:
+    """The first row of the statement's result, None where it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        row: Row | None = cursor.fetchone()
+    return row
+
+
+def fetch_row(sql: str, params: Params = None) -> Row:
+    """The first row of a statement that always has one."""
+    row = fetch_first(sql, params)
+    assert row is not None
+    return row
+
+
+def fetch_chunks(sql: str, params: Params = None, *, size: int) -> Iterator[list[Row]]:
+    """The rows in lists of ``size``, by a cursor of the server: for a million of them."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+
+def set_local(name: str, value: str | int) -> None:
+    """Set a parameter of PostgreSQL until the end of the transaction."""
+    execute("SELECT set_config(%s, %s, true)", [name, str(value)])
