@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import LONGEST_EMAIL
-from accounts.sign_up import LONGEST_NAME
+from accounts.services.sign_up import LONGEST_NAME
 
 
 def email_field(label: Any) -> forms.CharField:

@@ -18,8 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import email_change, email_proof, log_in, password_reset
-from accounts import sign_up as sign_up_service
+from accounts import log_in
 from accounts.account_forms import (
     ClaimForm,
     EmailChangeForm,
@@ -34,6 +33,8 @@ from accounts.errors import EmailTaken, LinkUsed, WrongPassword
 from accounts.models import User
 from accounts.rate_limits import PROOFS_PER_ACCOUNT
 from accounts.requests import MemberRequest
+from accounts.services import email_change, email_proof, password_reset
+from accounts.services import sign_up as sign_up_service
 from concertbook.http.rate_limit import take
 
 Result = TypeVar("Result")

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import app_tokens, devices, email_change, log_in, services, sign_up
+from accounts import app_tokens, devices, log_in
 from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.models import BalanceHistory, User
@@ -32,6 +32,7 @@ from accounts.representations import (
 )
 from accounts.requests import current_user
 from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
+from accounts.services import charges, email_change, ledger, sign_up
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
@@ -171,7 +172,7 @@ class EmailChanges(APIView):
 class MyBalance(APIView):
     @extend_schema(responses=MyBalanceOutput)
     def get(self, request: Request) -> Response:
-        amount = services.balance_amount(user=current_user(request))
+        amount = ledger.balance_amount(user=current_user(request))
         return Response(MyBalanceOutput.of(amount=amount))
 
 
@@ -182,7 +183,7 @@ class ChargeAmountField(serializers.IntegerField):
         super().__init__(min_value=1, max_value=settings.CHARGE_MAX_WON, help_text="won")
 
     def to_internal_value(self, data: Any) -> int:
-        if not services.is_valid_charge(data):
+        if not charges.is_valid_charge(data):
             raise serializers.ValidationError(InvalidAmount.message, code=InvalidAmount.code)
         return int(data)
 
@@ -200,13 +201,13 @@ class Charges(APIView):
         named = valid_input(self.ChargesInput, request)
         amount, user = named["amount"], current_user(request)
         if "Idempotency-Key" not in request.headers:
-            line = services.charge(user=user, amount=amount)
+            line = charges.charge(user=user, amount=amount)
             return Response(ChargesOutput.represent(line), status=status.HTTP_201_CREATED)
         return answer_once(
             request,
             named,
             ChargesOutput.represent,
-            lambda once: services.charge(user=user, amount=amount, once=once),
+            lambda once: charges.charge(user=user, amount=amount, once=once),
             status.HTTP_201_CREATED,
         )
 
@@ -227,7 +228,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
 
     def get_queryset(self) -> QuerySet[BalanceHistory]:
         wanted = valid_query(self.BalanceHistoryListFilter, self.request)
-        return services.balance_history(user=current_user(self.request), **wanted)
+        return ledger.balance_history(user=current_user(self.request), **wanted)
 
 
 def _tokens(request: Request, user: User, code: int) -> Response:

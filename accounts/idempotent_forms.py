@@ -1,8 +1,9 @@
 """Admin forms that act once however often they are sent: a double click, Back, a reload.
 
 Each form carries a signed key with the time it was made. The first time it is sent the key's
-answer, where the result is, is saved in the transaction of the effect (accounts.idempotency);
-sent again it leads there. A form sent without a key, by a script, acts each time.
+answer, where the result is, is saved in the transaction of the effect
+(accounts.services.idempotency); sent again it leads there. A form sent without a key, by a script,
+acts each time.
 """
 
 import json
@@ -18,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import KEPT, AnsweredBefore, IdempotentRequest
+from accounts.services.idempotency import KEPT, AnsweredBefore, IdempotentRequest
 
 ONCE = "_once"
 SALT = "concertbook.admin.once"

@@ -55,7 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by an e-mail address whose case does not matter.
 
     An account is without an address after the owner of the mailbox proved it
-    (accounts/email_proof.py): it keeps all that it has, and its pages ask for another.
+    (accounts/services/email_proof.py): it keeps all that it has, and its pages ask for another.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -153,7 +153,7 @@ class UserSession(models.Model):
 
 
 class EndedSession(models.Model):
-    """A user's session that has ended: its key leaves Redis (accounts/ended_sessions.py)."""
+    """An ended session whose key leaves Redis (accounts/services/ended_sessions.py)."""
 
     session_key = models.CharField(max_length=40, primary_key=True)
     ended_at = models.DateTimeField(db_default=models.functions.Now())
@@ -368,7 +368,7 @@ class Charge(models.Model):
 class IdempotencyKey(models.Model):
     """The answer to a request that must have one effect however often it is sent.
 
-    Written in the transaction of the effect; see accounts/idempotency.py.
+    Written in the transaction of the effect; see accounts/services/idempotency.py.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -397,7 +397,7 @@ class IdempotencyKey(models.Model):
 class OutgoingMail(models.Model):
     """A mail to be sent: written with what it tells of, sent by a sweep, and then deleted.
 
-    Its links are made when it is sent, so that none is kept here (accounts/mail.py).
+    Its links are made when it is sent, so that none is kept here (accounts/services/mail.py).
     """
 
     class Kind(models.TextChoices):

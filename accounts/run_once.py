@@ -11,14 +11,14 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from accounts.idempotency import (
+from accounts.requests import MemberRequest, current_user
+from accounts.services.idempotency import (
     LONGEST_KEY,
     AnsweredBefore,
     IdempotentRequest,
     hash_call,
     hash_request,
 )
-from accounts.requests import MemberRequest, current_user
 from concertbook.http.fast_path import render
 
 KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"}

@@ -8,7 +8,7 @@ in with a password which is no longer the user's. The steps, each with the race 
    change locks the same row first: it finds this session, or this session finds the new password.
 2. ``end_sessions`` deletes the rows, then the keys, before the commit (a process that dies
    afterwards leaves no key behind) and after it (a reader may have put one back meanwhile). It
-   notes which have ended, for a Redis that is out of reach now (accounts/ended_sessions.py).
+   notes which have ended, for a Redis that is out of reach now (services/ended_sessions.py).
 3. ``load`` writes the cache, then looks whether the session is still good, and takes it back.
 
 Locks are taken in this order: user, session, user's session.

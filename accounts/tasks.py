@@ -1,11 +1,11 @@
 from celery import shared_task
 
-from accounts import ended_sessions, idempotency, mail, services
+from accounts.services import charges, ended_sessions, idempotency, mail
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def settle_pending_charges() -> int:
-    return services.settle_pending_charges()
+    return charges.settle_pending_charges()
 
 
 @shared_task  # type: ignore[untyped-decorator]

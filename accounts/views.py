@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import services
 from accounts.forms import ChargeForm
 from accounts.gateway import SandboxGateway, get_gateway
 from accounts.models import BalanceHistory
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
+from accounts.services import charges, ledger
 from concertbook.http.redirects import next_page
 
 LINES_PER_PAGE = 20
@@ -35,12 +35,12 @@ def balance(request: MemberRequest) -> HttpResponse:
         return redirect(next_page(request) or "balance")
     wanted = request.GET.get("type", "")
     shown = wanted if wanted in BalanceHistory.Type.values else ""
-    lines = services.balance_history(user=request.user, type=shown)
+    lines = ledger.balance_history(user=request.user, type=shown)
     context = {
         "form": form,
         "steps": STEPS,
         "declined": _declined_test_amounts(),
-        "amount": services.balance_amount(user=request.user),
+        "amount": ledger.balance_amount(user=request.user),
         "types": BalanceHistory.Type.choices,
         "shown": shown,
         "page": Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page")),
@@ -53,7 +53,7 @@ def _charge(request: MemberRequest, amount: int, key: uuid.UUID) -> None:
         request,
         key,
         ["charge", amount],
-        lambda once: services.charge(user=request.user, amount=amount, once=once),
+        lambda once: charges.charge(user=request.user, amount=amount, once=once),
     ):
         messages.success(request, _("Your balance has been charged."))
     else:

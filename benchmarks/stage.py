@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.gateway import GatewayAnswer
 from accounts.models import Charge, User
-from accounts.services import settle_charge
+from accounts.services.charges import settle_charge
 from benchmarks.load import request
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats

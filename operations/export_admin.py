@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.base_admin import ReadOnlyAdmin
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import AnsweredBefore
 from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.services.idempotency import AnsweredBefore
 from concertbook.admin.columns import Colors, colored
 from concertbook.admin.exportable import LIST, Exportable
 from operations.models import Export

@@ -20,8 +20,8 @@ from typing import Any, Protocol, TypeVar
 from django.db import Error, close_old_connections
 
 from accounts import credentials
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_call
 from accounts.models import User
+from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, hash_call
 from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import (

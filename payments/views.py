@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import OnceForm
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
-from accounts.services import balance_amount
+from accounts.services.ledger import balance_amount
 from concertbook.db.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
 from concertbook.templatetags.money import won

@@ -13,7 +13,7 @@ from factory.django import DjangoModelFactory
 
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge, User
-from accounts.services import settle_charge
+from accounts.services.charges import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from accounts.mail import send_due_mail
+from accounts.services.mail import send_due_mail
 
 
 def mails_to(email: str) -> list[EmailMessage]:

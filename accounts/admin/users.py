@@ -22,8 +22,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.base_admin import Admin
 from accounts.email_addresses import clean_email
-from accounts.email_change import request_proof, set_email
 from accounts.models import User
+from accounts.services.email_change import request_proof, set_email
 from concertbook.admin.versions import (
     VERSION,
     last_log_entry,

@@ -17,8 +17,8 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from accounts.errors import IdempotencyKeyReused
-from accounts.idempotency import AnsweredBefore
 from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.services.idempotency import AnsweredBefore
 from concertbook.admin.columns import won
 from concertbook.admin.versions import (
     VERSION,

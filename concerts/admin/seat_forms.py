@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.idempotency import IdempotentRequest
+from accounts.services.idempotency import IdempotentRequest
 from concerts.names import clean_name
 from concerts.services import seating
 

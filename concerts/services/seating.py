@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
-from accounts.idempotency import IdempotentRequest
+from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.errors import Malformed, NotFound

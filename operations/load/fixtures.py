@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts import app_tokens
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import LedgerEntry, lock_balances, write_lines_of_many
+from accounts.services.ledger import LedgerEntry, lock_balances, write_lines_of_many
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seating import Block, generate_seats

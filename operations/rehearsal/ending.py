@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
-from accounts.services import lock_balances
+from accounts.services.ledger import lock_balances
 from accounts.sessions import end_sessions
 from concerts.models import ConcertSchedule
 from operations.load.fixtures import BUYERS_AT_ONCE, DOMAIN, REASON, move_money, new_member

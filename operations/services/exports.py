@@ -27,8 +27,8 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
-from accounts.idempotency import IdempotentRequest
 from accounts.models import User
+from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.clock import database_now
 from operations.models import Export, ExportChunk
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from accounts.idempotency import IdempotentRequest
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import LedgerEntry, lock_balance, write_lines
+from accounts.services.idempotency import IdempotentRequest
+from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status

@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import IdempotentRequest
 from accounts.models import Balance, User
-from accounts.services import lock_balance, lock_balances
+from accounts.services.idempotency import IdempotentRequest
+from accounts.services.ledger import lock_balance, lock_balances
 from concertbook.db.arrays import array
 from concertbook.db.group_commit import Retry
 from concertbook.db.prepared import AnyOf, PreparedLock

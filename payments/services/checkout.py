@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from accounts.models import BalanceHistory, User
-from accounts.services import LedgerEntry, new_lines
+from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
+from accounts.services.ledger import LedgerEntry, new_lines
 from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.rows import Insert, Update, write_rows
 from concertbook.errors import DomainError

@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from psycopg.errors import CheckViolation
 
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from accounts.models import User
+from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.literals import checked
 from concertbook.db.rows import Insert, write_rows

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from accounts.idempotency import IdempotentRequest
 from accounts.models import User
+from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import Retry
 from concertbook.db.literals import checked
 from concerts.errors import SeatNotFound

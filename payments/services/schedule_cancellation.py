@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import Balance, User
-from accounts.services import lock_balances, write_lines_of_many
+from accounts.services.ledger import lock_balances, write_lines_of_many
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status

@@ -14,10 +14,10 @@ from rest_framework.test import APIClient
 
 from accounts.app_tokens import issue_tokens
 from accounts.email_links import Kind, read_link
-from accounts.email_proof import prove_email
 from accounts.errors import LinkUsed
-from accounts.mail import KEPT, send_due_mail
 from accounts.models import OutgoingMail, User
+from accounts.services.email_proof import prove_email
+from accounts.services.mail import KEPT, send_due_mail
 from tests.factories import PASSWORD, StaffFactory, UserFactory, balance_of
 from tests.mailbox import link_to, mails_to
 

@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
-from accounts.ended_sessions import OVERLAP, forget_ended_sessions
 from accounts.models import EndedSession, User
+from accounts.services.ended_sessions import OVERLAP, forget_ended_sessions
 from accounts.sessions import end_sessions
 from queueing.models import QueueToken
 from queueing.services import index, places

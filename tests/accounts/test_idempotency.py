@@ -1,4 +1,4 @@
-"""The same key gets the same answer and one effect; see docs of accounts/idempotency.py."""
+"""The same key gets the same answer and one effect (accounts/services/idempotency.py)."""
 
 import datetime as dt
 from typing import ClassVar
@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.gateway import GatewayAnswer
-from accounts.idempotency import forget_old_answers
 from accounts.models import BalanceHistory, Charge, IdempotencyKey
-from accounts.services import settle_pending_charges
+from accounts.services.charges import settle_pending_charges
+from accounts.services.idempotency import forget_old_answers
 from payments.models import Payment
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
 

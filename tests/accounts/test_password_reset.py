@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.email_links import Kind, read_link
 from accounts.errors import LinkUsed
 from accounts.models import User
-from accounts.password_reset import reset_password
+from accounts.services.password_reset import reset_password
 from tests.accounts.test_email_address import app_of, browser_of, is_logged_in, logs_in
 from tests.factories import PASSWORD, UserFactory, balance_of
 from tests.mailbox import link_to, mails_to

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from accounts.idempotency import IdempotentRequest
-from accounts.services import settle_pending_charges
+from accounts.services.charges import settle_pending_charges
+from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.literals import Literal
 from payments.services.cancellations import cancel_ticket
 from payments.services.carts import PaymentRequest

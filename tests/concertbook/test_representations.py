@@ -18,7 +18,7 @@ from accounts.representations import (
     MeSerializer,
     TokenPairSerializer,
 )
-from accounts.services import balance_history
+from accounts.services.ledger import balance_history
 from concertbook.db.clock import utc
 from concertbook.http import representations
 from concertbook.http.openapi import _components

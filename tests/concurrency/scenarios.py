@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from accounts.idempotency import IdempotentRequest
-from accounts.services import charge
+from accounts.services.charges import charge
+from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import Retry
 from concerts.models import Seat
 from payments.services.cancellations import cancel_ticket

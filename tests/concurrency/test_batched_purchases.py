@@ -10,8 +10,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.errors import IdempotencyInFlight, InsufficientBalance
-from accounts.idempotency import AnsweredBefore, IdempotentRequest
 from accounts.models import BalanceHistory
+from accounts.services.idempotency import AnsweredBefore, IdempotentRequest
 from concertbook.db.group_commit import Retry
 from concertbook.errors import NotFound
 from concerts.errors import SeatNotFound, SeatTaken

@@ -3,9 +3,9 @@
 import pytest
 
 from accounts.email_links import Kind, Link
-from accounts.email_proof import prove_email
 from accounts.errors import LinkUsed
 from accounts.models import User
+from accounts.services.email_proof import prove_email
 from tests.concurrency.threads import Meeting, race
 from tests.factories import UserFactory
 

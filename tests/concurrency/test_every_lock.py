@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.services import charge
+from accounts.services.charges import charge
 from concertbook.errors import NotFound
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat

@@ -20,7 +20,7 @@ from django.db import IntegrityError, OperationalError, connection
 
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge
-from accounts.services import settle_charge
+from accounts.services.charges import settle_charge
 from concertbook.db.clock import database_now
 from concerts.models import Seat
 from payments.errors import StaleTicket

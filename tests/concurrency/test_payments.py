@@ -5,7 +5,7 @@ import pytest
 from accounts.errors import InsufficientBalance
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, BalanceHistory, Charge
-from accounts.services import charge, settle_charge
+from accounts.services.charges import charge, settle_charge
 from concertbook.db.clock import database_now
 from concerts.models import Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired

@@ -36,11 +36,11 @@ from hypothesis.stateful import (
 )
 
 import accounts.services
-from accounts import idempotency
 from accounts.gateway import GatewayAnswer, SandboxGateway
-from accounts.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from accounts.models import User
-from accounts.services import charge, settle_pending_charges
+from accounts.services import idempotency
+from accounts.services.charges import charge, settle_pending_charges
+from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat

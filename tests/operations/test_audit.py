@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services import charge
+from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from operations.services.audit import CHECKS, run_audit, run_checks

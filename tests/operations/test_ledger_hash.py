@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import BalanceHistory
-from accounts.services import charge
+from accounts.services.charges import charge
 from concertbook.errors import NotFound, Unavailable
 from operations.services import ledger_proof
 from operations.services.audit import full_audit

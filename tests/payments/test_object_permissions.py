@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.credentials import load_user, read_authorization
 from accounts.models import User
-from accounts.services import balance_amount
+from accounts.services.ledger import balance_amount
 from concertbook.http.fast_path import FallThrough
 from payments.models import Reservation
 from payments.services.holds import hold_seats

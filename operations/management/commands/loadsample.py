@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services import charge
+from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.seating import Block, generate_seats

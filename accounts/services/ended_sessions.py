@@ -18,7 +18,7 @@ from accounts.models import EndedSession
 from accounts.sessions import forget
 from concertbook.db.clock import database_now
 
-SWEPT_UNTIL = "accounts.ended_sessions.swept_until"
+SWEPT_UNTIL = "accounts.services.ended_sessions.swept_until"
 # Longer than a transaction that ends sessions takes: its rows are seen after its commit, and are
 # as old as its statement.
 OVERLAP = dt.timedelta(minutes=10)

@@ -1,14 +1,16 @@
-"""Balance and ledger: every won that moves, moves here."""
+"""Top-ups through the payment gateway.
+
+A charge is committed as pending, the gateway is asked outside any transaction, and its answer is
+settled; a sweep settles the charges that a dead process left pending.
+"""
 
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from accounts.errors import (
     ChargeDeclined,
@@ -17,12 +19,11 @@ from accounts.errors import (
     InvalidAmount,
 )
 from accounts.gateway import GatewayAnswer, get_gateway
-from accounts.idempotency import IdempotentRequest
-from accounts.models import Balance, BalanceHistory, Charge, User
+from accounts.models import BalanceHistory, Charge, User
+from accounts.services.idempotency import IdempotentRequest
+from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from concertbook.db.clock import database_now
 from concertbook.db.literals import Literal
-from concertbook.db.prepared import AnyOf, PreparedLock
-from concertbook.db.rows import Insert, Update, write_rows
 
 logger = logging.getLogger(__name__)
 
@@ -30,21 +31,6 @@ logger = logging.getLogger(__name__)
 SETTLE_AFTER = dt.timedelta(seconds=30)
 # Each may take the gateway's own time-out, and a round must be over before the next.
 SETTLE_FAILURES = 3
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund.
-
-    ``at`` is the source's own moment, so that both fall on the same day.
-    """
-
-    type: BalanceHistory.Type
-    amount: int
-    source: uuid.UUID
-    at: dt.datetime
-    status: BalanceHistory.Status = BalanceHistory.Status.SUCCESS
-    reason: str = ""
 
 
 def charge(*, user: User, amount: int, once: IdempotentRequest | None = None) -> BalanceHistory:
@@ -161,84 +147,3 @@ def settle_pending_charges() -> int:
             if failures == SETTLE_FAILURES:
                 break
     return settled
-
-
-def balance_amount(*, user: User) -> int:
-    """What the user has to spend, in won; 0 for somebody who never charged."""
-    return Balance.objects.filter(user=user).values_list("amount", flat=True).first() or 0
-
-
-def balance_history(*, user: User, type: str = "") -> QuerySet[BalanceHistory]:
-    """The user's ledger, newest line first; ``type`` keeps one of BalanceHistory.Type."""
-    lines = BalanceHistory.objects.filter(balance__user=user).order_by("-seq")
-    return lines.filter(type=type) if type else lines
-
-
-def lock_balance(*, user_id: uuid.UUID) -> Balance:
-    """The user's balance under its row lock, made on first use.
-
-    Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
-    """
-    found = lock_balances(user_ids=[user_id])
-    if not found:
-        Balance.objects.bulk_create([Balance(user_id=user_id)], ignore_conflicts=True)
-        found = lock_balances(user_ids=[user_id])
-    return found[user_id]
-
-
-def lock_balances(*, user_ids: Iterable[uuid.UUID], wait: bool = True) -> dict[uuid.UUID, Balance]:
-    """The balances that these users have, by user, under their row locks in key order.
-
-    As lock_balance: inside a transaction only, and last in the lock order. Without ``wait`` one
-    that another transaction has locked is missing.
-    """
-    found = LOCKED_BALANCES.fetch(wait=wait, users=list(user_ids))
-    return {balance.user_id: balance for balance in found}
-
-
-def _locked_balances(wait: bool) -> QuerySet[Balance]:
-    balances = Balance.objects.filter(AnyOf("user", "users")).order_by("pk")
-    locked = balances.select_for_update(no_key=True, skip_locked=not wait)
-    return locked.only("user", "amount", "last_seq")
-
-
-LOCKED_BALANCES = PreparedLock(_locked_balances)
-
-
-def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:
-    """Append lines to the ledger and move the balance with them, all or none.
-
-    The caller holds the balance's lock (lock_balance) and has checked that the money is there;
-    the database refuses a balance below 0 and a second line for one source.
-    """
-    lines = [_next_line(balance, entry) for entry in entries]
-    write_rows(*_moved(lines))
-    return lines
-
-
-def write_lines_of_many(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> None:
-    """write_lines for several balances, all of them locked, in one statement as for one."""
-    write_rows(*new_lines(entries))
-
-
-def new_lines(entries: Iterable[tuple[Balance, LedgerEntry]]) -> tuple[Update, Insert]:
-    """What write_lines_of_many writes, for a statement that writes more."""
-    return _moved([_next_line(balance, entry) for balance, entry in entries])
-
-
-def _moved(lines: Sequence[BalanceHistory]) -> tuple[Update, Insert]:
-    for line in lines:
-        line.balance.updated_at = line.created_at
-    balances = {line.balance_id: line.balance for line in lines}
-    return Update(list(balances.values()), ("amount", "last_seq", "updated_at")), Insert(lines)
-
-
-def _next_line(balance: Balance, entry: LedgerEntry) -> BalanceHistory:
-    return balance.add_line(
-        type=entry.type,
-        amount=entry.amount,
-        source=entry.source,
-        status=entry.status,
-        reason=entry.reason,
-        at=entry.at,
-    )

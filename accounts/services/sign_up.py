@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.email_addresses import clean_email
 from accounts.email_links import Kind
 from accounts.errors import EmailTaken
-from accounts.mail import queue_mail
 from accounts.models import User
+from accounts.services.mail import queue_mail
 from concertbook.visible import has_visible
 
 LONGEST_NAME = 100

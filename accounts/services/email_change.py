@@ -1,7 +1,7 @@
 """Another address for an account: asked for by its user, who must prove it, or set by an operator.
 
 The page, the API and the admin call these. Either way the old address is told, and the account's
-other sessions and tokens end (accounts/email_proof.py does so once the user's link is followed).
+other sessions and tokens end (email_proof does so once the user's link is followed).
 """
 
 from django.core.exceptions import ValidationError
@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 
 from accounts.email_addresses import clean_email
 from accounts.email_links import Kind
-from accounts.email_proof import tell_old_address
 from accounts.errors import EmailTaken, WrongPassword
-from accounts.mail import queue_mail
 from accounts.models import User
 from accounts.rate_limits import EMAIL_CHANGES
+from accounts.services.email_proof import tell_old_address
+from accounts.services.mail import queue_mail
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 from concertbook.http.rate_limit import take

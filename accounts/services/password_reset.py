@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import PROTECT
 
 from accounts.email_links import Kind, Link
-from accounts.email_proof import create_proven
 from accounts.errors import LinkUsed
-from accounts.mail import queue_mail
 from accounts.models import User
+from accounts.services.email_proof import create_proven
+from accounts.services.mail import queue_mail
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 

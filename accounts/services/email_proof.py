@@ -1,9 +1,9 @@
 """Whose an address is: the account's that proved it by a link, before all that did not.
 
     verify   the account that has the address follows the link: it is confirmed
-    change   the account follows the link to its new address (accounts/email_change.py)
+    change   the account follows the link to its new address (accounts/services/email_change.py)
     claim    the owner of a mailbox makes an account for an address that another one uses
-    reset    the owner of a mailbox chooses a new password (accounts/password_reset.py)
+    reset    the owner of a mailbox chooses a new password (accounts/services/password_reset.py)
 
 An account that used the address without proof keeps its money, tickets, sessions and tokens, is
 left without an address, and asks for another. Two at once: the unique index lets one have it.
@@ -16,10 +16,10 @@ from django.db.models import Q
 
 from accounts.email_links import Kind, Link
 from accounts.errors import EmailTaken, LinkUsed
-from accounts.mail import queue_mail
 from accounts.models import User
+from accounts.services.mail import queue_mail
+from accounts.services.sign_up import clean_name
 from accounts.sessions import end_sessions
-from accounts.sign_up import clean_name
 from concertbook.db.clock import database_now
 
 

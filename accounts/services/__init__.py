@@ -1,0 +1,1 @@
+"""The use cases of users and their money, a module each."""

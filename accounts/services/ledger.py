@@ -1,0 +1,108 @@
+"""The ledger and the balance it adds up to: the only place where money moves."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from accounts.models import Balance, BalanceHistory, User
+from concertbook.db.prepared import AnyOf, PreparedLock
+from concertbook.db.rows import Insert, Update, write_rows
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund.
+
+    ``at`` is the source's own moment, so that both fall on the same day.
+    """
+
+    type: BalanceHistory.Type
+    amount: int
+    source: uuid.UUID
+    at: dt.datetime
+    status: BalanceHistory.Status = BalanceHistory.Status.SUCCESS
+    reason: str = ""
+
+
+def balance_amount(*, user: User) -> int:
+    """What the user has to spend, in won; 0 for somebody who never charged."""
+    return Balance.objects.filter(user=user).values_list("amount", flat=True).first() or 0
+
+
+def balance_history(*, user: User, type: str = "") -> QuerySet[BalanceHistory]:
+    """The user's ledger, newest line first; ``type`` keeps one of BalanceHistory.Type."""
+    lines = BalanceHistory.objects.filter(balance__user=user).order_by("-seq")
+    return lines.filter(type=type) if type else lines
+
+
+def lock_balance(*, user_id: uuid.UUID) -> Balance:
+    """The user's balance under its row lock, made on first use.
+
+    Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
+    """
+    found = lock_balances(user_ids=[user_id])
+    if not found:
+        Balance.objects.bulk_create([Balance(user_id=user_id)], ignore_conflicts=True)
+        found = lock_balances(user_ids=[user_id])
+    return found[user_id]
+
+
+def lock_balances(*, user_ids: Iterable[uuid.UUID], wait: bool = True) -> dict[uuid.UUID, Balance]:
+    """The balances that these users have, by user, under their row locks in key order.
+
+    As lock_balance: inside a transaction only, and last in the lock order. Without ``wait`` one
+    that another transaction has locked is missing.
+    """
+    found = LOCKED_BALANCES.fetch(wait=wait, users=list(user_ids))
+    return {balance.user_id: balance for balance in found}
+
+
+def _locked_balances(wait: bool) -> QuerySet[Balance]:
+    balances = Balance.objects.filter(AnyOf("user", "users")).order_by("pk")
+    locked = balances.select_for_update(no_key=True, skip_locked=not wait)
+    return locked.only("user", "amount", "last_seq")
+
+
+LOCKED_BALANCES = PreparedLock(_locked_balances)
+
+
+def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:
+    """Append lines to the ledger and move the balance with them, all or none.
+
+    The caller holds the balance's lock (lock_balance) and has checked that the money is there;
+    the database refuses a balance below 0 and a second line for one source.
+    """
+    lines = [_next_line(balance, entry) for entry in entries]
+    write_rows(*_moved(lines))
+    return lines
+
+
+def write_lines_of_many(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> None:
+    """write_lines for several balances, all of them locked, in one statement as for one."""
+    write_rows(*new_lines(entries))
+
+
+def new_lines(entries: Iterable[tuple[Balance, LedgerEntry]]) -> tuple[Update, Insert]:
+    """What write_lines_of_many writes, for a statement that writes more."""
+    return _moved([_next_line(balance, entry) for balance, entry in entries])
+
+
+def _moved(lines: Sequence[BalanceHistory]) -> tuple[Update, Insert]:
+    for line in lines:
+        line.balance.updated_at = line.created_at
+    balances = {line.balance_id: line.balance for line in lines}
+    return Update(list(balances.values()), ("amount", "last_seq", "updated_at")), Insert(lines)
+
+
+def _next_line(balance: Balance, entry: LedgerEntry) -> BalanceHistory:
+    return balance.add_line(
+        type=entry.type,
+        amount=entry.amount,
+        source=entry.source,
+        status=entry.status,
+        reason=entry.reason,
+        at=entry.at,
+    )
