@@ -89,7 +89,7 @@ def test_a_password_is_never_shown_nor_taken_as_text(operator):
     assert user.password == secret
 
 
-def test_who_may_only_look_does_not_see_the_hash(client):
+def test_an_operator_with_view_permission_does_not_see_the_hash(client):
     viewer, user = StaffFactory(), UserFactory()
     viewer.user_permissions.add(Permission.objects.get(codename="view_user"))
     client.force_login(viewer)
@@ -108,7 +108,7 @@ def test_a_new_password_is_set_on_its_own_page(operator):
 
 
 @pytest.mark.parametrize("whom", ["self", "fan"])
-def test_staff_cannot_give_powers_to_themselves_or_anybody(desk, clerk, whom):
+def test_staff_cannot_grant_permissions_to_themselves_or_others(desk, clerk, whom):
     user = clerk if whom == "self" else UserFactory()
     everything = Permission.objects.values_list("pk", flat=True)
     group = Group.objects.create(name="everything")
@@ -148,7 +148,7 @@ def test_staff_cannot_make_a_user_with_powers(desk):
 
 
 @pytest.mark.parametrize("powers", [{"is_staff": True}, {"is_superuser": True}], ids=str)
-def test_staff_cannot_take_over_somebody_of_the_staff(desk, powers):
+def test_staff_cannot_take_over_another_staff_account(desk, powers):
     boss = UserFactory(**powers)
     address, secret = boss.email, boss.password
     new = {"password1": "mine now 12345", "password2": "mine now 12345"}

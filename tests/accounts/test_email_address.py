@@ -85,7 +85,7 @@ def test_the_link_sent_at_sign_up_confirms_the_address(client):
     assert client.get("/accounts/").status_code == 200, "and nobody was logged out"
 
 
-def test_the_reader_of_the_mailbox_does_not_confirm_an_account_that_is_not_theirs(squatter):
+def test_a_link_does_not_confirm_an_account_of_another_user(squatter):
     browser_of(squatter).post(reverse("account_send_proof"))
     reader, link = Client(), link_to(OWNERS)
 
@@ -95,7 +95,7 @@ def test_the_reader_of_the_mailbox_does_not_confirm_an_account_that_is_not_their
     assert User.objects.get().email_verified
 
 
-def test_the_owner_who_signs_up_gets_the_address_and_the_other_account_keeps_all_else(squatter):
+def test_the_owner_who_signs_up_gets_the_address_and_the_other_account_keeps_the_rest(squatter):
     browser, app = browser_of(squatter), app_of(squatter)
 
     assert sign_up().context["form"].errors["email"]
@@ -150,7 +150,7 @@ def test_links_that_were_sent_before_the_owner_came_are_worth_nothing(squatter):
 
 
 @pytest.mark.parametrize("how", ["page", "api"])
-def test_a_proven_address_is_nobody_elses(how):
+def test_a_confirmed_address_cannot_be_used_by_another_account(how):
     owner, me = UserFactory(email=OWNERS), UserFactory()
     if how == "page":
         assert change(browser_of(me), OWNERS.upper()).context["form"].errors["email"]
@@ -162,7 +162,7 @@ def test_a_proven_address_is_nobody_elses(how):
     assert logs_in(OWNERS, PASSWORD) == owner
 
 
-def test_an_address_proven_while_the_link_was_on_its_way_stays_with_its_account():
+def test_an_address_confirmed_before_the_link_is_followed_keeps_its_account():
     me = UserFactory()
     mine = browser_of(me)
     change(mine, OWNERS)
@@ -232,7 +232,7 @@ def test_a_link_to_a_new_address_ends_with_the_password_or_address_it_was_asked_
 
 
 @pytest.mark.parametrize("verified", [True, False])
-def test_a_link_to_a_new_address_stays_worthless_once_the_old_address_is_back(operator, verified):
+def test_a_link_to_a_new_address_is_invalid_after_the_old_address_is_back(operator, verified):
     me = UserFactory(email="old@example.com", **({} if verified else {"email_verified_at": None}))
     change(browser_of(me), "wanted@example.com")
     link = link_to("wanted@example.com")
@@ -327,7 +327,7 @@ def rename(operator, user, email):
     return operator.post(address, {"email": email, "name": user.name, "is_active": "on"})
 
 
-def test_an_operators_change_holds_at_once(operator):
+def test_an_operators_change_of_an_address_takes_effect_immediately(operator):
     user = UserFactory(email="old@example.com")
     page, phone = browser_of(user), app_of(user)
 
@@ -372,7 +372,7 @@ def test_an_operator_who_saves_the_form_as_it_is_changes_nothing(operator):
     assert mails_to(user.email) == []
 
 
-def test_an_operator_who_changes_their_own_address_stays_logged_in():
+def test_an_operator_who_changes_their_own_address_remains_logged_in():
     boss = StaffFactory(is_superuser=True)
     boss.user_permissions.set(Permission.objects.all())
     here = browser_of(boss)
@@ -408,7 +408,7 @@ def test_strangers_cannot_fill_a_mailbox():
     assert len(mails_to(OWNERS)) == 5
 
 
-def test_a_mail_is_in_the_language_of_who_asked_for_it():
+def test_a_mail_is_in_the_language_of_the_user_who_requested_it():
     UserFactory(email=OWNERS)
     for language in ("ko", "en"):
         headers = {"Accept-Language": language}
@@ -437,7 +437,7 @@ def test_mail_that_could_not_be_sent_for_a_day_is_given_up():
     assert not OutgoingMail.objects.exists()
 
 
-def test_allauths_table_of_addresses_stays_empty(operator):
+def test_allauths_table_of_addresses_remains_empty(operator):
     me = UserFactory()
     here = browser_of(me)
     here.post("/accounts/login/", {"login": me.email, "password": PASSWORD})

@@ -109,7 +109,7 @@ PASSWORD_CHANGES = [on_the_page, by_the_link, in_the_admin, in_a_script]
 
 @pytest.mark.parametrize("change", PASSWORD_CHANGES, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("flush", [False, True], ids=["", "redis forgets"])
-def test_another_password_ends_what_was_open_at_once(user, phone, browser, room, change, flush):
+def test_a_new_password_ends_every_open_session(user, phone, browser, room, change, flush):
     other = WaitingRoomFactory()
     index.build_missing()
     assert phone.is_on_the_fast_path()
@@ -152,7 +152,7 @@ def in_bulk(user):
 
 
 @pytest.mark.parametrize("deactivate", [saved, saved_alone, updated, in_bulk])
-def test_who_is_made_inactive_is_out_at_once_and_stays_out_when_active_again(
+def test_a_deactivated_user_is_logged_out_and_remains_so_when_activated_again(
     user, phone, browser, deactivate
 ):
     deactivate(user)
@@ -167,7 +167,7 @@ def test_who_is_made_inactive_is_out_at_once_and_stays_out_when_active_again(
     assert not phone.is_logged_in()
 
 
-def test_what_has_nothing_to_do_with_credentials_ends_no_session(user, phone, browser):
+def test_changes_unrelated_to_credentials_end_no_session(user, phone, browser):
     user.name = "Another"
     user.save()
     user.save(update_fields=["name"])
@@ -177,7 +177,7 @@ def test_what_has_nothing_to_do_with_credentials_ends_no_session(user, phone, br
     assert browser.is_on_the_fast_path()
 
 
-def test_another_users_sessions_stay(user, phone, room):
+def test_another_users_sessions_are_kept(user, phone, room):
     other = UserFactory()
     other.set_password(NEW)
     other.save()

@@ -122,7 +122,7 @@ def calls(schedule, token):
 
 
 @pytest.mark.parametrize("forge", FORGED, ids=lambda each: each.__name__)
-def test_a_token_that_is_no_good_opens_nothing_anywhere(schedule, app, forge):
+def test_an_invalid_token_falls_through_everywhere(schedule, app, forge):
     me, other = UserFactory(), UserFactory()
     token = forge(issue_tokens(me), issue_tokens(other))
     places.join(user=me, slug=schedule.concert.waiting_room.slug)

@@ -102,7 +102,7 @@ def test_a_refusal_is_not_kept_so_the_same_key_may_succeed_later(app):
     assert pay(client, reservations, "k").status_code == 201
 
 
-def test_keys_of_two_people_do_not_meet(app):
+def test_two_users_may_use_the_same_key(app):
     schedule = ScheduleFactory(price=10_000)
     for number in (1, 2):
         user = UserFactory(won=10_000)
@@ -178,7 +178,7 @@ def test_a_charge_sent_again_charges_once(app):
     assert charge(client, 20_000, "k").status_code == 422
 
 
-def test_a_declined_charge_stays_declined_under_its_key(app):
+def test_a_declined_charge_remains_declined_under_its_key(app):
     user = UserFactory()
     client = app(user)
 

@@ -113,7 +113,7 @@ def test_spellings_of_an_address_that_find_one_account_are_counted_as_one(spelli
     assert devices.account_key(spelling) == devices.account_key("victim@example.com")
 
 
-def test_pages_and_api_count_together(fan):
+def test_pages_and_api_share_one_log_in_limit(fan):
     for attempt in (try_api, try_page, try_api, try_page, try_api):
         attempt(fan.email, WRONG)
 
@@ -133,7 +133,7 @@ def test_the_log_in_of_the_staff_is_counted_too():
     assert try_page(operator.email, PASSWORD).status_code == 429
 
 
-def test_whoever_set_a_new_password_by_mail_may_log_in_at_once(fan):
+def test_a_user_who_set_a_new_password_by_mail_may_log_in_immediately(fan):
     browser = Client()
     for _ in range(5):
         try_page(fan.email, WRONG, browser=browser)
@@ -238,7 +238,7 @@ def test_an_address_that_guesses_at_many_accounts_is_refused():
     assert api_status("fan@example.org", WRONG, ELSEWHERE) == 401
 
 
-def test_addresses_of_one_ipv6_network_are_counted_together():
+def test_addresses_of_one_ipv6_network_share_a_limit():
     statuses = [
         api_status(f"f{number}@a.org", WRONG, f"2001:db8::{number}") for number in range(31)
     ]
@@ -247,7 +247,7 @@ def test_addresses_of_one_ipv6_network_are_counted_together():
     assert api_status("fan@a.org", WRONG, "2001:db8:0:1::1") == 401
 
 
-def test_people_who_log_in_make_room_for_people_who_mistype():
+def test_successful_log_ins_raise_the_limit_of_wrong_passwords():
     """Of a carrier's crowd one in ten mistypes: more than thirty, and nobody is refused."""
     for user in UserFactory.create_batch(50):
         assert api_status(user.email, PASSWORD) == 200
@@ -283,7 +283,7 @@ def at_once(number, call):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_of_one_address_logs_in_at_once_and_nobody_is_refused():
+def test_a_crowd_of_one_address_logs_in_at_once_without_refusals():
     crowd = UserFactory.create_batch(60)
 
     statuses = at_once(len(crowd), lambda at: api_status(crowd[at].email, PASSWORD))
@@ -292,7 +292,7 @@ def test_a_crowd_of_one_address_logs_in_at_once_and_nobody_is_refused():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_of_one_address_signs_up_at_once_and_nobody_is_refused():
+def test_a_crowd_of_one_address_signs_up_at_once_without_refusals():
     def sign_up(at):
         fields = {"email": f"crowd{at}@example.com", "password": PASSWORD, "name": "팬"}
         client = APIClient()
@@ -303,7 +303,7 @@ def test_a_crowd_of_one_address_signs_up_at_once_and_nobody_is_refused():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_wrong_passwords_at_once_five_are_told_so_and_the_rest_are_refused(fan):
+def test_of_many_concurrent_wrong_passwords_five_are_checked_and_the_others_refused(fan):
     statuses = at_once(60, lambda at: api_status(fan.email, WRONG))
 
     assert sorted(statuses) == [401] * 5 + [429] * 55
@@ -386,6 +386,6 @@ def test_the_page_of_a_refusal_is_in_the_language_of_the_request(fan):
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_without_redis_log_in_works_and_refuses_nobody(fan):
+def test_without_redis_log_in_works_without_limits(fan):
     assert [api_status(fan.email, WRONG) for _ in range(7)] == [401] * 7
     assert api_status(fan.email, PASSWORD) == 200

@@ -114,7 +114,7 @@ def test_the_owner_of_the_mailbox_does_not_get_another_persons_money():
     assert squatters.get("/api/v1/me/balance/").json() == {"amount": 50_000}
 
 
-def test_a_form_that_does_not_say_whose_the_account_is_gets_no_money_either():
+def test_a_reset_form_without_a_choice_leaves_the_money_with_the_old_account():
     squatter = UserFactory(email=EMAIL, email_verified_at=None, won=50_000)
     ask(EMAIL)
     Client().post(link_to(EMAIL), {"password1": NEW})

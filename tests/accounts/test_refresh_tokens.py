@@ -167,7 +167,7 @@ def test_no_refresh_after_log_out_a_new_password_or_while_inactive(app):
 
 
 @pytest.mark.parametrize("what", ["", "x", "x.y.z", "access"])
-def test_what_is_no_refresh_token_is_refused(app, what):
+def test_an_invalid_refresh_token_is_refused(app, what):
     token = issue_tokens(UserFactory()).access if what == "access" else what
     answer = app().post("/api/v1/auth/refresh/", {"refresh": token}, format="json")
     assert answer.status_code == (400 if what == "" else 401)

@@ -90,7 +90,7 @@ def test_an_international_domain_is_one_address_with_its_punycode(sign_up):
         ("a" * 250 + "@example.com", "max_length"),
     ],
 )
-def test_what_is_no_address_of_ours_is_refused(sign_up, email, code):
+def test_an_invalid_email_address_is_refused(sign_up, email, code):
     errors = sign_up(email)
     assert {field for field, _code in errors} == {"email"}
     assert code in {code for _field, code in errors}

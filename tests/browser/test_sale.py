@@ -64,7 +64,9 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     assert Ticket.objects.filter(status=Ticket.Status.CANCELLED).count() == 1
 
 
-def test_a_chosen_seat_that_somebody_else_takes_is_let_go_and_the_others_stay(page, live_server):
+def test_a_chosen_seat_that_another_buyer_takes_is_unselected_and_the_others_are_kept(
+    page, live_server
+):
     schedule = open_seat_map(page, live_server)
 
     page.get_by_label("A-1").check(force=True)
@@ -77,7 +79,7 @@ def test_a_chosen_seat_that_somebody_else_takes_is_let_go_and_the_others_stay(pa
     expect(page.locator("#total")).to_have_text("₩10,000")
 
 
-def test_what_an_operator_edits_or_adds_is_shown_and_what_was_chosen_stays(page, live_server):
+def test_an_operators_changes_are_shown_and_the_chosen_seats_are_kept(page, live_server):
     schedule = open_seat_map(page, live_server)
     chosen, other = (page.get_by_label(label, exact=True) for label in ("A-1", "A-2"))
     chosen.check(force=True)

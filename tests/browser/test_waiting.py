@@ -316,7 +316,7 @@ def test_a_room_to_be_opened_counts_the_time_down(page, live_server):
     expect_accessible(page)
 
 
-def test_who_is_logged_out_elsewhere_is_asked_to_log_in(page, room, schedule, me, complaints):
+def test_a_user_logged_out_elsewhere_is_asked_to_log_in(page, room, schedule, me, complaints):
     page.add_init_script(NO_PAUSE_ENDS)
     wait_in(page, room, schedule)
     page.context.clear_cookies()
@@ -327,7 +327,7 @@ def test_who_is_logged_out_elsewhere_is_asked_to_log_in(page, room, schedule, me
     forgive(complaints, "401")
 
 
-def test_without_javascript_the_page_is_whole_and_refreshes_itself(
+def test_without_javascript_the_page_is_complete_and_refreshes_itself(
     chromium, live_server, room, schedule, others
 ):
     context = chromium.new_context(base_url=live_server.url, locale="en", java_script_enabled=False)

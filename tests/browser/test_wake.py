@@ -75,7 +75,7 @@ def test_a_page_that_slept_past_the_log_out_asks_to_log_in(page, live_server):
     page.wait_for_url("**/accounts/login/**")
 
 
-def test_what_was_typed_outlasts_a_sleep(page, live_server):
+def test_typed_text_survives_a_sleep(page, live_server):
     page.add_init_script(SLEEP)
     page.goto("/accounts/login/")
     page.get_by_label("Email").fill("a@example.com")

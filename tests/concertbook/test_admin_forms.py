@@ -187,7 +187,7 @@ def test_members_powers_and_permissions_that_a_colleague_gave_are_not_taken_back
     assert list(group.permissions.all()) == [seats]
 
 
-def test_a_user_whom_a_colleague_deactivated_stays_so(operator, colleague):
+def test_a_user_whom_a_colleague_deactivated_is_not_activated_by_a_stale_form(operator, colleague):
     user = UserFactory()
     stale, fresh = form_at(operator, page(user)), form_at(colleague, page(user))
     del fresh["is_active"]
@@ -231,7 +231,7 @@ def test_a_schedule_changed_on_the_concerts_page_makes_its_own_page_stale(operat
     assert "by Second" in complaint_of(refused)
 
 
-def test_what_the_sale_changes_makes_no_form_stale(operator):
+def test_changes_by_the_sale_make_no_form_stale(operator):
     schedule = ScheduleFactory()
     concert, room = schedule.concert, schedule.concert.waiting_room
     forms = {thing: form_at(operator, page(thing)) for thing in (schedule, concert, room)}
@@ -343,7 +343,7 @@ def test_a_dialog_that_was_open_while_a_colleague_changed_the_state_does_not_cha
     assert "HX-Redirect" in send(operator, room, dialog, form_on(refused))
 
 
-def test_a_dialog_is_as_old_as_its_own_columns_alone(operator, colleague):
+def test_a_dialog_compares_only_the_version_of_its_own_columns(operator, colleague):
     room = WaitingRoomFactory(capacity=100)
     pause = form_at(operator, page(room, "pause_room"))
     pace = form_at(colleague, page(room, "set_pace"))

@@ -120,14 +120,14 @@ def test_pages_to_add_answer(operator, model):
 
 
 @pytest.mark.usefixtures("_a_sale")
-def test_the_front_page_leads_to_every_model(operator):
+def test_the_index_page_leads_to_every_model(operator):
     body = operator.get(reverse("admin:index")).content.decode()
     for model in OURS:
         assert page(model, "changelist") in body
 
 
 @pytest.mark.usefixtures("_a_sale")
-def test_somebody_is_found_by_address_and_by_name(operator):
+def test_a_user_is_found_by_address_and_by_name(operator):
     buyer = Payment.objects.first().user
     buyer.name = "홍길동"
     buyer.save()
@@ -179,7 +179,7 @@ def test_the_sales_own_records_cannot_be_written_even_by_a_superuser(operator, m
 
 
 @pytest.mark.usefixtures("_a_sale")
-def test_the_code_at_the_door_is_on_no_page(operator):
+def test_no_page_shows_the_ticket_code(operator):
     ticket = Ticket.objects.first()
     for address in (page(Ticket, "changelist"), page(Ticket, "change", ticket.pk)):
         assert ticket.code not in operator.get(address).content.decode()
@@ -210,7 +210,7 @@ def test_the_admin_has_no_log_in_of_its_own_to_try_passwords_on(client):
     assert "_auth_user_id" not in client.session
 
 
-def test_who_is_not_staff_does_not_come_in(client):
+def test_only_staff_may_enter_the_admin(client):
     client.force_login(UserFactory())
     for address in (reverse("admin:index"), page(Payment, "changelist")):
         assert client.get(address).status_code == 302
@@ -218,7 +218,7 @@ def test_who_is_not_staff_does_not_come_in(client):
 
 
 @pytest.mark.usefixtures("_a_sale")
-def test_staff_see_what_they_were_given_and_no_more(client):
+def test_staff_see_only_the_pages_of_their_permissions(client):
     staff = StaffFactory()
     staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
     client.force_login(staff)

@@ -223,7 +223,7 @@ WRONG_TEXTS = ["5", "5.0", "true", "[]", "{}", '["a"]']
         ("check-ins/", "gate"),
     ],
 )
-def test_what_is_no_text_is_no_text(app, path, field, value):
+def test_a_text_field_refuses_values_of_other_types(app, path, field, value):
     body = {
         "email": "a@example.com",
         "password": "correct horse battery",
@@ -286,7 +286,7 @@ def test_a_wrong_method_is_a_problem_in_json_everywhere(client, path, method):
 
 
 @pytest.mark.parametrize("path", ["docs/", "schema/"])
-def test_what_is_not_acceptable_is_a_problem_in_json_everywhere(client, path):
+def test_a_406_is_a_problem_in_json_everywhere(client, path):
     answer = client.get(f"/api/v1/{path}", headers={"Accept": "image/png"})
     assert_problem(answer, 406, "not_acceptable")
 

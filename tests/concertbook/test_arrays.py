@@ -28,7 +28,7 @@ MOMENTS = some.datetimes(timezones=some.just(dt.UTC)).filter(lambda moment: mome
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=some.data())
-def test_whatever_goes_in_comes_out(data, type_, values):
+def test_arrays_survive_the_round_trip(data, type_, values):
     column = data.draw(some.lists(values | some.none(), max_size=5))
 
     with connection.cursor() as cursor:

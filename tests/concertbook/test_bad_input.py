@@ -99,7 +99,7 @@ def test_only_a_whole_number_of_won_within_the_limits_can_be_charged(client, use
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "9" * 5000, "null", "0x10"])
-def test_what_is_no_number_in_json_is_malformed(client, user, amount):
+def test_an_invalid_number_in_json_is_malformed(client, user, amount):
     assert_problem(send(client, CHARGES, f'{{"amount": {amount}}}'), 400, "malformed")
     assert balance_of(user) == 100_000
 
@@ -140,7 +140,7 @@ def test_more_seats_than_one_person_may_have_are_refused(client, user, schedule)
     "seats",
     [[], [0], [-1], [1.0], ["1"], [True], [None], [2**31], [2**63], [[1]], "1", 1, None, {"1": 1}],
 )
-def test_what_is_no_list_of_seat_numbers_is_malformed(client, user, schedule, seats):
+def test_an_invalid_list_of_seat_numbers_is_malformed(client, user, schedule, seats):
     assert_problem(holding(client, schedule, seats, admitted(user, schedule).pk), 400, "malformed")
 
 
@@ -173,7 +173,7 @@ def test_a_balance_or_status_sent_with_a_charge_is_never_believed(client, user):
     assert Balance.objects.get().user == user
 
 
-def test_nobody_signs_up_as_staff(app):
+def test_a_sign_up_cannot_set_staff_rights(app):
     fields = {"email": "a@example.com", "password": "a long enough one", "name": "A"}
 
     answer = app().post(
@@ -191,7 +191,7 @@ def test_nobody_signs_up_as_staff(app):
 # --- What belongs to somebody else -------------------------------------------------------------
 
 
-def test_what_is_somebody_elses_looks_like_nothing(app, user, schedule):
+def test_another_users_objects_look_like_unknown_ones(app, user, schedule):
     ticket = bought(user, schedule, 1).tickets[0]
     (reservation,) = held(user, schedule, 2)
     token = QueueToken.objects.live().get(user=user)
@@ -218,14 +218,14 @@ def test_what_is_somebody_elses_looks_like_nothing(app, user, schedule):
     assert (reservation.status, ticket.status) == ("HOLD", "ISSUED")
 
 
-def test_lists_show_only_what_is_mine(app, user, schedule):
+def test_lists_show_only_the_users_own_objects(app, user, schedule):
     bought(user, schedule, 1)
     stranger = app(UserFactory())
     for path in ("reservations", "tickets", "me/balance/history"):
         assert stranger.get(f"/api/v1/{path}/").json()["results"] == []
 
 
-def test_one_reservation_of_somebody_else_spoils_the_whole_payment(client, user, schedule):
+def test_one_reservation_of_another_buyer_refuses_the_whole_payment(client, user, schedule):
     (theirs,) = held(UserFactory(), schedule, 1)
     (mine,) = held(user, schedule, 2)
 
@@ -274,7 +274,7 @@ def none(user, schedule):
 @pytest.mark.parametrize(
     "token", [not_mine, of_another_room, expired, still_waiting, forged, no_uuid, none]
 )
-def test_a_token_that_is_not_mine_for_this_room_now_holds_nothing(client, user, schedule, token):
+def test_a_hold_needs_ones_own_active_token_of_this_room(client, user, schedule, token):
     answer = holding(client, schedule, [1], token(user, schedule))
 
     assert_problem(answer, 403, "queue_not_admitted")
@@ -284,7 +284,7 @@ def test_a_token_that_is_not_mine_for_this_room_now_holds_nothing(client, user, 
 @pytest.mark.parametrize(
     "token", [not_mine, of_another_room, expired, still_waiting, forged, no_uuid]
 )
-def test_a_token_that_is_not_mine_for_this_room_now_shows_no_seats(client, user, schedule, token):
+def test_the_seat_map_needs_ones_own_active_token_of_this_room(client, user, schedule, token):
     headers = {"Queue-Token": str(token(user, schedule))}
     for path in ("seats/", "seats/changes/"):
         answer = client.get(f"/api/v1/schedules/{schedule.pk}/{path}", headers=headers)
@@ -298,7 +298,7 @@ def test_a_payment_after_the_admission_is_over_is_refused(client, user, schedule
     assert_problem(paying(client, reservation.pk), 403, "queue_not_admitted")
 
 
-def test_a_closed_room_takes_nobody(client):
+def test_a_closed_room_refuses_joins(client):
     room = WaitingRoomFactory(state="CLOSED")
     answer = client.post(f"/api/v1/waiting-rooms/{room.slug}/tokens/")
     assert_problem(answer, 409, "waiting_room_closed")
@@ -344,7 +344,7 @@ GUARDED = [
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_nobody_without_a_name_gets_in(app, method, path):
+def test_a_request_without_credentials_is_refused(app, method, path):
     answer = getattr(app(), method)(f"/api/v1/{path}")
 
     assert_problem(answer, 401, "not_authenticated")
@@ -375,7 +375,7 @@ def test_a_refresh_token_opens_nothing(app):
     assert_problem(answer, 401, "not_authenticated")
 
 
-def test_a_customer_is_no_doorkeeper(app, client, user):
+def test_a_customer_may_not_check_in_tickets(app, client, user):
     schedule = ScheduleFactory(doors_open=True)
     ticket = bought(user, schedule, 1).tickets[0]
     data = {"code": ticket.code, "schedule": str(schedule.pk)}
@@ -510,7 +510,7 @@ def test_broken_json_is_malformed(client, user, body):
 @pytest.mark.parametrize(
     "body", [b"\xff\xfe{}", b'{"amount": "\xed\xa0\x80"}', '{"amount": 1}'.encode("utf-16")]
 )
-def test_what_is_not_utf_8_is_malformed(client, body):
+def test_invalid_utf_8_is_malformed(client, body):
     answer = client.generic("POST", CHARGES, body, content_type="application/json")
     assert_problem(answer, 400, "malformed")
 
@@ -543,7 +543,7 @@ def test_text_that_no_database_takes_is_malformed(app, path, body, poison):
 
 
 @pytest.mark.parametrize("poison", [NUL, LONE_SURROGATE])
-def test_poison_in_a_field_that_nobody_reads_does_no_harm(client, user, schedule, poison):
+def test_bad_text_in_an_unknown_field_is_ignored(client, user, schedule, poison):
     (reservation,) = held(user, schedule, 1)
     body = f'{{"reservations": ["{reservation.pk}"], "note": "{poison}", "{poison}": 1}}'
     answer = send(client, PAYMENTS, body, **{"Idempotency-Key": "k"})
@@ -554,7 +554,7 @@ def test_poison_in_a_field_that_nobody_reads_does_no_harm(client, user, schedule
     "reservations",
     [[], ["x"], [""], [1.5], [None], [[]], [{}], [-1], [2**200], "x", None, ["0" * 5000]],
 )
-def test_what_is_no_list_of_reservations_is_malformed(client, reservations):
+def test_an_invalid_list_of_reservations_is_malformed(client, reservations):
     answer = client.post(
         PAYMENTS,
         {"reservations": reservations},
@@ -681,11 +681,11 @@ def test_a_made_up_session_is_no_session(key):
     assert_problem(coming_with(key), 401, "not_authenticated")
 
 
-def test_a_session_key_that_no_database_takes_is_nobody():
+def test_a_session_key_that_the_database_rejects_is_anonymous():
     assert_problem(coming_with(r'"\000aaaaaaaaaaaaaaaaaaa"'), 401, "not_authenticated")
 
 
-def test_a_page_takes_an_impossible_session_key_for_nobody(client):
+def test_a_page_treats_an_impossible_session_key_as_anonymous(client):
     client.cookies["sessionid"] = "\0aaaaaaaaaaaaaaaaaaa"
     assert client.get("/").status_code == 200
 

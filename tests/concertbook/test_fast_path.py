@@ -43,7 +43,7 @@ def waiting_in(room):
     return QueueToken.objects.get(pk=place.token)
 
 
-def test_it_answers_what_django_answers_without_sql(room, app, django_assert_num_queries):
+def test_it_gives_djangos_answer_without_sql(room, app, django_assert_num_queries):
     waiting_in(room)
     me = waiting_in(room)
     headers = bearer(me.user)
@@ -69,7 +69,7 @@ def test_it_tells_when_to_ask_again_and_keeps_the_answer_from_caches(room):
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_whoever_is_let_in_hears_it_without_sql(room, django_assert_num_queries):
+def test_an_admitted_buyer_is_told_without_sql(room, django_assert_num_queries):
     me = waiting_in(room)
     room.capacity = 2
     room.save()
@@ -85,7 +85,7 @@ def test_whoever_is_let_in_hears_it_without_sql(room, django_assert_num_queries)
     assert abs(told - me.expires_at) < dt.timedelta(milliseconds=1)
 
 
-def test_a_browser_asks_with_the_pass_that_its_waiting_room_page_gave_it(
+def test_a_browser_polls_with_the_credential_of_its_waiting_room_page(
     room, client, django_assert_num_queries
 ):
     me = UserFactory()
@@ -127,7 +127,7 @@ def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room
             ask(address_of(token), Cookie=f"sessionid={session_key}; line_pass={line_pass}")
 
 
-def test_after_logging_out_django_is_asked_and_says_no(room, app):
+def test_after_a_log_out_a_poll_falls_through_and_is_refused(room, app):
     me = waiting_in(room)
     headers = bearer(me.user)
     assert ask(address_of(me), **headers)[0] == 200
@@ -152,7 +152,7 @@ def test_an_access_token_that_was_good_is_not_when_its_time_is_over(room, time_m
         ask(address_of(me), **headers)
 
 
-def test_somebody_elses_token_is_not_found(room, app):
+def test_another_users_token_is_not_found(room, app):
     stranger, me = UserFactory(), waiting_in(room)
 
     with pytest.raises(FellThrough):
@@ -210,7 +210,7 @@ def test_without_an_index_django_answers_from_the_table(room, app):
     assert app(me.user).get(address_of(me)).json()["ahead"] == 1
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(room, app, settings):
+def test_polls_above_the_limit_get_429_with_retry_after(room, app, settings):
     settings.POLLS_PER_USER = 3
     me = waiting_in(room)
     headers = bearer(me.user)
@@ -226,7 +226,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(room, app, settings):
     assert app(me.user).get(address_of(me)).status_code == 429, "Django counts on"
 
 
-def test_what_is_served_is_the_front_around_django(room):
+def test_the_served_application_is_the_fast_path_around_django(room):
     from concertbook.wsgi import application
 
     assert isinstance(application, FastPath)
@@ -295,7 +295,7 @@ def test_joins_out_of_the_ordinary_are_left_to_django(room, app, client):
     assert QueueToken.objects.filter(user=me).count() == 1
 
 
-def test_who_is_not_active_any_more_does_not_join(room, app):
+def test_an_inactive_user_does_not_join(room, app):
     me = UserFactory()
     headers = bearer(me)
     # The user's own manager would end the session, and the statement would not be reached.
@@ -309,7 +309,7 @@ def test_who_is_not_active_any_more_does_not_join(room, app):
     assert not QueueToken.objects.filter(user=me).exists()
 
 
-def test_who_wants_to_join_too_often_is_told_when_to_come_back(room, app, settings):
+def test_joins_above_the_limit_get_429_with_retry_after(room, app, settings):
     settings.JOINS_PER_USER = 2
     me = UserFactory()
     headers = bearer(me)
@@ -325,7 +325,7 @@ def test_who_wants_to_join_too_often_is_told_when_to_come_back(room, app, settin
 
 
 @pytest.mark.parametrize("limit", ["JOINS_PER_ADDRESS", "POLLS_PER_ADDRESS"])
-def test_one_address_cannot_flood_us_whoever_it_says_it_is(room, settings, limit):
+def test_the_limit_per_address_ignores_a_forged_x_forwarded_for(room, settings, limit):
     setattr(settings, limit, 4)
     statuses = []
     for _ in range(5):

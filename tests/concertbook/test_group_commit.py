@@ -56,7 +56,7 @@ def gathered(meeting, work, numbers):
         return [each.exception(DEADLINE) or each.result() for each in asked]
 
 
-def test_whoever_comes_while_one_is_served_is_served_in_one_group_in_the_order_of_coming(
+def test_requests_that_arrive_during_a_commit_form_the_next_group_in_their_order(
     group_commit,
 ):
     work = Work()
@@ -93,9 +93,7 @@ def test_an_exception_is_raised_for_the_request_that_it_is_the_outcome_of(group_
 
 
 @pytest.mark.parametrize("fails_with", [1, 3])
-def test_a_failure_leaves_those_of_one_group_to_themselves_and_nobody_else(
-    group_commit, fails_with, caplog
-):
+def test_a_failure_affects_the_requests_of_its_group_only(group_commit, fails_with, caplog):
     work = Work(fails_with)
     meeting = group_commit(work, most=2)
 
@@ -107,7 +105,7 @@ def test_a_failure_leaves_those_of_one_group_to_themselves_and_nobody_else(
     assert "done alone" in caplog.text
 
 
-def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(group_commit, caplog):
+def test_a_refusal_of_a_whole_group_retries_each_and_logs_nothing(group_commit, caplog):
     def refuse(_requests):
         raise NotFound
 
@@ -116,7 +114,7 @@ def test_a_refusal_of_all_is_for_each_to_hear_alone_and_nothing_for_the_log(grou
     assert caplog.text == ""
 
 
-def test_a_thread_that_would_end_leaves_nobody_waiting(group_commit):
+def test_an_ending_thread_leaves_no_request_waiting(group_commit):
     def end(_requests):
         raise SystemExit
 
@@ -129,7 +127,7 @@ def test_a_thread_that_would_end_leaves_nobody_waiting(group_commit):
     assert meeting.do(2) == 20
 
 
-def test_after_a_stop_whoever_asks_is_served(group_commit):
+def test_a_request_after_a_stop_is_served(group_commit):
     work = Work()
     work.goes_on.set()
     meeting = group_commit(work)
@@ -142,7 +140,7 @@ def test_after_a_stop_whoever_asks_is_served(group_commit):
     assert len(work.threads) <= 2
 
 
-def test_a_thread_that_cannot_be_started_keeps_nobody_waiting(group_commit, monkeypatch):
+def test_a_thread_that_cannot_be_started_leaves_no_request_waiting(group_commit, monkeypatch):
     meeting = group_commit(lambda requests: requests)
 
     def fail(_thread):

@@ -76,7 +76,7 @@ def test_a_coding_that_the_client_does_not_take_is_not_used(header, is_taken):
     assert accepts_gzip(header) is is_taken
 
 
-def test_whoever_has_the_seat_map_already_is_told_so(seats):
+def test_an_unchanged_seat_map_is_answered_with_304(seats):
     first = seats()
     etag = first["ETag"]
     assert etag.startswith('"')
@@ -110,7 +110,7 @@ def test_a_compressed_seat_map_is_known_again_by_its_own_etag_and_the_plain_one(
         assert again["ETag"] == small["ETag"]
 
 
-def test_a_cache_that_asks_for_a_public_answer_again_is_told_that_it_is_the_same(client, schedule):
+def test_an_unchanged_public_answer_is_revalidated_with_304(client, schedule):
     address = f"/api/v1/schedules/{schedule.pk}/"
     first = client.get(address)
 

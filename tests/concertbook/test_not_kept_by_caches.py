@@ -120,13 +120,11 @@ def test_the_answers_to_log_in_and_sign_up_are_not_stored(app):
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_the_same_for_everybody_may_be_stored_and_is_asked_for_again(
-    client, names, address
-):
+def test_public_answers_may_be_stored_and_are_revalidated(client, names, address):
     assert client.get(address.format(**names))["Cache-Control"] == "public, no-cache"
 
 
-def test_the_seat_map_is_for_its_client_alone_and_is_asked_for_again(app, buyer, names):
+def test_the_seat_map_is_private_and_revalidated(app, buyer, names):
     address = f"/api/v1/schedules/{names['schedule']}/seats/"
 
     first = app(buyer).get(address)

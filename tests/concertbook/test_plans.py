@@ -87,7 +87,7 @@ def room():
     return room
 
 
-def test_a_tick_does_not_look_through_those_who_are_gone(room):
+def test_a_tick_does_not_read_ended_tokens(room):
     schedule = ScheduleFactory(concert__waiting_room=room)
     for _guest in range(3):
         admitted(UserFactory(), schedule)
@@ -119,7 +119,7 @@ def test_a_sweep_does_not_look_through_holds_that_have_ended():
     assert "payments_reservation_due" in plan(sql)
 
 
-def test_refunds_of_a_cancelled_schedule_do_not_look_through_what_has_ended():
+def test_refunds_of_a_cancelled_schedule_do_not_read_ended_reservations():
     schedule = ScheduleFactory()
     bought(UserFactory(won=100_000), schedule)
     cancel_schedule(schedule_id=schedule.pk, by=UserFactory())
@@ -263,7 +263,7 @@ def what_one_does(buyer, schedule, number):
     yield "cancelled"
 
 
-def test_what_a_buyer_does_reads_as_little_while_thousands_are_inside_and_hold_seats():
+def test_a_purchase_reads_few_rows_while_thousands_are_inside_and_hold_seats():
     room = WaitingRoomFactory(capacity=1_000_000)
     schedule = ScheduleFactory(seats=CROWD + 100, concert__waiting_room=room)
     crowd(schedule, token="EXPIRED", reservation="EXPIRED")

@@ -50,7 +50,7 @@ def charge(client):
     return client.post(CHARGES, DECLINED, format="json")
 
 
-def test_who_asks_the_api_too_often_is_told_when_to_come_back(app, fan):
+def test_api_requests_above_the_limit_get_429_with_retry_after(app, fan):
     phone = app(fan)
     before = BalanceHistory.objects.count()
 
@@ -63,7 +63,7 @@ def test_who_asks_the_api_too_often_is_told_when_to_come_back(app, fan):
     assert BalanceHistory.objects.count() == before + 3, "nothing is written any more"
 
 
-def test_who_asks_for_pages_too_often_gets_a_page_that_says_so(fan):
+def test_page_requests_above_the_limit_get_an_error_page(fan):
     browser = browser_of(fan)
     form = browser.get("/balance/").context["form"]
     wish = DECLINED | {"key": form["key"].value()}
@@ -81,7 +81,7 @@ def test_who_asks_for_pages_too_often_gets_a_page_that_says_so(fan):
     assert BalanceHistory.objects.count() == before
 
 
-def test_the_api_and_the_pages_count_together(app, fan):
+def test_the_api_and_the_pages_share_one_limit(app, fan):
     browser = browser_of(fan)
     statuses = [
         browser.get("/tickets/").status_code,
@@ -94,14 +94,14 @@ def test_the_api_and_the_pages_count_together(app, fan):
     assert statuses == [200, 200, 200, 429, 429]
 
 
-def test_what_one_person_asks_keeps_nobody_else_out(app, fan):
+def test_the_requests_of_one_user_do_not_limit_another(app, fan):
     assert [app(fan).get(BALANCE).status_code for _ in range(4)][-1] == 429
 
     assert app(UserFactory()).get(BALANCE).status_code == 200
     assert browser_of(UserFactory()).get("/tickets/").status_code == 200
 
 
-def test_after_ten_seconds_one_may_ask_again(app, fan):
+def test_after_ten_seconds_requests_are_accepted_again(app, fan):
     phone = app(fan)
     assert [phone.get(BALANCE).status_code for _ in range(4)][-1] == 429
 
@@ -110,7 +110,7 @@ def test_after_ten_seconds_one_may_ask_again(app, fan):
     assert phone.get(BALANCE).status_code == 200
 
 
-def test_the_count_ends_by_itself_and_asking_on_does_not_put_that_off(fan):
+def test_the_count_expires_by_itself_and_further_requests_do_not_extend_it(fan):
     redis, key = get_redis_connection("default"), f"rate:requests:{fan.pk}"
     request_limits.count_request(fan.pk)
     assert 0 < redis.ttl(key) <= request_limits.WINDOW_SECONDS
@@ -132,7 +132,7 @@ def test_neither_the_anonymous_nor_the_desk_nor_a_supervisor_is_counted(client, 
     assert get_redis_connection("default").keys("rate:*") == []
 
 
-def test_a_customer_who_asks_the_desk_is_counted(fan):
+def test_a_customers_requests_to_the_admin_are_counted(fan):
     browser = browser_of(fan)
 
     asked = [browser.get("/admin/").status_code for _ in range(4)]
@@ -186,7 +186,7 @@ def test_payments_that_are_refused_before_django_are_counted():
     assert 1 <= int(headers["Retry-After"]) <= request_limits.WINDOW_SECONDS
 
 
-def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
+def test_a_request_of_an_ended_session_is_not_counted(fan):
     schedule = ScheduleFactory()
     token, access = admitted(fan, schedule), issue_tokens(fan).access
     Session.objects.all().delete()
@@ -196,7 +196,7 @@ def test_whoever_has_a_token_of_a_session_that_is_over_uses_up_nothing(fan):
     assert get_redis_connection("default").keys("rate:*") == []
 
 
-def test_what_succeeds_before_django_asks_redis_nothing_more(fan):
+def test_a_successful_hold_on_the_fast_path_is_not_counted_in_redis(fan):
     schedule = ScheduleFactory(seats=4)
     token, access = admitted(fan, schedule), issue_tokens(fan).access
 
@@ -300,7 +300,7 @@ def test_all_limits_are_decided_in_one_round_trip(monkeypatch):
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_without_redis_nobody_is_refused_and_nothing_is_logged(app, fan, caplog):
+def test_without_redis_no_request_is_refused_and_nothing_is_logged(app, fan, caplog):
     phone, browser = app(fan), browser_of(fan)
 
     assert {phone.get(BALANCE).status_code for _ in range(5)} == {200}

@@ -130,7 +130,7 @@ def test_without_proxies_of_ours_forged_forwarding_headers_are_ignored(settings)
     assert get_adapter().get_client_ip(request) == "198.51.100.7"
 
 
-def test_behind_one_proxy_its_word_counts_and_what_the_client_put_before_it_does_not():
+def test_behind_one_proxy_only_the_address_that_it_appended_counts():
     shown = python(
         "-c",
         "import django; django.setup();"
@@ -147,7 +147,7 @@ def test_behind_one_proxy_its_word_counts_and_what_the_client_put_before_it_does
     assert shown.stdout.split() == ["198.51.100.7", "True"], shown.stderr
 
 
-def test_what_the_databases_address_asks_for_is_done():
+def test_the_parameters_of_the_database_url_are_used():
     url = "postgresql://me@one:5432,two:5433/db?sslmode=require&target_session_attrs=read-write"
     ask = "from django.conf import settings; print(settings.DATABASES['default'])"
 

@@ -138,7 +138,7 @@ def designed():
     return {*lines(PAGES), *admin, *(f"api/v1/{route}" for route in lines(API))}
 
 
-def test_there_is_no_address_that_is_not_designed():
+def test_every_url_has_a_designed_page():
     assert set(patterns(get_resolver())) - designed() == set()
 
 
@@ -166,7 +166,7 @@ def test_every_designed_address_is_there():
         "phone/change/",
     ],
 )
-def test_a_page_of_allauths_that_is_not_designed_is_not_found(admin_client, client, path):
+def test_pages_of_allauth_without_a_design_are_not_found(admin_client, client, path):
     for each in (admin_client, client):
         assert each.get(f"/accounts/{path}").status_code == 404
         assert each.post(f"/accounts/{path}").status_code == 404

@@ -91,7 +91,7 @@ VIP = {"section": "1층", "rows": 2, "seats_per_row": 3, "grade": "VIP", "price"
 REST = {"section": "2층", "rows": 1, "seats_per_row": 4, "grade": "S", "price": 90_000}
 
 
-def test_a_concert_is_made_together_with_its_schedule(operator):
+def test_one_form_adds_a_concert_and_its_schedule(operator):
     room = WaitingRoomFactory()
     concert = {
         "title": "봄 콘서트",
@@ -182,7 +182,7 @@ def test_the_longest_label_fits(operator):
     assert max(len(label) for label in schedule.seats.values_list("label", flat=True)) == 19
 
 
-def test_who_may_only_look_generates_nothing(client):
+def test_an_operator_with_view_permission_generates_no_seats(client):
     staff, schedule = StaffFactory(), ScheduleFactory(seats=0)
     staff.user_permissions.add(Permission.objects.get(codename="view_concertschedule"))
     client.force_login(staff)
@@ -264,7 +264,7 @@ def test_a_concert_that_sold_keeps_its_waiting_room(operator):
     assert "waiting_room" not in response.context["adminform"].form.fields
 
 
-def test_what_never_sold_is_deleted_with_its_seats(operator):
+def test_a_schedule_that_never_sold_is_deleted_with_its_seats(operator):
     schedule = ScheduleFactory()
     confirm = operator.get(page("delete", schedule.concert, "concert"))
     assert confirm.context["protected"] == []
@@ -278,7 +278,7 @@ def test_what_never_sold_is_deleted_with_its_seats(operator):
 
 
 @pytest.mark.parametrize("model", ["concert", "concertschedule"])
-def test_what_sold_is_kept_even_after_the_hold_is_gone(operator, model):
+def test_a_schedule_that_sold_is_kept_after_the_hold_is_gone(operator, model):
     schedule, user = ScheduleFactory(), UserFactory()
     reservation = held(user, schedule, 1)[0]
     release_reservation(user=user, reservation_id=reservation.pk)

@@ -38,7 +38,7 @@ def test_a_sold_out_sale_says_so():
     assert seats_left(schedule.concert.waiting_room) == 0
 
 
-def test_nobody_hears_a_number_that_nobody_told():
+def test_a_room_without_a_count_of_seats_shows_none():
     schedule = ScheduleFactory()
     index.build_missing()
 

@@ -102,7 +102,7 @@ def test_no_page_brings_a_script_or_a_style_of_its_own(client):
     assert "default-src 'self'" in response["Content-Security-Policy"]
 
 
-def test_what_cannot_be_bought_offers_no_place_in_line(client):
+def test_a_concert_that_cannot_be_bought_offers_no_place_in_line(client):
     sold_out = ScheduleFactory(seats=1)
     bought(UserFactory(won=10_000), sold_out, 1)
     future = ScheduleFactory(reserve_from=timezone.now() + dt.timedelta(days=1))
@@ -119,7 +119,7 @@ def test_an_unknown_concert_is_a_page_that_says_so(client):
     assert "<h1>" in response.content.decode()
 
 
-def test_what_an_operator_may_not_do_is_a_page_that_says_so(client):
+def test_a_missing_permission_gives_a_designed_error_page(client):
     client.force_login(StaffFactory())
 
     response = client.get("/admin/concerts/concert/")
@@ -137,7 +137,7 @@ def test_a_form_that_is_too_large_is_a_page_that_says_so(client, settings):
     assert "64KiB" in response.content.decode()
 
 
-def test_with_the_database_away_the_page_says_so_without_asking_it(client):
+def test_without_the_database_the_error_page_makes_no_query(client):
     client.force_login(UserFactory())
 
     def away(*args):

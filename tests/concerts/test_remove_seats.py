@@ -52,7 +52,7 @@ def test_a_whole_section_is_removed(operator, hall):
     assert remaining(hall) == ["Box A-1", "Box A-2"]
 
 
-def test_a_row_that_a_buyer_ever_had_a_seat_of_stays(operator, hall):
+def test_a_row_that_a_buyer_ever_had_a_seat_of_is_kept(operator, hall):
     user = UserFactory()
     (reservation,) = held(user, hall, 4)
     release_reservation(user=user, reservation_id=reservation.pk)
@@ -65,7 +65,7 @@ def test_a_row_that_a_buyer_ever_had_a_seat_of_stays(operator, hall):
     assert "stays: 1 had a buyer" in body
 
 
-def test_what_was_opened_before_a_buyer_came_removes_nothing(operator, hall):
+def test_a_form_opened_before_the_first_hold_removes_nothing(operator, hall):
     address = page(hall, "remove_seats")
     form = form_at(operator, address) | {"row": ["Left|A", "Left|B"]}
     held(UserFactory(), hall, 4)
@@ -104,7 +104,7 @@ def test_no_row_ticked_is_said(operator, hall):
     assert "tick at least one row" in str(send(operator, hall).context["form"].errors)
 
 
-def test_who_may_only_look_removes_nothing(hall):
+def test_an_operator_with_view_permission_removes_no_seats(hall):
     staff = StaffFactory()
     staff.user_permissions.add(Permission.objects.get(codename="view_concertschedule"))
     client = browser_of(staff)

@@ -34,7 +34,7 @@ ALIKE = {
 
 
 @pytest.mark.parametrize(("title", "search"), ALIKE.values(), ids=ALIKE)
-def test_what_looks_equal_is_found_everywhere(client, title, search):
+def test_texts_that_look_equal_are_found_everywhere(client, title, search):
     concert = ConcertFactory(title=title)
     UserFactory(name=title)
     client.force_login(StaffFactory(is_superuser=True))
@@ -56,7 +56,7 @@ def test_hall_and_description_are_searched_in_the_same_way(client, field):
 
 
 @pytest.mark.parametrize("search", ["재즈밤", "z", "%", "_", "\\", "재\u1100"])
-def test_what_looks_different_is_not_found(client, search):
+def test_texts_that_look_different_are_not_found(client, search):
     ConcertFactory(title="봄밤의 재즈", venue="예술의전당")
 
     assert not client.get("/", {"search": search}).context["page"].object_list

@@ -94,7 +94,7 @@ def test_seats_that_an_operator_adds_are_told(look):
     "cursor",
     ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400, "1.2-", "1.2-3-2-1", "1.2-3-3"],
 )
-def test_a_cursor_that_is_none_of_ours_is_a_bad_request(look, cursor):
+def test_an_invalid_cursor_is_a_bad_request(look, cursor):
     refused = look(UserFactory(), ScheduleFactory())(f"changes/?since={cursor}")
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
 
@@ -115,7 +115,7 @@ def told(seats, cursor):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_seat_that_rests_is_told_when_it_begins_and_when_it_ends_and_not_between(look):
+def test_a_seats_cooldown_is_told_at_its_beginning_and_its_end_only(look):
     schedule = ScheduleFactory(seats=3, rest_seconds=3600)
     seats = look(UserFactory(), schedule)
     buyer = UserFactory(won=100_000)
@@ -139,7 +139,7 @@ def test_a_seat_that_rests_is_told_when_it_begins_and_when_it_ends_and_not_betwe
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hold_that_ends_in_a_rest_looks_the_same_and_is_not_told_again(look):
+def test_a_hold_that_ends_in_a_cooldown_is_not_told_again(look):
     schedule = ScheduleFactory(seats=3, rest_seconds=3600)
     seats = look(UserFactory(), schedule)
     cursor = seats("changes/").json()["cursor"]
@@ -154,7 +154,7 @@ def test_a_hold_that_ends_in_a_rest_looks_the_same_and_is_not_told_again(look):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_is_told_once_while_an_older_transaction_stays_open(look):
+def test_a_change_is_told_once_while_an_older_transaction_is_open(look):
     schedule = ScheduleFactory(seats=3, price=10_000)
     seats = look(UserFactory(), schedule)
     cursor = seats("changes/").json()["cursor"]
@@ -227,7 +227,7 @@ def come_back(schedule, how):
 
 
 @pytest.mark.parametrize("how", ["expiry", "cancellation"])
-def test_a_seat_that_comes_back_rests_for_a_random_time_nobody_can_wait_for(look, app, how):
+def test_a_released_seat_has_a_cooldown_of_random_length(look, app, how):
     schedule = ScheduleFactory(seats=2, rest_seconds=3600)
     buyer = UserFactory()
     seats = look(buyer, schedule)

@@ -184,7 +184,7 @@ def test_a_label_typed_in_single_letters_may_be_as_long_as_a_composed_one(
     assert labels(schedule)[0] == longest
 
 
-def test_what_is_stored_is_clean():
+def test_a_name_is_cleaned_before_it_is_stored():
     assert clean_name("\u200b  Box\u3000A \u2013\t1\x00 ") == "Box A - 1"
 
 

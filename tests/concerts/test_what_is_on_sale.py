@@ -143,7 +143,7 @@ def words_of_the_poster(client):
         (cancelled, cancelled, "cancelled"),
     ],
 )
-def test_a_run_is_what_the_best_of_its_performances_is(one, other, sale):
+def test_a_run_has_the_best_state_of_its_performances(one, other, sale):
     first, second = one(), other()
     type(second).objects.filter(pk=second.pk).update(concert=first.concert)
 

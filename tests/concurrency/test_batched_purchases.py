@@ -113,7 +113,7 @@ def test_many_peoples_holds_are_as_few_round_trips_as_ones(
             assert (line.changed_by, line.reason) == (asked.user, "held")
 
 
-def test_of_two_who_want_one_seat_the_first_has_it_and_the_other_is_refused(schedule):
+def test_of_two_holds_of_one_seat_the_first_wins_and_the_other_is_refused(schedule):
     requests = [request_for(schedule, *numbers) for numbers in ([1, 2], [3, 2], [4])]
 
     assert hold_all(*requests) == [[1, 2], SeatTaken, [4]]
@@ -153,7 +153,7 @@ def test_a_schedule_that_does_not_exist_is_not_found_for_each(schedule):
     assert hold_all(*requests) == [NotFound, NotFound]
 
 
-def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
+def test_a_group_serves_one_request_of_a_buyer_and_retries_the_others(schedule):
     first = request_for(schedule, 1)
 
     again = replace(first, numbers=[2])
@@ -168,7 +168,7 @@ def test_one_person_who_asks_twice_at_once_is_answered_once(schedule):
     ],
     ids=["place", "seat"],
 )
-def test_a_hold_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock):
+def test_a_hold_that_would_wait_for_a_lock_does_not_delay_its_group(schedule, lock):
     slow, quick = request_for(schedule, 1), request_for(schedule, 2)
 
     with locked_by_another(lock, slow.user.pk):
@@ -230,7 +230,7 @@ def test_a_request_that_a_rule_refuses_holds_nothing_and_the_others_go_on(schedu
     assert Reservation.objects.filter(user=refused.user).count() == had
 
 
-def test_nobody_holds_with_anothers_token_or_one_of_another_room(schedule):
+def test_a_hold_needs_the_buyers_own_token_of_this_room(schedule):
     owner = request_for(schedule, 1)
     stolen = replace(owner, user=UserFactory(), numbers=[2])
     elsewhere = replace(request_for(ScheduleFactory()), schedule_id=schedule.pk, numbers=[3])
@@ -238,7 +238,7 @@ def test_nobody_holds_with_anothers_token_or_one_of_another_room(schedule):
     assert hold_all(stolen, owner, elsewhere) == [QueueNotAdmitted, [1], QueueNotAdmitted]
 
 
-def test_an_overdue_hold_is_for_whoever_asks_alone(schedule):
+def test_an_overdue_hold_is_swept_by_a_request_that_runs_alone(schedule):
     overdue(*held(UserFactory(), schedule, 1))
     asked = request_for(schedule, 1)
 
@@ -246,7 +246,7 @@ def test_an_overdue_hold_is_for_whoever_asks_alone(schedule):
     assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[1])
 
 
-def test_an_overdue_hold_of_ones_own_is_put_right_alone(schedule):
+def test_an_overdue_hold_of_the_buyer_is_swept_by_a_request_that_runs_alone(schedule):
     asked = request_for(schedule, 2)
     overdue(*held(asked.user, schedule, 1))
 
@@ -254,7 +254,7 @@ def test_an_overdue_hold_of_ones_own_is_put_right_alone(schedule):
     assert hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[2])
 
 
-def test_whose_time_ends_before_the_hold_stays_as_long_all_in_one_statement(
+def test_admissions_that_end_before_their_hold_are_extended_in_one_statement(
     schedule, django_assert_num_queries
 ):
     requests = [request_for(schedule, n) for n in (1, 2, 3)]
@@ -267,7 +267,7 @@ def test_whose_time_ends_before_the_hold_stays_as_long_all_in_one_statement(
     assert set(QueueToken.objects.values_list("expires_at", flat=True)) == ends
 
 
-def test_what_fails_halfway_was_never_begun(schedule, monkeypatch):
+def test_a_failure_halfway_rolls_all_holds_back(schedule, monkeypatch):
     def fail(*_changes):
         raise ArithmeticError
 
@@ -300,7 +300,7 @@ def test_many_peoples_payments_are_as_few_round_trips_as_ones(
     assert Seat.objects.filter(status="RESERVED").count() == 2 * people
 
 
-def test_who_holds_other_seats_stays_inside_and_who_does_not_leaves(schedule):
+def test_a_payment_ends_the_admission_of_a_buyer_without_further_holds(schedule):
     stays, leaves = payment_for(schedule, 1), payment_for(schedule, 2)
     held(stays.user, schedule, 3)
 
@@ -322,7 +322,7 @@ def test_who_holds_other_seats_stays_inside_and_who_does_not_leaves(schedule):
     ],
     ids=["place", "seat", "reservation", "balance", "key"],
 )
-def test_a_payment_that_would_have_to_wait_keeps_nobody_else_waiting(schedule, lock, outcome):
+def test_a_payment_that_would_wait_for_a_lock_does_not_delay_its_group(schedule, lock, outcome):
     slow, quick = payment_for(schedule, 1), payment_for(schedule, 2)
 
     with locked_by_another(lock, str(slow.user.pk)):
@@ -393,7 +393,7 @@ def test_a_payment_that_a_rule_refuses_moves_nothing_and_the_others_go_on(
     assert Payment.objects.count() == payments + 1 + failures
 
 
-def test_a_user_who_names_anothers_reservation_changes_nothing_for_its_owner(schedule):
+def test_a_payment_of_another_buyers_reservation_does_not_affect_its_owner(schedule):
     owner = payment_for(schedule, 1)
     (other,) = held(owner.user, schedule, 2)
     thief = payment_for(schedule, 3)

@@ -70,7 +70,7 @@ def assert_everybody_has_their_money(*users, won=10_000):
 
 
 @pytest.mark.parametrize("_round", range(4))
-def test_cancelling_while_somebody_pays(schedule, _round):
+def test_cancelling_a_schedule_during_a_payment(schedule, _round):
     user = UserFactory(won=10_000)
     (hold,) = held(user, schedule, 1)
 
@@ -86,7 +86,7 @@ def test_cancelling_while_somebody_pays(schedule, _round):
 
 
 @pytest.mark.parametrize("_round", range(4))
-def test_cancelling_while_somebody_holds(schedule, _round):
+def test_cancelling_a_schedule_during_a_hold(schedule, _round):
     user = UserFactory(won=10_000)
     admitted(user, schedule)
 
@@ -163,7 +163,7 @@ def test_the_sweep_and_the_buyer_refund_one_ticket_once(schedule, _round):
 
 
 @pytest.mark.parametrize("_round", range(4))
-def test_a_ticket_that_goes_through_the_door_meanwhile_is_refunded_too(schedule, _round):
+def test_a_ticket_checked_in_during_the_cancellation_is_refunded_too(schedule, _round):
     user, staff = UserFactory(won=10_000), StaffFactory()
     (ticket,) = bought(user, schedule, 1).tickets
 
@@ -238,7 +238,7 @@ def test_two_operators_at_once_cancel_once(schedule):
     assert sorted(race(cancelling(schedule), cancelling(schedule))) == [False, True]
 
 
-def test_many_sweeps_at_once_refund_everybody_once(schedule):
+def test_concurrent_sweeps_refund_every_buyer_once(schedule):
     users = [UserFactory(won=20_000) for _ in range(3)]
     for number, user in enumerate(users, start=1):
         bought(user, schedule, number, number + 3)
@@ -286,7 +286,9 @@ def killed_at(statement):
     return True
 
 
-def test_killed_after_any_statement_it_goes_on_and_nobody_is_refunded_twice(schedule, monkeypatch):
+def test_a_sweep_killed_after_any_statement_continues_without_a_second_refund(
+    schedule, monkeypatch
+):
     monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 1)
     users = [UserFactory(won=20_000) for _ in range(3)]
     for number, user in enumerate(users, start=1):

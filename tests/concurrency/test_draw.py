@@ -73,7 +73,7 @@ def test_without_the_rooms_lock_the_database_refuses_the_second_draw():
     assert verify(room).differences == []
 
 
-def test_somebody_who_leaves_in_the_middle_of_the_draw_is_drawn_and_gone():
+def test_a_participant_who_leaves_during_the_draw_is_drawn_and_gone():
     room = waiting_room(20, capacity=5)
     leaver = QueueToken.objects.order_by("position")[7]
     gone = Gate(after=TOKEN_ENDED)
@@ -93,7 +93,7 @@ def test_somebody_who_leaves_in_the_middle_of_the_draw_is_drawn_and_gone():
     assert verify(room).differences == []
 
 
-def test_somebody_who_joins_in_the_middle_of_the_draw_comes_after_all_drawn():
+def test_a_join_during_the_draw_comes_after_all_participants():
     room = waiting_room(20, capacity=1)
     drawn = Gate(after=LOTS_DRAWN)
     late = UserFactory()
@@ -135,7 +135,7 @@ def kill_the_one_in_a_transaction():
         assert cursor.fetchall() == [(True,)]
 
 
-def test_somebody_on_the_way_in_settles_whether_the_room_draws_lots():
+def test_an_uncommitted_join_fixes_whether_the_room_draws_lots():
     room = WaitingRoomFactory(state="PAUSED")
     on_the_way = Gate(after="INSERT INTO queueing_queuetoken")
 

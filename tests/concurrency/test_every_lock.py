@@ -130,7 +130,7 @@ def test_a_payment_that_names_anothers_reservation_waits_for_no_lock_of_it():
     assert isinstance(refusal, NotFound)
 
 
-def test_the_sweep_of_refunds_passes_over_a_seat_that_its_buyer_is_at():
+def test_the_sweep_of_refunds_skips_a_seat_that_its_buyer_has_locked():
     user, schedule = UserFactory(won=10_000), ScheduleFactory(price=10_000)
     (ticket,) = bought(user, schedule, 1).tickets
     cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
@@ -193,7 +193,7 @@ def test_a_payment_takes_its_locks_in_the_order_of_the_house():
     assert locked == [TOKEN, SEAT, RESERVATION, BALANCE]
 
 
-def test_letting_go_takes_its_locks_in_the_order_of_the_house():
+def test_a_release_takes_its_locks_in_order():
     user = UserFactory()
     (reservation,) = held(user, ScheduleFactory(), 1)
 
@@ -204,7 +204,7 @@ def test_letting_go_takes_its_locks_in_the_order_of_the_house():
     assert locked == [SEAT, RESERVATION]
 
 
-def test_a_cancellation_takes_its_locks_in_the_order_of_the_house():
+def test_a_cancellation_takes_its_locks_in_order():
     user = UserFactory(won=10_000)
     (ticket,) = bought(user, ScheduleFactory(price=10_000), 1).tickets
 
@@ -213,7 +213,7 @@ def test_a_cancellation_takes_its_locks_in_the_order_of_the_house():
     assert locked == [SEAT, RESERVATION, TICKET, BALANCE]
 
 
-def test_the_sweep_of_refunds_takes_its_locks_in_the_order_of_the_house():
+def test_the_sweep_of_refunds_takes_its_locks_in_order():
     schedule = ScheduleFactory(price=10_000)
     bought(UserFactory(won=10_000), schedule, 1)
     cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
@@ -276,7 +276,7 @@ def test_a_seats_form_and_the_removal_of_its_row_do_not_wait_for_each_other(clie
     assert not schedule.seats.exists()
 
 
-def test_nobody_joins_a_room_between_the_check_and_its_deletion():
+def test_no_join_succeeds_between_the_check_of_a_room_and_its_deletion():
     room, user = WaitingRoomFactory(), UserFactory()
     gate = Gate(after="EXISTS")
     delete = partial(room_deletion.delete_rooms, WaitingRoom.objects.filter(pk=room.pk))
@@ -302,7 +302,7 @@ def test_seats_added_by_two_at_once_are_numbered_on():
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_seat_keeps_the_price_that_somebody_is_just_holding_it_for():
+def test_a_seat_keeps_the_price_of_a_hold_in_progress():
     schedule, user = ScheduleFactory(seats=1, price=10_000), UserFactory()
     admitted(user, schedule)
     seat = Seat.objects.get()
@@ -335,7 +335,7 @@ def is_over(token):
     token.save(update_fields=["expires_at"])
 
 
-def test_a_tick_leaves_alone_who_is_just_leaving():
+def test_a_tick_does_not_end_a_token_that_is_just_leaving():
     schedule, user = ScheduleFactory(), UserFactory()
     token = admitted(user, schedule)
     is_over(token)
@@ -350,7 +350,7 @@ def test_a_tick_leaves_alone_who_is_just_leaving():
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
-def test_who_is_just_leaving_is_not_let_in():
+def test_a_token_that_is_just_leaving_is_not_admitted():
     room, (first, _second), (theirs, next_in_line) = line_of(2, capacity=1)
     WaitingRoom.objects.update(state="OPEN")
 
@@ -364,7 +364,7 @@ def test_who_is_just_leaving_is_not_let_in():
     assert QueueToken.objects.get(pk=next_in_line).is_admitted
 
 
-def test_writing_back_waits_for_nobody():
+def test_writing_last_requests_waits_for_no_lock():
     room, (user,), (token,) = line_of(1)
     assert index.build(room)
     polling.get_position(user=user, token=token)
@@ -376,7 +376,7 @@ def test_writing_back_waits_for_nobody():
     assert (left, written, waited) == (None, 0, False)
 
 
-def test_an_index_is_built_again_by_somebody_else():
+def test_an_index_can_be_built_again_by_another_connection():
     room, _users, _tokens = line_of(1)
 
     assert index.build(room)
@@ -394,7 +394,7 @@ def test_joining_again_from_two_windows_ends_the_old_admission_once():
     assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
 
 
-def test_an_admission_that_another_window_has_just_ended_keeps_nobody_out(monkeypatch):
+def test_an_admission_just_ended_by_another_window_does_not_refuse_the_join(monkeypatch):
     schedule, user = ScheduleFactory(), UserFactory()
     is_over(admitted(user, schedule))
     end_if_over = places._end_if_over
@@ -407,7 +407,7 @@ def test_an_admission_that_another_window_has_just_ended_keeps_nobody_out(monkey
     assert is_new
 
 
-def test_joining_again_ends_the_own_admission_alone():
+def test_joining_again_ends_only_the_users_own_admission():
     schedule = ScheduleFactory()
     other, user = UserFactory.create_batch(2)
     theirs = admitted(other, schedule)
@@ -429,7 +429,7 @@ def test_of_two_operators_one_has_changed_the_room():
     assert sorted(len(change.before) for change in changes) == [0, 1]
 
 
-def test_who_leaves_while_the_line_is_sent_home_ends_once():
+def test_a_token_that_leaves_while_the_room_closes_ends_once():
     room, (user,), (token,) = line_of(1)
 
     left, closed, _waited = while_locked(
@@ -453,7 +453,7 @@ def test_a_leave_while_all_tokens_are_ended_ends_the_token_once():
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
-def test_anothers_place_is_not_found_where_the_index_has_lost_it():
+def test_another_buyers_place_missing_from_the_index_is_not_found():
     room, (user,), (token,) = line_of(1)
     assert index.build(room)
     redis.Redis.from_url(settings.REDIS_URL).delete(f"line:{room.pk}:waiting")
@@ -463,7 +463,7 @@ def test_anothers_place_is_not_found_where_the_index_has_lost_it():
     assert polling.get_position(user=user, token=token).ahead == 0
 
 
-def test_a_room_shows_ones_own_place():
+def test_a_room_page_shows_only_the_users_own_place():
     room, (user,), (token,) = line_of(1)
 
     assert polling.find_position(user=user, room=room).token == token

@@ -130,7 +130,7 @@ def test_a_sold_seat_cannot_be_let_go():
         release_reservation(user=user, reservation_id=ticket.reservation_id)
 
 
-def test_somebody_who_is_buying_keeps_neither_another_buyer_nor_the_door_waiting():
+def test_a_hold_in_progress_blocks_neither_other_buyers_nor_check_ins():
     schedule = ScheduleFactory(seats=2)
     slow, quick = insiders(schedule, 2)
     room = WaitingRoom.objects.get()

@@ -122,7 +122,7 @@ def told(make: Make, seed: int, played: Played, wrong: str = "") -> str:
 
 
 @pytest.mark.parametrize("make", SCENARIOS, ids=lambda make: make.__name__)
-def test_in_every_order_it_ends_as_it_may(make, request):
+def test_every_order_has_an_allowed_ending(make, request):
     seed = request.config.getoption("--seed", None)
     schedules = request.config.getoption("--schedules", None) or SCHEDULES
 
@@ -164,7 +164,7 @@ def told_of(make: Make, seeds: Iterable[int]) -> list[str]:
         ("pay pay sweep sweep", ["pay sweep", "sweep pay"]),
     ],
 )
-def test_who_began_when_another_one_was_done_comes_after_it_unless_it_sweeps(steps, orders):
+def test_a_call_that_began_after_another_ended_comes_after_it_unless_it_sweeps(steps, orders):
     assert [" ".join(order) for order in orders_that_agree(steps.split())] == orders
 
 
@@ -247,7 +247,7 @@ def test_every_scenario_is_shown_to_fail():
 
 @pytest.mark.negative_control
 @pytest.mark.parametrize(("make", "guards"), CONTROLS)
-def test_without_its_guard_some_order_ends_as_it_must_not(make, guards):
+def test_without_its_guard_some_order_has_a_forbidden_ending(make, guards):
     with ExitStack() as removed:
         for guard in guards:
             removed.enter_context(guard())

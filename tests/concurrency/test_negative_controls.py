@@ -367,7 +367,7 @@ def removals() -> list[Any]:
 
 
 @pytest.mark.parametrize(("control", "removed"), removals())
-def test_each_guard_alone_keeps_the_promise_and_without_any_it_breaks(control, removed):
+def test_each_guard_alone_keeps_the_invariant_and_without_any_it_breaks(control, removed):
     first, second, promise_is_kept = control.setting()
     with ExitStack() as guards:
         for layer in control.layers[:removed]:
@@ -489,7 +489,7 @@ SWEEP_LAYERS = [SEAT_AGREES]
 
 
 @pytest.mark.parametrize("removed", range(len(SWEEP_LAYERS) + 1))
-def test_without_the_seats_lock_a_sweep_frees_a_seat_that_is_just_being_paid(removed, settings):
+def test_without_the_seats_lock_a_sweep_frees_a_seat_during_its_payment(removed, settings):
     reservation = hold_that_lasts_a_moment(settings)
     after_the_clock = Gate(after=CLOCK)
 

@@ -200,7 +200,7 @@ def test_a_newcomers_first_charges_at_once_make_one_balance():
     ]
 
 
-def test_charging_paying_and_cancelling_at_once_keep_the_ledger_whole():
+def test_concurrent_charges_payments_and_cancellations_keep_the_ledger_consistent():
     schedule = ScheduleFactory(price=10_000)
     user = UserFactory(won=30_000)
     ticket, other = bought(user, schedule, 1, 2).tickets

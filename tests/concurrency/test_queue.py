@@ -58,7 +58,7 @@ def test_many_ticks_at_once_fill_the_room_and_no_more():
     assert inside(room) == [user.pk for user in users[:3]]
 
 
-def test_two_ticks_that_count_the_free_places_together_do_not_fill_them_twice():
+def test_two_concurrent_ticks_do_not_fill_a_free_place_twice():
     room = WaitingRoomFactory(capacity=1)
     first, _second = line_of(room, 2)
 

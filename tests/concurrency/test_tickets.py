@@ -48,7 +48,7 @@ def test_of_many_scanners_one_lets_the_ticket_in(ticket):
 
 
 @pytest.mark.parametrize("_round", range(4))
-def test_the_door_and_a_cancellation_at_once_end_in_one_of_the_two(ticket, _round):
+def test_a_check_in_and_a_concurrent_cancellation_end_in_one_of_the_two(ticket, _round):
     entry, refund = race(scanning(ticket), cancelling(ticket), meeting=Meeting(CLOCK))
 
     ticket.refresh_from_db()
@@ -70,7 +70,7 @@ def test_cancelling_many_times_at_once_refunds_once(ticket):
     assert balance_of(ticket.user) == 10_000
 
 
-def test_a_cancelled_seat_goes_to_one_of_those_who_wait_for_it(ticket):
+def test_a_cancelled_seat_goes_to_one_of_the_waiting_buyers(ticket):
     schedule = ticket.reservation.schedule
     buyers = UserFactory.create_batch(3)
     for buyer in buyers:

@@ -837,7 +837,7 @@ def sale(transactional_db: None, _as_the_oracle_thinks: None) -> type[Sale]:
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
-def test_a_sale_goes_as_the_oracle_foretells(number: int, sale: type[Sale]) -> None:
+def test_a_sale_goes_as_the_oracle_predicts(number: int, sale: type[Sale]) -> None:
     covered.clear()
     for first in range(0, EXAMPLES, AT_ONCE):
         play(seed(number * 1_000 + first)(sale))

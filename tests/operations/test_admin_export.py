@@ -48,7 +48,7 @@ def test_payments_leave_with_buyer_seat_and_amount(operator):
     assert {row["status"] for row in rows} == {"SUCCESS"}
 
 
-def test_what_is_searched_for_is_what_leaves(operator):
+def test_the_export_contains_the_searched_rows(operator):
     schedule = ScheduleFactory()
     for number in (1, 2):
         bought(UserFactory(won=50_000, email=f"b{number}@example.com"), schedule, number)
@@ -73,7 +73,7 @@ def test_a_cell_that_begins_like_a_formula_is_quoted(start):
     assert quoted(f"{start}cmd") == f"'{start}cmd"
 
 
-def test_words_and_numbers_stay_as_they_are():
+def test_words_and_numbers_are_unchanged():
     for cell in ("", "홍길동", "a=b", "10000", "-10000"):
         assert quoted(cell) == cell
     assert quoted("-1+1") == "'-1+1"
@@ -85,7 +85,7 @@ def test_the_ledger_leaves_with_its_signs(operator):
 
 
 @pytest.mark.parametrize("model", [BalanceHistory, Charge, Payment, Refund])
-def test_who_may_not_see_records_may_not_export_them(client, model):
+def test_an_operator_without_view_permission_may_not_export(client, model):
     staff = StaffFactory()
     staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
     client.force_login(staff)

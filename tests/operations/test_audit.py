@@ -418,7 +418,7 @@ def test_the_command_fails_and_names_the_violation():
     assert broken[0]["examples"] == [str(sale.ticket.reservation_id)]
 
 
-def test_somebody_waiting_behind_those_inside_is_no_violation(sale):
+def test_a_waiting_token_behind_admitted_ones_is_no_violation(sale):
     WaitingRoom.objects.filter(pk=sale.room.pk).update(capacity=2)
     place, _joined = join(user=UserFactory(), slug=sale.room.slug)
 

@@ -117,7 +117,7 @@ def test_an_export_of_the_ledger_is_in_the_order_of_its_lines(client):
     assert lines == ["id", *map(str, newest_first)]
 
 
-def test_the_file_begins_with_the_mark_that_excel_reads_korean_by(client, staff):
+def test_the_file_begins_with_the_byte_order_mark_for_excel(client, staff):
     charged(1)
     export = ask(client)
     write_slice()
@@ -278,7 +278,7 @@ def test_a_download_reads_one_chunk_at_a_time(client, staff, monkeypatch):
     assert len(queries) == export.chunk_count
 
 
-def test_an_operator_who_may_not_see_records_queues_no_export(client):
+def test_an_operator_without_view_permission_queues_no_export(client):
     staff = StaffFactory()
     staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
     client.force_login(staff)
@@ -304,7 +304,7 @@ def test_another_operator_does_not_find_an_export(client, staff):
     assert listed.context["cl"].result_count == 0
 
 
-def test_exports_are_among_the_pages_of_an_operator_who_may_see_payments_alone(client, staff):
+def test_an_operator_who_may_view_payments_only_sees_the_page_of_exports(client, staff):
     staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
     pages = client.get(reverse("admin:app_list", args=["operations"]))
     assert pages.status_code == 200
@@ -327,7 +327,7 @@ def test_the_progress_page_takes_no_form(client, staff):
     assert client.post(page_of(export)).status_code == 403
 
 
-def test_an_operator_who_may_not_see_the_records_any_more_gets_no_file(client, staff):
+def test_an_operator_who_lost_view_permission_gets_no_file(client, staff):
     charged(1)
     export = ask(client)
     write_slice()
@@ -338,7 +338,7 @@ def test_an_operator_who_may_not_see_the_records_any_more_gets_no_file(client, s
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
-def test_the_export_of_an_operator_who_is_none_any_more_is_not_written(client, staff, change):
+def test_the_export_of_a_former_operator_is_not_written(client, staff, change):
     charged(1)
     export = ask(client)
     User.objects.filter(pk=staff.pk).update(**change)

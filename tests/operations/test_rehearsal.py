@@ -236,7 +236,7 @@ def test_it_fails_when_the_audit_finds_something(live_server):
     assert room.state == WaitingRoom.State.CLOSED
 
 
-def test_it_fails_when_seats_stay_unsold(live_server):
+def test_it_fails_when_seats_are_unsold(live_server):
     """No buyer is let in: the room is shut as soon as it stands."""
     announce = fixtures._announce
 
@@ -257,7 +257,7 @@ def test_it_says_so_when_no_server_answers():
     assert not User.objects.exists()
 
 
-def test_most_inside_counts_those_who_were_there_together():
+def test_most_inside_counts_overlapping_admissions():
     played = create_sale(buyers=3, seats=3, capacity=2)
     schedule = ConcertSchedule.objects.get(pk=played.schedule_id)
     first, second, third = User.objects.order_by("pk")
@@ -388,7 +388,7 @@ def client(scripted):
     client.close()
 
 
-def test_a_buyer_asks_again_as_the_server_wishes_with_the_same_key(scripted, client):
+def test_a_buyer_retries_with_the_same_key_when_the_server_says_so(scripted, client):
     scripted.script = [503, 429, 201]
 
     answer = client.ask(requests.pay(["r1"]).under("k"))
@@ -405,7 +405,7 @@ def test_a_buyer_calls_again_when_the_line_breaks(scripted, client):
     assert len(client.recorder.connection_errors) == 1
 
 
-def test_a_buyer_does_not_repeat_what_may_have_had_an_effect(scripted, client):
+def test_a_buyer_does_not_repeat_a_request_that_may_have_had_an_effect(scripted, client):
     scripted.script = [None]
 
     with pytest.raises(ConnectionLost):

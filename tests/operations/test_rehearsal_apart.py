@@ -56,7 +56,7 @@ def outsiders():
     return [None, UserFactory(won=100_000), operator, other]
 
 
-def test_nobody_else_finds_its_concert_in_the_api(rehearsal, app):
+def test_other_users_do_not_find_its_concert_in_the_api(rehearsal, app):
     real = ConcertFactory()
     for user in outsiders()[:-1]:
         results = app(user).get("/api/v1/concerts/").json()["results"]
@@ -65,7 +65,7 @@ def test_nobody_else_finds_its_concert_in_the_api(rehearsal, app):
         assert searched.json()["results"] == []
 
 
-def test_nobody_else_finds_its_concert_on_the_pages(rehearsal, client):
+def test_other_users_do_not_find_its_concert_on_the_pages(rehearsal, client):
     for user in outsiders():
         if user:
             client.force_login(user)
@@ -85,7 +85,7 @@ def test_nobody_else_finds_its_concert_on_the_pages(rehearsal, client):
         "/api/v1/schedules/{0.schedule.pk}/seats/changes/",
     ],
 )
-def test_its_addresses_in_the_api_are_found_by_its_own_buyers_alone(rehearsal, app, path):
+def test_only_its_own_buyers_find_it_in_the_api(rehearsal, app, path):
     address = path.format(rehearsal)
     admitted(rehearsal.second, rehearsal.schedule)
 
@@ -96,7 +96,7 @@ def test_its_addresses_in_the_api_are_found_by_its_own_buyers_alone(rehearsal, a
 
 
 @pytest.mark.parametrize("path", ["/concerts/{0.concert.pk}/", "/rooms/{0.slug}/"])
-def test_its_pages_are_found_by_its_own_buyers_alone(rehearsal, client, path):
+def test_only_its_own_buyers_find_its_pages(rehearsal, client, path):
     address = path.format(rehearsal)
     client.force_login(rehearsal.second)
     assert client.get(address).status_code == 200
@@ -114,7 +114,7 @@ def test_its_seats_are_shown_and_held_on_no_page_of_another_buyer(rehearsal, cli
     assert rehearsal.schedule.seats.filter(status="AVAILABLE").count() == 2
 
 
-def test_nobody_else_joins_its_room(rehearsal, app, client):
+def test_other_users_cannot_join_its_room(rehearsal, app, client):
     before = QueueToken.objects.count()
     for user in outsiders()[1:]:
         with pytest.raises(NotFound):
@@ -126,7 +126,7 @@ def test_nobody_else_joins_its_room(rehearsal, app, client):
     assert QueueToken.objects.count() == before
 
 
-def test_before_django_nobody_else_joins_its_room_or_holds_its_seats(rehearsal, app):
+def test_on_the_fast_path_other_users_cannot_join_its_room_or_hold_its_seats(rehearsal, app):
     real = ScheduleFactory()
     for user in outsiders()[1:3]:
         header = app(user)._credentials["HTTP_AUTHORIZATION"]
@@ -177,7 +177,7 @@ def test_the_database_lets_no_real_user_into_a_rehearsal_nor_its_buyer_into_a_sa
             QueueToken.objects.create(user=user, room=room, **facts)
 
 
-def test_a_mark_never_changes(rehearsal):
+def test_the_name_of_a_rehearsal_never_changes(rehearsal):
     real, room = UserFactory(), WaitingRoomFactory()
     for marked, unmarked in [(rehearsal.buyer, real), (rehearsal.room, room)]:
         rows = type(marked).objects
@@ -186,7 +186,7 @@ def test_a_mark_never_changes(rehearsal):
                 rows.filter(pk=row.pk).update(rehearsal=mark)
 
 
-def test_its_concert_stays_in_its_room_and_a_real_one_out_of_it(rehearsal):
+def test_its_concert_cannot_leave_its_room_and_a_real_one_cannot_enter_it(rehearsal):
     real = ConcertFactory()
     for concert, room in [(real, rehearsal.room), (rehearsal.concert, real.waiting_room)]:
         with pytest.raises(IntegrityError, match="does not move"):

@@ -166,7 +166,7 @@ def test_a_day_is_one_of_seoul(utc, day):
         )
 
 
-def test_the_ledger_has_the_very_moment_of_what_it_is_about():
+def test_a_ledger_line_has_the_time_of_its_source():
     sale = Sale()
     for thing, moment in (
         (sale.receipt.payments[0], sale.receipt.payments[0].paid_at),
@@ -210,7 +210,7 @@ def test_a_difference_is_shown_and_the_command_fails(tmp_path):
 @pytest.mark.parametrize(
     ("first", "last"), [(MAY_2, MAY_1), (MAY_1, MAY_1.replace(year=2028)), (MAY_1, dt.date.max)]
 )
-def test_a_period_that_is_none_or_too_long_is_refused(first, last):
+def test_an_invalid_or_too_long_period_is_refused(first, last):
     with pytest.raises(InvalidPeriod):
         settle_period(first=first, last=last)
 
@@ -262,7 +262,7 @@ def test_no_title_runs_as_a_formula(title):
         assert row[1][0] not in "=+-@\t\r＝"
 
 
-def test_both_files_hold_the_same_table_and_numbers_stay_numbers():
+def test_both_files_have_the_same_table_with_numbers_as_numbers():
     Sale()
     with translation.override("en"):
         found = settled()
@@ -389,7 +389,7 @@ def test_one_concert_can_be_chosen(operator):
 
 
 @pytest.mark.parametrize("left_out", ["payment", "refund", "charge", "balancehistory"])
-def test_who_may_not_see_all_of_the_records_may_not_settle(client, left_out):
+def test_an_operator_without_all_view_permissions_may_not_settle(client, left_out):
     staff = StaffFactory()
     names = {"payment", "refund", "charge", "balancehistory"} - {left_out}
     staff.user_permissions.set(
@@ -401,7 +401,7 @@ def test_who_may_not_see_all_of_the_records_may_not_settle(client, left_out):
     assert reverse(ADDRESS) not in client.get(reverse("admin:index")).content.decode()
 
 
-def test_who_may_see_all_of_the_records_may_settle(client):
+def test_an_operator_with_all_view_permissions_may_settle(client):
     staff = StaffFactory()
     names = ["view_payment", "view_refund", "view_charge", "view_balancehistory"]
     staff.user_permissions.set(Permission.objects.filter(codename__in=names))

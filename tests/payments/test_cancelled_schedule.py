@@ -71,7 +71,7 @@ def sweep():
         pass
 
 
-def test_everybody_gets_all_of_it_back_whatever_the_policy_says(schedule, operator):
+def test_every_buyer_is_refunded_in_full_under_every_policy(schedule, operator):
     buyers = [UserFactory(won=50_000) for _ in range(3)]
     for number, buyer in enumerate(buyers, start=1):
         bought_long_ago(buyer, schedule, number, number + 3)
@@ -173,7 +173,7 @@ def test_nothing_is_held_paid_or_extended_from_the_commit_on(schedule, operator)
     assert BalanceHistory.objects.filter(type="RESERVATION").count() == 0
 
 
-def test_the_door_is_closed_from_the_commit_on(schedule, operator):
+def test_check_ins_are_refused_from_the_commit_on(schedule, operator):
     (ticket,) = bought(UserFactory(won=10_000), schedule, 1).tickets
 
     cancel(schedule, operator)
@@ -199,7 +199,7 @@ def test_a_buyer_who_is_faster_than_the_sweep_pays_no_fee_either(app, schedule, 
     assert progress_of(schedule_id=schedule.pk).is_done
 
 
-def test_who_had_cancelled_before_keeps_the_terms_of_then(schedule, operator):
+def test_a_ticket_cancelled_before_keeps_its_refund(schedule, operator):
     user = UserFactory(won=10_000)
     (ticket,) = bought_long_ago(user, schedule, 1)
     schedule.refresh_from_db()
@@ -283,7 +283,7 @@ def test_progress_counts_tickets_money_and_holds(schedule, operator, monkeypatch
         "DELETE FROM payments_payment WHERE user_id = %s",
     ],
 )
-def test_a_buyer_whose_records_are_damaged_keeps_nobody_else_waiting(
+def test_a_buyer_with_damaged_records_does_not_delay_other_refunds(
     schedule, operator, caplog, damage
 ):
     poor, fine = UserFactory(won=10_000), UserFactory(won=10_000)
@@ -303,7 +303,7 @@ def test_a_buyer_whose_records_are_damaged_keeps_nobody_else_waiting(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_sweep_comes_to_those_behind_however_many_damaged_buyers(
+def test_the_sweep_reaches_all_buyers_behind_any_number_of_damaged_ones(
     schedule, operator, monkeypatch
 ):
     monkeypatch.setattr(schedule_cancellation, "BUYERS_AT_ONCE", 2)
@@ -346,7 +346,7 @@ def test_a_cancellation_is_for_good(schedule, operator):
         refused_by("concerts_schedule_stays_cancelled", lambda change=change: rows.update(**change))
 
 
-def test_nobody_is_not_who_cancelled(schedule):
+def test_a_cancelled_schedule_must_name_its_operator(schedule):
     rows = ConcertSchedule.objects.filter(pk=schedule.pk)
     refused_by(
         "concerts_concertschedule_cancelled_by_somebody",
@@ -379,7 +379,7 @@ def test_no_reservation_of_a_cancelled_schedule_is_made_or_confirmed(schedule, o
     )
 
 
-def test_a_ticket_that_was_used_or_cancelled_stays_so(schedule, operator):
+def test_a_used_or_cancelled_ticket_keeps_its_state(schedule, operator):
     used, cancelled = bought(UserFactory(won=20_000), schedule, 1, 2).tickets
     scanned(used, by=operator)
     cancel_ticket(user=cancelled.user, ticket_id=cancelled.pk)
@@ -433,7 +433,7 @@ def test_the_buyer_reads_it_on_the_ticket_before_and_after_the_refund(client, sc
     assert "Performance cancelled" in client.get("/tickets/", headers=english).content.decode()
 
 
-def test_the_concert_page_says_so_and_lets_nobody_into_the_line(client, schedule, operator):
+def test_the_concert_page_says_so_and_offers_no_way_into_the_line(client, schedule, operator):
     cancel(schedule, operator)
     page = client.get(f"/concerts/{schedule.concert_id}/", headers={"Accept-Language": "en"})
 
@@ -530,7 +530,7 @@ def test_the_dialog_sent_twice_cancels_once(client, schedule, operator):
     assert LogEntry.objects.filter(object_id=str(schedule.pk)).count() == 1
 
 
-def test_who_may_only_change_schedules_may_not_cancel_them(client, schedule):
+def test_an_operator_who_may_change_schedules_may_not_cancel_them(client, schedule):
     staff = StaffFactory()
     staff.user_permissions.set(
         Permission.objects.filter(
@@ -558,7 +558,7 @@ def test_the_permission_to_cancel_is_enough_to_cancel(client, schedule):
     assert ConcertSchedule.objects.get().cancelled_by == staff
 
 
-def test_what_was_cancelled_is_a_record(client, schedule, operator):
+def test_a_cancelled_schedule_is_read_only(client, schedule, operator):
     cancel(schedule, operator)
     client.force_login(operator)
 
@@ -567,7 +567,7 @@ def test_what_was_cancelled_is_a_record(client, schedule, operator):
     assert client.get(page("generate", schedule)).status_code == 403
 
 
-def test_the_seats_of_what_was_cancelled_stay_as_they_were(client, schedule, operator):
+def test_the_seats_of_a_cancelled_schedule_are_unchanged(client, schedule, operator):
     cancel(schedule, operator)
     seat = schedule.seats.first()
     block = Block(section="far", rows=1, seats_per_row=1, grade="S", price=1)
@@ -590,7 +590,7 @@ def test_a_schedule_that_is_not_there_has_no_dialog(client, operator, strange):
     assert client.get(address).status_code in (200, 404)
 
 
-def test_what_was_cancelled_while_its_form_was_being_sent_is_not_changed(schedule, operator):
+def test_a_schedule_cancelled_while_its_form_is_sent_is_not_changed(schedule, operator):
     cancel(schedule, operator)
 
     with pytest.raises(ValidationError):
@@ -602,7 +602,7 @@ def test_what_was_cancelled_while_its_form_was_being_sent_is_not_changed(schedul
         )
 
 
-def test_what_was_cancelled_is_a_record_on_its_concerts_page_too(client, schedule, operator):
+def test_a_cancelled_schedule_is_read_only_on_its_concerts_page_too(client, schedule, operator):
     cancel(schedule, operator)
     other = ScheduleFactory(concert=schedule.concert)
     client.force_login(operator)
@@ -618,7 +618,7 @@ def test_what_was_cancelled_is_a_record_on_its_concerts_page_too(client, schedul
     assert (schedules[schedule.pk].price, schedules[other.pk].price) == (10_000, 30_000)
 
 
-def test_who_may_not_look_sees_no_refunds(client, schedule, operator):
+def test_an_operator_without_view_permission_sees_no_refunds(client, schedule, operator):
     cancel(schedule, operator)
     staff = StaffFactory()
     staff.user_permissions.set(Permission.objects.filter(codename="view_seat"))

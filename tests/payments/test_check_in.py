@@ -77,7 +77,7 @@ def is_untouched(ticket):
 # --- Let in --------------------------------------------------------------------------------------
 
 
-def test_the_door_sees_who_sits_where(door, ticket, schedule):
+def test_the_answer_names_the_holder_and_the_seat(door, ticket, schedule):
     answer = scan(door, ticket)
 
     assert answer.status_code == 200
@@ -169,7 +169,7 @@ def test_the_doors_move_with_a_show_that_is_moved(door, ticket, schedule):
     assert scan(door, ticket).status_code == 200
 
 
-def test_whoever_is_late_is_let_in_until_the_show_is_over(door, ticket, schedule):
+def test_a_late_ticket_is_checked_in_until_the_show_is_over(door, ticket, schedule):
     now = timezone.now()
     begun = {"start_at": now - dt.timedelta(hours=1), "end_at": now + dt.timedelta(hours=1)}
     moved(schedule, reserve_until=now, **begun)
@@ -223,7 +223,7 @@ def test_a_schedule_that_is_no_id_is_malformed(door, ticket, schedule_id):
 
 
 @pytest.mark.parametrize(("language", "words"), [("ko", "다른 공연"), ("en", "another show")])
-def test_the_door_is_answered_in_its_language(door, ticket, language, words):
+def test_the_answer_is_in_the_language_of_the_request(door, ticket, language, words):
     tonight = ScheduleFactory(doors_open=True)
     asked = {"code": ticket.code, "schedule": str(tonight.pk)}
     headers = {"Accept-Language": language}
@@ -258,7 +258,7 @@ def test_a_check_in_is_undone_and_the_ticket_lets_its_holder_in(door, ticket):
     assert not [finding for finding in run_checks() if finding.violations]
 
 
-def test_a_check_in_is_undone_by_those_alone_who_may_check_in(app, door, ticket):
+def test_undoing_a_check_in_needs_the_permission_to_check_in(app, door, ticket):
     check_in = scan(door, ticket).json()["id"]
 
     for nobody in (app(ticket.user), app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
@@ -319,9 +319,7 @@ def test_a_check_in_of_a_cancelled_show_is_not_undone(ticket, schedule):
     assert not [finding for finding in run_checks() if finding.violations]
 
 
-def test_a_ticket_whose_check_in_is_undone_after_the_show_is_neither_let_in_nor_refunded(
-    ticket, schedule
-):
+def test_a_ticket_undone_after_the_show_is_neither_checked_in_nor_refunded(ticket, schedule):
     check_in = scanned(ticket)
     now = timezone.now()
     moved(schedule, reserve_until=now, start_at=now - dt.timedelta(hours=2), end_at=now)
@@ -348,7 +346,7 @@ def test_a_used_ticket_is_not_cancelled_until_its_check_in_is_undone(ticket):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_undo_one_check_in_undo_it_once(ticket):
+def test_two_concurrent_undos_of_a_check_in_undo_it_once(ticket):
     check_in, staff = scanned(ticket), StaffFactory()
     take_back = partial(undo_check_in, check_in_id=check_in.pk, by=staff, reason="x")
 

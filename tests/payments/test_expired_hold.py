@@ -23,7 +23,7 @@ def test_without_a_rest_the_next_buyer_takes_an_overdue_seat_at_once():
     assert set(Reservation.objects.values_list("status", flat=True)) == {"EXPIRED", "HOLD"}
 
 
-def test_with_a_rest_the_first_to_ask_for_an_overdue_seat_sends_it_to_rest():
+def test_a_hold_of_an_overdue_seat_starts_its_cooldown():
     schedule = ScheduleFactory(rest_seconds=30)
     overdue(*held(UserFactory(), schedule, 1))
     buyer = UserFactory()
@@ -40,7 +40,7 @@ def test_with_a_rest_the_first_to_ask_for_an_overdue_seat_sends_it_to_rest():
     assert Seat.objects.get(pk=seat.pk).available_from == first_rest
 
 
-def test_who_lets_go_of_an_overdue_hold_sends_its_seat_to_rest():
+def test_releasing_an_overdue_hold_starts_the_cooldown_of_its_seat():
     user, schedule = UserFactory(), ScheduleFactory(rest_seconds=30)
     (reservation,) = held(user, schedule, 1)
     overdue(reservation)
@@ -53,7 +53,7 @@ def test_who_lets_go_of_an_overdue_hold_sends_its_seat_to_rest():
     assert seat.available_from > timezone.now()
 
 
-def test_who_lets_go_again_leaves_the_seats_next_hold_alone():
+def test_releasing_twice_does_not_end_the_next_hold_of_the_seat():
     user, schedule = UserFactory(), ScheduleFactory(rest_seconds=0)
     (reservation,) = held(user, schedule, 1)
     release_reservation(user=user, reservation_id=reservation.pk)

@@ -169,7 +169,7 @@ def test_a_refused_hold_is_one_transaction_and_a_look_for_other_seats(
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_what_fails_in_one_schedule_takes_nothing_back_in_another(fan, schedule, order):
+def test_a_failure_in_one_schedule_does_not_undo_another(fan, schedule, order):
     lost = App(schedule)
     asked = [
         AskedToHold(credentials.read_access_token(fan.access), schedule.pk, [1], fan.token),
@@ -300,7 +300,7 @@ def test_a_hold_under_a_key_that_is_not_valid_is_refused(fan, key):
         b"\xff",
     ],
 )
-def test_what_is_malformed_django_reads_again_and_judges(fan, body):
+def test_a_malformed_request_falls_through_to_django(fan, body):
     with pytest.raises(FellThrough) as aside:
         fan.send(f"/api/v1/schedules/{fan.schedule.pk}/reservations/", body)
 
@@ -314,7 +314,7 @@ def test_another_type_is_left_to_django(fan, content_type):
         fan.send("/api/v1/payments/", {"reservations": []}, content_type=content_type)
 
 
-def test_nobody_buys_after_logging_out_or_with_another_password_or_when_not_active(fan, schedule):
+def test_a_purchase_needs_a_session_an_unchanged_password_and_an_active_user(fan, schedule):
     ids = [reservation.pk for reservation in held(fan.user, schedule, 1)]
     for end in change_password, deactivate, log_out:
         other = App(schedule)

@@ -83,7 +83,7 @@ def test_holding_and_letting_go_is_capped_per_hour(settings):
     assert not Reservation.objects.live().exists()
 
 
-def test_what_is_overdue_counts_as_let_go_in_whatever_schedule_and_before_any_sweep(settings):
+def test_overdue_holds_count_as_released_in_every_schedule_before_any_sweep(settings):
     settings.GIVEN_UP_PER_HOUR = 2
     user = UserFactory()
     schedule, another = ScheduleFactory.create_batch(2)
@@ -95,7 +95,7 @@ def test_what_is_overdue_counts_as_let_go_in_whatever_schedule_and_before_any_sw
     assert Reservation.objects.held().count() == 2
 
 
-def test_what_was_paid_does_not_count_as_letting_go(settings):
+def test_paid_holds_do_not_count_as_released(settings):
     settings.GIVEN_UP_PER_HOUR = 1
     user = UserFactory(won=20_000)
     schedule = ScheduleFactory(price=10_000)
@@ -116,7 +116,7 @@ def test_an_hour_later_holding_is_possible_again(settings):
     assert hold_seats(user=user, schedule_id=schedule.pk, numbers=[2])
 
 
-def test_holding_ones_own_overdue_seat_again_writes_its_history_once():
+def test_a_new_hold_of_the_buyers_overdue_seat_writes_its_history_once():
     user = UserFactory()
     schedule = ScheduleFactory()
     overdue(*held(user, schedule, 1, 2))

@@ -87,7 +87,7 @@ def asked(client, sale, how, address, **headers):
 
 
 @pytest.mark.parametrize("which", PAGES)
-def test_the_anonymous_are_sent_to_the_log_in_from_every_page(client, sale, which):
+def test_every_page_redirects_anonymous_visitors_to_the_log_in(client, sale, which):
     answer = asked(client, sale, *PAGES[which])
 
     assert answer.status_code == 302
@@ -95,20 +95,20 @@ def test_the_anonymous_are_sent_to_the_log_in_from_every_page(client, sale, whic
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_anonymous_are_told_so_by_every_call(app, sale, call):
+def test_every_call_refuses_anonymous_requests(app, sale, call):
     answer = asked(app(), sale, *CALLS[call])
 
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("which", ["place", "ticket", "code", "cancelling"])
-def test_what_is_anothers_is_on_no_page(client, sale, which):
+def test_no_page_shows_another_users_objects(client, sale, which):
     client.force_login(UserFactory())
 
     assert asked(client, sale, *PAGES[which]).status_code == 404
 
 
-def test_no_form_gives_up_what_is_anothers(client, sale):
+def test_no_form_releases_another_buyers_objects(client, sale):
     client.force_login(UserFactory())
 
     asked(client, sale, *PAGES["leaving"])
@@ -119,13 +119,13 @@ def test_no_form_gives_up_what_is_anothers(client, sale):
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call in ONES_OWN])
-def test_what_is_anothers_is_not_found_by_any_call(app, sale, call):
+def test_no_call_finds_another_users_objects(app, sale, call):
     answer = asked(app(UserFactory()), sale, *CALLS[call], **{"Idempotency-Key": "k"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_anothers_hold_is_not_paid(app, sale):
+def test_another_buyers_hold_cannot_be_paid(app, sale):
     answer = app(UserFactory(won=100_000)).post(
         "/api/v1/payments/",
         {"reservations": [str(sale.hold)]},
@@ -138,26 +138,26 @@ def test_anothers_hold_is_not_paid(app, sale):
 
 
 @pytest.mark.parametrize("call", ["reservations", "tickets", "history"])
-def test_a_list_has_ones_own_alone(app, sale, call):
+def test_a_list_contains_only_the_users_own_objects(app, sale, call):
     assert asked(app(sale.owner), sale, *CALLS[call]).json()["results"]
     assert asked(app(UserFactory()), sale, *CALLS[call]).json()["results"] == []
 
 
-def test_a_balance_is_ones_own(app, sale):
+def test_a_balance_is_only_the_users_own(app, sale):
     assert asked(app(UserFactory()), sale, *CALLS["balance"]).json() == {"amount": 0}
 
 
-def test_a_charge_goes_to_ones_own_balance():
+def test_a_charge_goes_to_the_users_own_balance():
     users = [UserFactory(won=1_000), UserFactory(won=2_000)]
     assert [balance_amount(user=user) for user in users] == [1_000, 2_000]
 
 
-def test_the_checkout_offers_ones_own_holds_alone(client, sale):
+def test_the_checkout_offers_only_the_buyers_own_holds(client, sale):
     client.force_login(UserFactory())
     assert str(sale.hold) not in client.get("/checkout/").content.decode()
 
 
-def test_what_others_have_does_not_count_against_ones_own_limit(client, sale):
+def test_other_buyers_holds_do_not_count_against_the_purchase_limit(client, sale):
     other = UserFactory()
     held(other, sale.schedule, 3)
     client.force_login(other)
@@ -167,21 +167,21 @@ def test_what_others_have_does_not_count_against_ones_own_limit(client, sale):
     assert page.context["allowance"] == sale.schedule.purchase_limit - 1
 
 
-def test_who_joins_finds_ones_own_place_and_nobody_elses(sale):
+def test_a_join_finds_the_users_own_place_only(sale):
     place, joined = join(user=UserFactory(), slug=sale.room.slug)
 
     assert joined
     assert place.token != sale.place
 
 
-def test_how_it_ended_is_ones_own(sale):
+def test_the_reason_of_an_end_is_shown_to_its_owner_only(sale):
     leave(user=sale.owner, token=sale.place)
 
     assert how_it_ended(user=sale.owner, room=sale.room) == "LEFT"
     assert how_it_ended(user=UserFactory(), room=sale.room) == ""
 
 
-def test_a_lot_is_ones_own():
+def test_a_draw_page_shows_only_the_users_own_lot():
     room = WaitingRoomFactory(shuffle=True, state="PAUSED")
     user, other = UserFactory.create_batch(2)
     place, _joined = join(user=user, slug=room.slug)
@@ -190,7 +190,7 @@ def test_a_lot_is_ones_own():
     assert find_lot(user=other, draw=room.draw) is None
 
 
-def test_an_unknown_thing_is_as_unknown_as_anothers(app, sale):
+def test_an_unknown_object_is_answered_like_another_users_object(app, sale):
     stranger = app(UserFactory())
     theirs = stranger.get(f"/api/v1/tickets/{sale.ticket}/")
     nobodys = stranger.get(f"/api/v1/tickets/{uuid.uuid4()}/")
@@ -210,7 +210,7 @@ def statuses(holds):
     return [Reservation.objects.get(pk=hold.pk).status for hold in holds]
 
 
-def test_who_holds_again_frees_ones_own_overdue_holds_alone():
+def test_a_hold_frees_the_buyers_own_overdue_holds_only():
     schedule, user, holds = two_overdue_holds()
 
     hold_seats(user=user, schedule_id=schedule.pk, numbers=[3])
@@ -218,7 +218,7 @@ def test_who_holds_again_frees_ones_own_overdue_holds_alone():
     assert statuses(holds) == ["EXPIRED", "HOLD"]
 
 
-def test_who_looks_frees_ones_own_overdue_holds_alone():
+def test_reading_the_seat_map_frees_the_buyers_own_overdue_holds_only():
     _schedule, user, holds = two_overdue_holds()
 
     list(my_reservations(user=user))
@@ -255,7 +255,7 @@ def not_active(user):
     [another_password, the_session_over, the_session_past_its_time, not_active],
     ids=lambda change: change.__name__.replace("_", " "),
 )
-def test_who_is_not_logged_in_any_more_buys_nothing(now):
+def test_an_ended_session_buys_nothing(now):
     user = UserFactory()
     header = {"HTTP_AUTHORIZATION": f"Bearer {issue_tokens(user).access}"}
     assert load_user(read_authorization(header)) == user

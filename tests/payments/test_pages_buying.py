@@ -97,7 +97,7 @@ def test_a_charge_form_sent_twice_charges_once(client):
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-5", "1.5", "x", "10000001", "9" * 5000, "\x00"])
-def test_an_amount_that_is_none_charges_nothing_and_says_so(client, amount):
+def test_an_invalid_amount_charges_nothing_and_says_so(client, amount):
     user = UserFactory()
     client.force_login(user)
 
@@ -168,7 +168,7 @@ def test_the_seat_map_shows_what_is_taken_and_what_is_mine(client):
 
 
 @pytest.mark.parametrize("seats", [[], ["x"], ["1.5"], ["99"], ["-1"], ["9" * 30], ["1", "1"]])
-def test_seats_that_are_none_hold_nothing_and_are_told(client, seats):
+def test_a_hold_without_valid_seats_holds_nothing_and_says_so(client, seats):
     schedule = ScheduleFactory(seats=3)
     user = UserFactory()
     admitted(user, schedule)
@@ -182,7 +182,7 @@ def test_seats_that_are_none_hold_nothing_and_are_told(client, seats):
     assert not Reservation.objects.exists()
 
 
-def test_a_seat_that_somebody_else_took_is_named_with_the_nearest_to_take_instead(client):
+def test_a_taken_seat_is_named_with_the_nearest_free_ones(client):
     schedule = ScheduleFactory(seats=6)
     held(UserFactory(), schedule, 2)
     user = UserFactory()
@@ -261,7 +261,7 @@ def test_the_second_click_of_two_leads_to_the_checkout_too(client):
     assert Reservation.objects.count() == 2
 
 
-def test_the_checkout_sends_the_short_of_money_to_charge_exactly_what_is_missing(client):
+def test_the_checkout_offers_to_charge_exactly_the_missing_amount(client):
     user = UserFactory(won=10_000)
     held(user, ScheduleFactory(price=25_000), 1)
     client.force_login(user)
@@ -305,7 +305,7 @@ def test_letting_go_frees_the_seat(client):
     assert reservation.status == Reservation.Status.CANCELLED
 
 
-def test_what_is_somebody_elses_is_not_found(client):
+def test_another_buyers_objects_are_not_found(client):
     schedule = ScheduleFactory()
     owner = UserFactory(won=10_000)
     (ticket,) = bought(owner, schedule, 1).tickets

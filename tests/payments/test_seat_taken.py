@@ -81,7 +81,7 @@ def leave_only(schedule, *numbers):
 
 
 @pytest.mark.django_db
-def test_whoever_asks_again_for_a_seat_of_ones_own_is_told_whose_it_is(app):
+def test_a_second_hold_of_ones_own_seat_says_that_it_is_yours(app):
     fan, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
     held(fan, schedule, 1)
     path = f"/api/v1/schedules/{schedule.pk}/reservations/"
@@ -104,7 +104,7 @@ def test_behind_a_row_that_is_sold_out_the_seat_right_behind_is_the_nearest():
 
 
 @pytest.mark.django_db
-def test_a_seat_stays_where_it_stood_in_its_row_when_those_before_it_are_sold():
+def test_a_seat_keeps_its_place_in_the_row_when_seats_before_it_are_sold():
     schedule = hall(rows_of(20, rows=2))
     leave_only(schedule, 14, 40)
     assert suggest_seats(schedule_id=schedule.pk, numbers=[10]) == [14]

@@ -14,7 +14,7 @@ def _from_a_port_of_its_own(monkeypatch):
     monkeypatch.setattr(demo, "FIRST_PORT", free_port())
 
 
-def test_two_demos_that_start_together_get_two_ports():
+def test_two_demos_started_at_the_same_time_get_two_ports():
     with choose_port(None) as one, choose_port(None) as other:
         assert one != other
 
@@ -46,6 +46,6 @@ def test_a_port_on_which_a_program_listens_is_passed_over(monkeypatch):
 
 
 @pytest.mark.parametrize("wanted", ["0", "65536", "web", "-1"])
-def test_what_is_no_port_is_refused(wanted):
+def test_an_invalid_port_is_refused(wanted):
     with pytest.raises(DemoError, match="is no port"), choose_port(wanted):
         pass

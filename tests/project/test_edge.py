@@ -235,7 +235,7 @@ def test_a_header_that_looks_like_x_forwarded_for_to_wsgi_does_not_pass(edge, na
     assert FORGED not in answer.body.decode()
 
 
-def test_without_the_front_such_a_header_wins(web):
+def test_without_edge_such_a_header_is_trusted(web):
     direct = http.client.HTTPConnection("127.0.0.1", web)
 
     answer = ask(direct, headers=[("X-Forwarded-For", "127.0.0.1"), ("X_Forwarded_For", FORGED)])
@@ -243,7 +243,7 @@ def test_without_the_front_such_a_header_wins(web):
     assert answer.environ["HTTP_X_FORWARDED_FOR"] == FORGED
 
 
-def test_what_a_client_says_of_its_address_and_scheme_is_replaced(edge):
+def test_a_clients_forwarded_headers_are_replaced(edge):
     forged = [("X-Forwarded-For", FORGED), ("X-Forwarded-For", FORGED)]
     forged += [("X-Forwarded-Proto", "https"), ("X_Forwarded_Proto", "https")]
 
@@ -274,7 +274,7 @@ def test_the_host_goes_through_as_it_was_asked_for(edge):
 # TLS
 
 
-def test_tls_ends_at_the_front_and_plain_requests_are_sent_there(prepare, tmp_path):
+def test_tls_ends_at_edge_and_plain_requests_are_redirected(prepare, tmp_path):
     # The certificate is our own.
     anyone = ssl._create_unverified_context()
 
@@ -292,7 +292,7 @@ def test_tls_ends_at_the_front_and_plain_requests_are_sent_there(prepare, tmp_pa
 # Bodies
 
 
-def test_a_body_as_large_as_the_application_takes_goes_through_whole(edge):
+def test_a_body_of_the_maximum_size_is_passed_on_completely(edge):
     body = b"x" * settings.API_MAX_BODY_BYTES
 
     answer = edge.ask(method="POST", path="/api/v1/payments/", body=body)
@@ -353,7 +353,7 @@ ONE_LOG_IN = {"rate=40r/s": "rate=1r/m", " burst=1200": ""}
         "/api/v1/me/email-changes/",
     ],
 )
-def test_what_hashes_a_password_waits_in_the_front_and_nothing_else_does(prepare, tmp_path, path):
+def test_only_requests_that_hash_a_password_are_queued_in_edge(prepare, tmp_path, path):
     with running(prepare, "http", tmp_path, changes=ONE_LOG_IN) as edge:
         assert edge.ask(method="POST", path=path).status == 200
         refused = edge.ask(method="POST", path=path)
@@ -407,7 +407,7 @@ def test_its_connections_to_the_web_server_are_kept(edge):
     assert "HTTP_CONNECTION" not in environ, "HTTP/1.1 keeps them unless told to close"
 
 
-def test_its_health_check_asks_nginx_and_not_what_is_behind_it(edge):
+def test_the_health_check_of_edge_asks_nginx_only(edge):
     health = http.client.HTTPConnection("127.0.0.1", edge.health)
 
     assert ask(health).status == 200

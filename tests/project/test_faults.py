@@ -103,11 +103,11 @@ def test_a_good_round_has_nothing_wrong():
 
 @pytest.mark.parametrize("status", [0, 503])
 @pytest.mark.parametrize("operation", GOOD[:1] + GOOD[3:], ids=lambda each: each.kind)
-def test_what_was_not_answered_may_have_happened(operation, status):
+def test_a_request_without_an_answer_may_have_had_an_effect(operation, status):
     assert wrongs(swapped(operation, without_answer(operation, status))) == []
 
 
-def test_what_was_not_answered_may_not_have_happened():
+def test_a_request_without_an_answer_may_have_had_no_effect():
     silent = [CHARGE, JOIN, BOBS_JOIN, HOLD, without_answer(PAY)]
     entry = QueueEntry("t1", "ann", 1, "ACTIVE", seconds(1))
     nothing_paid = {"paid": [], "sold": [], "refunded": [], "entries": [entry, BOB_WAITS]}
@@ -176,7 +176,7 @@ def test_an_acknowledged_release_that_is_lost():
 # --- What nobody was told ------------------------------------------------------------------------
 
 
-def test_an_effect_of_what_was_refused():
+def test_an_effect_of_a_refused_request():
     refused = replace(PAY, status=410, code="hold_expired", body=b"")
 
     found = wrongs(swapped(PAY, refused))
@@ -184,13 +184,13 @@ def test_an_effect_of_what_was_refused():
     assert "payment: 1 instead of 0" in found
 
 
-def test_a_charge_that_nobody_asked_for():
+def test_a_charge_without_a_request():
     extra = [*TRUTH.charged, Charged("c2", "bob", "", 5, "SUCCESS")]
 
     assert "charge: 1 instead of 0" in wrongs(charged=extra, balances={**TRUTH.balances, "bob": 5})
 
 
-def test_being_told_that_it_is_paid_when_it_is_not():
+def test_an_answer_that_says_paid_without_a_payment():
     told = did("pay", 4.0, "r1", key="x", status=409, code="already_paid")
     entry = QueueEntry("t1", "ann", 1, "ACTIVE", seconds(1))
 
@@ -221,7 +221,7 @@ def test_a_seat_with_two_valid_tickets():
     assert "seat 7 has 2 valid tickets" in wrongs(sold=two)
 
 
-def test_a_seat_sold_twice_by_what_the_buyers_were_told():
+def test_a_seat_sold_twice_according_to_the_answers():
     bobs = paid(4.5, "r2", "k2", 7, user="bob")
 
     assert "seat 7 was sold 2 times" in wrongs([*GOOD[:5], bobs])
@@ -240,13 +240,13 @@ def test_a_balance_that_does_not_add_up():
 # --- The line ------------------------------------------------------------------------------------
 
 
-def test_somebody_was_overtaken():
+def test_a_buyer_was_overtaken():
     later_in = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(0.5))
 
     assert "place 1 was overtaken" in wrongs(entries=[ANN_INSIDE, later_in], capacity=2)
 
 
-def test_somebody_who_left_was_not_overtaken():
+def test_a_buyer_who_left_was_not_overtaken():
     left = QueueEntry("t1", "ann", 1, "EXPIRED", None, seconds(4), "LEFT")
     bob_inside = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(4))
     leave = did("leave", 3.9, "t1", status=204)
@@ -260,7 +260,7 @@ def test_more_people_inside_than_allowed():
     assert wrongs(entries=[ANN_INSIDE, both]) == ["2 people inside at once, 1 allowed"]
 
 
-def test_one_goes_in_at_the_moment_when_another_goes_out():
+def test_an_admission_at_the_moment_of_another_end_is_allowed():
     next_in = replace(BOB_WAITS, status="ACTIVE", admitted=seconds(4))
 
     assert wrongs(entries=[ANN_INSIDE, next_in]) == []
@@ -272,13 +272,13 @@ def test_a_place_in_line_that_is_lost_or_another():
     assert "a place in line is lost, or another" in wrongs(entries=[ANN_INSIDE, moved])
 
 
-def test_a_place_that_ended_though_nobody_left():
+def test_a_place_that_ended_without_a_reason():
     dropped = replace(BOB_WAITS, status="EXPIRED", left=seconds(5), outcome="IDLE")
 
     assert wrongs(entries=[ANN_INSIDE, dropped]) == ["place 2 ended for nothing: IDLE"]
 
 
-def test_whoever_joined_later_is_before():
+def test_a_later_join_has_an_earlier_place():
     early, late = joined(1.0, "t1", 2), joined(2.0, "t2", 1, user="bob")
     entries = [replace(ANN_INSIDE, position=2), replace(BOB_WAITS, position=1)]
     found = wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], entries=entries)
@@ -286,7 +286,7 @@ def test_whoever_joined_later_is_before():
     assert "joined later, and is before" in found
 
 
-def test_who_joined_at_the_same_time_may_be_in_either_order():
+def test_concurrent_joins_may_be_in_either_order():
     early, late = joined(1.0, "t1", 2), joined(1.05, "t2", 1, user="bob")
     bob = QueueEntry("t2", "bob", 1, "ACTIVE", seconds(0))
     entries = [replace(ANN_INSIDE, position=2), bob]
@@ -294,7 +294,7 @@ def test_who_joined_at_the_same_time_may_be_in_either_order():
     assert wrongs([CHARGE, early, late, HOLD, PAY, CANCEL], entries=entries, capacity=2) == []
 
 
-def test_who_left_and_is_still_in_line():
+def test_a_buyer_who_left_is_still_in_line():
     leave = did("leave", 6, "t2", user="bob", status=204)
 
     assert wrongs([*GOOD, leave]) == ["left, and still in line"]

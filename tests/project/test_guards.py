@@ -94,7 +94,7 @@ class Admin:
         ("Admin.has_change_permission", "allow", "return False", "return True"),
     ],
 )
-def test_a_guard_is_taken_away_and_the_rest_stays(where, what, before, after):
+def test_removing_a_guard_keeps_the_other_code(where, what, before, after):
     without = ast.unparse(ast.parse(mutation.without(ROOM, where, what)))
 
     assert without == ast.unparse(ast.parse(ROOM)).replace(before, after)

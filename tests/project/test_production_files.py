@@ -140,7 +140,7 @@ def test_whatever_runs_our_code_waits_for_the_migration_and_reads_the_same_envir
     assert {services[name]["env_file"] for name in OUR_IMAGE} == {".env"}
 
 
-def test_the_front_alone_can_be_reached_and_the_web_server_knows_of_that_one_proxy():
+def test_only_edge_can_be_reached_and_the_web_server_trusts_that_one_proxy():
     services = compose()["services"]
 
     assert {name for name, service in services.items() if "ports" in service} == {"edge"}
@@ -148,7 +148,7 @@ def test_the_front_alone_can_be_reached_and_the_web_server_knows_of_that_one_pro
     assert services["edge"]["depends_on"]["web"]["condition"] == "service_healthy"
 
 
-def test_the_front_asks_the_port_that_the_web_server_listens_on():
+def test_edge_uses_the_port_of_the_web_server():
     nginx = (ROOT / "deploy" / "nginx.conf").read_text()
     services = compose()["services"]
 
@@ -157,7 +157,7 @@ def test_the_front_asks_the_port_that_the_web_server_listens_on():
     assert f"listen {checked.removeprefix('http://').rstrip('/')};" in nginx
 
 
-def test_the_files_that_the_front_mounts_are_shipped_for_each_way_to_run_it():
+def test_the_files_that_edge_mounts_exist_for_each_mode():
     sources = [line.split(":/")[0] for line in compose()["services"]["edge"]["volumes"]]
 
     assert sources == ["./deploy/nginx.conf", "./deploy/edge-${EDGE:-tls}.conf", "./certificates"]
@@ -299,7 +299,7 @@ def test_the_images_command_starts_becomes_healthy_and_stops_when_told(tmp_path)
         assert becomes_healthy(check, full), (tmp_path / "output").read_text()
 
 
-def test_the_health_check_fails_when_nobody_listens():
+def test_the_health_check_fails_without_a_server():
     check = arguments("HEALTHCHECK")[0].split("CMD ", 1)[1]
 
     environ = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PORT": free_port()}

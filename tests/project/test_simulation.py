@@ -22,7 +22,7 @@ def play(plan):
         pytest.param(Plan(people=1000, within=50), id="in batches"),
     ],
 )
-def test_nobody_is_overtaken_lost_or_dropped_in_a_rush(plan):
+def test_in_a_rush_no_buyer_is_overtaken_lost_or_dropped(plan):
     outcomes, broken_promises = play(plan)
 
     assert not any(broken_promises.values()), broken_promises

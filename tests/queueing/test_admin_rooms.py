@@ -75,7 +75,7 @@ def test_the_log_says_what_was_changed_from_what_to_what(operator):
     assert logged(edited) == "capacity: 10 → 5"
 
 
-def test_a_door_turned_to_where_it_is_already_is_logged_too(operator):
+def test_a_button_without_effect_is_logged_too(operator):
     room = WaitingRoomFactory(state="OPEN")
     operator.post(page("open_room", room), CONFIRMED, headers={"Accept-Language": "en"})
     assert logged(room) == "The room is open."
@@ -88,7 +88,7 @@ def test_a_link_alone_changes_nothing(operator):
 
 
 @pytest.mark.parametrize("action", [*dict(TURNS), "set_pace"])
-def test_who_may_only_look_turns_nothing(client, action):
+def test_an_operator_with_view_permission_cannot_open_or_close_a_room(client, action):
     staff, room = StaffFactory(), WaitingRoomFactory(state="OPEN")
     staff.user_permissions.add(Permission.objects.get(codename="view_waitingroom"))
     client.force_login(staff)
@@ -121,7 +121,7 @@ def test_the_pace_is_asked_for_as_it_is(operator):
 
 
 @pytest.mark.parametrize("figure", ["0", "-1", "", "fast", "99999999999"])
-def test_a_pace_that_is_none_is_asked_for_again(operator, figure):
+def test_an_invalid_pace_is_asked_for_again(operator, figure):
     room = WaitingRoomFactory(admit_per_minute=42)
     pace = {"admit_per_minute": figure, "capacity": "5"}
     response = operator.post(page("set_pace", room), CONFIRMED | pace)
@@ -167,7 +167,7 @@ def test_a_room_that_is_gone_is_not_found(operator):
         assert operator.post(address, CONFIRMED).status_code == 404
 
 
-def test_closing_sends_the_line_home_and_lets_those_inside_finish(operator):
+def test_closing_ends_the_line_and_lets_buyers_inside_finish(operator):
     room = WaitingRoomFactory(capacity=1)
     inside, waiting = UserFactory(), UserFactory()
     for user in (inside, waiting):
@@ -178,7 +178,7 @@ def test_closing_sends_the_line_home_and_lets_those_inside_finish(operator):
     assert QueueEntryHistory.objects.get().outcome == "CLOSED"
 
 
-def test_a_long_line_goes_home_in_batches_by_the_ticks(monkeypatch):
+def test_ticks_end_the_line_of_a_closed_room_in_batches(monkeypatch):
     monkeypatch.setattr(rooms, "BATCH", 2)
     monkeypatch.setattr(admission, "MOST_AT_ONCE", 2)
     room = WaitingRoomFactory(state="PAUSED")
@@ -194,7 +194,7 @@ def test_a_long_line_goes_home_in_batches_by_the_ticks(monkeypatch):
     assert sent_home.count() == 5
 
 
-def test_pausing_keeps_everybody_s_place():
+def test_pausing_keeps_every_place():
     room = WaitingRoomFactory(capacity=1)
     for user in UserFactory.create_batch(3):
         places.join(user=user, slug=room.slug)
@@ -283,7 +283,7 @@ def deletion(room):
     return reverse("admin:queueing_waitingroom_changelist"), selected
 
 
-def test_a_room_nobody_came_to_is_deleted_and_one_with_a_past_is_kept(operator):
+def test_only_a_room_without_joins_can_be_deleted(operator):
     empty, selected, used = (WaitingRoomFactory(shuffle=True) for _ in range(3))
     concerts = ConcertFactory().waiting_room
     places.join(user=UserFactory(), slug=used.slug)

@@ -58,7 +58,7 @@ def test_no_more_than_so_many_are_let_in_within_a_minute():
     assert statuses(room) == ["ACTIVE"] * 4
 
 
-def test_whose_time_is_over_makes_place_for_the_next():
+def test_an_expired_admission_makes_room_for_the_next():
     room = WaitingRoomFactory(capacity=1)
     first, second = join(room), join(room)
     QueueToken.objects.filter(pk=first.pk).update(expires_at=timezone.now())
@@ -72,7 +72,7 @@ def test_whose_time_is_over_makes_place_for_the_next():
     assert polling.get_position(user=second.user, token=second.pk).ahead == 0
 
 
-def test_whoever_waits_and_does_not_ask_for_long_has_gone():
+def test_a_waiting_token_that_stops_polling_is_ended():
     room = WaitingRoomFactory(capacity=1, idle_seconds=60)
     join(room)
     index.build_missing()
@@ -87,7 +87,7 @@ def test_whoever_waits_and_does_not_ask_for_long_has_gone():
     assert polling.get_position(user=still_here.user, token=still_here.pk).ahead == 0
 
 
-def test_a_paused_room_keeps_its_order_and_drops_nobody():
+def test_a_paused_room_keeps_its_order_and_ends_no_token():
     room = WaitingRoomFactory(capacity=1, idle_seconds=60)
     for _ in range(3):
         join(room)
@@ -138,13 +138,13 @@ def test_a_buyer_whose_admission_is_over_joins_again_at_the_end():
     assert again.status == "WAITING"
 
 
-def test_nobody_joins_a_closed_room(app):
+def test_a_join_of_a_closed_room_is_refused(app):
     room = WaitingRoomFactory(state="CLOSED")
     refused = app(UserFactory()).post(f"/api/v1/waiting-rooms/{room.slug}/tokens/")
     assert (refused.status_code, refused.json()["code"]) == (409, "waiting_room_closed")
 
 
-def test_a_closed_room_still_ends_the_stays_inside_it():
+def test_a_closed_room_still_ends_its_admissions():
     room = WaitingRoomFactory(capacity=1)
     token = join(room)
     rooms.close_room(room_id=room.pk)
@@ -156,7 +156,7 @@ def test_a_closed_room_still_ends_the_stays_inside_it():
     assert QueueEntryHistory.objects.get().outcome == "TIMED_OUT"
 
 
-def test_who_has_paid_for_the_last_hold_leaves_the_place_to_the_next():
+def test_paying_for_the_last_hold_ends_the_admission():
     schedule = ScheduleFactory()
     schedule.concert.waiting_room.capacity = 1
     schedule.concert.waiting_room.save()

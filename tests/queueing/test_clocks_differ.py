@@ -30,7 +30,7 @@ def tick(**headers):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("off", [TEN_MINUTES, -TEN_MINUTES], ids=["ahead", "behind"])
-def test_what_one_server_has_signed_another_accepts(app, time_machine, off):
+def test_a_token_signed_by_one_server_is_accepted_by_another(app, time_machine, off):
     issued = issue_tokens(UserFactory())
     time_machine.move_to(timezone.now() + off)
 
@@ -58,7 +58,7 @@ def test_a_workers_own_clock_makes_no_tick_late(time_machine, off):
     assert tick(good_for=1.0, **headers) == "run"
 
 
-def test_a_tick_whose_age_nobody_knows_is_run(monkeypatch):
+def test_a_tick_of_unknown_age_is_run(monkeypatch):
     assert tick(good_for=1.0, sent_at=None) == "run"
 
     monkeypatch.setattr(celery, "broker_time", lambda: None)

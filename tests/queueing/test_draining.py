@@ -37,7 +37,7 @@ def token_of(user):
     return QueueToken.objects.get(user=user)
 
 
-def test_nobody_new_may_join(room, people, app):
+def test_joins_are_refused(room, people, app):
     with pytest.raises(WaitingRoomDraining):
         join(user=UserFactory(), slug=room.slug)
 
@@ -47,13 +47,13 @@ def test_nobody_new_may_join(room, people, app):
     assert QueueToken.objects.count() == 3
 
 
-def test_who_is_in_line_or_inside_finds_the_place_again(room, people):
+def test_a_buyer_in_line_or_inside_keeps_the_place(room, people):
     for user in people:
         place, joined = join(user=user, slug=room.slug)
         assert (place.token, joined) == (token_of(user).pk, False)
 
 
-def test_whose_time_is_over_may_not_join_again(room, people):
+def test_a_buyer_whose_admission_is_over_may_not_join_again(room, people):
     over = timezone.now() - dt.timedelta(minutes=1)
     QueueToken.objects.filter(user=people[0]).update(expires_at=over)
 
@@ -74,7 +74,7 @@ def test_the_line_is_served_in_order_to_its_end_and_then_the_room_closes(room, p
         join(user=UserFactory(), slug=room.slug)
 
 
-def test_it_does_not_close_on_somebody_inside(room, people):
+def test_it_does_not_close_while_a_buyer_is_inside(room, people):
     for user in people[1:]:
         leave(user=user, token=token_of(user).pk)
 
@@ -83,7 +83,7 @@ def test_it_does_not_close_on_somebody_inside(room, people):
     assert state_of(room) == "DRAINING"
 
 
-def test_who_falls_silent_does_not_hold_it_open(room, people):
+def test_an_idle_token_does_not_keep_it_open(room, people):
     index.build_missing()
     for user in people[1:]:
         expected_to_ask(token_of(user), seconds_ago=room.idle_seconds + 9)

@@ -74,7 +74,7 @@ def test_a_room_that_shuffles_commits_to_a_seed_from_the_beginning():
     assert promise.commitment != other.draw.commitment
 
 
-def test_a_room_that_comes_to_shuffle_promises_then_and_keeps_its_promise():
+def test_a_room_set_to_shuffle_later_commits_to_one_seed():
     room = WaitingRoomFactory()
     assert not Draw.objects.exists()
 
@@ -110,7 +110,7 @@ def test_the_drawn_share_the_numbers_they_came_with():
     assert (leaver.position, leaver.drawn_from) == (4, None)
 
 
-def test_what_was_drawn_is_written_down():
+def test_the_draw_is_recorded():
     room = drawn_room(5)
     done = Draw.objects.get(room=room)
     tokens = sorted(token.bytes for token in line(room))
@@ -120,7 +120,7 @@ def test_what_was_drawn_is_written_down():
     assert done.drawn_at > done.committed_at
 
 
-def test_nobody_is_let_in_and_nothing_drawn_before_the_doors_open():
+def test_no_token_is_admitted_or_drawn_before_the_opening():
     room = waiting_room(3)
 
     admission.admit(room_id=room.pk)
@@ -129,7 +129,7 @@ def test_nobody_is_let_in_and_nothing_drawn_before_the_doors_open():
     assert Draw.objects.get(room=room).drawn_at is None
 
 
-def test_whoever_joins_first_after_the_opening_does_not_come_before_the_draw():
+def test_the_first_join_after_the_opening_does_not_come_before_the_draw():
     room = waiting_room(20, capacity=1)
     WaitingRoom.objects.update(state="OPEN")
 
@@ -140,7 +140,7 @@ def test_whoever_joins_first_after_the_opening_does_not_come_before_the_draw():
     assert QueueToken.objects.active().get().token == by_hand(room)[0]
 
 
-def test_whoever_comes_after_the_draw_comes_after_all_drawn_first_come_first_served():
+def test_joins_after_the_draw_come_after_all_participants_in_their_order():
     room = drawn_room(8, capacity=1)
 
     late = [places.join(user=user, slug=room.slug)[0].token for user in UserFactory.create_batch(3)]
@@ -158,7 +158,7 @@ def test_lots_are_drawn_once():
     assert (line(room), Draw.objects.values().get()) == (order, done)
 
 
-def test_a_room_that_nobody_came_to_has_drawn_among_nobody():
+def test_a_room_without_joins_draws_without_participants():
     room = drawn_room(0)
     done = Draw.objects.get(room=room)
     line_of(room, 3)
@@ -168,7 +168,7 @@ def test_a_room_that_nobody_came_to_has_drawn_among_nobody():
     assert verify(room).differences == []
 
 
-def test_a_room_that_does_not_shuffle_is_left_alone_and_not_even_asked_about():
+def test_a_room_that_does_not_shuffle_is_not_queried_for_a_draw():
     room = waiting_room(5, shuffle=False)
     order = line(room)
     with CaptureQueriesContext(connection) as queries:
@@ -187,7 +187,7 @@ def test_two_rooms_draw_by_themselves():
     assert not QueueToken.objects.filter(room=other).exclude(drawn_from=None).exists()
 
 
-def test_what_fails_after_the_draw_undoes_the_draw():
+def test_a_failure_after_the_draw_rolls_the_draw_back():
     room = waiting_room(10)
     order = line(room)
     with mock.patch.object(admission, "_admit_first", side_effect=OSError), pytest.raises(OSError):  # noqa: PT011
@@ -221,7 +221,7 @@ def verify_draw(slug, capsys):
     return capsys.readouterr().out, None
 
 
-def test_a_draw_that_nobody_touched_is_as_drawn(capsys):
+def test_an_unchanged_draw_is_verified(capsys):
     room = drawn_room(6)
     done = Draw.objects.get(room=room)
 
@@ -247,7 +247,7 @@ def test_it_is_as_drawn_after_people_left_were_let_in_and_came(capsys):
     assert verify(room).differences == []
 
 
-def test_two_who_changed_places_are_found(capsys):
+def test_two_swapped_places_are_found(capsys):
     room = drawn_room(6)
     one, other = QueueToken.objects.order_by("position")[1:3]
     swap(one, other)
@@ -260,7 +260,7 @@ def test_two_who_changed_places_are_found(capsys):
     assert "as drawn." not in said
 
 
-def test_a_participant_who_was_taken_out_is_missed():
+def test_a_removed_participant_is_reported():
     room = drawn_room(4)
     QueueToken.objects.filter(pk=line(room)[0]).update(drawn_from=None)
 
@@ -269,7 +269,7 @@ def test_a_participant_who_was_taken_out_is_missed():
     assert {"number of participants", "hash of the participants"} <= found
 
 
-def test_somebody_put_in_before_the_drawn_is_found():
+def test_a_token_inserted_before_the_participants_is_found():
     room = drawn_room(4)
     place, _new = places.join(user=UserFactory(), slug=room.slug)
     QueueToken.objects.filter(pk=place.token).update(position=0)
@@ -311,7 +311,7 @@ def api(room, rest=""):
     return f"/api/v1/waiting-rooms/{room.slug}/draw/{rest}"
 
 
-def test_before_the_draw_the_promise_is_public_and_the_seed_is_not(app, client):
+def test_before_the_draw_the_commitment_is_public_and_the_seed_is_not(app, client):
     room = waiting_room(3)
     promise = Draw.objects.get(room=room)
 
@@ -341,7 +341,7 @@ def test_after_the_draw_everything_is_public(app):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "text/html,*/*;q=0.8"])
-def test_the_list_has_everybody_in_the_order_drawn(app, accept):
+def test_the_list_has_every_participant_in_the_order_drawn(app, accept):
     room = drawn_room(5)
     order = line(room)
     line_of(room, 1)
@@ -369,7 +369,7 @@ def test_a_room_that_does_not_shuffle_has_no_draw(app, client):
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_the_page_shows_the_promise_then_the_seed_and_the_list(client, language):
+def test_the_page_shows_the_commitment_then_the_seed_and_the_list(client, language):
     room = waiting_room(3)
     address = f"/rooms/{room.slug}/draw/"
     promise = Draw.objects.get(room=room)
@@ -401,7 +401,7 @@ def test_a_participant_sees_the_own_token_and_then_the_own_number(client):
     assert f"You were drawn as number {number} of 5." in after.content.decode()
 
 
-def test_who_left_and_came_again_after_the_draw_is_shown_the_lot_that_was_drawn(client):
+def test_a_participant_who_left_and_rejoined_sees_the_lot_that_was_drawn(client):
     room = drawn_room(3, capacity=1)
     mine = QueueToken.objects.waiting().first()
     places.leave(user=mine.user, token=mine.pk)
@@ -411,7 +411,7 @@ def test_who_left_and_came_again_after_the_draw_is_shown_the_lot_that_was_drawn(
     assert client.get(f"/rooms/{room.slug}/draw/").context["lot"].token == mine.pk
 
 
-def test_who_came_too_late_has_no_lot(client):
+def test_a_buyer_who_joined_after_the_draw_has_no_lot(client):
     room = drawn_room(3)
     late = UserFactory()
     places.join(user=late, slug=room.slug)
@@ -463,7 +463,7 @@ def test_the_program_in_the_docs_agrees_with_a_real_draw(app, tmp_path):
     assert ran.stdout.splitlines() == ["7 people stand in the order drawn.", f"{mine} is number 5."]
 
 
-def test_the_program_in_the_docs_finds_what_is_forged(app, tmp_path):
+def test_the_program_in_the_docs_detects_forgeries(app, tmp_path):
     room = drawn_room(7)
     tokens = [f"{token}\n" for token in line(room)]
     stranger = UserFactory().pk
@@ -492,7 +492,7 @@ def room_page(room):
     return f"/admin/queueing/waitingroom/{room.pk}/change/"
 
 
-def test_an_operator_turns_the_shuffle_on_until_somebody_has_joined(operator):
+def test_an_operator_can_set_a_room_to_shuffle_until_the_first_join(operator):
     room = WaitingRoomFactory()
 
     assert operator.post(room_page(room), figures(room, shuffle="on")).status_code == 302
@@ -523,7 +523,7 @@ def test_an_operator_never_sees_the_seed_but_is_led_to_the_public_page(operator)
         assert shape not in page
 
 
-def test_a_room_that_was_to_draw_is_deleted_with_its_promise(operator):
+def test_a_room_set_to_shuffle_is_deleted_with_its_draw(operator):
     room = WaitingRoomFactory(shuffle=True)
 
     operator.post(f"/admin/queueing/waitingroom/{room.pk}/delete/", {"post": "yes"})

@@ -11,20 +11,20 @@ def room():
     return WaitingRoomFactory.build(capacity=100, admit_per_minute=600, active_seconds=600)
 
 
-def test_while_there_are_places_the_doors_set_the_pace(room):
+def test_with_free_places_the_limit_sets_the_pace(room):
     found = pace(room, full=False, freed_lately=0, freed_before=0, measured_for=0)
 
     assert found.fast == 10
     assert found.slow < 10
 
 
-def test_in_a_full_room_those_who_leave_set_the_pace(room):
+def test_in_a_full_room_the_leaving_buyers_set_the_pace(room):
     found = pace(room, full=True, freed_lately=2, freed_before=1, measured_for=300)
 
     assert found.slow < 1 < 2 < found.fast < 3
 
 
-def test_until_it_is_measured_anything_between_the_doors_and_the_longest_stays_may_be(room):
+def test_before_any_measurement_the_range_spans_the_limit_and_the_longest_admission(room):
     found = pace(room, full=True, freed_lately=2, freed_before=1, measured_for=5)
 
     assert found.fast == 10

@@ -142,7 +142,7 @@ def ways_in(schedule, reservation, phone, browser, headers):
 
 
 @pytest.mark.parametrize("token", NO_GOOD, ids=lambda kind: kind.__name__)
-def test_no_way_in_opens_to_a_token_that_is_no_good(sale, token):
+def test_every_gate_refuses_an_invalid_token(sale, token):
     user, schedule, reservation, phone, browser = sale
     shown = token(user, schedule)
     headers = {"Queue-Token": str(shown)} if shown else {}
@@ -158,7 +158,7 @@ def test_no_way_in_opens_to_a_token_that_is_no_good(sale, token):
     assert Reservation.objects.filter(user=user, seat__number=2).count() == 0
 
 
-def test_with_a_good_token_every_way_in_opens(sale):
+def test_every_gate_accepts_a_valid_token(sale):
     user, schedule, reservation, phone, browser = sale
     headers = {"Queue-Token": str(QueueToken.objects.get(user=user).pk)}
 

@@ -99,7 +99,7 @@ def test_the_line_moves_on_while_redis_is_dead_and_the_index_is_right_when_it_is
     assert told_ahead(room) == [0, 1, 2, 3, 4]
 
 
-def test_a_redis_that_comes_back_older_than_it_was_is_not_believed(room, valkey, tmp_path):
+def test_an_index_in_a_redis_with_older_data_is_not_used(room, valkey, tmp_path):
     valkey.stop()
     snapshot = tmp_path / "snapshot"
     shutil.copytree(valkey.folder / "appendonlydir", snapshot)
@@ -130,7 +130,7 @@ def give_to_the_servers_user(folder):
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def test_nobody_is_dropped_as_silent_because_redis_forgot_that_they_asked(room, valkey):
+def test_no_token_is_ended_as_idle_after_redis_lost_its_polls(room, valkey):
     room.idle_seconds = 1
     room.save()
     client().flushall()
@@ -191,7 +191,7 @@ def test_a_join_that_never_reached_the_index_is_in_it_after_the_next_tick(room, 
     assert told_ahead(room) == [0, 1, 2, 3, 4, 5]
 
 
-def test_somebody_the_index_has_lost_is_put_back_by_their_own_poll(room):
+def test_a_token_missing_from_the_index_is_added_by_its_own_poll(room):
     token = QueueToken.objects.waiting().order_by("position")[2]
     client().zrem(f"line:{room.pk}:waiting", token.pk.bytes + token.user_id.bytes)
 
@@ -200,7 +200,7 @@ def test_somebody_the_index_has_lost_is_put_back_by_their_own_poll(room):
     assert_index_agrees(room)
 
 
-def test_somebody_who_left_unnoticed_goes_when_the_line_has_passed_them(room, monkeypatch):
+def test_a_leave_missed_by_the_index_is_cleared_when_the_line_has_passed(room, monkeypatch):
     token = QueueToken.objects.waiting().order_by("position").first()
     with monkeypatch.context() as dying:
         dying.setattr(following, "forget", lambda *_: None)
@@ -243,9 +243,7 @@ def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
     assert_index_agrees(room)
 
 
-def test_who_leaves_joins_or_is_let_in_while_the_index_is_built_is_in_the_right_place(
-    room, monkeypatch
-):
+def test_changes_during_a_build_of_the_index_are_in_the_new_index(room, monkeypatch):
     fill = build._fill
     leaver = QueueToken.objects.waiting().order_by("position")[3]
 
@@ -263,7 +261,7 @@ def test_who_leaves_joins_or_is_let_in_while_the_index_is_built_is_in_the_right_
     assert told_ahead(room) == [0, 1, 2, 3]
 
 
-def test_polls_beyond_what_the_table_can_bear_are_told_to_come_later(room, app, monkeypatch):
+def test_polls_above_the_limit_of_the_table_get_503(room, app, monkeypatch):
     token = QueueToken.objects.waiting().first()
     phone = app(token.user)
     client().flushall()
@@ -276,7 +274,7 @@ def test_polls_beyond_what_the_table_can_bear_are_told_to_come_later(room, app, 
     assert 10 <= int(second["Retry-After"]) <= 60
 
 
-def test_what_people_asked_is_written_back_and_once(room):
+def test_the_last_requests_are_written_to_the_table_once(room):
     token = QueueToken.objects.waiting().first()
     before = token.last_request_at
     write_back_requests()
@@ -329,7 +327,7 @@ def test_a_web_request_never_draws_lots(valkey):
     assert room.draw.drawn_at is None
 
 
-def test_an_index_that_is_dropped_in_mid_tick_does_not_come_back_as_a_ruin(room, monkeypatch):
+def test_an_index_dropped_during_a_tick_does_not_come_back_incomplete(room, monkeypatch):
     agree = following._agree_on_inside
 
     def dropping(of_room):
@@ -348,9 +346,7 @@ def test_an_index_that_is_dropped_in_mid_tick_does_not_come_back_as_a_ruin(room,
     assert told_ahead(room) == [0, 1, 2, 3, 4]
 
 
-def test_who_waits_in_a_closed_room_hears_that_it_is_over_before_their_turn_to_be_ended(
-    room, monkeypatch
-):
+def test_a_poll_in_a_closed_room_says_so_before_the_token_is_ended(room, monkeypatch):
     monkeypatch.setattr(rooms, "BATCH", 1)
     monkeypatch.setattr(admission, "MOST_AT_ONCE", 1)
     last = QueueToken.objects.waiting().order_by("-position").first()
@@ -384,7 +380,7 @@ def test_two_wrongs_inside_that_make_the_right_number_are_put_right(room):
     assert_index_agrees(room)
 
 
-def test_whoever_slept_while_the_line_stood_still_is_not_dropped_when_it_moves_on(room):
+def test_a_buyer_idle_during_a_pause_is_not_ended_after_it(room):
     rooms.pause_room(room_id=room.pk)
     admission.admit(room_id=room.pk)
     client().zadd(f"line:{room.pk}:due", {str(n): 1 for n in range(3, 8)})

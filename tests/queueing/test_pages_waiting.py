@@ -34,7 +34,7 @@ def test_anonymous_people_log_in_first_and_come_back(client, full_room):
     assert "next%3D/checkout/" in response["Location"]
 
 
-def test_somebody_who_joins_sees_their_place_and_keeps_it(client, full_room):
+def test_a_buyer_who_joins_sees_their_place_and_keeps_it(client, full_room):
     client.force_login(UserFactory())
     places.join(user=UserFactory(), slug=full_room.slug)
 
@@ -55,7 +55,7 @@ def test_a_room_with_room_lets_in_and_moves_on_at_once(client):
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:x"])
-def test_nobody_is_moved_on_to_another_site(client, elsewhere):
+def test_the_next_page_cannot_be_another_site(client, elsewhere):
     client.force_login(UserFactory())
     room = WaitingRoomFactory()
 
@@ -137,7 +137,7 @@ def test_a_forged_memory_of_the_progress_is_none(client, full_room, in_line, for
     assert (context["first_ahead"], context["gone"]) == (2, 0)
 
 
-def test_nobody_gets_ahead_before_the_doors_open(client, full_room, in_line):
+def test_no_buyer_is_admitted_before_the_opening(client, full_room, in_line):
     opens_at = timezone.now() + dt.timedelta(hours=1)
     WaitingRoom.objects.update(state="SCHEDULED", opens_at=opens_at)
 
@@ -243,7 +243,7 @@ def test_an_end_of_long_ago_is_no_news(client, full_room, in_line):
     ("state", "words"),
     [("CLOSED", "This waiting room is closed."), ("DRAINING", "This line takes nobody new.")],
 )
-def test_a_room_that_takes_nobody_offers_no_way_in(client, full_room, state, words):
+def test_a_room_that_refuses_joins_offers_no_way_in(client, full_room, state, words):
     WaitingRoom.objects.update(state=state)
     client.force_login(UserFactory())
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -254,7 +254,7 @@ def test_a_room_that_takes_nobody_offers_no_way_in(client, full_room, state, wor
     assert "Join the line" not in page
 
 
-def test_who_is_in_a_draining_line_finds_the_way_back_from_the_concert(client, full_room, in_line):
+def test_a_buyer_in_a_draining_line_finds_the_way_back_from_the_concert(client, full_room, in_line):
     WaitingRoom.objects.update(state="DRAINING")
     schedule = ConcertSchedule.objects.get()
 
@@ -290,7 +290,7 @@ def test_a_rule_s_length_of_time_is_said_as_it_is(seconds, words):
         assert lasting(seconds) == words
 
 
-def test_somebody_elses_place_is_not_found(client, full_room):
+def test_another_buyers_place_is_not_found(client, full_room):
     place, _joined = places.join(user=UserFactory(), slug=full_room.slug)
     client.force_login(UserFactory())
 
