@@ -11,7 +11,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from queueing.admin import DOORS
+from queueing.admin.rooms import ACTIONS_IN_STATE
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import admission, places, rooms
 from queueing.services.room_counts import with_line_counts
@@ -103,12 +103,12 @@ def test_an_operator_with_view_permission_cannot_open_or_close_a_room(client, ac
     assert not LogEntry.objects.exists()
 
 
-@pytest.mark.parametrize("state", DOORS)
+@pytest.mark.parametrize("state", ACTIONS_IN_STATE)
 def test_a_room_has_the_buttons_that_make_sense_in_its_state(operator, state):
     room = WaitingRoomFactory(state=state, opens_at="2030-01-01T00:00:00Z")
     buttons = operator.get(page("change", room)).context["actions_detail"]
     addresses = {button["path"] for button in buttons}
-    assert addresses == {page(action, room) for action in DOORS[state]}
+    assert addresses == {page(action, room) for action in ACTIONS_IN_STATE[state]}
 
 
 def test_the_pace_is_asked_for_as_it_is(operator):
@@ -220,7 +220,7 @@ def test_only_those_let_in_within_the_last_minute_count_as_just_let_in():
 
 
 def test_a_list_of_rooms_stops_counting_a_long_line_and_a_room_counts_it_all(operator, monkeypatch):
-    monkeypatch.setattr("queueing.admin.MANY", 2)
+    monkeypatch.setattr("queueing.admin.rooms.MANY", 2)
     room = WaitingRoomFactory(capacity=1)
     line_up(room, 4)
     listed = operator.get(reverse("admin:queueing_waitingroom_changelist")).content.decode()

@@ -1,4 +1,4 @@
-"""The doorkeeper's desk: rooms to open, pause, slow, drain and close, and the lines before them."""
+"""Waiting rooms: to open, pause, slow down, drain and close."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,10 +18,10 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from accounts.base_admin import Admin, ReadOnlyAdmin
+from accounts.base_admin import Admin
 from concertbook.admin.columns import colored
 from concertbook.admin.versions import VersionedDialog, row_locked
-from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
+from queueing.models import WaitingRoom
 from queueing.services import room_deletion, rooms
 from queueing.services.room_counts import with_line_counts
 
@@ -35,7 +35,7 @@ STATE_COLORS = {
 
 
 # The buttons that make sense; the state itself is turned by nothing else.
-DOORS = {
+ACTIONS_IN_STATE = {
     "SCHEDULED": ("open_room", "pause_room", "set_pace", "close_room"),
     "OPEN": ("pause_room", "set_pace", "drain_room", "close_room"),
     "PAUSED": ("open_room", "set_pace", "drain_room", "close_room"),
@@ -169,7 +169,7 @@ class WaitingRoomAdmin(Admin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         room = WaitingRoom.objects.filter(pk=_room_id(object_id)).first()
-        doors = () if room is None else DOORS[room.state]
+        doors = () if room is None else ACTIONS_IN_STATE[room.state]
         allowed = super().get_actions_detail(request, object_id)
         return [door for door in allowed if door.path in doors]
 
@@ -310,85 +310,3 @@ def _what_changed(room: WaitingRoom, before: Mapping[str, Any]) -> str:
 
 def _shown(name: str, value: Any) -> str:
     return str(display_for_field(value, _field(name), "-"))
-
-
-TOKEN_COLORS = {"WAITING": "warning", "ACTIVE": "success"}
-
-
-@admin.register(QueueToken)
-class QueueTokenAdmin(ReadOnlyAdmin):
-    rehearsal_path = "room__rehearsal"
-    fields = (
-        "token",
-        "user",
-        "room",
-        "position",
-        "status",
-        "issued_at",
-        "available_at",
-        "expires_at",
-        "last_request_at",
-    )
-    list_display = (
-        "user",
-        "room",
-        "position",
-        colored("status", _("status"), TOKEN_COLORS),
-        "issued_at",
-        "available_at",
-        "expires_at",
-        "last_request_at",
-    )
-    list_filter = ("status", "room")
-    list_select_related = ("user", "room")
-    search_fields = ("user__email", "user__name", "room__title", "^token")
-    date_hierarchy = "issued_at"
-
-
-@admin.register(Draw)
-class DrawAdmin(ReadOnlyAdmin):
-    rehearsal_path = "room__rehearsal"
-    # Not the seed: before the draw it is secret, afterwards it is on the public page.
-    fields = ("room", "commitment", "committed_at", "drawn_at", "participants", "participants_hash")
-    list_display = ("room", "committed_at", "drawn_at", "participants")
-    list_select_related = ("room",)
-    search_fields = ("room__title",)
-
-    def view_on_site(self, draw: Draw) -> str | None:
-        return reverse("draw", args=[draw.room.slug]) if draw.room.shuffle else None
-
-
-ENDING_COLORS = {"PAID": "success", "TIMED_OUT": "warning", "CLOSED": "danger"}
-
-
-@admin.register(QueueEntryHistory)
-class QueueEntryHistoryAdmin(ReadOnlyAdmin):
-    rehearsal_path = "user"
-    fields = (
-        "user",
-        "token",
-        "entered_at",
-        "admitted_at",
-        "exited_at",
-        "was_admitted",
-        "duration_seconds",
-        "outcome",
-    )
-    list_display = (
-        "exited_at",
-        "user",
-        "room",
-        "was_admitted",
-        "duration_seconds",
-        colored("outcome", _("how it ended"), ENDING_COLORS),
-        "entered_at",
-        "admitted_at",
-    )
-    list_filter = ("outcome", "was_admitted", "token__room")
-    list_select_related = ("user", "token__room")
-    search_fields = ("user__email", "user__name", "token__room__title", "^token__token")
-    date_hierarchy = "exited_at"
-
-    @admin.display(description=_("waiting room"), ordering="token__room")
-    def room(self, entry: QueueEntryHistory) -> WaitingRoom:
-        return entry.token.room
