@@ -29,7 +29,7 @@ from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.http.fast_path import FallThrough
 
-COOKIE = "line_pass"
+COOKIE = "line_credential"
 # The first part of every access token that we issue.
 JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
@@ -150,8 +150,8 @@ def read_cookies(cookies: dict[str, str]) -> Credential | None:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _verify(line_pass: str, session_key: str) -> Credential:
-    user, _dot, signature = line_pass.partition(".")
+def _verify(line_credential: str, session_key: str) -> Credential:
+    user, _dot, signature = line_credential.partition(".")
     if not session_key or not constant_time_compare(signature, _sign(user, session_key)):
         raise Forged
     return Credential(uuid.UUID(user), session_key, float("inf"))

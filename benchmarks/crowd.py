@@ -99,12 +99,12 @@ def access_tokens(numbers: Sequence[int]) -> list[str]:
 def cookies(numbers: Sequence[int]) -> list[str]:
     """The cookies of a logged-in browser that has been given its credential, for each."""
     return [
-        f"{settings.SESSION_COOKIE_NAME}={key}; {COOKIE}={_line_pass(number, key)}"
+        f"{settings.SESSION_COOKIE_NAME}={key}; {COOKIE}={_line_credential(number, key)}"
         for number, key in _log_in(numbers)
     ]
 
 
-def _line_pass(number: int, session_key: str) -> str:
+def _line_credential(number: int, session_key: str) -> str:
     request, response = HttpRequest(), HttpResponse()
     request.user = User(pk=user_id(number))
     request.session = SessionStore(session_key)

@@ -98,9 +98,9 @@ def test_a_browser_polls_with_the_credential_of_its_waiting_room_page(
         status, _headers, body = ask(address_of(token), Cookie=cookies)
 
     assert (status, body["token"]) == (200, str(token.pk))
-    line_pass = client.cookies["line_pass"]
-    assert line_pass["httponly"]
-    assert line_pass["path"] == "/api/v1/queue-tokens/"
+    line_credential = client.cookies["line_credential"]
+    assert line_credential["httponly"]
+    assert line_credential["path"] == "/api/v1/queue-tokens/"
 
 
 def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room, client):
@@ -109,13 +109,13 @@ def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room
     client.post(f"/rooms/{room.slug}/", follow=True)
     token = QueueToken.objects.get(user=me)
     session = client.cookies["sessionid"].value
-    _name, _dot, signature = client.cookies["line_pass"].value.partition(".")
+    _name, _dot, signature = client.cookies["line_credential"].value.partition(".")
     # Another browser: the first session stays good, and only the signature is wrong.
     other = Client()
     other.force_login(somebody)
     other_session = other.cookies["sessionid"].value
 
-    for line_pass, session_key in [
+    for line_credential, session_key in [
         (f"{me.pk.hex}.{signature}", other_session),
         (f"{somebody.pk.hex}.{signature}", session),
         (f"{me.pk.hex}.{signature}", ""),
@@ -124,7 +124,10 @@ def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room
         ("no-one.é", session),
     ]:
         with pytest.raises(FellThrough):
-            ask(address_of(token), Cookie=f"sessionid={session_key}; line_pass={line_pass}")
+            ask(
+                address_of(token),
+                Cookie=f"sessionid={session_key}; line_credential={line_credential}",
+            )
 
 
 def test_after_a_log_out_a_poll_falls_through_and_is_refused(room, app):
@@ -167,7 +170,7 @@ def test_another_users_token_is_not_found(room, app):
         {"Authorization": "Bearer x.y.z"},
         {"Authorization": "Basic eDp5"},
         {"Authorization": "Bearer"},
-        {"Cookie": "sessionid=; line_pass="},
+        {"Cookie": "sessionid=; line_credential="},
         {"Cookie": '\x00=";,{}'},
     ],
 )
