@@ -37,7 +37,8 @@ def _no_redis(settings: Any) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _no_thread_outlives_its_database(django_db_setup: None) -> Iterator[None]:
     yield
-    from payments.fast_path import HOLDS, PAYMENTS
+    from payments.fast_path.hold import HOLDS
+    from payments.fast_path.pay import PAYMENTS
 
     HOLDS.stop()
     PAYMENTS.stop()

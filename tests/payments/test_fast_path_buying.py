@@ -14,7 +14,8 @@ from accounts.app_tokens import issue_tokens
 from concertbook.errors import NotFound
 from concertbook.wsgi import application
 from concerts.models import Seat
-from payments.fast_path import HOLDS, PAYMENTS, AskedToHold
+from payments.fast_path.hold import HOLDS, AskedToHold
+from payments.fast_path.pay import PAYMENTS
 from payments.models import Payment, Reservation
 from payments.representations import hold_answer
 from payments.services import checkout, holds

@@ -12,7 +12,7 @@ from accounts.models import IdempotencyKey
 from concertbook.db.group_commit import Retry
 from concertbook.http.fast_path import FastPath
 from concertbook.wsgi import application, django_application
-from payments.fast_path import HOLDS, AskedToHold
+from payments.fast_path.hold import HOLDS, AskedToHold
 from payments.models import Reservation
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, UserFactory, held
