@@ -20,13 +20,14 @@ from allauth.headless.tokens.strategies.jwt import internal as jwt
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import KEY_PREFIX
 from django.core.cache import caches
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.app_tokens import AUTH_CLAIM
 from accounts.models import User
-from concertbook.db.arrays import array
+from concertbook.db.rows import Recordset
+from concertbook.db.statements import fetch_all
 from concertbook.http.fast_path import FallThrough
 
 COOKIE = "line_credential"
@@ -73,30 +74,29 @@ def load_user(visitor: Credential) -> User:
     return user
 
 
+ASKED = Recordset("asked", who="uuid", session="text")
+
+
 def load_users(visitors: Sequence[Credential]) -> list[User | None]:
     """load_user for each of these, None where it would raise. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT asks.at, logged_in.password, logged_in.id
-            FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY AS asks (who, session, at)
-            JOIN accounts_user AS logged_in ON logged_in.id = asks.who AND logged_in.is_active
-            JOIN accounts_usersession AS mine
-                ON mine.session_id = asks.session AND mine.user_id = asks.who
-            JOIN django_session AS live ON live.session_key = asks.session
-            WHERE live.expire_date > clock_timestamp()
-            """,
-            [
-                array(each.user_id for each in visitors),
-                array(each.session_key for each in visitors),
-            ],
-        )
-        found: list[User | None] = [None] * len(visitors)
-        for at, *columns in cursor.fetchall():
-            # In the order of the model, which from_db goes by.
-            user = User.from_db(DEFAULT_DB_ALIAS, ["password", "id"], columns)
-            if constant_time_compare(user.get_session_auth_hash(), visitors[at - 1].auth):
-                found[at - 1] = user
+    rows = fetch_all(
+        f"""
+        SELECT asked.ordinality, logged_in.password, logged_in.id
+        FROM {ASKED}
+        JOIN accounts_user AS logged_in ON logged_in.id = asked.who AND logged_in.is_active
+        JOIN accounts_usersession AS mine
+            ON mine.session_id = asked.session AND mine.user_id = asked.who
+        JOIN django_session AS live ON live.session_key = asked.session
+        WHERE live.expire_date > clock_timestamp()
+        """,
+        ASKED.params((each.user_id, each.session_key) for each in visitors),
+    )
+    found: list[User | None] = [None] * len(visitors)
+    for at, *columns in rows:
+        # In the order of the model, which from_db goes by.
+        user = User.from_db(DEFAULT_DB_ALIAS, ["password", "id"], columns)
+        if constant_time_compare(user.get_session_auth_hash(), visitors[at - 1].auth):
+            found[at - 1] = user
     return found
 
 

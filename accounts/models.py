@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import fold_email
 from accounts.sessions import end_sessions
+from concertbook.db.rows import is_saved
 
 # What a session was opened with: it ends when one of these changes.
 CREDENTIALS = {"password", "is_active"}
@@ -123,7 +124,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         if self.email is not None:
             self.email = fold_email(self.email)
         written = kwargs.get("update_fields")
-        if self._state.adding or (written is not None and CREDENTIALS.isdisjoint(written)):
+        if not is_saved(self) or (written is not None and CREDENTIALS.isdisjoint(written)):
             super().save(*args, **kwargs)
             return
         with transaction.atomic():

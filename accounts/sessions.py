@@ -23,10 +23,11 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.crypto import constant_time_compare
 
 from concertbook.db.arrays import array
+from concertbook.db.statements import execute, fetch_all, fetch_first
 
 
 class SessionStore(cached_db.SessionStore):
@@ -56,16 +57,15 @@ class SessionStore(cached_db.SessionStore):
         return data
 
     def _is_still_good(self, data: dict[str, Any]) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT logged_in.password FROM django_session AS live
-                JOIN accounts_user AS logged_in ON logged_in.id = %s::uuid AND logged_in.is_active
-                WHERE live.session_key = %s
-                """,
-                [data[SESSION_KEY], self.session_key],
-            )
-            return _is_password_of(data, cursor.fetchone())
+        found = fetch_first(
+            """
+            SELECT logged_in.password FROM django_session AS live
+            JOIN accounts_user AS logged_in ON logged_in.id = %s::uuid AND logged_in.is_active
+            WHERE live.session_key = %s
+            """,
+            [data[SESSION_KEY], self.session_key],
+        )
+        return _is_password_of(data, found)
 
     def save(self, must_create: bool = False) -> None:
         if self.session_key is None:
@@ -84,24 +84,22 @@ class SessionStore(cached_db.SessionStore):
 
     def _lock_user(self, data: dict[str, Any]) -> bool:
         """Whether the session's password is the user's, and stays so until the commit."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT password FROM accounts_user WHERE id = %s::uuid AND is_active FOR SHARE",
-                [data[SESSION_KEY]],
-            )
-            return _is_password_of(data, cursor.fetchone())
+        found = fetch_first(
+            "SELECT password FROM accounts_user WHERE id = %s::uuid AND is_active FOR SHARE",
+            [data[SESSION_KEY]],
+        )
+        return _is_password_of(data, found)
 
     def _note_user(self, data: dict[str, Any]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                INSERT INTO accounts_usersession (session_id, user_id)
-                SELECT %s, id FROM accounts_user WHERE id = %s::uuid
-                ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id
-                WHERE accounts_usersession.user_id <> excluded.user_id
-                """,
-                [self.session_key, data[SESSION_KEY]],
-            )
+        execute(
+            """
+            INSERT INTO accounts_usersession (session_id, user_id)
+            SELECT %s, id FROM accounts_user WHERE id = %s::uuid
+            ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id
+            WHERE accounts_usersession.user_id <> excluded.user_id
+            """,
+            [self.session_key, data[SESSION_KEY]],
+        )
 
     def delete(self, session_key: str | None = None) -> None:
         key = self.session_key if session_key is None else session_key
@@ -125,13 +123,11 @@ def end_sessions(*, user_ids: Iterable[UUID], except_session: str | None = None)
     """
     users = array(user_ids)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # In one order, and before their sessions: see the module.
-            cursor.execute(
-                "SELECT FROM accounts_user WHERE id = ANY(%s::uuid[]) ORDER BY id"
-                " FOR NO KEY UPDATE",
-                [users],
-            )
+        # In one order, and before their sessions: see the module.
+        execute(
+            "SELECT FROM accounts_user WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+            [users],
+        )
         _end(
             "session_key IN (SELECT session_id FROM accounts_usersession"
             " WHERE user_id = ANY(%s::uuid[])) AND session_key <> %s",
@@ -147,22 +143,19 @@ def prolong(session_key: str) -> None:
 
 def _end(condition: str, arguments: list[str]) -> None:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"DELETE FROM django_session WHERE {condition} RETURNING session_key", arguments
+        deleted = f"DELETE FROM django_session WHERE {condition} RETURNING session_key"
+        keys = [key for (key,) in fetch_all(deleted, arguments)]
+        execute(
+            """
+            WITH ended AS (
+                DELETE FROM accounts_usersession WHERE session_id = ANY(%s::text[])
+                RETURNING session_id
             )
-            keys = [key for (key,) in cursor.fetchall()]
-            cursor.execute(
-                """
-                WITH ended AS (
-                    DELETE FROM accounts_usersession WHERE session_id = ANY(%s::text[])
-                    RETURNING session_id
-                )
-                INSERT INTO accounts_endedsession (session_key, ended_at)
-                SELECT session_id, clock_timestamp() FROM ended
-                """,
-                [array(keys)],
-            )
+            INSERT INTO accounts_endedsession (session_key, ended_at)
+            SELECT session_id, clock_timestamp() FROM ended
+            """,
+            [array(keys)],
+        )
         forget(keys)
         transaction.on_commit(partial(forget, keys))
 

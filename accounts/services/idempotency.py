@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from django.db import connection
-
 from accounts.errors import (
     IdempotencyInFlight,
     IdempotencyKeyInvalid,
@@ -22,9 +20,9 @@ from accounts.errors import (
     IdempotencyKeyReused,
 )
 from accounts.models import Charge, IdempotencyKey, User
-from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
-from concertbook.db.rows import InsertValues, write_rows
+from concertbook.db.rows import InsertValues, Recordset, write_rows
+from concertbook.db.statements import execute, fetch_all
 from concertbook.errors import DomainError
 
 KEPT = dt.timedelta(hours=24)
@@ -110,8 +108,7 @@ class IdempotentRequest:
         For a form: of a double click the browser shows the second answer. Raises AnsweredBefore,
         IdempotencyKeyReused.
         """
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [self.name])
+        execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [self.name])
         self.find_answer()
 
     def find_answer(self) -> None:
@@ -125,6 +122,10 @@ class IdempotentRequest:
         write_rows(new_answers([(self, result)]))
 
 
+NAMES = Recordset("wanted", name="text")
+KEYS = Recordset("asked", who="uuid", key="text")
+
+
 def claim_keys(
     requests: Sequence[IdempotentRequest],
 ) -> dict[uuid.UUID, AnsweredBefore | DomainError]:
@@ -136,19 +137,17 @@ def claim_keys(
     """
     if not requests:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT pg_try_advisory_xact_lock(hashtextextended(asks.name, 1))
-            FROM unnest(%s::text[]) WITH ORDINALITY AS asks (name, at) ORDER BY asks.at
-            """,
-            [array(once.name for once in requests)],
-        )
-        is_locked = [locked for (locked,) in cursor.fetchall()]
+    locks = fetch_all(
+        f"""
+        SELECT pg_try_advisory_xact_lock(hashtextextended(wanted.name, 1))
+        FROM {NAMES} ORDER BY wanted.ordinality
+        """,
+        NAMES.params((once.name,) for once in requests),
+    )
     # A statement of its own: it sees what the key's last request saved.
     answers = _find_answers(requests)
     refusals: dict[uuid.UUID, AnsweredBefore | DomainError] = {}
-    for once, locked, answer in zip(requests, is_locked, answers, strict=True):
+    for once, (locked,), answer in zip(requests, locks, answers, strict=True):
         if not locked:
             refusals[once.user.pk] = IdempotencyInFlight(retry_after=1)
         elif answer:
@@ -160,21 +159,16 @@ def _find_answers(
     requests: Sequence[IdempotentRequest],
 ) -> list[AnsweredBefore | DomainError | None]:
     """Of each request, None where its key has no answer yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT saved.request_hash, saved.answer
-            FROM unnest(%s::uuid[], %s::text[]) WITH ORDINALITY AS asks (who, key, at)
-            LEFT JOIN accounts_idempotencykey AS saved
-                ON saved.user_id = asks.who AND saved.key = asks.key
-            ORDER BY asks.at
-            """,
-            [array(once.user.pk for once in requests), array(once.key for once in requests)],
-        )
-        return [
-            _answer_to(once, *saved)
-            for once, saved in zip(requests, cursor.fetchall(), strict=True)
-        ]
+    found = fetch_all(
+        f"""
+        SELECT saved.request_hash, saved.answer
+        FROM {KEYS} LEFT JOIN accounts_idempotencykey AS saved
+            ON saved.user_id = asked.who AND saved.key = asked.key
+        ORDER BY asked.ordinality
+        """,
+        KEYS.params((once.user.pk, once.key) for once in requests),
+    )
+    return [_answer_to(once, *saved) for once, saved in zip(requests, found, strict=True)]
 
 
 def _answer_to(

@@ -36,6 +36,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from unfold.forms import BaseDialogForm
 
+from concertbook.db.rows import is_saved
+
 VERSION = "_version"
 SALT = "concertbook.admin.version"
 
@@ -64,7 +66,7 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def is_change(self) -> bool:
-        return not self.instance._state.adding
+        return is_saved(self.instance)
 
     def save_edited(self) -> None:
         """Write the edited columns, and the time of the change where the row has one."""

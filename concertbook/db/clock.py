@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from django.db import connection
+from concertbook.db.statements import fetch_row
 
 
 def database_now() -> datetime:
@@ -11,9 +11,7 @@ def database_now() -> datetime:
     Call it once per use case, after the last lock was taken: ``now()`` stands still inside a
     transaction and would miss the time spent waiting.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (moment,) = cursor.fetchone()
+    (moment,) = fetch_row("SELECT clock_timestamp()")
     return moment  # type: ignore[no-any-return]
 
 

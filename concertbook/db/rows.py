@@ -144,7 +144,7 @@ class Recordset:
     from 1.
     """
 
-    def __init__(self, name: str, **types: str) -> None:
+    def __init__(self, name: str, /, **types: str) -> None:
         self.name = name
         self.types = types
 

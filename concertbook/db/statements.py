@@ -51,6 +51,12 @@ def fetch_chunks(sql: str, params: Params = None, *, size: int) -> Iterator[list
             yield rows
 
 
+def copy_as_csv(sql: str) -> Iterator[bytes]:
+    """The statement's rows as CSV, in blocks as they come."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as csv:
+        yield from csv
+
+
 def set_local(name: str, value: str | int) -> None:
-    """Set a parameter of PostgreSQL until the end of the transaction."""
-    execute("SELECT set_config(%s, %s, true)", [name, str(value)])
+    """Set a parameter of PostgreSQL until the end of the transaction. Not for input."""
+    execute(f"SET LOCAL {name} = '{value}'")

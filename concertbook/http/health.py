@@ -2,9 +2,9 @@
 
 import redis
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from concertbook.db.statements import execute
 from concertbook.http.problems import DATABASE_AWAY
 
 
@@ -22,8 +22,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _database_answers() -> bool:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        execute("SELECT 1")
     except DATABASE_AWAY:
         return False
     return True

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from concertbook.db.rows import is_saved
 from concerts.services import schedule_rules
 
 
@@ -21,7 +22,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             for name in ("reserve_from", "reserve_until", "purchase_limit")
             if name in cleaned
         }
-        if not self.instance._state.adding and self.has_changed() and len(rules) == 3:
+        if is_saved(self.instance) and self.has_changed() and len(rules) == 3:
             schedule_rules.require_sale_kept(schedule_id=self.instance.pk, **rules)
         return cleaned
 

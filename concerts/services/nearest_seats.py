@@ -6,9 +6,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from django.db import connection
-
 from concertbook.db.arrays import array
+from concertbook.db.statements import fetch_all
 from concerts.services.seating import row_index
 
 ANOTHER_SECTION = 1000
@@ -45,36 +44,34 @@ def _read(schedule_id: uuid.UUID, numbers: Iterable[int]) -> tuple[list[Spot], l
 
     Not all free seats: this is asked most in a rush, and a hall may be large.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH wanted AS MATERIALIZED (
-                SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
-                WHERE schedule_id = %(schedule)s AND number = ANY(%(numbers)s::int[])
-            ), middle AS (
-                SELECT grade, (array_agg(number ORDER BY number))[1 + count(*) / 2] AS number
-                FROM wanted GROUP BY grade
-            )
-            SELECT true, wanted.* FROM wanted
-            UNION ALL
-            SELECT false, around.* FROM middle CROSS JOIN LATERAL (
-                (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
-                 WHERE schedule_id = %(schedule)s AND number >= middle.number
-                    AND grade = middle.grade AND status = 'AVAILABLE'
-                    AND (available_from IS NULL OR available_from <= now())
-                 ORDER BY number LIMIT %(most)s)
-                UNION ALL
-                (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
-                 WHERE schedule_id = %(schedule)s AND number < middle.number
-                    AND grade = middle.grade AND status = 'AVAILABLE'
-                    AND (available_from IS NULL OR available_from <= now())
-                 ORDER BY number DESC LIMIT %(most)s)
-            ) AS around
-            ORDER BY grade, number
-            """,
-            {"schedule": schedule_id, "numbers": array(numbers), "most": LOOK_AT},
+    found = fetch_all(
+        """
+        WITH wanted AS MATERIALIZED (
+            SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+            WHERE schedule_id = %(schedule)s AND number = ANY(%(numbers)s::int[])
+        ), middle AS (
+            SELECT grade, (array_agg(number ORDER BY number))[1 + count(*) / 2] AS number
+            FROM wanted GROUP BY grade
         )
-        found = cursor.fetchall()
+        SELECT true, wanted.* FROM wanted
+        UNION ALL
+        SELECT false, around.* FROM middle CROSS JOIN LATERAL (
+            (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+             WHERE schedule_id = %(schedule)s AND number >= middle.number
+                AND grade = middle.grade AND status = 'AVAILABLE'
+                AND (available_from IS NULL OR available_from <= now())
+             ORDER BY number LIMIT %(most)s)
+            UNION ALL
+            (SELECT number, section, "row", seat_in_row, grade FROM concerts_seat
+             WHERE schedule_id = %(schedule)s AND number < middle.number
+                AND grade = middle.grade AND status = 'AVAILABLE'
+                AND (available_from IS NULL OR available_from <= now())
+             ORDER BY number DESC LIMIT %(most)s)
+        ) AS around
+        ORDER BY grade, number
+        """,
+        {"schedule": schedule_id, "numbers": array(numbers), "most": LOOK_AT},
+    )
     wanted = [Spot(*columns) for is_wanted, *columns in found if is_wanted]
     free = [Spot(*columns) for is_wanted, *columns in found if not is_wanted]
     return wanted, free

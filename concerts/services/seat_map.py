@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
 
 from accounts.models import User
+from concertbook.db.statements import fetch_row
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.programme import get_schedule
 from queueing.services.gate import require_admission
@@ -129,14 +129,12 @@ def seat_map(
 
 
 def _current_cursor() -> Cursor:
-    with connection.cursor() as cursor:
-        # Rounded down: a cooldown that ends within this millisecond is told with the next cursor.
-        cursor.execute(
-            "SELECT pg_current_snapshot()::text,"
-            " floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
-            " pg_current_xact_id_if_assigned()::text"
-        )
-        snapshot, at, own = cursor.fetchone()
+    # Rounded down: a cooldown that ends within this millisecond is told with the next cursor.
+    snapshot, at, own = fetch_row(
+        "SELECT pg_current_snapshot()::text,"
+        " floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+        " pg_current_xact_id_if_assigned()::text"
+    )
     oldest, following, running = snapshot.split(":")
     # A snapshot does not name our own transaction, which may change more after this cursor.
     opened = {int(each) for each in (*running.split(","), own) if each}

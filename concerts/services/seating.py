@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
+from concertbook.db.statements import execute, fetch_all
 from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import (
@@ -142,12 +143,11 @@ class _FreeRows:
 
 def _keys_of(sections: set[str]) -> dict[str, str]:
     """What look_alike makes of each; as it says, by the database."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name, lower(normalize(name, NFKC)) FROM unnest(%s::text[]) AS name",
-            [array(sections)],
-        )
-        return dict(cursor.fetchall())
+    found = fetch_all(
+        "SELECT name, lower(normalize(name, NFKC)) FROM unnest(%s::text[]) AS name",
+        [array(sections)],
+    )
+    return dict(found)
 
 
 def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place: int) -> Seat:
@@ -250,10 +250,12 @@ def delete_unheld(seats: QuerySet[Seat]) -> int:
     Neither reads the rows nor lists what is below them: a hall has thousands, and a seat that was
     never held has nothing. Raises SeatTaken if any was ever held.
     """
-    locked = seats.select_for_update(of=("self",)).order_by("pk")
-    if any(locked.values_list("version", flat=True).iterator(chunk_size=2000)):
+    locked = seats.select_for_update(of=("self",)).order_by("pk").values_list("pk", "version")
+    found = list(locked.iterator(chunk_size=2000))
+    if any(version for _pk, version in found):
         raise SeatTaken
-    return seats.order_by()._raw_delete(seats.db)
+    pks = array(pk for pk, _version in found)
+    return execute("DELETE FROM concerts_seat WHERE id = ANY(%s::uuid[])", [pks])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 The faults' checker counts the same in Python, because it knows no SQL: made-up rounds test it.
 """
 
-from django.db import connection
+from concertbook.db.statements import fetch_row
 
 MOST_INSIDE = """
 SELECT coalesce(max(inside), 0) FROM (
@@ -49,7 +49,5 @@ def most_admitted_in_a_minute(slug: str) -> int:
 
 
 def _count(sql: str, slug: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [slug])
-        (count,) = cursor.fetchone()
+    (count,) = fetch_row(sql, [slug])
     return int(count)

@@ -6,8 +6,7 @@ them: it asks the data, so that a dropped constraint, a restored dump or a scrip
 
 from dataclasses import dataclass
 
-from django.db import connection
-
+from concertbook.db.statements import fetch_row
 from operations.services.ledger_proof import (
     REAL,
     REHEARSED,
@@ -78,14 +77,12 @@ def run_checks() -> list[Finding]:
 
 
 def _run(check: Check) -> Finding:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT count(*), (array_agg(what::text ORDER BY what))[1:{EXAMPLES}]
-            FROM ({check.violations}) violation (what)
-            """
-        )
-        violations, examples = cursor.fetchone()
+    violations, examples = fetch_row(
+        f"""
+        SELECT count(*), (array_agg(what::text ORDER BY what))[1:{EXAMPLES}]
+        FROM ({check.violations}) violation (what)
+        """
+    )
     return Finding(check=check, violations=violations, examples=examples or [])
 
 

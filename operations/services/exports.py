@@ -23,13 +23,14 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
 from accounts.models import User
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.clock import database_now
+from concertbook.db.statements import set_local
 from operations.models import Export, ExportChunk
 
 logger = logging.getLogger(__name__)
@@ -141,8 +142,7 @@ class _Slice:
             _fail(export, Export.Error.NOT_PERMITTED)
         else:
             # Reads much of a table; elsewhere a plan that does so is an accident.
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL enable_seqscan = on")
+            set_local("enable_seqscan", "on")
             if export.state == Export.State.QUEUED:
                 self._start()
             if self._write_rows(deadline):

@@ -8,10 +8,10 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.models import Max
 
 from accounts.models import BalanceHistory
+from concertbook.db.statements import copy_as_csv, fetch_all, fetch_row
 from concertbook.errors import NotFound, Unavailable
 
 WAIT_SECONDS = 30
@@ -83,9 +83,7 @@ class LedgerHash:
 
 def read_totals() -> Totals:
     """As of the caller's snapshot."""
-    with connection.cursor() as cursor:
-        cursor.execute(totals_of(REAL))
-        return Totals(*map(int, cursor.fetchone()))
+    return Totals(*map(int, fetch_row(totals_of(REAL))))
 
 
 def hash_ledger(*, as_of: int) -> LedgerHash:
@@ -94,11 +92,9 @@ def hash_ledger(*, as_of: int) -> LedgerHash:
     The same again at any later time if no line up to there was on its way (see settled_line).
     """
     digest = hashlib.sha256()
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY ({LINES.format(as_of=as_of)}) TO STDOUT (FORMAT csv)") as blocks:
-            for block in blocks:
-                digest.update(block)
-        lines = BalanceHistory.objects.filter(pk__lte=as_of).count()
+    for block in copy_as_csv(LINES.format(as_of=as_of)):
+        digest.update(block)
+    lines = BalanceHistory.objects.filter(pk__lte=as_of).count()
     return LedgerHash(as_of=as_of, lines=lines, sha256=digest.hexdigest())
 
 
@@ -124,13 +120,12 @@ def settled_line(*, wanted: int | None = None) -> int:
 
 def _writers() -> set[str]:
     """The transactions that write to the ledger now: each took this lock before drawing an id."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT virtualtransaction FROM pg_locks
-            WHERE relation = 'accounts_balancehistory'::regclass AND mode = 'RowExclusiveLock'
-              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND pid <> pg_backend_pid()
-            """
-        )
-        return {transaction for (transaction,) in cursor.fetchall()}
+    found = fetch_all(
+        """
+        SELECT virtualtransaction FROM pg_locks
+        WHERE relation = 'accounts_balancehistory'::regclass AND mode = 'RowExclusiveLock'
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND pid <> pg_backend_pid()
+        """
+    )
+    return {transaction for (transaction,) in found}

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import transaction
+
+from concertbook.db.statements import execute, set_local
 
 
 @contextmanager
@@ -13,9 +15,8 @@ def snapshot(*, statement_timeout: str) -> Iterator[None]:
     Takes no lock and may run during a sale. Not inside a transaction.
     """
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"SET LOCAL statement_timeout = '{statement_timeout}'")
-            # Here whole tables are read.
-            cursor.execute("SET LOCAL enable_seqscan = on")
+        execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        set_local("statement_timeout", statement_timeout)
+        # Here whole tables are read.
+        set_local("enable_seqscan", "on")
         yield

@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 
 from concertbook.db.arrays import array
+from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from payments.errors import GivenUpTooOften, PurchaseLimitExceeded
@@ -70,46 +71,44 @@ def read_holdings(
     has the users' tokens locked, so that no other hold of theirs fills a slot meanwhile. Raises
     NotFound for an unknown schedule.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH moment AS MATERIALIZED (
-                SELECT clock_timestamp() AS now
-            ), mine AS (
-                SELECT user_id, slot, status, created_at, expires_at,
-                       status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
-                       -- What is overdue is given up, whether it has been swept or not.
-                       (status IN ('EXPIRED', 'CANCELLED')
-                            OR status = 'HOLD' AND expires_at <= now)
-                           AND confirmed_at IS NULL AND created_at > since AS given_up
-                FROM payments_reservation,
-                     (SELECT now, now - make_interval(secs => %(window)s) FROM moment)
-                         AS hour (now, since)
-                WHERE user_id = ANY(%(users)s::uuid[])
-                  AND (created_at > since
-                       OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
-            ), had AS (
-                SELECT user_id,
-                       coalesce(array_agg(slot) FILTER (WHERE live), '{}') AS filled_slots,
-                       min(expires_at) FILTER (WHERE live AND status = 'HOLD') AS first_hold_ends,
-                       count(slot) FILTER (WHERE given_up) AS given_up,
-                       min(created_at) FILTER (WHERE given_up) AS first_given_up
-                FROM mine GROUP BY user_id
-            )
-            SELECT moment.now, (SELECT json_agg(had)::text FROM had),
-                   concert.waiting_room_id, schedule.id, concert.id, schedule.purchase_limit,
-                   schedule.reserve_from, schedule.reserve_until, schedule.cancelled_at
-            FROM moment, concerts_concertschedule AS schedule
-            JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-            WHERE schedule.id = %(schedule)s
-            """,
-            {
-                "users": array(user_ids),
-                "schedule": schedule_id,
-                "window": HOARDING_WINDOW.total_seconds(),
-            },
+    row = fetch_first(
+        """
+        WITH moment AS MATERIALIZED (
+            SELECT clock_timestamp() AS now
+        ), mine AS (
+            SELECT user_id, slot, status, created_at, expires_at,
+                   status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
+                   -- What is overdue is given up, whether it has been swept or not.
+                   (status IN ('EXPIRED', 'CANCELLED')
+                        OR status = 'HOLD' AND expires_at <= now)
+                       AND confirmed_at IS NULL AND created_at > since AS given_up
+            FROM payments_reservation,
+                 (SELECT now, now - make_interval(secs => %(window)s) FROM moment)
+                     AS hour (now, since)
+            WHERE user_id = ANY(%(users)s::uuid[])
+              AND (created_at > since
+                   OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
+        ), had AS (
+            SELECT user_id,
+                   coalesce(array_agg(slot) FILTER (WHERE live), '{}') AS filled_slots,
+                   min(expires_at) FILTER (WHERE live AND status = 'HOLD') AS first_hold_ends,
+                   count(slot) FILTER (WHERE given_up) AS given_up,
+                   min(created_at) FILTER (WHERE given_up) AS first_given_up
+            FROM mine GROUP BY user_id
         )
-        row = cursor.fetchone()
+        SELECT moment.now, (SELECT json_agg(had)::text FROM had),
+               concert.waiting_room_id, schedule.id, concert.id, schedule.purchase_limit,
+               schedule.reserve_from, schedule.reserve_until, schedule.cancelled_at
+        FROM moment, concerts_concertschedule AS schedule
+        JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
+        WHERE schedule.id = %(schedule)s
+        """,
+        {
+            "users": array(user_ids),
+            "schedule": schedule_id,
+            "window": HOARDING_WINDOW.total_seconds(),
+        },
+    )
     if row is None:
         raise NotFound
     now, had, room_id, *rules = row

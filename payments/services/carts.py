@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.errors import InsufficientBalance
@@ -17,6 +16,7 @@ from accounts.services.ledger import lock_balance, lock_balances
 from concertbook.db.arrays import array
 from concertbook.db.group_commit import Retry
 from concertbook.db.prepared import AnyOf, PreparedLock
+from concertbook.db.statements import fetch_row
 from concertbook.errors import NotFound
 from concerts.models import Seat
 from payments.models import Reservation
@@ -215,23 +215,21 @@ def _read_moment(
     user_ids: list[uuid.UUID], paid: list[uuid.UUID]
 ) -> tuple[dt.datetime, defaultdict[uuid.UUID, set[int]]]:
     """The clock, read after the last lock, and in which rooms each user holds anything else."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT clock_timestamp(), (
-                SELECT json_object_agg(user_id, rooms)::text FROM (
-                    SELECT held.user_id, json_agg(DISTINCT concert.waiting_room_id) AS rooms
-                    FROM payments_reservation AS held
-                    JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
-                    JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                    WHERE held.user_id = ANY(%s::uuid[]) AND held.status ~ '^(HOLD)$'
-                        AND NOT held.id = ANY(%s::uuid[])
-                    GROUP BY held.user_id
-                ) AS busy)
-            """,
-            [array(user_ids), array(paid)],
-        )
-        now, found = cursor.fetchone()
+    now, found = fetch_row(
+        """
+        SELECT clock_timestamp(), (
+            SELECT json_object_agg(user_id, rooms)::text FROM (
+                SELECT held.user_id, json_agg(DISTINCT concert.waiting_room_id) AS rooms
+                FROM payments_reservation AS held
+                JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
+                JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
+                WHERE held.user_id = ANY(%s::uuid[]) AND held.status ~ '^(HOLD)$'
+                    AND NOT held.id = ANY(%s::uuid[])
+                GROUP BY held.user_id
+            ) AS busy)
+        """,
+        [array(user_ids), array(paid)],
+    )
     busy = defaultdict(set)
     for who, rooms in json.loads(found or "{}").items():
         busy[uuid.UUID(who)].update(rooms)

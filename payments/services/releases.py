@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
@@ -12,6 +12,7 @@ from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
 from concertbook.db.prepared import AnyOf, Prepared
+from concertbook.db.statements import execute
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from payments.errors import AlreadyPaid
@@ -100,14 +101,13 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
     overdue = [seat for seat in seats if seat.has_overdue_hold(now)]
     if not overdue:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE payments_reservation SET status = 'EXPIRED'
-            WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^(HOLD)$'
-            """,
-            [array(seat.pk for seat in overdue)],
-        )
+    execute(
+        """
+        UPDATE payments_reservation SET status = 'EXPIRED'
+        WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^(HOLD)$'
+        """,
+        [array(seat.pk for seat in overdue)],
+    )
     schedules = ConcertSchedule.objects.in_bulk({seat.schedule_id for seat in overdue})
     for seat in overdue:
         seat.release(available_from=schedules[seat.schedule_id].after_cooldown(now))

@@ -5,10 +5,11 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
+from concertbook.db.statements import execute
 from queueing.line.records import Entry, IndexWatermark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
 from queueing.services import following
@@ -165,14 +166,13 @@ def _admit_first(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
 
 
 def _make_active(tokens: list[uuid.UUID], now: dt.datetime, until: dt.datetime) -> None:
-    with connection.cursor() as cursor:
-        # A thousand keys as one array; the ORM would write a thousand parameters.
-        cursor.execute(
-            """
-            UPDATE queueing_queuetoken
-            SET status = 'ACTIVE', available_at = %(now)s, expires_at = %(until)s,
-                last_request_at = %(now)s
-            WHERE token = ANY(%(tokens)s::uuid[])
-            """,
-            {"now": now, "until": until, "tokens": array(tokens)},
-        )
+    # A thousand keys as one array; the ORM would write a thousand parameters.
+    execute(
+        """
+        UPDATE queueing_queuetoken
+        SET status = 'ACTIVE', available_at = %(now)s, expires_at = %(until)s,
+            last_request_at = %(now)s
+        WHERE token = ANY(%(tokens)s::uuid[])
+        """,
+        {"now": now, "until": until, "tokens": array(tokens)},
+    )

@@ -2,8 +2,7 @@
 
 import datetime as dt
 
-from django.db import connection
-
+from concertbook.db.statements import execute, set_local
 from queueing.models import Draw, WaitingRoom
 
 # A million lots take a minute or two; a draw that is cut off would be cut off again and again.
@@ -51,18 +50,16 @@ def draw_lots(room: WaitingRoom, *, settled: int) -> None:
 
 
 def _permute(room: WaitingRoom, seed: bytes, settled: int) -> None:
-    limit = int(DRAWING_TAKES_AT_MOST.total_seconds() * 1000)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(limit)])
-        cursor.execute(
-            DRAW,
-            {
-                "inner": _padded(seed, 0x36),
-                "outer": _padded(seed, 0x5C),
-                "room": room.pk,
-                "settled": settled,
-            },
-        )
+    set_local("statement_timeout", int(DRAWING_TAKES_AT_MOST.total_seconds() * 1000))
+    execute(
+        DRAW,
+        {
+            "inner": _padded(seed, 0x36),
+            "outer": _padded(seed, 0x5C),
+            "room": room.pk,
+            "settled": settled,
+        },
+    )
 
 
 def _padded(seed: bytes, byte: int) -> bytes:

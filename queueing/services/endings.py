@@ -4,11 +4,11 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.models import User
 from concertbook.db.arrays import array
+from concertbook.db.statements import execute
 from queueing.models import QueueEntryHistory, WaitingRoom
 
 # No transaction ends more tokens than this at once.
@@ -23,21 +23,20 @@ def end_tokens(
     """End tokens whose row locks the caller holds, and write their history."""
     if not tokens:
         return
-    with connection.cursor() as cursor:
-        # One statement: a thousand people who time out at once are one round trip.
-        cursor.execute(
-            """
-            WITH ended AS (
-                UPDATE queueing_queuetoken SET status = 'EXPIRED', expires_at = %(now)s
-                WHERE token = ANY(%(tokens)s::uuid[])
-                RETURNING token, user_id, issued_at, available_at
-            )
-            INSERT INTO queueing_queueentryhistory
-                (user_id, token_id, entered_at, admitted_at, exited_at, outcome)
-            SELECT user_id, token, issued_at, available_at, %(now)s, %(outcome)s FROM ended
-            """,
-            {"now": now, "tokens": array(tokens), "outcome": str(outcome)},
+    # One statement: a thousand people who time out at once are one round trip.
+    execute(
+        """
+        WITH ended AS (
+            UPDATE queueing_queuetoken SET status = 'EXPIRED', expires_at = %(now)s
+            WHERE token = ANY(%(tokens)s::uuid[])
+            RETURNING token, user_id, issued_at, available_at
         )
+        INSERT INTO queueing_queueentryhistory
+            (user_id, token_id, entered_at, admitted_at, exited_at, outcome)
+        SELECT user_id, token, issued_at, available_at, %(now)s, %(outcome)s FROM ended
+        """,
+        {"now": now, "tokens": array(tokens), "outcome": str(outcome)},
+    )
 
 
 def how_it_ended(*, user: User, room: WaitingRoom, token: uuid.UUID | None = None) -> str:

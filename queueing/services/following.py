@@ -5,8 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db import connection
-
+from concertbook.db.statements import fetch_row
 from queueing.line import last_requests, members, repair, room_record
 from queueing.line.build import drop_index
 from queueing.line.errors import LineUnavailable
@@ -112,16 +111,14 @@ def _agree_on_inside(room: WaitingRoom) -> int:
 
 def _sum_inside(room: WaitingRoom) -> tuple[int, int]:
     """As line/scripts/sum_inside.lua, over the table."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*), coalesce(sum(position + mod(
-                floor(extract(epoch FROM expires_at) * 1000)::bigint, 1000000000)), 0)::bigint
-            FROM queueing_queuetoken WHERE room_id = %s AND status = 'ACTIVE'
-            """,
-            [room.pk],
-        )
-        count, total = cursor.fetchone()
+    count, total = fetch_row(
+        """
+        SELECT count(*), coalesce(sum(position + mod(
+            floor(extract(epoch FROM expires_at) * 1000)::bigint, 1000000000)), 0)::bigint
+        FROM queueing_queuetoken WHERE room_id = %s AND status = 'ACTIVE'
+        """,
+        [room.pk],
+    )
     return count, total
 
 

@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import connection
 
 from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
 from concertbook.db.prepared import AnyOf, Prepared, PreparedLock
+from concertbook.db.statements import execute
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
 from queueing.services.endings import end_tokens
@@ -87,22 +87,21 @@ def extend_admissions(tokens: Sequence[QueueToken], *, until: dt.datetime) -> No
     too_short = [token.pk for token in tokens if token.expires_at and token.expires_at < until]
     if not too_short:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE queueing_queuetoken AS token
-            SET expires_at = greatest(token.expires_at, least(
-                %(until)s, token.available_at + make_interval(
-                    secs => room.active_seconds + %(longer)s)))
-            FROM queueing_waitingroom AS room
-            WHERE room.id = token.room_id AND token.token = ANY(%(tokens)s::uuid[])
-            """,
-            {
-                "until": until,
-                "longer": settings.HOLD_SECONDS + settings.PAYMENT_SECONDS,
-                "tokens": array(too_short),
-            },
-        )
+    execute(
+        """
+        UPDATE queueing_queuetoken AS token
+        SET expires_at = greatest(token.expires_at, least(
+            %(until)s, token.available_at + make_interval(
+                secs => room.active_seconds + %(longer)s)))
+        FROM queueing_waitingroom AS room
+        WHERE room.id = token.room_id AND token.token = ANY(%(tokens)s::uuid[])
+        """,
+        {
+            "until": until,
+            "longer": settings.HOLD_SECONDS + settings.PAYMENT_SECONDS,
+            "tokens": array(too_short),
+        },
+    )
 
 
 def finish(tokens: Sequence[QueueToken], *, now: dt.datetime) -> None:

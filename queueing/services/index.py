@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from concertbook.db.clock import database_now
+from concertbook.db.statements import execute, fetch_chunks, fetch_row
 from queueing.line import members, room_record
 from queueing.line.batches import BATCH
 from queueing.line.build import build_index, drop_index
@@ -82,29 +83,27 @@ def build(room: WaitingRoom) -> bool:
 def _only_builder(room_id: int) -> Iterator[bool]:
     """Alone among all builders of a room's index, for as long as this connection lives."""
     name = [f"the index of room {room_id}"]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)
-        (alone,) = cursor.fetchone()
-        try:
-            yield alone
-        finally:
-            if alone:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
+    (alone,) = fetch_row("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)
+    try:
+        yield alone
+    finally:
+        if alone:
+            execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
 
 
 def _people(room: WaitingRoom) -> Iterator[list[Entry]]:
     """All who wait or are inside, in batches; a million model instances would take long."""
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT uuid_send(token) || uuid_send(user_id), position,
-                   CASE status WHEN 'ACTIVE' THEN floor(extract(epoch FROM expires_at) * 1000) END
-            FROM queueing_queuetoken WHERE room_id = %s AND status <> 'EXPIRED'
-            """,
-            [room.pk],
-        )
-        while rows := cursor.fetchmany(BATCH):
-            yield [
-                Entry(bytes(person), position, None if until is None else int(until))
-                for person, position, until in rows
-            ]
+    chunks = fetch_chunks(
+        """
+        SELECT uuid_send(token) || uuid_send(user_id), position,
+               CASE status WHEN 'ACTIVE' THEN floor(extract(epoch FROM expires_at) * 1000) END
+        FROM queueing_queuetoken WHERE room_id = %s AND status <> 'EXPIRED'
+        """,
+        [room.pk],
+        size=BATCH,
+    )
+    for rows in chunks:
+        yield [
+            Entry(bytes(person), position, None if until is None else int(until))
+            for person, position, until in rows
+        ]

@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from django.db import connection
-
+from concertbook.db.rows import Recordset
+from concertbook.db.statements import execute
 from queueing.line import last_requests
 from queueing.line.errors import LineUnavailable
 from queueing.line.records import IndexWatermark, to_milliseconds
@@ -38,23 +38,22 @@ def write_back_requests() -> int:
     return written
 
 
+NOTED = Recordset("noted", position="bigint", moment="bigint")
+
+
 def _write_back(room_id: int, batch: list[tuple[int, int]]) -> int:
-    positions, moments = zip(*batch, strict=True)
-    with connection.cursor() as cursor:
-        # Skips people who are being admitted, drawn or removed: their last request is of no use.
-        cursor.execute(
-            """
-            WITH asked AS (
-                SELECT token, to_timestamp(moment / 1000.0) AS at
-                FROM unnest(%s::bigint[], %s::bigint[]) AS noted (position, moment)
-                JOIN queueing_queuetoken USING (position)
-                WHERE room_id = %s AND status = 'WAITING'
-                FOR NO KEY UPDATE OF queueing_queuetoken SKIP LOCKED
-            )
-            UPDATE queueing_queuetoken
-            SET last_request_at = greatest(last_request_at, asked.at)
-            FROM asked WHERE asked.token = queueing_queuetoken.token
-            """,
-            [list(positions), list(moments), room_id],
+    # Skips people who are being admitted, drawn or removed: their last request is of no use.
+    return execute(
+        f"""
+        WITH asked AS (
+            SELECT token, to_timestamp(moment / 1000.0) AS at
+            FROM {NOTED} JOIN queueing_queuetoken USING (position)
+            WHERE room_id = %s AND status = 'WAITING'
+            FOR NO KEY UPDATE OF queueing_queuetoken SKIP LOCKED
         )
-        return int(cursor.rowcount)
+        UPDATE queueing_queuetoken
+        SET last_request_at = greatest(last_request_at, asked.at)
+        FROM asked WHERE asked.token = queueing_queuetoken.token
+        """,
+        [*NOTED.params(batch), room_id],
+    )

@@ -3,11 +3,12 @@
 import contextlib
 import uuid
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import User
 from concertbook.db.clock import database_now
 from concertbook.db.literals import checked
+from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound, TooManyRequests
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import joins
@@ -71,28 +72,26 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
     admission knows that every number it has seen drawn is either visible or will never be (see
     positions.settled_position). The token tells its room in its first 32 bits (see new_token).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO queueing_queuetoken
-                (token, user_id, room_id, position, status, issued_at, last_request_at)
-            SELECT (lpad(to_hex(room.id), 8, '0') || %(random)s)::uuid, %(user)s, room.id,
-                   nextval(('queueing_position_' || room.id)::regclass), 'WAITING',
-                   clock_timestamp(), clock_timestamp()
-            FROM queueing_waitingroom room
-            JOIN accounts_user person ON person.id = %(user)s AND person.is_active
-            CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
-            WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED')
-              AND room.rehearsal = person.rehearsal AND NOT EXISTS (
-                SELECT FROM queueing_queuetoken
-                WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
-            )
-            ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
-            RETURNING token, position
-            """,
-            {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},
+    joined: tuple[uuid.UUID, int] | None = fetch_first(
+        """
+        INSERT INTO queueing_queuetoken
+            (token, user_id, room_id, position, status, issued_at, last_request_at)
+        SELECT (lpad(to_hex(room.id), 8, '0') || %(random)s)::uuid, %(user)s, room.id,
+               nextval(('queueing_position_' || room.id)::regclass), 'WAITING',
+               clock_timestamp(), clock_timestamp()
+        FROM queueing_waitingroom room
+        JOIN accounts_user person ON person.id = %(user)s AND person.is_active
+        CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
+        WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED')
+          AND room.rehearsal = person.rehearsal AND NOT EXISTS (
+            SELECT FROM queueing_queuetoken
+            WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
         )
-        joined: tuple[uuid.UUID, int] | None = cursor.fetchone()
+        ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
+        RETURNING token, position
+        """,
+        {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},
+    )
     return joined
 
 

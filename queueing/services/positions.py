@@ -1,6 +1,6 @@
 """Which positions of a line are settled."""
 
-from django.db import connection
+from concertbook.db.statements import fetch_row
 
 
 def settled_position(room_id: int) -> int:
@@ -8,7 +8,5 @@ def settled_position(room_id: int) -> int:
 
     To admit a visible later position would overtake an earlier one that has not committed yet.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT queueing_settled_position(%s)", [room_id])
-        (settled,) = cursor.fetchone()
+    (settled,) = fetch_row("SELECT queueing_settled_position(%s)", [room_id])
     return int(settled)

@@ -9,6 +9,16 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
 
 
+APPS = ("accounts", "queueing", "concerts", "payments", "operations", "concertbook")
+
+
+def test_cursors_are_opened_in_one_package_alone():
+    sources = {path for app in APPS for path in (ROOT / app).rglob("*.py")}
+    opening = {path for path in sources if "cursor()" in path.read_text()}
+
+    assert {path.parent for path in opening} == {ROOT / "concertbook" / "db"}
+
+
 def test_the_picture_of_the_floors_is_the_contract_of_the_import_linter():
     assert picture_of_floors() == [*contract("Floors")["layers"], "tools"]
 
