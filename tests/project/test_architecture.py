@@ -14,7 +14,7 @@ APPS = ("accounts", "queueing", "concerts", "payments", "operations", "concertbo
 
 def test_cursors_are_opened_in_one_package_alone():
     sources = {path for app in APPS for path in (ROOT / app).rglob("*.py")}
-    opening = {path for path in sources if "cursor()" in path.read_text()}
+    opening = {path for path in sources if "connection.cursor()" in path.read_text()}
 
     assert {path.parent for path in opening} == {ROOT / "concertbook" / "db"}
 
