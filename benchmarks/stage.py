@@ -15,7 +15,7 @@ from accounts.models import Charge, User
 from accounts.services.charges import settle_charge
 from benchmarks.load import request
 from concerts.models import Concert, ConcertSchedule
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.models import Reservation
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import index

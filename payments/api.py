@@ -28,7 +28,7 @@ from concertbook.http.validation import (
     VisibleTextField,
     valid_input,
 )
-from concerts.services.seating import HIGHEST_NUMBER
+from concerts.services.seat_locks import HIGHEST_NUMBER
 from payments.errors import DuplicateSeats
 from payments.models import Reservation, Ticket
 from payments.representations import (

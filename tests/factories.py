@@ -15,7 +15,7 @@ from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge, User
 from accounts.services.charges import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket
 from payments.services.check_ins import check_in
 from payments.services.checkout import pay_reservations

@@ -32,7 +32,7 @@ from concerts.admin.schedule_form import SCHEDULE_ROWS, ScheduleForm
 from concerts.admin.seat_forms import BlockFormSet, RemoveSeatsForm, is_valid
 from concerts.errors import SeatsChanged, SeatTaken
 from concerts.models import ConcertSchedule
-from concerts.services import schedule_rules, seating
+from concerts.services import schedule_rules, seat_generation, seat_removal, seat_rows
 
 
 @admin.register(ConcertSchedule)
@@ -131,7 +131,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         page = reverse("admin:concerts_concertschedule_change", args=[schedule.pk])
         try:
             last_entry, seats_before = opened_page(request) or (0, None)
-            seats = seating.generate_seats(
+            seats = seat_generation.generate_seats(
                 schedule_id=schedule.pk,
                 blocks=formset.blocks(),
                 seats_before=seats_before,
@@ -187,7 +187,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         if schedule is None:
             raise Http404
         schedule.require_not_cancelled()
-        form = RemoveSeatsForm(seating.rows_of(schedule), request.POST or None)
+        form = RemoveSeatsForm(seat_rows.rows_of(schedule), request.POST or None)
         if request.method == "POST":
             return self._removed(request, schedule, form)
         return self._remover(request, schedule, form)
@@ -201,7 +201,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
             once = form_once(request, f"remove {schedule.pk}")
             if not is_valid(form, once):
                 return self._remover(request, schedule, form)
-            seats = seating.remove_rows(
+            seats = seat_removal.remove_rows(
                 schedule_id=schedule.pk,
                 rows=form.chosen(),
                 seats_before=seats_before,
@@ -227,7 +227,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
             self.log_change(request, schedule, f"{done} ({rows})")
             messages.success(request, done)
             return HttpResponseRedirect(page)
-        form.rows = seating.rows_of(schedule)
+        form.rows = seat_rows.rows_of(schedule)
         return self._remover(request, schedule, form)
 
     def _remover(

@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from accounts.services.idempotency import IdempotentRequest
 from concerts.names import clean_name
-from concerts.services import seating
+from concerts.services import seat_generation, seat_rows
 
 
 class NameField(forms.CharField):
@@ -41,8 +41,8 @@ class BlockForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
-    def block(self) -> seating.Block:
-        return seating.Block(**self.cleaned_data)
+    def block(self) -> seat_generation.Block:
+        return seat_generation.Block(**self.cleaned_data)
 
 
 SEATS_AT_ONCE = 20_000
@@ -63,7 +63,7 @@ class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
     def refuse(self, why: str) -> None:
         self._non_form_errors = self.error_class([why])
 
-    def blocks(self) -> list[seating.Block]:
+    def blocks(self) -> list[seat_generation.Block]:
         return [form.block() for form in self.forms if form.cleaned_data]
 
 
@@ -78,7 +78,7 @@ class RemoveSeatsForm(forms.Form):
     row = forms.MultipleChoiceField(required=False)
     section = forms.MultipleChoiceField(required=False)
 
-    def __init__(self, rows: list[seating.Row], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, rows: list[seat_rows.Row], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rows = rows
         choices = [(each["key"], each["key"]) for each in self.sections()]
@@ -121,5 +121,5 @@ def is_valid(form: RemoveSeatsForm, once: IdempotentRequest | None) -> bool:
     return form.is_valid()
 
 
-def _row_key(row: seating.Row) -> str:
+def _row_key(row: seat_rows.Row) -> str:
     return f"{row.section}|{row.row}"

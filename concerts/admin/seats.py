@@ -16,7 +16,7 @@ from concertbook.admin.columns import colored, won
 from concerts.admin.seat_forms import NameField
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
-from concerts.services import seating
+from concerts.services import seat_editing, seat_locks
 
 SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
 
@@ -31,8 +31,8 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
         if {"label", "section"} <= cleaned.keys():
             seat = copy(self.instance)
             try:
-                seating.rename(seat, label=cleaned["label"], section=cleaned["section"])
-                seating.require_own_name(seat)
+                seat_editing.rename(seat, label=cleaned["label"], section=cleaned["section"])
+                seat_editing.require_own_name(seat)
             except SeatLabelTaken as refusal:
                 self.add_error("label", str(refusal.message))
             except SeatPlaceTaken as refusal:
@@ -106,12 +106,12 @@ class SeatAdmin(Admin):
 
     def _lock_rows(self, request: HttpRequest, key: str) -> None:
         with suppress(ValidationError):
-            seating.lock_schedule_of(Seat._meta.pk.to_python(key))
+            seat_locks.lock_schedule_of(Seat._meta.pk.to_python(key))
         super()._lock_rows(request, key)
 
     def save_model(self, request: HttpRequest, obj: Seat, form: Any, change: bool) -> None:
-        details = seating.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
-        seating.edit_seat(seat_id=obj.pk, details=details)
+        details = seat_editing.SeatDetails(**{name: getattr(obj, name) for name in self.EDITABLE})
+        seat_editing.edit_seat(seat_id=obj.pk, details=details)
 
 
 @admin.register(SeatStatusHistory)

@@ -1,2 +1,1 @@
-"""Concerts, a module for each use case: programme, seat_map, seating, stock,
-nearest_seats, schedule_rules."""
+"""The use cases of concerts, a module each."""

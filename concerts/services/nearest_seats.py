@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from concertbook.db.arrays import array
 from concertbook.db.statements import fetch_all
-from concerts.services.seating import row_index
+from concerts.services.seat_rows import row_index
 
 ANOTHER_SECTION = 1000
 ANOTHER_ROW = 3

@@ -26,7 +26,7 @@ from concerts.models import (
     Seat,
     SeatStatusHistory,
 )
-from concerts.services.seating import delete_unheld
+from concerts.services.seat_removal import delete_unheld
 
 
 def require_sale_kept(

@@ -19,7 +19,7 @@ from accounts.models import Balance, BalanceHistory, User
 from accounts.services.ledger import LedgerEntry, lock_balances, write_lines_of_many
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from operations.load.client import Account
 from queueing.models import WaitingRoom
 

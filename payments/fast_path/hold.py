@@ -19,7 +19,7 @@ from concertbook.http.fast_path import (
     render,
     respond,
 )
-from concerts.services.seating import HIGHEST_NUMBER
+from concerts.services.seat_locks import HIGHEST_NUMBER
 from payments.fast_path.requests import connected, do, hash_of, list_of, requests_of
 from payments.models import Reservation
 from payments.representations import hold_answer

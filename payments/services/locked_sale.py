@@ -10,7 +10,7 @@ from concertbook.db.group_commit import Retry
 from concertbook.db.literals import checked
 from concerts.errors import SeatNotFound
 from concerts.models import Seat
-from concerts.services.seating import lock_seats, read_seats
+from concerts.services.seat_locks import lock_seats, read_seats
 from payments.models import Reservation
 from payments.services.buyer_holdings import NO_HOLDINGS, BuyerHoldings, Sale, read_holdings
 from payments.services.releases import expire_overdue, lock_overdue_seats

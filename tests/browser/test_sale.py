@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
+from concerts.services.seat_editing import SeatDetails, edit_seat
+from concerts.services.seat_generation import Block, generate_seats
 from payments.models import Ticket
 from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from concerts.errors import SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import schedule_rules, seating
+from concerts.services import schedule_rules, seat_editing
 from payments.services.releases import release_reservation
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, WaitingRoomFactory, held
 
@@ -226,7 +226,7 @@ def test_a_held_seat_is_read_only(operator):
 def test_a_seat_held_while_the_form_was_sent_keeps_its_holder_and_price():
     seat = held(UserFactory(), ScheduleFactory(), 1)[0].seat
     with pytest.raises(SeatTaken):
-        seating.edit_seat(seat_id=seat.pk, details=seating.SeatDetails("x", "", "", 1))
+        seat_editing.edit_seat(seat_id=seat.pk, details=seat_editing.SeatDetails("x", "", "", 1))
     assert Seat.objects.get(pk=seat.pk).price == seat.price
 
 

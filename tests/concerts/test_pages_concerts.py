@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.services.schedule_cancellation import cancel_schedule
 from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
 

@@ -5,7 +5,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 
 from concerts.models import Seat
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.services.releases import release_reservation
 from tests.concertbook.test_admin_forms import browser_of, form_at, form_on, page, words
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, held

@@ -8,8 +8,9 @@ from django.db import connection
 from django.utils import timezone
 
 from concerts.models import Seat, SeatStatusHistory
+from concerts.services.seat_editing import SeatDetails, edit_seat
+from concerts.services.seat_generation import Block, generate_seats
 from concerts.services.seat_map import Cursor
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
 from payments.services.cancellations import cancel_ticket
 from payments.services.releases import release_expired_holds
 from tests.concurrency.threads import Gate, background

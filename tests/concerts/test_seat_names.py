@@ -10,7 +10,9 @@ from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name
 from concerts.services.schedule_rules import delete_schedules
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, row_index
+from concerts.services.seat_editing import SeatDetails, edit_seat
+from concerts.services.seat_generation import Block, generate_seats
+from concerts.services.seat_rows import row_index
 from tests.concerts.test_admin_programme import operator, page  # noqa: F401
 from tests.concurrency.test_every_lock import while_locked
 from tests.concurrency.threads import Meeting, race

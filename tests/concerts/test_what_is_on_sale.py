@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from concerts.models import Concert, Seat
 from concerts.services.programme import find_concerts, find_performances, get_concert
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import WaitingRoom
 from tests.factories import (

@@ -28,7 +28,7 @@ from django.db.models import Model
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
-from operations.services.audit import CHECKS
+from operations.services.audit_checks import CHECKS
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from queueing.models import QueueEntryHistory, QueueToken
 from tests.concurrency.threads import DEADLINE, Call

@@ -19,7 +19,9 @@ from concertbook.errors import NotFound
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat
 from concerts.services.schedule_rules import delete_schedules
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats, remove_rows
+from concerts.services.seat_editing import SeatDetails, edit_seat
+from concerts.services.seat_generation import Block, generate_seats
+from concerts.services.seat_removal import remove_rows
 from payments.errors import StaleTicket
 from payments.models import Ticket, save_change
 from payments.services.cancellations import cancel_ticket

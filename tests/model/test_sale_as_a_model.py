@@ -44,7 +44,7 @@ from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, has
 from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import schedule_rules, seating
+from concerts.services import schedule_rules, seat_editing
 from operations.services.audit import run_audit
 from payments.models import CheckIn, Reservation
 from payments.services import (
@@ -594,10 +594,10 @@ class Sale(RuleBasedStateMachine):
         which, number = self.pick(PERFORMANCES), self.pick(NUMBERS)
         seat = Seat.objects.get(schedule=self.schedules[which], number=number)
         price = self.chance.randint(1, 60_000)
-        details = seating.SeatDetails(label=str(number), section="", grade="", price=price)
+        details = seat_editing.SeatDetails(label=str(number), section="", grade="", price=price)
         self.ask(
             "change_price",
-            lambda: seating.edit_seat(seat_id=seat.pk, details=details),
+            lambda: seat_editing.edit_seat(seat_id=seat.pk, details=details),
             lambda: self.oracle.change_price(which, number, price),
         )
 

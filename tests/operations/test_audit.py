@@ -17,7 +17,8 @@ from accounts.models import Balance, BalanceHistory, User
 from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
-from operations.services.audit import CHECKS, run_audit, run_checks
+from operations.services.audit import run_audit, run_checks
+from operations.services.audit_checks import CHECKS
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations

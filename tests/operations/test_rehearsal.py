@@ -25,7 +25,8 @@ from operations.management.commands import rehearse as command
 from operations.rehearsal import ending
 from operations.rehearsal.buyers import Population
 from operations.rehearsal.report import Report
-from operations.services.audit import CHECKS, Finding, full_audit, run_audit
+from operations.services.audit import Finding, full_audit, run_audit
+from operations.services.audit_checks import CHECKS
 from payments.models import Refund, Reservation, Ticket
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit_waiting

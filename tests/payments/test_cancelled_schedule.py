@@ -16,7 +16,8 @@ from concertbook.errors import NotFound
 from concerts.errors import ScheduleCancelled
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from concerts.services.schedule_rules import require_sale_kept
-from concerts.services.seating import Block, SeatDetails, edit_seat, generate_seats
+from concerts.services.seat_editing import SeatDetails, edit_seat
+from concerts.services.seat_generation import Block, generate_seats
 from operations.services.audit import run_checks
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from concerts.services.nearest_seats import Spot, nearest, suggest_seats
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from payments.models import Reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
 

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services.seating import Block, generate_seats
+from concerts.services.seat_generation import Block, generate_seats
 from queueing.models import WaitingRoom
 
 WON_PER_BUYER = 1_000_000

@@ -1,0 +1,90 @@
+"""Rename one seat, and change its grade and price."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.lookups import Exact
+
+from concertbook.errors import Malformed, NotFound
+from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatTaken
+from concerts.models import (
+    CURRENT_TRANSACTION,
+    Seat,
+)
+from concerts.names import clean_name, look_alike
+from concerts.services.seat_locks import lock_schedule
+
+
+@dataclass(frozen=True)
+class SeatDetails:
+    """What an operator may say of a seat. ``price`` in won."""
+
+    label: str
+    section: str
+    grade: str
+    price: int
+
+
+def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
+    """Change a seat that nobody has.
+
+    A label that ends as the generator writes it, in the row's letters, a hyphen and a number, sets
+    the seat's number in its row: the label and the seat map agree.
+
+    Raises NotFound; SeatTaken once it is held or reserved; ScheduleCancelled, as the tickets that
+    are refunded go on saying which seat they were for; SeatLabelTaken and SeatPlaceTaken where
+    another seat of the schedule is called the same; Malformed for a label of nothing.
+    """
+    with transaction.atomic():
+        # The schedule first, as the generator does: it must see every label.
+        of_seat = Seat.objects.filter(pk=seat_id).values_list("schedule_id", flat=True).first()
+        if of_seat is None:
+            raise NotFound
+        schedule = lock_schedule(of_seat)
+        seat = Seat.objects.select_for_update(no_key=True).filter(pk=seat_id).first()
+        if seat is None:
+            raise NotFound
+        schedule.require_not_cancelled()
+        if seat.status != Seat.Status.AVAILABLE:
+            raise SeatTaken(seat=seat.number)
+        rename(seat, label=details.label, section=details.section)
+        require_own_name(seat)
+        seat.grade = details.grade
+        seat.price = details.price
+        seat.edit_xid = CURRENT_TRANSACTION
+        seat.save(update_fields=["label", "section", "seat_in_row", "grade", "price", "edit_xid"])
+    return seat
+
+
+def rename(seat: Seat, *, label: str, section: str) -> None:
+    """Give the seat these words, cleaned, and the number that the label says. Not saved.
+
+    Raises Malformed for a label of nothing.
+    """
+    seat.label = clean_name(label)
+    seat.section = clean_name(section)
+    if not seat.label:
+        raise Malformed
+    said = re.search(rf"(?<!\w){re.escape(seat.row)}-([1-9]\d{{0,3}})$", seat.label)
+    if said and seat.row:
+        seat.seat_in_row = int(said[1])
+
+
+def require_own_name(seat: Seat) -> None:
+    """Raises SeatLabelTaken or SeatPlaceTaken while another seat of the schedule looks the same.
+
+    It lasts as long as the schedule's lock, if the caller holds that; else it is a forecast.
+    """
+    others = Seat.objects.filter(schedule=seat.schedule_id).exclude(pk=seat.pk)
+    if others.filter(_looks_like("label", seat.label)).exists():
+        raise SeatLabelTaken(label=seat.label)
+    in_row = others.filter(_looks_like("section", seat.section), _looks_like("row", seat.row))
+    if in_row.filter(seat_in_row=seat.seat_in_row).exists():
+        raise SeatPlaceTaken(section=seat.section, row=seat.row, seat_in_row=seat.seat_in_row)
+
+
+def _looks_like(column: str, name: str) -> Exact:
+    return Exact(look_alike(column), look_alike(Value(name)))

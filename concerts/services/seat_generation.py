@@ -1,0 +1,120 @@
+"""Generate the seats of a schedule, a block at a time."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from accounts.services.idempotency import IdempotentRequest
+from concertbook.db.arrays import array
+from concertbook.db.statements import fetch_all
+from concerts.errors import SeatsChanged
+from concerts.models import (
+    ConcertSchedule,
+    Seat,
+)
+from concerts.names import clean_name, look_alike
+from concerts.services.seat_locks import lock_schedule
+from concerts.services.seat_rows import row_index, row_letters
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of seats alike: ``rows`` rows of ``seats_per_row``. ``price`` in won."""
+
+    section: str
+    rows: int
+    seats_per_row: int
+    grade: str
+    price: int
+
+
+def generate_seats(
+    *,
+    schedule_id: uuid.UUID,
+    blocks: Iterable[Block],
+    seats_before: int | None = None,
+    once: IdempotentRequest | None = None,
+) -> int:
+    """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
+
+    Rows are lettered A, B, ... Z, AA, ... within each section, on from the highest letter that a
+    row of the section has: so a section may have several blocks, for its grades. A row of which
+    any label exists already, as another seat was given it, is left out. ``seats_before`` is how
+    many seats the operator was shown. Raises NotFound, ScheduleCancelled, SeatsChanged, and with
+    ``once`` AnsweredBefore and IdempotencyKeyReused.
+    """
+    blocks = [replace(block, section=clean_name(block.section)) for block in blocks]
+    with transaction.atomic():
+        if once is not None:
+            once.claim_waiting()
+        schedule = lock_schedule(schedule_id)
+        schedule.require_not_cancelled()
+        if seats_before not in (None, schedule.seat_quantity):
+            raise SeatsChanged
+        number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
+        letters = _FreeRows(schedule, {block.section for block in blocks})
+        seats = []
+        for block in blocks:
+            for _row in range(block.rows):
+                row = letters.take(block.section, block.seats_per_row)
+                for place in range(1, block.seats_per_row + 1):
+                    number += 1
+                    seats.append(_seat(schedule, block, number, row, place))
+        Seat.objects.bulk_create(seats, batch_size=2000)
+        ConcertSchedule.objects.filter(pk=schedule.pk).update(
+            seat_quantity=F("seat_quantity") + len(seats)
+        )
+        if once is not None:
+            once.save(len(seats))
+        return len(seats)
+
+
+class _FreeRows:
+    """Which letters each section's next rows get. The caller holds the schedule's lock."""
+
+    def __init__(self, schedule: ConcertSchedule, sections: set[str]) -> None:
+        self.keys = _keys_of(sections)
+        seats = schedule.seats.order_by()
+        self.labels = set(seats.values_list(look_alike("label"), flat=True))
+        self.next: dict[str, int] = dict.fromkeys(self.keys.values(), 0)
+        for key, row in seats.values_list(look_alike("section"), "row").distinct():
+            self.next[key] = max(self.next.get(key, 0), row_index(row) + 1)
+
+    def take(self, section: str, seats: int) -> str:
+        key = self.keys[section]
+        while True:
+            row = row_letters(self.next[key])
+            self.next[key] += 1
+            labels = {_label(key, row.lower(), place) for place in range(1, seats + 1)}
+            if not labels & self.labels:
+                self.labels |= labels
+                return row
+
+
+def _keys_of(sections: set[str]) -> dict[str, str]:
+    """What look_alike makes of each; as it says, by the database."""
+    found = fetch_all(
+        "SELECT name, lower(normalize(name, NFKC)) FROM unnest(%s::text[]) AS name",
+        [array(sections)],
+    )
+    return dict(found)
+
+
+def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place: int) -> Seat:
+    return Seat(
+        schedule=schedule,
+        number=number,
+        section=block.section,
+        row=row,
+        seat_in_row=place,
+        label=_label(block.section, row, place),
+        grade=block.grade,
+        price=block.price,
+    )
+
+
+def _label(section: str, row: str, place: int) -> str:
+    return f"{section} {row}-{place}".strip()

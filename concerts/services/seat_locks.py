@@ -1,0 +1,67 @@
+"""Locks on seats, and on the schedule whose seats are added, removed or renamed."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
+from concertbook.errors import NotFound
+from concerts.models import (
+    ConcertSchedule,
+    Seat,
+)
+
+# What the column holds.
+HIGHEST_NUMBER = 2**31 - 1
+
+
+def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int], wait: bool) -> dict[int, Seat]:
+    """The schedule's seats of these numbers, by number, locked in key order.
+
+    Inside a transaction only, after the queue token and before reservations and balance: every
+    writer keeps that order, so that none waits in a circle. Without ``wait`` only seats that are
+    available and not locked: what is taken already need not be locked to be refused.
+    """
+    wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
+    seats = LOCKED_SEATS.fetch(wait=wait, schedule=schedule_id, numbers=wanted)
+    return {seat.number: seat for seat in seats}
+
+
+def read_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, Seat]:
+    """The schedule's seats of these numbers as they are now, whether they are locked or not."""
+    wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
+    seats = SEATS.fetch(schedule=schedule_id, numbers=wanted)
+    return {seat.number: seat for seat in seats}
+
+
+def _seats() -> QuerySet[Seat]:
+    return Seat.objects.filter(AnyOf("number", "numbers"), schedule=Param("schedule")).order_by()
+
+
+def _locked_seats(wait: bool) -> QuerySet[Seat]:
+    seats = _seats() if wait else _seats().filter(status=Seat.Status.AVAILABLE)
+    return seats.select_for_update(no_key=True, skip_locked=not wait).order_by("pk")
+
+
+SEATS = Prepared(_seats)
+LOCKED_SEATS = PreparedLock(_locked_seats)
+
+
+def lock_schedule(schedule_id: uuid.UUID) -> ConcertSchedule:
+    """Serializes the transactions that add, remove or rename seats of a schedule.
+
+    Inside a transaction only. Raises NotFound.
+    """
+    schedules = ConcertSchedule.objects.select_for_update(no_key=True)
+    schedule = schedules.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise NotFound
+    return schedule
+
+
+def lock_schedule_of(seat_id: uuid.UUID) -> None:
+    """Lock a seat's schedule, before the seat itself, as all who make or name seats do."""
+    ConcertSchedule.objects.select_for_update(no_key=True, of=("self",)).filter(
+        seats=seat_id
+    ).first()
