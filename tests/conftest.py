@@ -1,4 +1,4 @@
-"""What every test may ask for: API clients, a browser, and a clean Redis."""
+"""Fixtures for every test: API clients, a browser, and an empty Redis."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def _fast_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # A test without Redis leaves the limiter backing off for a second.
+    # After a test without Redis the limiter would back off for a second.
     monkeypatch.setattr(rate_limit, "_backs_off_until", 0.0)
     yield
     cache.clear()
@@ -28,10 +28,10 @@ def _empty_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def _no_redis(settings: Any) -> None:
-    nobody_listens = "redis://127.0.0.1:1/0"
-    default = {**settings.CACHES["default"], "LOCATION": nobody_listens}
+    unreachable = "redis://127.0.0.1:1/0"
+    default = {**settings.CACHES["default"], "LOCATION": unreachable}
     settings.CACHES = {**settings.CACHES, "default": default}
-    settings.REDIS_URL = nobody_listens
+    settings.REDIS_URL = unreachable
 
 
 @pytest.fixture(scope="session", autouse=True)

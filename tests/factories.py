@@ -1,4 +1,4 @@
-"""Things as they are in a running sale: valid in the database, moments relative to now."""
+"""Objects of a running sale: valid in the database, times relative to now."""
 
 import datetime as dt
 from typing import Any
@@ -85,14 +85,14 @@ class ConcertFactory(DjangoModelFactory[Concert]):
 
 
 class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
-    """A schedule on sale with ``seats`` seats (10 unless told) of one price."""
+    """A schedule on sale with ``seats`` seats (10 by default) of one price."""
 
     class Meta:
         model = ConcertSchedule
         skip_postgeneration_save = True
 
     class Params:
-        # Its tickets are checked in from now on, and cancelled without a fee all the same.
+        # Tickets can be checked in now, and can still be cancelled without a fee.
         doors_open = factory.Trait(
             reserve_until=ahead(days=19),
             start_at=ahead(days=20),
@@ -118,7 +118,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
 
 
 def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
-    """The user's token for the schedule's room, let in."""
+    """The user's admitted token for the schedule's room."""
     room = schedule.concert.waiting_room
     place, _joined = places.join(user=user, slug=room.slug)
     token = QueueToken.objects.get(pk=place.token)
@@ -127,13 +127,13 @@ def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
 
 
 def held(user: User, schedule: ConcertSchedule, *numbers: int) -> list[Reservation]:
-    """Seats held by the user, who is let in for it."""
+    """Admit the user and hold the seats."""
     admitted(user, schedule)
     return hold_seats(user=user, schedule_id=schedule.pk, numbers=numbers or (1,))
 
 
 def bought(user: User, schedule: ConcertSchedule, *numbers: int) -> Any:
-    """A receipt for seats that the user, who must have the money, holds and pays."""
+    """Hold and pay seats for the user, who must have the money; the receipt."""
     reservations = held(user, schedule, *numbers)
     return pay_reservations(
         user=user, reservation_ids=[reservation.pk for reservation in reservations]
@@ -141,16 +141,16 @@ def bought(user: User, schedule: ConcertSchedule, *numbers: int) -> Any:
 
 
 def scanned(ticket: Ticket, *, by: User | None = None, gate: str = "") -> CheckIn:
-    """The ticket's check-in at a door of its own show, which must be open."""
+    """Check the ticket in at its own show, whose doors must be open."""
     schedule_id = ticket.reservation.schedule_id
     staff = by or StaffFactory.create()
     return check_in(code=ticket.code, schedule_id=schedule_id, by=staff, gate=gate)
 
 
 def overdue(*reservations: Reservation) -> None:
-    """Let these holds' five minutes be over, as if they had been taken ten minutes ago.
+    """Let these holds be expired, as if they had been taken ten minutes ago.
 
-    The database's clock decides, and it cannot be frozen: what moves is the hold.
+    The database's clock cannot be frozen, so the holds are moved into the past.
     """
     held_at = timezone.now() - dt.timedelta(minutes=10)
     over_at = held_at + dt.timedelta(minutes=5)
@@ -160,7 +160,7 @@ def overdue(*reservations: Reservation) -> None:
                 created_at=held_at, expires_at=over_at
             )
             Seat.objects.filter(pk=reservation.seat_id).update(hold_expires_at=over_at)
-            # And they were inside by then, as whoever holds a seat is.
+            # The holder had been admitted before.
             QueueToken.objects.filter(
                 user=reservation.user, status=QueueToken.Status.ACTIVE, available_at__gt=held_at
             ).update(available_at=held_at)
@@ -174,7 +174,7 @@ def balance_of(user: User) -> int:
 
 
 def expected_to_ask(token: QueueToken, *, seconds_ago: int) -> None:
-    """As if the poll that was due so long ago had not come, in a line that moves since long.
+    """Let a poll be overdue by this long, in a line that has moved for a long time.
 
     The room must have its index.
     """

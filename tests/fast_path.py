@@ -1,4 +1,4 @@
-"""Ask the fast path, without Django behind it."""
+"""Call the fast path without Django behind it."""
 
 import json
 
@@ -9,11 +9,11 @@ from concertbook.wsgi import LINE, SALE
 
 
 class FellThrough(BaseException):
-    """Django is to answer, and would read this body."""
+    """The request fell through to Django, which would read this body."""
 
 
 def ask(path, *, method="GET", content=b"", content_type="application/octet-stream", **headers):
-    """Status, headers and body of what is answered before Django. Raises FellThrough."""
+    """Status, headers and body of the fast path's answer. Raises FellThrough."""
 
     def django(environ, start_response):
         raise FellThrough(environ["wsgi.input"].read())

@@ -1,4 +1,4 @@
-"""What arrives in a mailbox, and the links in it."""
+"""The mails of a mailbox, and the links in them."""
 
 import re
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from accounts.services.mail import send_due_mail
 
 
 def mails_to(email: str) -> list[EmailMessage]:
-    """All that has arrived so far, what was due just now included."""
+    """Send the mails that are due; all mails of this address."""
     send_due_mail()
     return [each for each in mail.outbox if each.to == [email]]
 

@@ -23,7 +23,7 @@ DEFAULTS = {
     "DEBUG": "0",
     "HTTPS": "0",
     "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
-    # Tests ask faster than people; test_rate_limit.py sets a limit of its own.
+    # Tests send requests faster than people; test_rate_limit.py sets its own limit.
     "REQUESTS_PER_USER": "1000000000",
 }
 

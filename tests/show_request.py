@@ -1,4 +1,4 @@
-"""A WSGI application that answers with what it was asked, for tests of what is before it."""
+"""A WSGI application that echoes its request, for tests of the proxy before it."""
 
 import json
 from collections.abc import Callable, Iterable

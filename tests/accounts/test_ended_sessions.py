@@ -227,8 +227,8 @@ def test_a_password_changed_with_manage_py_ends_the_sessions(user, phone, monkey
 @contextmanager
 def redis_away(settings):
     there = settings.CACHES
-    nobody_listens = {**there["default"], "LOCATION": "redis://127.0.0.1:1/0"}
-    settings.CACHES = {**there, "default": nobody_listens}
+    unreachable = {**there["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {**there, "default": unreachable}
     yield
     settings.CACHES = there
 

@@ -57,10 +57,10 @@ def test_refreshes_at_once_all_get_one_pair_that_works(app, flush):
     first = issue_tokens(UserFactory())
     if flush:
         cache.clear()
-    together, got = threading.Barrier(8), []
+    barrier, got = threading.Barrier(8), []
 
     def ask():
-        together.wait()
+        barrier.wait()
         try:
             got.append(refresh(first.refresh))
         finally:

@@ -381,8 +381,8 @@ def test_a_customer_may_not_check_in_tickets(app, client, user):
     data = {"code": ticket.code, "schedule": str(schedule.pk)}
     check_in = {"path": "/api/v1/check-ins/", "data": data, "format": "json"}
 
-    for nobody in (client, app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
-        assert_problem(nobody.post(**check_in), 403, "permission_denied")
+    for refused in (client, app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
+        assert_problem(refused.post(**check_in), 403, "permission_denied")
     assert app(CheckInStaffFactory()).post(**check_in).status_code == 200
 
 

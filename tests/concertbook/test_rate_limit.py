@@ -66,12 +66,12 @@ def test_api_requests_above_the_limit_get_429_with_retry_after(app, fan):
 def test_page_requests_above_the_limit_get_an_error_page(fan):
     browser = browser_of(fan)
     form = browser.get("/balance/").context["form"]
-    wish = DECLINED | {"key": form["key"].value()}
+    body = DECLINED | {"key": form["key"].value()}
     before = BalanceHistory.objects.count()
 
     browser.get("/tickets/")
     browser.get("/reservations/")
-    refused = browser.post("/balance/", wish, headers={"Accept-Language": "ko"})
+    refused = browser.post("/balance/", body, headers={"Accept-Language": "ko"})
 
     assert refused.status_code == 429
     assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS

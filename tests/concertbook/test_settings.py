@@ -34,7 +34,7 @@ print(json.dumps({path: [answer.status_code, answer.json()] for path, answer in 
 
 
 @pytest.fixture
-def nobody_listens() -> Iterator[str]:
+def unreachable() -> Iterator[str]:
     """An address that refuses connections for as long as the test runs."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -93,15 +93,15 @@ def test_with_both_stores_there_it_is_alive_and_ready(client):
     assert (ready.status_code, ready.json()) == (200, {"database": True, "redis": True})
 
 
-def test_without_its_database_it_is_alive_but_not_ready(nobody_listens):
-    answers = probe(DATABASE_URL=f"postgresql://postgres@{nobody_listens}/concertbook")
+def test_without_its_database_it_is_alive_but_not_ready(unreachable):
+    answers = probe(DATABASE_URL=f"postgresql://postgres@{unreachable}/concertbook")
 
     assert answers["/livez"][0] == 200
     assert answers["/readyz"] == [503, {"database": False, "redis": True}]
 
 
-def test_without_redis_it_is_alive_and_ready(nobody_listens):
-    answers = probe(REDIS_URL=f"redis://{nobody_listens}/0")
+def test_without_redis_it_is_alive_and_ready(unreachable):
+    answers = probe(REDIS_URL=f"redis://{unreachable}/0")
 
     assert answers["/livez"][0] == 200
     assert answers["/readyz"] == [200, {"database": True, "redis": False}]

@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What the interleaver played, if told how much: a table, and every ending that was seen."""
+    """With --schedules: a table of the scenarios played, and every ending that was reached."""
     if config.getoption("--schedules", None) is None:
         return
     reports = [
@@ -26,7 +26,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(autouse=True)
 def _audit_finds_nothing(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[None]:
-    """Whatever raced with what, the sale is whole afterwards: unless a guard was taken away."""
+    """After every race the audit finds nothing, unless the test removed a guard."""
     yield
     if request.node.get_closest_marker("negative_control") is None:
         findings = [finding for finding in run_audit() if finding.violations]

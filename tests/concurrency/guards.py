@@ -1,4 +1,4 @@
-"""Take one guard away, for as long as a negative control runs."""
+"""Remove one guard while a negative control runs."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +21,7 @@ def row_locks(*models: type[Model]) -> Iterator[None]:
     def select_for_update(query: QuerySet[Any], **options: Any) -> QuerySet[Any]:
         return query if query.model in models else locking(query, **options)
 
-    # What was written once is written again, with and without.
+    # Prepared caches its SQL: without the cache the patched select_for_update takes effect.
     anew = property(Prepared._statement.func)
     with (
         mock.patch.object(QuerySet, "select_for_update", select_for_update),
@@ -32,13 +32,13 @@ def row_locks(*models: type[Model]) -> Iterator[None]:
 
 @contextmanager
 def constraint(name: str) -> Iterator[None]:
-    """A trigger, a constraint or a unique index. All rows are gone when it comes back."""
+    """Drop a trigger, constraint or unique index; delete all rows before it is restored."""
     drop, restore = _trigger(name) or _constraint(name) or _index(name)
     _run(drop)
     try:
         yield
     finally:
-        # What was written meanwhile may break the promise, and everything hangs on a user.
+        # Rows written meanwhile may violate the constraint. Every table refers to users.
         _run(["TRUNCATE accounts_user CASCADE", *restore])
 
 

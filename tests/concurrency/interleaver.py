@@ -1,14 +1,14 @@
-"""Threads that move one statement at a time, in the order that a seed wants.
+"""Threads that execute one statement at a time, in an order decided by a seed.
 
-Every part of a play runs one call, in a thread and on a connection of its own, and stands still
-before each of its statements and before its COMMIT or ROLLBACK. One of those who stand there is
-picked, goes one step, and nobody else moves meanwhile. Who waits for somebody's lock is no longer
-asked until that lock is gone: PostgreSQL knows, so nothing here sleeps or guesses. The same seed
-gives the same order, the same waits and the same end.
+Every part runs one call, in a thread and on a connection of its own, and stops before each of its
+statements and before its COMMIT or ROLLBACK. One of the stopped parts is picked and goes one step,
+while the others wait. A part that waits for a lock is not picked until the lock is free, as
+PostgreSQL reports it; there are no sleeps. The same seed gives the same order, the same waits and
+the same result.
 
-Time stands still as well, and only a part of the play moves it (see pass_time): the stage's
-connections find a clock of the stage before PostgreSQL's own. So a hold may end between any two
-statements, also while its row is locked.
+The clock is controlled as well, and only a part moves it (see pass_time): the connections find the
+stage's clock functions before PostgreSQL's own. So a hold can expire between any two statements,
+also while its row is locked.
 """
 
 import queue
@@ -34,17 +34,17 @@ from queueing.models import QueueEntryHistory, QueueToken
 from tests.concurrency.threads import DEADLINE, Call
 
 MOST_PARTS = 5
-# How long a statement may take before PostgreSQL is asked whether it waits for a lock.
+# Seconds until PostgreSQL is asked whether a running statement waits for a lock.
 SOON = 0.003
-# The chance that whoever went last goes on, and how likely each is to be next: drawn anew for each
-# play, from a fair die at every statement to somebody who is overtaken just once, by all others.
+# The probability that the last part continues, and the weight of each part: drawn for each play,
+# from a uniform choice at every statement to a part that all others overtake once.
 PERSEVERANCE = (0.0, 0.5, 0.8, 0.95)
 PACE = (1, 5, 25)
 
 COMMIT = "COMMIT"
 WAITS = "waits"
 
-# What a sale writes to, and a play may leave changed.
+# The tables that a sale writes to; they are restored between two plays.
 PROPS: tuple[type[Model], ...] = (
     *(Balance, BalanceHistory, Charge, IdempotencyKey),
     *(QueueToken, QueueEntryHistory),
@@ -55,8 +55,8 @@ PROPS: tuple[type[Model], ...] = (
 
 @dataclass(frozen=True)
 class Played:
-    """What became of a play: each part's outcome, what is left in the database, what the audit
-    finds, and the order in which all of it went."""
+    """The result of a play: each part's outcome, the final state of the database, the audit's
+    findings, and the order of the steps."""
 
     outcomes: dict[str, Any]
     ending: str
@@ -65,14 +65,14 @@ class Played:
 
 
 class Step(NamedTuple):
-    """A part's statement, its COMMIT or ROLLBACK, or that it now waits for a lock."""
+    """A part's statement, its COMMIT or ROLLBACK, or WAITS when it waits for a lock."""
 
     part: str
     statement: str
 
 
 class Part:
-    """One call of a play, and where in it its thread stands."""
+    """One call of a play, and the statement before which its thread has stopped."""
 
     def __init__(self, name: str, call: Call, arrivals: "queue.SimpleQueue[Part]") -> None:
         self.name = name
@@ -167,7 +167,7 @@ class Whim:
         return part
 
     def _goes_on(self, part: Part) -> bool:
-        # Nobody commits as a matter of course: what is written and not yet seen is the race.
+        # A commit always needs a new pick: most races need an uncommitted write.
         return part.next != COMMIT and self.chance.random() < self.perseverance
 
 
@@ -175,10 +175,9 @@ Pick = Callable[[Sequence[Part]], Part]
 
 
 class Stage:
-    """Where one sale, as it is in the database now, is played out again and again.
+    """Plays the sale that is in the database now, any number of times.
 
-    Needs a superuser's connection: between two plays the rows go back to what they were, also
-    where a trigger would refuse it.
+    Needs a superuser's connection: between two plays the rows are restored without triggers.
     """
 
     def __init__(self) -> None:
@@ -197,12 +196,12 @@ class Stage:
         self.threads.shutdown()
         for each in self.connected:
             each.close()
-        # What was played last may break a promise; all that there is hangs on these two.
+        # The last play may have left invalid rows. Every table refers to one of these two.
         self._ask("TRUNCATE accounts_user, queueing_waitingroom CASCADE; DROP SCHEMA stage CASCADE")
         self.director.close()
 
     def play(self, calls: Mapping[str, Call], chance: random.Random) -> Played:
-        """Play the calls once, as chance wants it. The sale is as it was at first."""
+        """Play the calls once, in a random order, from the initial state of the sale."""
         return self._play(calls, Whim(chance, calls).pick)
 
     def play_in_turn(self, calls: Mapping[str, Call], order: Sequence[str]) -> Played:
@@ -233,7 +232,7 @@ class Stage:
             future.result(DEADLINE)
 
     def _connect(self) -> int:
-        """This thread's connection, which it keeps from play to play; answers its process id."""
+        """Open this thread's connection, which it keeps from play to play; its process id."""
         database = connections["default"]
         if database.connection is None:
             database.ensure_connection()
@@ -245,29 +244,29 @@ class Stage:
 
     def _direct(self, parts: Sequence[Part], pick: Pick) -> list[Step]:
         trace: list[Step] = []
-        self._wait_until_nobody_moves(parts, trace)
+        self._wait_until_all_stop(parts, trace)
         while ready := [part for part in parts if part.is_ready]:
             part = pick(ready)
             trace.append(Step(part.name, part.next))
             part.move()
-            self._wait_until_nobody_moves(parts, trace)
+            self._wait_until_all_stop(parts, trace)
         return trace
 
-    def _wait_until_nobody_moves(self, parts: Sequence[Part], trace: list[Step]) -> None:
-        """Until everybody stands before a statement, is done, or waits for one who stands."""
+    def _wait_until_all_stop(self, parts: Sequence[Part], trace: list[Step]) -> None:
+        """Wait until every part has stopped, has ended, or waits for a stopped part's lock."""
         waited = {part for part in parts if part.waits}
         deadline = time.monotonic() + DEADLINE
         while moving := [part for part in parts if part.is_moving]:
-            assert time.monotonic() < deadline, "somebody neither moves on nor waits for a lock"
-            somebody_stands = any(part.is_ready for part in parts)
-            may_arrive = not all(part.waits for part in moving) or not somebody_stands
+            assert time.monotonic() < deadline, "a part neither stops nor waits for a lock"
+            one_is_ready = any(part.is_ready for part in parts)
+            may_arrive = not all(part.waits for part in moving) or not one_is_ready
             if self._has_arrived(within=SOON if may_arrive else 0):
                 continue
             blocked = self._blocked(parts)
             for part in moving:
                 part.waits = part.pid in blocked
-            # Where nobody stands they wait in a circle, and PostgreSQL will end it.
-            if somebody_stands and all(part.waits for part in moving):
+            # With no part stopped it is a deadlock, which PostgreSQL will end.
+            if one_is_ready and all(part.waits for part in moving):
                 break
         trace += [Step(part.name, WAITS) for part in parts if part.waits and part not in waited]
 
@@ -280,26 +279,26 @@ class Stage:
         return True
 
     def _blocked(self, parts: Sequence[Part]) -> set[int]:
-        """Those of them who wait for a lock that another of them has or is before them for."""
+        """The parts that wait for a lock which another part has, or waits for before them."""
         rows = self._ask(BLOCKED, {"parts": [part.pid for part in parts]})
         return {pid for (pid,) in rows}
 
     def _ask(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
-        """On the director's own connection, past Django, in a transaction of its own."""
+        """Run SQL on the director's connection, without Django, in a transaction of its own."""
         cursor = self.director.connection.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
 
 
 def pass_time(*, seconds: int) -> None:
-    """For a part of a play: all clocks of the stage go forward, at once."""
+    """For a part of a play: set the stage's clock forward."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE stage.clock SET at = at + make_interval(secs => %s)", [seconds])
 
 
 # --- What the stage is made of -------------------------------------------------------------------
 
-# Whoever names a schema before pg_catalog finds its functions before PostgreSQL's own. And the
-# others may take their time, on a busy machine, while somebody waits for a lock.
+# A schema before pg_catalog in the search path overrides PostgreSQL's functions. No timeouts: on a
+# busy machine the other parts may take long while one waits for a lock.
 ENTER = """
     SET search_path = stage, pg_catalog, public;
     SET lock_timeout = 0;
@@ -333,7 +332,7 @@ def _stage_sql() -> str:
     return f"""
         {CLOCK} {" ".join(copies)}
         CREATE FUNCTION stage.set() RETURNS void LANGUAGE plpgsql
-            -- No trigger fires, no foreign key is looked at.
+            -- No triggers, no checks of foreign keys.
             SET session_replication_role = replica
             AS $$ BEGIN {" ".join(returns)} END $$;
     """
@@ -349,7 +348,7 @@ AUDIT = " UNION ALL ".join(
     f"SELECT '{check.name}' WHERE EXISTS ({check.violations})" for check in CHECKS
 )
 
-# Who has each seat, what became of the tickets, and everybody's won.
+# The holder of each seat, the status of the tickets, and all balances.
 ENDING = """
     SELECT concat_ws(' | ',
         (SELECT string_agg(

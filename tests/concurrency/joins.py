@@ -1,4 +1,4 @@
-"""A join that can be held up before its commit: by itself it is one statement."""
+"""A join that a test can stop before its commit; the service's join is a single statement."""
 
 from collections.abc import Callable
 from typing import Any

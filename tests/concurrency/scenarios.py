@@ -1,11 +1,10 @@
-"""The plays of the interleaver: a sale, two to four people or sweeps at it, and how it may end.
+"""The scenarios of the interleaver: a sale, two to four concurrent calls, and the allowed endings.
 
-An ending says what each part answered, then who has each seat, what became of the tickets, and
-everybody's won. Those listed are all that the promises allow; every other one is a violation. And
-each must be what the same calls come to one after the other, in an order that agrees with the
-play's: who began when another one was done comes after it. But for the few in between.
-Seats cost 10,000 won. Their keys follow their numbers, so that whoever locks several meets the
-others in the same order whenever a play is played.
+An ending is the answer of each call, then the holder of each seat, the status of the tickets, and
+the balances. Every ending that is not listed is a violation. Each ending must also be that of the
+same calls in a serial order that agrees with the played one: a call that began after another had
+ended comes after it. ``in_between`` lists the exceptions. Seats cost 10,000 won. Their keys follow
+their numbers, so that locks are taken in the same order in every run.
 """
 
 import uuid
@@ -40,7 +39,7 @@ from tests.factories import (
 
 PRICE = 10_000
 CLOCK = "clock"
-# These pass over what is locked, for the next of their kind: so they may come as if too early.
+# Sweeps skip locked rows, for the next sweep: they may appear to run too early.
 SWEEPS = {"sweep", "other sweep", "refunds"}
 # Just past the end of a hold, and well before the end of the admission.
 HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
@@ -48,8 +47,8 @@ HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
 
 @dataclass(frozen=True)
 class Scenario:
-    """``calls`` by name, the clock's among them where time passes; ``endings`` as the module
-    says, and ``in_between`` those of them that the calls one after the other cannot have."""
+    """``calls`` by name, with the clock's where time passes; ``endings`` as in the module's
+    docstring, and ``in_between`` those of them that no serial order has."""
 
     calls: Mapping[str, Call]
     endings: frozenset[str]
@@ -57,7 +56,7 @@ class Scenario:
 
 
 def ending_of(played: Played) -> str:
-    """A play's ending in the words of the scenarios."""
+    """A play's ending as the scenarios write it."""
     answers = [_word(each) for name, each in played.outcomes.items() if name != CLOCK]
     return f"{', '.join(answers)} | {played.ending}"
 
@@ -102,8 +101,8 @@ def _paying(reservation: Any) -> Call:
     return partial(pay_reservations, user=reservation.user, reservation_ids=[reservation.pk])
 
 
-def _holding_together(schedule: Any, wanted: Mapping[Any, Sequence[int]]) -> Call:
-    """Of several people, as before Django: in one transaction, and alone who has to."""
+def _holding_in_a_group(schedule: Any, wanted: Mapping[Any, Sequence[int]]) -> Call:
+    """Holds of several people in one group commit, as on the fast path."""
     tokens = {token.user_id: token.pk for token in QueueToken.objects.all()}
     return _all_of(
         hold,
@@ -111,7 +110,7 @@ def _holding_together(schedule: Any, wanted: Mapping[Any, Sequence[int]]) -> Cal
     )
 
 
-def _paying_together(*reservations: Any) -> Call:
+def _paying_in_a_group(*reservations: Any) -> Call:
     requests = [
         PaymentRequest(
             each.user,
@@ -126,7 +125,7 @@ def _paying_together(*reservations: Any) -> Call:
 
 
 def _all_of(do_all: Callable[..., Sequence[Any]], requests: Sequence[Any]) -> Call:
-    """In one transaction, and alone each that has to wait."""
+    """All requests in one transaction, and each that answers Retry again alone, waiting."""
 
     def do() -> str:
         return "+".join(
@@ -181,13 +180,13 @@ def hold_and_hold_of_one_person() -> Scenario:
 
 
 def hold_and_expire() -> Scenario:
-    """Somebody else's hold of the wanted seat ends, now or later."""
+    """Another buyer's hold of the wanted seat expires."""
     schedule = _schedule(1)
     held(_person("o"), schedule, 1)
     a = _person("a", inside=schedule)
     return _scenario(
         {"hold": _holding(a, schedule, 1), "sweep": release_expired_holds, **HOLDS_END},
-        # Too early, and nobody has looked again since it ended.
+        # The hold was refused before the expiry, and no sweep ran after it.
         "SeatTaken, 0 | o holds",
         "SeatTaken, 1 | free",
         "list, 0 | a holds",
@@ -218,7 +217,7 @@ def pay_and_cancel() -> Scenario:
 
 
 def pay_and_let_go() -> Scenario:
-    """One window pays, the other lets go."""
+    """One window pays, the other releases."""
     (reservation,) = held(_person("a", won=PRICE), _schedule(1), 1)
     return _scenario(
         {"pay": _paying(reservation), "let go": _letting_go(reservation)},
@@ -228,22 +227,22 @@ def pay_and_let_go() -> Scenario:
 
 
 def cancel_and_check_in() -> Scenario:
-    """A ticket is at the door, and in another window its money is wanted back."""
+    """A ticket is checked in, and cancelled in another window."""
     (ticket,) = bought(_person("a", won=PRICE), _schedule(1), 1).tickets
     return _scenario(
-        {"cancel": _cancelling(ticket), "door": _scanning(ticket)},
+        {"cancel": _cancelling(ticket), "check in": _scanning(ticket)},
         "Refund, AlreadyCancelled | free | cancelled | 10000",
         "TicketUsed, CheckIn | a owns | used | 0",
     )
 
 
 def charge_and_pay() -> Scenario:
-    """What is missing for the payment is on its way."""
+    """A charge brings the money that the payment needs."""
     return _charge_and_pay(_person("a", won=5_000), missing=5_000)
 
 
 def charge_and_pay_of_a_newcomer() -> Scenario:
-    """As before, but nothing was ever charged, so that the balance itself has yet to be made."""
+    """As before, by a user who never charged: the balance does not exist yet."""
     return _charge_and_pay(_person("a"), missing=PRICE)
 
 
@@ -259,13 +258,13 @@ def _charge_and_pay(user: Any, *, missing: int) -> Scenario:
     )
 
 
-def hold_together_and_hold() -> Scenario:
-    """Two people's holds in one transaction, and somebody wants one of their seats."""
+def hold_group_and_hold() -> Scenario:
+    """Two buyers' holds in one group commit, and a third buyer wants one of their seats."""
     schedule = _schedule(3)
     a, b, c = (_person(name, inside=schedule) for name in "abc")
     return _scenario(
         {
-            "together": _holding_together(schedule, {a: [1], b: [2]}),
+            "group": _holding_in_a_group(schedule, {a: [1], b: [2]}),
             "hold": _holding(c, schedule, 3, 2),
         },
         "list+list, SeatTaken | a holds, b holds, free",
@@ -273,43 +272,43 @@ def hold_together_and_hold() -> Scenario:
     )
 
 
-def hold_together_and_hold_together() -> Scenario:
-    """Two servers at once, and one person at both of them; the limit is one."""
+def hold_group_and_hold_group() -> Scenario:
+    """Group commits of two servers, and one buyer in both of them; the limit is one."""
     schedule = _schedule(3, purchase_limit=1)
     a, b, c = (_person(name, inside=schedule) for name in "abc")
     return _scenario(
         {
-            "together": _holding_together(schedule, {a: [1], b: [2]}),
-            "elsewhere": _holding_together(schedule, {c: [2], a: [3]}),
+            "group": _holding_in_a_group(schedule, {a: [1], b: [2]}),
+            "other group": _holding_in_a_group(schedule, {c: [2], a: [3]}),
         },
         "list+list, SeatTaken+PurchaseLimitExceeded | a holds, b holds, free",
         "PurchaseLimitExceeded+SeatTaken, list+list | free, c holds, a holds",
         in_between=[
-            # Each first where it was not in the other's way.
+            # Each group is first for one of the seats.
             "list+SeatTaken, list+PurchaseLimitExceeded | a holds, c holds, free",
             "PurchaseLimitExceeded+list, SeatTaken+list | free, b holds, a holds",
         ],
     )
 
 
-def pay_together_and_pay() -> Scenario:
-    """Two people's payments in one transaction, and one of them pays in another window too."""
+def pay_group_and_pay() -> Scenario:
+    """Two buyers' payments in one group commit, and one of them pays in another window too."""
     schedule = _schedule(2)
     (one,) = held(_person("a", won=PRICE), schedule, 1)
     (other,) = held(_person("b", won=PRICE), schedule, 2)
     return _scenario(
-        {"together": _paying_together(one, other), "pay": _paying(other)},
+        {"group": _paying_in_a_group(one, other), "pay": _paying(other)},
         "Receipt+Receipt, AlreadyPaid | a owns, b owns | issued, issued | 0, 0",
         "Receipt+AlreadyPaid, Receipt | a owns, b owns | issued, issued | 0, 0",
     )
 
 
-def pay_together_and_expire() -> Scenario:
-    """Two people's holds end while they are paid in one transaction."""
+def pay_group_and_expire() -> Scenario:
+    """Two buyers' holds expire while they are paid in one group commit."""
     schedule = _schedule(2)
     holds = [held(_person(name, won=PRICE), schedule, n)[0] for n, name in enumerate("ab", 1)]
     return _scenario(
-        {"together": _paying_together(*holds), "sweep": release_expired_holds, **HOLDS_END},
+        {"group": _paying_in_a_group(*holds), "sweep": release_expired_holds, **HOLDS_END},
         "Receipt+Receipt, 0 | a owns, b owns | issued, issued | 0, 0",
         "HoldExpired+HoldExpired, 0 | free, free | 10000, 10000",
         "HoldExpired+HoldExpired, 2 | free, free | 10000, 10000",
@@ -339,7 +338,7 @@ def hold_and_hold_and_expire() -> Scenario:
 
 
 def pay_and_expire_and_let_go() -> Scenario:
-    """A hold ends, while one window pays it and the other lets go of it."""
+    """A hold expires, while one window pays it and the other releases it."""
     (reservation,) = held(_person("a", won=50_000), _schedule(1), 1)
     return _scenario(
         {
@@ -374,7 +373,7 @@ def pay_and_expire_and_begin_to_pay() -> Scenario:
 
 
 def charge_and_pay_and_pay() -> Scenario:
-    """Money for one of two seats, and the other's is on its way."""
+    """Money for one of two seats, and a charge for the other."""
     one, other = held(_person("a", won=PRICE), _schedule(2), 1, 2)
     return _scenario(
         {
@@ -411,13 +410,13 @@ def pay_and_pay_and_expire_and_expire() -> Scenario:
 
 
 def two_cancel_and_two_check_in() -> Scenario:
-    """One ticket at two doors, and cancelled twice."""
+    """One ticket, checked in twice and cancelled twice."""
     (ticket,) = bought(_person("a", won=PRICE), _schedule(1), 1).tickets
     calls = {
         "cancel": _cancelling(ticket),
         "cancel again": _cancelling(ticket),
-        "door": _scanning(ticket),
-        "other door": _scanning(ticket),
+        "check in": _scanning(ticket),
+        "other check in": _scanning(ticket),
     }
     given_back, let_in = "free | cancelled | 10000", "a owns | used | 0"
     return _scenario(
@@ -472,8 +471,7 @@ def schedule_cancelled_and_hold_and_pay() -> Scenario:
 
 
 def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
-    """A whole schedule is cancelled and swept, while a ticket of it is at the door, and in
-    another window cancelled."""
+    """A schedule is cancelled and swept, while one of its tickets is checked in and cancelled."""
     schedule = _schedule(1)
     (ticket,) = bought(_person("a", won=PRICE), schedule, 1).tickets
     given_back = "free | cancelled | 10000"
@@ -482,11 +480,11 @@ def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
             "operator": _cancelling_all(schedule),
             "refunds": refund_cancelled_schedules,
             "cancel": _cancelling(ticket),
-            "door": _scanning(ticket),
+            "check in": _scanning(ticket),
         },
         f"True, 0, Refund, AlreadyCancelled | {given_back}",
         f"True, 1, AlreadyCancelled, AlreadyCancelled | {given_back}",
-        # Let in, and then refunded all the same: of a cancelled schedule everybody is.
+        # Checked in, and then refunded: in a cancelled schedule every ticket is.
         f"True, 1, AlreadyCancelled, CheckIn | {given_back}",
         f"True, 1, TicketUsed, CheckIn | {given_back}",
         "True, 0, TicketUsed, CheckIn | a owns | used | 0",
@@ -503,10 +501,10 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     cancel_and_check_in,
     charge_and_pay,
     charge_and_pay_of_a_newcomer,
-    hold_together_and_hold,
-    hold_together_and_hold_together,
-    pay_together_and_pay,
-    pay_together_and_expire,
+    hold_group_and_hold,
+    hold_group_and_hold_group,
+    pay_group_and_pay,
+    pay_group_and_expire,
     hold_and_hold_and_expire,
     pay_and_expire_and_let_go,
     pay_and_expire_and_begin_to_pay,

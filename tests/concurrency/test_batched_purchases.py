@@ -1,4 +1,4 @@
-"""Holds and payments of many people in one transaction, beside others at the same seats."""
+"""Group commits of holds and payments, with other transactions at the same seats."""
 
 import datetime as dt
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ def request_for(schedule, *numbers):
 
 
 def payment_for(schedule, *numbers, won=50_000, key="a key"):
-    """Of a user who holds these seats."""
+    """The payment request of a new user who holds these seats."""
     user = UserFactory(won=won)
     ids = [each.pk for each in held(user, schedule, *numbers)]
     once = IdempotentRequest(
@@ -54,7 +54,7 @@ def payment_for(schedule, *numbers, won=50_000, key="a key"):
 
 
 def pay_all(*requests):
-    """Of each request whether it is paid, or why not."""
+    """For each request True when it is paid, else its refusal."""
     return [
         type(outcome) if isinstance(outcome, Exception) else type(outcome) is Receipt
         for outcome in pay(requests)
@@ -63,7 +63,7 @@ def pay_all(*requests):
 
 @contextmanager
 def locked_by_another(sql, *params):
-    """Whatever the statement locks, by a connection that is in no hurry."""
+    """Another connection holds the locks of the statement."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
@@ -77,7 +77,7 @@ def locked_by_another(sql, *params):
 
 
 def hold_all(*requests):
-    """Of each request the numbers of the seats it holds, or why it holds none."""
+    """For each request the numbers of its held seats, else its refusal."""
     return [
         type(outcome)
         if isinstance(outcome, Exception)
@@ -301,11 +301,11 @@ def test_many_peoples_payments_are_as_few_round_trips_as_ones(
 
 
 def test_a_payment_ends_the_admission_of_a_buyer_without_further_holds(schedule):
-    stays, leaves = payment_for(schedule, 1), payment_for(schedule, 2)
-    held(stays.user, schedule, 3)
+    remains, leaves = payment_for(schedule, 1), payment_for(schedule, 2)
+    held(remains.user, schedule, 3)
 
-    assert pay_all(stays, leaves) == [True, True]
-    assert QueueToken.objects.live().get().user == stays.user
+    assert pay_all(remains, leaves) == [True, True]
+    assert QueueToken.objects.live().get().user == remains.user
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A schedule is cancelled in the middle of its sale, and the refunds are killed at every turn."""
+"""A schedule is cancelled during its sale, and the sweep of refunds is killed anywhere."""
 
 from functools import partial
 
@@ -24,9 +24,9 @@ from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import (
@@ -44,7 +44,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CLOCK = "SELECT clock_timestamp()"
-STANDING = "WITH moment"
+HOLDINGS = "WITH moment"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def sweep():
         pass
 
 
-def assert_everybody_has_their_money(*users, won=10_000):
+def assert_all_have_their_money(*users, won=10_000):
     sweep()
     assert [balance_of(user) for user in users] == [won] * len(users)
     assert not Reservation.objects.live().exists()
@@ -82,7 +82,7 @@ def test_cancelling_a_schedule_during_a_payment(schedule, _round):
 
     assert done is True
     assert type(paid).__name__ in {"Receipt", "ScheduleCancelled"}
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
 
 
 @pytest.mark.parametrize("_round", range(4))
@@ -98,13 +98,13 @@ def test_cancelling_a_schedule_during_a_hold(schedule, _round):
 
     assert done is True
     assert type(taken).__name__ in {"list", "ScheduleCancelled"}
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
 
 
 def test_a_hold_that_read_the_rules_just_before_is_refused_by_the_database(schedule):
     user = UserFactory()
     admitted(user, schedule)
-    gate = Gate(after=STANDING)
+    gate = Gate(after=HOLDINGS)
 
     with background(
         lambda: hold_seats(user=user, schedule_id=schedule.pk, numbers=[1]), gate
@@ -127,7 +127,7 @@ def test_a_payment_that_looked_just_before_is_refused_by_the_database(schedule):
         gate.open()
         assert type(paying.result()) is ScheduleCancelled
     assert balance_of(user) == 10_000
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
 
 
 def test_a_payment_that_commits_after_the_cancellation_is_refunded_all_the_same(schedule):
@@ -142,7 +142,7 @@ def test_a_payment_that_commits_after_the_cancellation_is_refunded_all_the_same(
         gate.open()
         assert type(paying.result()).__name__ == "Receipt"
 
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
 
 
 @pytest.mark.parametrize("_round", range(4))
@@ -158,7 +158,7 @@ def test_the_sweep_and_the_buyer_refund_one_ticket_once(schedule, _round):
     )
 
     assert type(own) in (Refund, AlreadyCancelled)
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
     assert Refund.objects.get().fee == 0
 
 
@@ -174,7 +174,7 @@ def test_a_ticket_checked_in_during_the_cancellation_is_refunded_too(schedule, _
     entry, _none = race(lambda: scanned(ticket, by=staff), cancel_and_sweep, meeting=Meeting(CLOCK))
 
     assert type(entry) in (CheckIn, AlreadyCancelled)
-    assert_everybody_has_their_money(user)
+    assert_all_have_their_money(user)
     with pytest.raises((AlreadyCancelled, TicketUsed)):
         scanned(ticket, by=staff)
 
@@ -187,7 +187,7 @@ def test_cancelling_while_the_schedule_is_edited(client, schedule):
     with background(edit, gate) as edited:
         gate.wait()
         with background(cancelling(schedule)) as cancelled:
-            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            until(lambda: a_thread_waits_for_a_lock() or cancelled.done())
             gate.open()
             assert edited.result().status_code == 302
             assert cancelled.result() is True
@@ -206,7 +206,7 @@ def test_a_form_that_changes_nothing_brings_no_cancelled_schedule_back(client, s
     with background(save, gate) as saved:
         gate.wait()
         with background(cancelling(schedule)) as cancelled:
-            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            until(lambda: a_thread_waits_for_a_lock() or cancelled.done())
             gate.open()
             assert saved.result().status_code == 302
             assert cancelled.result() is True
@@ -227,7 +227,7 @@ def test_cancelling_waits_while_a_program_checks_the_rules_and_writes_them(sched
     with background(edit, gate) as edited:
         gate.wait()
         with background(cancelling(schedule)) as cancelled:
-            until(lambda: somebody_waits_for_a_lock() or cancelled.done())
+            until(lambda: a_thread_waits_for_a_lock() or cancelled.done())
             assert not cancelled.done()
             gate.open()
             assert edited.result() is None
@@ -248,7 +248,7 @@ def test_concurrent_sweeps_refund_every_buyer_once(schedule):
 
     assert results == [None] * 4
     assert Refund.objects.count() == 6
-    assert_everybody_has_their_money(*users, won=20_000)
+    assert_all_have_their_money(*users, won=20_000)
 
 
 def test_the_sweep_of_holds_and_that_of_refunds_do_not_meet_badly(schedule):
@@ -263,11 +263,11 @@ def test_the_sweep_of_holds_and_that_of_refunds_do_not_meet_badly(schedule):
 
 
 class Killed(BaseException):
-    """What a kill -9 looks like from inside: no handler of ours sees it."""
+    """Stands for kill -9: a BaseException, so that no handler of the product catches it."""
 
 
 def killed_at(statement):
-    """Sweep, and die right after that many statements; True when it lived to the end."""
+    """Sweep, and die after this many statements; True when the sweep ended before that."""
     seen = 0
 
     def die(execute, sql, *args):
@@ -311,4 +311,4 @@ def test_a_sweep_killed_after_any_statement_continues_without_a_second_refund(
     assert statement > 15, "it was killed in the middle of things"
     assert refunded == 3
     assert Refund.objects.count() == 3
-    assert_everybody_has_their_money(*users, won=20_000)
+    assert_all_have_their_money(*users, won=20_000)

@@ -1,4 +1,4 @@
-"""The draw while people come, leave, and a second beat ticks: once, and whole or not at all."""
+"""The draw during joins, leaves and a second beat's tick: drawn once, completely or not at all."""
 
 import pytest
 from django.db import IntegrityError, connection
@@ -12,9 +12,9 @@ from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -27,7 +27,7 @@ TOKEN_ENDED = "INSERT INTO"
 
 
 def waiting_room(n, **fields):
-    """A room whose doors have just opened, and n people who wait for their lots."""
+    """A room that has just opened, and n people who wait for the draw."""
     room = WaitingRoomFactory(**{"shuffle": True, "state": "PAUSED", **fields})
     for user in UserFactory.create_batch(n):
         join(user=user, slug=room.slug)
@@ -82,7 +82,7 @@ def test_a_participant_who_leaves_during_the_draw_is_drawn_and_gone():
         gone.wait()
         with background(admitting(room)) as tick:
             # The draw has its list, with the leaver on it, and waits for the leaver's row.
-            until(somebody_waits_for_a_lock)
+            until(a_thread_waits_for_a_lock)
             gone.open()
             assert tick.result() == 5
         assert leaving.result() is None
@@ -143,7 +143,7 @@ def test_an_uncommitted_join_fixes_whether_the_room_draws_lots():
         on_the_way.wait()
         turning_on = WaitingRoom.objects.filter(pk=room.pk).update
         with background(lambda: turning_on(shuffle=True)) as turned:
-            until(somebody_waits_for_a_lock)
+            until(a_thread_waits_for_a_lock)
             on_the_way.open()
             assert isinstance(turned.result(), IntegrityError)
         assert joining.result()

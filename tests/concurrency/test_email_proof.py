@@ -1,4 +1,4 @@
-"""Two accounts prove an address at the same moment."""
+"""Two accounts confirm an address at the same moment."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Every lock that no other race here shows: what goes wrong without it, or who does not wait.
+"""Every lock that no other race here covers: what fails without it, or which request need not wait.
 
-tests/guards takes each lock of the code away in turn and runs the test that must then fail.
+tests/guards removes each lock of the code in turn and runs the test that must then fail.
 """
 
 import re
@@ -37,9 +37,9 @@ from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import (
@@ -74,15 +74,15 @@ class Locked(Gate):
 
 
 def while_locked(table, first, second):
-    """What both answer, when the second begins while the first has the table's rows locked.
+    """Start the second call while the first has the table's rows locked.
 
-    And whether the second had to wait.
+    Returns both answers, and whether the second had to wait.
     """
     gate = Locked(table)
     with background(first, gate) as one:
         gate.wait()
         with background(second) as other:
-            until(lambda: somebody_waits_for_a_lock() or other.done())
+            until(lambda: a_thread_waits_for_a_lock() or other.done())
             waited = not other.done()
             gate.open()
             return one.result(), other.result(), waited
@@ -161,7 +161,7 @@ def test_seats_that_are_generated_while_their_schedule_is_edited_are_counted(cli
     assert (schedule.price, schedule.seat_quantity) == (12_000, 6)
 
 
-# --- The order of the house ----------------------------------------------------------------------
+# --- The lock order ------------------------------------------------------------------------------
 
 TOKEN, SEAT, RESERVATION, TICKET, BALANCE = (
     "queueing_queuetoken",
@@ -285,11 +285,11 @@ def test_no_join_succeeds_between_the_check_of_a_room_and_its_deletion():
     with background(delete, gate) as deleted:
         gate.wait()
         with background(partial(places.join, user=user, slug=room.slug)) as joined:
-            until(lambda: somebody_waits_for_a_lock() or joined.done())
+            until(lambda: a_thread_waits_for_a_lock() or joined.done())
             gate.open()
             assert deleted.result() is None
-            # It waits for the room, and deletion for the room's sequence, which it has: the
-            # database ends the one that waited longer.
+            # The join has the room's sequence and waits for the room; the deletion has the room
+            # and waits for its sequence: PostgreSQL ends the one that waited longer.
             assert isinstance(joined.result(), Exception)
     assert not WaitingRoom.objects.filter(pk=room.pk).exists()
 
@@ -324,7 +324,7 @@ def test_a_seat_keeps_the_price_of_a_hold_in_progress():
 
 
 def line_of(count, **room):
-    """A room that stands still, and so many people waiting, in order."""
+    """A paused room with this many people in line, in order."""
     made = WaitingRoomFactory(state="PAUSED", **room)
     users = UserFactory.create_batch(count)
     tokens = [join(user=user, slug=made.slug)[0].token for user in users]
@@ -332,7 +332,7 @@ def line_of(count, **room):
 
 
 def is_over(token):
-    """As if the admission had ended a moment ago, and no tick had come since."""
+    """Let the admission have ended a moment ago, before the next tick."""
     token.expires_at = timezone.now()
     token.save(update_fields=["expires_at"])
 

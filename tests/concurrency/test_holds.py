@@ -1,4 +1,4 @@
-"""Many hands reach for the same seats."""
+"""Concurrent holds of the same seats."""
 
 import pytest
 
@@ -141,7 +141,7 @@ def test_a_hold_in_progress_blocks_neither_other_buyers_nor_check_ins():
         assert type(race(hold(quick, schedule, 2))[0]) is list
         newcomer = UserFactory()
         admitted(newcomer, schedule)
-        assert admit(room_id=room.pk) == 0, "nobody is left waiting"
+        assert admit(room_id=room.pk) == 0, "no token is left waiting"
         gate.open()
         assert type(holding.result()) is list
 

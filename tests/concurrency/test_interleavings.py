@@ -38,7 +38,7 @@ ORDERS_TO_SEARCH = 500
 
 @dataclass
 class Season:
-    """What many plays of one scenario came to."""
+    """The results of many orders of one scenario."""
 
     endings: Counter[str]
     traces: set[tuple[Step, ...]] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Season:
 
 def play_all(make: Make, seeds: Iterable[int], *, until_violated: bool = False) -> Season:
     scenario = make()
-    # Those that are allowed and never come show, too.
+    # Allowed endings that were never reached are listed as well.
     season = Season(endings=Counter(dict.fromkeys(sorted(scenario.endings), 0)))
     with Stage() as stage:
         in_turn = InTurn(stage, scenario)
@@ -78,7 +78,7 @@ def what_is_wrong(scenario: Scenario, played: Played, in_turn: "InTurn") -> str:
 
 
 class InTurn:
-    """What a scenario comes to when its calls are made one after the other."""
+    """The endings of a scenario's calls in every serial order."""
 
     def __init__(self, stage: Stage, scenario: Scenario) -> None:
         self.stage = stage
@@ -86,7 +86,7 @@ class InTurn:
         self.known: dict[tuple[str, ...], str] = {}
 
     def explains(self, played: Played) -> bool:
-        """Whether some order that agrees with the play's ends as the play did."""
+        """Whether a serial order that agrees with the played one has the same ending."""
         orders = list(orders_that_agree([step.part for step in played.trace]))
         orders.sort(key=lambda order: order not in self.known)
         return any(self._ending(order) == ending_of(played) for order in orders)
@@ -98,10 +98,10 @@ class InTurn:
 
 
 def orders_that_agree(steps: list[str]) -> Iterator[tuple[str, ...]]:
-    """Orders of the parts with everybody after those who were done when it began."""
+    """Serial orders in which each call comes after the calls that had ended when it began."""
     first = {part: steps.index(part) for part in steps}
     last = {part: index for index, part in enumerate(steps)}
-    # Whoever ended first comes first, to begin with: most often that is the answer.
+    # The order of the calls' ends comes first: it is the most likely one.
     for order in permutations(sorted(last, key=last.__getitem__)):
         pairs = combinations((part for part in order if part not in SWEEPS), 2)
         if all(first[earlier] < last[later] for earlier, later in pairs):
@@ -109,7 +109,7 @@ def orders_that_agree(steps: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def told(make: Make, seed: int, played: Played, wrong: str = "") -> str:
-    """All that somebody needs to understand a violation, and to see it again."""
+    """The report of a violation: enough to understand and to repeat it."""
     errors = [repr(each) for each in played.outcomes.values() if isinstance(each, Exception)]
     return "\n".join(
         [
@@ -142,7 +142,7 @@ def summary_of(make: Make, season: Season) -> str:
     )
 
 
-# Those of three and four parts, and those that act together: on two sales made anew.
+# Scenarios of three and four calls, and those with group commits: on two fresh sales.
 @pytest.mark.parametrize("make", SCENARIOS[9:], ids=lambda make: make.__name__)
 def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
     assert told_of(make, range(2)) == told_of(make, range(2))
@@ -189,7 +189,7 @@ def _lock(*numbers: int) -> None:
 
 
 def conflicts_of_first_balances() -> Guard:
-    """Two who make somebody's first balance both insert it."""
+    """Two calls that create a user's first balance both insert it."""
 
     def insert_plainly(balances: list[Balance], **_options: Any) -> None:
         for balance in balances:
@@ -202,7 +202,7 @@ def locks(*models: type[Model]) -> Callable[[], Guard]:
     return partial(row_locks, *models)
 
 
-def promise(name: str) -> Callable[[], Guard]:
+def without_constraint(name: str) -> Callable[[], Guard]:
     return partial(constraint, name)
 
 
@@ -214,8 +214,8 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
         scenarios.hold_and_hold,
         (
             locks(Seat),
-            promise("payments_reservation_one_live_per_seat"),
-            promise("payments_seat_agrees_with_reservation"),
+            without_constraint("payments_reservation_one_live_per_seat"),
+            without_constraint("payments_seat_agrees_with_reservation"),
         ),
     ),
     (scenarios.hold_and_hold_of_one_person, (locks(QueueToken),)),
@@ -226,10 +226,10 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
     (scenarios.cancel_and_check_in, (locks(Ticket),)),
     (scenarios.charge_and_pay, (locks(Balance),)),
     (scenarios.charge_and_pay_of_a_newcomer, (conflicts_of_first_balances,)),
-    (scenarios.hold_together_and_hold, (locks(Seat),)),
-    (scenarios.hold_together_and_hold_together, (locks(QueueToken),)),
-    (scenarios.pay_together_and_pay, (locks(*ALL_OF_CHECKOUT),)),
-    (scenarios.pay_together_and_expire, (locks(Seat),)),
+    (scenarios.hold_group_and_hold, (locks(Seat),)),
+    (scenarios.hold_group_and_hold_group, (locks(QueueToken),)),
+    (scenarios.pay_group_and_pay, (locks(*ALL_OF_CHECKOUT),)),
+    (scenarios.pay_group_and_expire, (locks(Seat),)),
     (scenarios.hold_and_hold_and_expire, (locks(Seat),)),
     (scenarios.pay_and_expire_and_let_go, (locks(Seat),)),
     (scenarios.pay_and_expire_and_begin_to_pay, (locks(*ALL_OF_CHECKOUT),)),

@@ -1,9 +1,9 @@
-"""Take the guards of each race away, one after the other, and show what each of them held.
+"""Remove the guards of each race, one after the other, and show what each of them prevents.
 
-Every race here has two threads, brought as close as the guards let them (see Meeting). With all
-guards in place the loser is refused by the rules. Without the first the second refuses, and so
-on: a lock is good manners, and the constraints behind it are the promise. Without any the race
-goes wrong, which also shows that it is a race worth guarding against.
+Every race has two threads, brought as close as the guards let them (see Meeting). With all guards
+the rules refuse the loser. Without the first guard the second refuses it, and so on: a lock only
+avoids errors, the constraints behind it are the guarantee. Without any guard the invariant breaks,
+which shows that the race is real.
 """
 
 import re
@@ -45,9 +45,9 @@ from tests.concurrency.threads import (
     Call,
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import (
@@ -67,10 +67,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.negative_cont
 CLOCK = "SELECT clock_timestamp()"
 
 
-# --- The races: each makes a sale, and answers two calls and what must be true after them. -----
+# --- The races: each creates a sale, and returns two calls and the invariant after them. ---------
 
-Promise = Callable[[], bool]
-Setting = tuple[Call, Call, Promise]
+Invariant = Callable[[], bool]
+Setting = tuple[Call, Call, Invariant]
 
 
 def two_people_hold_one_seat():
@@ -138,7 +138,7 @@ def one_ticket_is_scanned_twice():
         let_in.append(scanned(ticket, by=staff, gate=gate))
 
     staff = StaffFactory()
-    # Two gates: both may be in the same microsecond, and the records must differ in something.
+    # Two gates: both check-ins may have the same microsecond, and the rows must differ.
     return partial(scan, "A"), partial(scan, "B"), lambda: len(let_in) == 1
 
 
@@ -196,7 +196,7 @@ def one_person_joins_twice():
 
 
 def ticket_versions() -> Guard:
-    """A ticket is saved whatever became of it since it was read."""
+    """Save a ticket without comparing its version."""
 
     def save(ticket: Ticket, *, now: Any, fields: Sequence[str]) -> None:
         ticket.save(update_fields=fields)
@@ -208,7 +208,7 @@ def ticket_versions() -> Guard:
 
 
 def on_conflict() -> Guard:
-    """A join that meets another of the same person inserts all the same."""
+    """A join inserts its row without ON CONFLICT."""
     take_number = places._take_number
 
     def without(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
@@ -226,7 +226,7 @@ def on_conflict() -> Guard:
 
 @dataclass(frozen=True)
 class Layer:
-    """A guard: how to take it away, and how the loser is refused when it is the first in place."""
+    """A guard: how to remove it, and the loser's refusal when it is the first one left."""
 
     remove: Callable[[], Guard]
     refusal: str
@@ -236,7 +236,7 @@ def locks(*models: Any, refusal: str) -> Layer:
     return Layer(partial(row_locks, *models), refusal)
 
 
-def promise(name: str) -> Layer:
+def constraint_layer(name: str) -> Layer:
     return Layer(partial(constraint, name), name)
 
 
@@ -247,9 +247,9 @@ class Control:
     layers: tuple[Layer, ...]
 
 
-SEAT_AGREES = promise("payments_seat_agrees_with_reservation")
-LEDGER_SEQ = promise("accounts_balancehistory_one_line_per_seq")
-# Which of the two is met first depends on which of them an earlier control put back.
+SEAT_AGREES = constraint_layer("payments_seat_agrees_with_reservation")
+LEDGER_SEQ = constraint_layer("accounts_balancehistory_one_line_per_seq")
+# Which of the two refuses first depends on which of them an earlier control restored last.
 TICKET_KEYS = ("payments_ticket_reservation_id_key", "payments_ticket_one_live_per_seat")
 VERSIONS = Layer(ticket_versions, StaleTicket.__name__)
 ALL_OF_CHECKOUT = (QueueToken, Seat, Reservation, Balance)
@@ -261,17 +261,17 @@ CONTROLS = [
         CLOCK,
         (
             locks(Seat, refusal="SeatTaken"),
-            promise("payments_reservation_one_live_per_seat"),
+            constraint_layer("payments_reservation_one_live_per_seat"),
             SEAT_AGREES,
         ),
     ),
     Control(
         one_person_holds_past_the_limit,
-        # Where the slots are read, with the clock: one statement written by hand, without quotes.
+        # The slots are read with the clock by a hand-written statement, without quotes.
         "FROM payments_reservation",
         (
             locks(QueueToken, refusal="PurchaseLimitExceeded"),
-            promise("payments_reservation_one_live_per_slot"),
+            constraint_layer("payments_reservation_one_live_per_slot"),
         ),
     ),
     Control(
@@ -280,10 +280,10 @@ CONTROLS = [
         (
             locks(*ALL_OF_CHECKOUT, refusal="AlreadyPaid"),
             Layer(partial(constraint, TICKET_KEYS[0]), "|".join(TICKET_KEYS)),
-            promise(TICKET_KEYS[1]),
-            promise("payments_payment_one_success_per_reservation"),
+            constraint_layer(TICKET_KEYS[1]),
+            constraint_layer("payments_payment_one_success_per_reservation"),
             LEDGER_SEQ,
-            promise("queueing_queueentryhistory_token_id_key"),
+            constraint_layer("queueing_queueentryhistory_token_id_key"),
         ),
     ),
     Control(
@@ -296,7 +296,7 @@ CONTROLS = [
         CLOCK,
         (
             locks(Charge, refusal=""),
-            promise("accounts_balancehistory_one_effect_per_source"),
+            constraint_layer("accounts_balancehistory_one_effect_per_source"),
         ),
     ),
     Control(
@@ -309,9 +309,9 @@ CONTROLS = [
         CLOCK,
         (
             locks(Ticket, refusal="TicketUsed"),
-            promise("payments_checkin_one_live_per_ticket"),
+            constraint_layer("payments_checkin_one_live_per_ticket"),
             VERSIONS,
-            promise("payments_ticket_agrees_with_check_in"),
+            constraint_layer("payments_ticket_agrees_with_check_in"),
         ),
     ),
     Control(
@@ -320,7 +320,7 @@ CONTROLS = [
         (
             locks(*ALL_OF_CANCELLATION, refusal="AlreadyCancelled"),
             VERSIONS,
-            promise("payments_refund_payment_id_key"),
+            constraint_layer("payments_refund_payment_id_key"),
             LEDGER_SEQ,
         ),
     ),
@@ -329,7 +329,7 @@ CONTROLS = [
         CLOCK,
         (
             locks(*ALL_OF_CANCELLATION, refusal=""),
-            promise("payments_refund_payment_id_key"),
+            constraint_layer("payments_refund_payment_id_key"),
             LEDGER_SEQ,
         ),
     ),
@@ -339,7 +339,7 @@ CONTROLS = [
         (
             locks(Ticket, refusal="TicketUsed|AlreadyCancelled"),
             VERSIONS,
-            promise("payments_ticket_goes_one_way"),
+            constraint_layer("payments_ticket_goes_one_way"),
         ),
     ),
     Control(
@@ -352,7 +352,7 @@ CONTROLS = [
         "INSERT INTO queueing_queuetoken",
         (
             Layer(on_conflict, ""),
-            promise("queueing_queuetoken_one_live_per_user"),
+            constraint_layer("queueing_queuetoken_one_live_per_user"),
         ),
     ),
 ]
@@ -368,7 +368,7 @@ def removals() -> list[Any]:
 
 @pytest.mark.parametrize(("control", "removed"), removals())
 def test_each_guard_alone_keeps_the_invariant_and_without_any_it_breaks(control, removed):
-    first, second, promise_is_kept = control.setting()
+    first, second, invariant_holds = control.setting()
     with ExitStack() as guards:
         for layer in control.layers[:removed]:
             guards.enter_context(layer.remove())
@@ -378,14 +378,14 @@ def test_each_guard_alone_keeps_the_invariant_and_without_any_it_breaks(control,
         refusals = [result for result in results if isinstance(result, Exception)]
         if removed == len(control.layers):
             assert refusals == []
-            assert not promise_is_kept(), "there was nothing to guard against"
+            assert not invariant_holds(), "there was nothing to guard against"
         else:
             assert_refused(refusals, by=control.layers[removed].refusal)
-            assert promise_is_kept()
+            assert invariant_holds()
 
 
 def assert_refused(refusals, *, by):
-    """One refusal of that name, or none when the guard makes a second call a mere repetition."""
+    """One refusal of that name, or none when the guard makes the second call a repetition."""
     names = [
         refusal.__cause__.diag.constraint_name
         if isinstance(refusal, IntegrityError)
@@ -396,7 +396,7 @@ def assert_refused(refusals, *, by):
     assert set(names) <= set(by.split("|"))
 
 
-# --- Races whose steps must come in one order ----------------------------------------------------
+# --- Races with a fixed order of steps -----------------------------------------------------------
 
 
 def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
@@ -440,8 +440,8 @@ def test_without_one_lock_order_two_holds_in_opposite_order_deadlock():
 
 
 SOLD_ON_LAYERS = [
-    promise("payments_ticket_one_live_per_seat"),
-    promise("payments_reservation_one_live_per_seat"),
+    constraint_layer("payments_ticket_one_live_per_seat"),
+    constraint_layer("payments_reservation_one_live_per_seat"),
 ]
 
 
@@ -501,7 +501,7 @@ def test_without_the_seats_lock_a_sweep_frees_a_seat_during_its_payment(removed,
             after_the_clock.wait()
             until(lambda: database_now() >= reservation.expires_at)
             with background(release_expired_holds) as sweep:
-                until(somebody_waits_for_a_lock)
+                until(a_thread_waits_for_a_lock)
                 after_the_clock.open()
                 assert payment.result().tickets
                 swept = sweep.result()

@@ -1,4 +1,4 @@
-"""Charges, payments, refunds and expiry of one user, all at once."""
+"""Concurrent charges, payments, refunds and expiry of one user."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_paying_the_same_reservation_20_times_at_once_pays_once():
     assert balance_of(user) == 90_000
 
 
-def test_overlapping_baskets_in_opposite_order_pay_one_of_them():
+def test_overlapping_carts_in_opposite_order_pay_one_of_them():
     user = UserFactory(won=100_000)
     first, second, third = held(user, ScheduleFactory(price=10_000), 1, 2, 3)
 

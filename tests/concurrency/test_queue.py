@@ -1,4 +1,4 @@
-"""Many people at one door: nobody is let in past capacity, nobody is overtaken."""
+"""Concurrent joins and ticks: no admission past capacity, no buyer overtaken."""
 
 import pytest
 
@@ -9,9 +9,9 @@ from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import UserFactory, WaitingRoomFactory
@@ -31,7 +31,7 @@ def admitting(room):
 
 
 def line_of(room, n):
-    """n people in line before a room that has yet to open."""
+    """n people in line of a room that is not open yet."""
     WaitingRoom.objects.filter(pk=room.pk).update(state="PAUSED")
     users = UserFactory.create_batch(n)
     for user in users:
@@ -98,9 +98,9 @@ def test_a_join_that_has_its_number_but_has_not_committed_is_not_overtaken():
     with background(taking_a_number(early, room), before_commit) as earlier:
         before_commit.wait()
         with background(joining(late, room)) as later:
-            # The later one is committed and wants in: admission waits for the earlier to commit.
+            # The later join is committed; admission waits until the earlier one has committed.
             until(lambda: QueueToken.objects.filter(user=late).exists())
-            until(somebody_waits_for_a_lock)
+            until(a_thread_waits_for_a_lock)
             assert not inside(room)
             before_commit.open()
             _token, position = earlier.result()

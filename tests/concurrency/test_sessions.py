@@ -10,9 +10,9 @@ from accounts.sessions import SessionStore, end_sessions
 from tests.concurrency.threads import (
     Gate,
     Meeting,
+    a_thread_waits_for_a_lock,
     background,
     race,
-    somebody_waits_for_a_lock,
     until,
 )
 from tests.factories import UserFactory
@@ -38,7 +38,7 @@ def run_beside(first, gate, second):
     with background(first, gate) as begun:
         gate.wait()
         with background(second) as other:
-            until(lambda: other.done() or somebody_waits_for_a_lock())
+            until(lambda: other.done() or a_thread_waits_for_a_lock())
             gate.open()
             for done in (begun, other):
                 if isinstance(done.result(), Exception):

@@ -1,4 +1,4 @@
-"""Two people, or one double click, want the same e-mail address at the same moment."""
+"""Concurrent sign-ups with the same e-mail address."""
 
 import pytest
 from django.test import Client

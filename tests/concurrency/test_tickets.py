@@ -1,4 +1,4 @@
-"""One ticket, several doors, and somebody who wants the money back."""
+"""Concurrent check-ins and cancellations of one ticket."""
 
 import pytest
 

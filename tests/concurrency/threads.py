@@ -1,4 +1,4 @@
-"""Real threads on the real database, and places where they wait for one another."""
+"""Real threads on the real database, and points where they wait for one another."""
 
 import threading
 import time
@@ -10,14 +10,14 @@ from typing import Any
 from django.db import connection, connections
 
 Call = Callable[[], Any]
-# Long past what anything here takes, so that a mistake in a test fails instead of hanging.
+# Longer than any test takes, so that a mistake in a test fails instead of hanging.
 DEADLINE = 20
 
 
 def race(*calls: Call, meeting: "Meeting | None" = None) -> list[Any]:
-    """Run every call in a thread of its own, all let go at once.
+    """Run every call in a thread of its own, all started at the same moment.
 
-    Answers what each returned, or the exception that it raised, in the order of the calls.
+    Returns each call's result, or the exception that it raised, in the order of the calls.
     """
     start = threading.Barrier(len(calls))
 
@@ -45,7 +45,7 @@ def _outcome(call: Call, wrapper: "Meeting | Gate | None" = None) -> Any:
 
 @contextmanager
 def background(call: Call, gate: "Gate | None" = None) -> Iterator["Future[Any]"]:
-    """Run one call beside the test; its future answers like race() does."""
+    """Run one call in a thread; its future has the result or exception, as in race()."""
     with ThreadPoolExecutor(1) as pool:
         try:
             yield pool.submit(_outcome, call, gate)
@@ -57,8 +57,8 @@ def background(call: Call, gate: "Gate | None" = None) -> Iterator["Future[Any]"
 class Meeting:
     """Where two threads of a race meet: right after (or before) a statement that contains ``at``.
 
-    Whoever arrives first goes on once the other has arrived as well, has ended, or waits for a
-    lock that the first one holds. So a race is as close as the guards let it be, every time.
+    The first thread continues when the other has arrived as well, has ended, or waits for a
+    lock that the first one holds. So every race is as close as the guards let it be.
     """
 
     def __init__(self, at: str, *, before: bool = False) -> None:
@@ -80,7 +80,7 @@ class Meeting:
     def arrive(self) -> None:
         self.end()
         with self.changed:
-            until(lambda: self.arrived > 1 or _blocks_somebody(), pause=self.changed.wait)
+            until(lambda: self.arrived > 1 or _blocks_another(), pause=self.changed.wait)
 
     def end(self) -> None:
         if hasattr(self.mine, "arrived"):
@@ -103,18 +103,18 @@ class Gate:
         result = execute(sql, *args)
         if self.after in sql and not self.reached.is_set():
             self.reached.set()
-            assert self.opened.wait(DEADLINE), "nobody opened the gate"
+            assert self.opened.wait(DEADLINE), "the gate was not opened"
         return result
 
     def wait(self) -> None:
-        """Until the thread stands at the gate."""
+        """Wait until the thread has reached the gate."""
         assert self.reached.wait(DEADLINE), f"no statement with {self.after!r}"
 
     def open(self) -> None:
         self.opened.set()
 
     def end(self) -> None:
-        """The thread is done, whether it came by or not."""
+        """The thread has ended, whether it reached the gate or not."""
 
 
 def until(condition: Callable[[], bool], pause: Callable[[float], Any] = time.sleep) -> None:
@@ -125,11 +125,11 @@ def until(condition: Callable[[], bool], pause: Callable[[float], Any] = time.sl
         pause(0.01)
 
 
-def _blocks_somebody() -> bool:
+def _blocks_another() -> bool:
     return _exists("NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
 
 
-def somebody_waits_for_a_lock() -> bool:
+def a_thread_waits_for_a_lock() -> bool:
     """Whether any connection to this test's database waits for a lock."""
     return _exists(
         "NOT granted AND pid IN"
@@ -138,7 +138,7 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 def _exists(lock: str) -> bool:
-    # Past Django, whose wrappers would otherwise see this statement too.
+    # Without Django's cursor: its execute wrappers would see this statement too.
     connection.ensure_connection()
     assert connection.connection is not None
     row = connection.connection.execute(f"SELECT EXISTS (SELECT FROM pg_locks WHERE {lock})")

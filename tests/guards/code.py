@@ -1,4 +1,4 @@
-"""The guards of the code: guards.toml read, and what of the code looks like one.
+"""The guards of the code: reads guards.toml, and finds code that looks like a guard.
 
 A test is named without its file: its function, with a parameter or without, or a whole module.
 """
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.guards.mutation import NotFoundOnceError, find, marks, without, without_in_lua
+from tests.guards.mutation import NotFoundOnceError, candidates, find, without, without_in_lua
 
 ROOT = Path(__file__).parent.parent.parent
 APPS = ("accounts", "concerts", "queueing", "payments", "operations", "concertbook")
 
-# Whatever is named like one of these in mutation.py is in guards.toml.
+# Every name in mutation.py that matches one of these must be in guards.toml.
 LOOKS_LIKE_A_GUARD = re.compile(
     r"lock"
     r"|@\w+_required|@user_passes_test"
@@ -33,7 +33,7 @@ NO_GUARDS = {("concertbook/http/middleware.py", ".is_staff")}
 
 @dataclass(frozen=True)
 class Guard:
-    """``what`` in ``where`` of ``file``, and the tests of which one must fail without it."""
+    """``what`` in ``where`` of ``file``, and its tests: one of them must fail without it."""
 
     file: str
     where: str
@@ -54,7 +54,7 @@ class Guard:
         return without(source, self.where, self.what)
 
     def node_ids(self) -> list[str]:
-        """The tests as pytest is to run them. Raises NotFoundOnceError."""
+        """The tests' pytest ids. Raises NotFoundOnceError."""
         files = test_files()
         return [_node_id(test, files[test.partition("[")[0]]) for test in self.tests]
 
@@ -67,7 +67,7 @@ def _node_id(test: str, files: list[str]) -> str:
 
 @cache
 def test_files() -> defaultdict[str, list[str]]:
-    """In which files each test function is, and each module of tests."""
+    """The files of each test function and of each test module."""
     found = defaultdict(list)
     for path in (ROOT / "tests").rglob("test_*.py"):
         functions = re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
@@ -93,7 +93,7 @@ GUARDS = list(_read(Path(__file__).with_name("guards.toml").read_text()))
 
 
 def unguarded(path: Path) -> Iterator[str]:
-    """Where something looks like a guard, and no guard is listed."""
+    """Code that looks like a guard and is not listed."""
     source, file = path.read_text(), str(path.relative_to(ROOT))
     listed = [
         find(source, guard.where, part)
@@ -101,13 +101,13 @@ def unguarded(path: Path) -> Iterator[str]:
         if guard.file == file
         for part in guard.what.split(" + ")
     ]
-    for label, mark in marks(source, LOOKS_LIKE_A_GUARD):
-        if not any(mark.overlaps(each) for each in listed) and (file, label) not in NO_GUARDS:
-            yield f"{file}:{mark.guard[0][0]}: {label}"
+    for label, candidate in candidates(source, LOOKS_LIKE_A_GUARD):
+        if not any(candidate.overlaps(each) for each in listed) and (file, label) not in NO_GUARDS:
+            yield f"{file}:{candidate.guard[0][0]}: {label}"
 
 
 def sources() -> Iterator[Path]:
-    """The product's code, without what only plays a part in it, and without migrations."""
+    """The product's code, without rehearsals, sample data and migrations."""
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
             if not {"migrations", "management", "rehearsal"} & set(path.relative_to(ROOT).parts):

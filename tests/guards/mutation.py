@@ -32,7 +32,7 @@ SQL_LOCK = re.compile(
     r"\s*FOR (?:NO KEY )?(?:UPDATE|SHARE)\b(?: OF \w+)?(?: SKIP LOCKED| NOWAIT)?"
     r"|(?P<function>pg_(?P<answers>try_)?advisory_(?P<unlocks>un)?\w*lock\w*)\("
 )
-# What follows the first name of a condition, and that of a join.
+# The rest of a condition after its first name, and the rest of a join.
 CONDITION, JOIN = (
     rf"(?:[^()]|\([^()]*\))*?(?=\b(?:{words}WHERE|JOIN|CROSS|LEFT|ORDER|FOR)\b|\)|\Z)"
     for words in ("AND|OR|", "")
@@ -47,7 +47,7 @@ class NotFoundOnceError(Exception):
 
 @dataclass(frozen=True)
 class Edit:
-    """``text`` is to stand where ``replaced`` is. Of that, ``guard`` is the guard itself."""
+    """Replaces ``replaced`` by ``text``; ``guard`` is the part of it that is the guard itself."""
 
     replaced: Span
     text: str
@@ -58,7 +58,7 @@ class Edit:
 
 
 def without(source: str, where: str, what: str) -> str:
-    """``source`` without this guard. Several that keep one promise are joined by " + ".
+    """``source`` without this guard. Guards of the same rule are joined by " + ".
 
     Raises NotFoundOnceError.
     """
@@ -91,8 +91,8 @@ def without_in_lua(script: str, what: str) -> str:
     return changed
 
 
-def marks(source: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, Edit]]:
-    """What is named like this: nodes as in guards.toml, methods, and attributes as they stand."""
+def candidates(source: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, Edit]]:
+    """All matches: nodes as named in guards.toml, methods, and attributes."""
     tree = ast.parse(source)
     yield from (each for each in _edits(tree) if pattern.fullmatch(each[0]))
     for name, node in _definitions(tree):
@@ -140,7 +140,7 @@ def _matching(scope: ast.stmt, what: str) -> Iterator[Edit]:
 
 
 def _edits(scope: ast.AST) -> Iterator[tuple[str, Edit]]:
-    """What is found by a name; twice what may have neighbours: with a short and a long one."""
+    """Edits by name; nodes that may have equal neighbours have a short and a long name."""
     for node in ast.walk(scope):
         if type(node) in KINDS:
             yield from KINDS[type(node)](node)
@@ -188,7 +188,7 @@ KINDS: dict[type[ast.AST], Callable[[Any], Iterable[tuple[str, Edit]]]] = {
 def _row_locks(lock: ast.Call) -> Iterator[tuple[str, Edit]]:
     assert isinstance(lock.func, ast.Attribute)
     rows = lock.func.value
-    # Not the query before it, which may have guards of its own.
+    # Only the call, not the query before it, which may have guards of its own.
     itself = (_span(rows)[1], _span(lock.func)[1])
     edit = Edit(_span(lock), f"{ast.unparse(rows)}.all()", itself)
     yield from (("lock", edit), (f"lock {_first_name(rows)}", edit))
@@ -212,7 +212,7 @@ def _no_lock(found: re.Match[str]) -> str:
 def _reworded(
     scope: ast.AST, pattern: str | re.Pattern[str], word: Callable[[re.Match[str]], str]
 ) -> Iterator[tuple[re.Match[str], Edit]]:
-    """Each place in the strings of the code, with the string as it reads without it."""
+    """Each match in the strings of the code, with the string without it."""
     docstrings = {node.value for node in ast.walk(scope) if isinstance(node, ast.Expr)}
     formatted = [node for node in ast.walk(scope) if isinstance(node, ast.JoinedStr)]
     parts = {part: whole for whole in formatted for part in ast.walk(whole)}

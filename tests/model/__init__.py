@@ -1,1 +1,1 @@
-"""The sale played against an oracle."""
+"""A random sale compared with an oracle."""

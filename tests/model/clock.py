@@ -1,8 +1,7 @@
-"""Let time pass for a whole database and its line: the clocks stay, everything that was is moved.
+"""Let time pass for a whole database and its line by moving every timestamp into the past.
 
-Neither PostgreSQL's clock nor Redis's can be frozen or turned. Every moment in every table, and in
-the line's index, moves into the past instead, by the same amount, so that whatever is asked how
-long ago it was answers as if that time had passed.
+The clocks of PostgreSQL and Redis cannot be frozen or set. Moving every timestamp in every table
+and in the line's index by the same amount has the same effect on every comparison with the clock.
 """
 
 import functools
@@ -33,7 +32,7 @@ def _move_tables(seconds: int) -> None:
 
 def at_once(*statements: str) -> None:
     """Run statements in one round trip and one transaction, past every trigger."""
-    # What was written for good moves too, and nothing that a trigger compares changes by that.
+    # Append-only rows move too, with triggers off: the differences that they compare do not change.
     script = ["BEGIN", "SET LOCAL session_replication_role = replica", *statements, "COMMIT"]
     connection.ensure_connection()
     assert connection.connection is not None
@@ -42,7 +41,7 @@ def at_once(*statements: str) -> None:
 
 @functools.cache
 def _moments() -> dict[str, list[str]]:
-    """Every column of ours that holds a moment, by table."""
+    """Every timestamp column of the product's tables, by table."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -1,9 +1,9 @@
-"""What the box office must answer, in plain Python: no database, no lock, nothing of the product.
+"""The expected answers of the box office, in plain Python: no database, no lock, no product code.
 
-One room, one line; two schedules behind it. Every public method is one request: it returns what
-the answer must say, or raises Refused with the name of the refusal, and leaves the books as they
-must be afterwards. Time is a number of seconds that only ``pass_time`` moves, in whole steps: all
-that happens between two steps happens at once.
+One room, one line; two schedules behind it. Every public method is one request: it returns the
+expected answer, or raises Refused with the name of the refusal, and updates the expected state.
+Time is a number of seconds that only ``pass_time`` moves, in whole steps: all events between two
+steps have the same time.
 """
 
 from collections import Counter
@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# One step of the clock. Whatever a run really takes is less, and so never decides anything.
+# One step of the clock. A run takes less real time than that, so real time decides nothing.
 STEP = 300
 
 HOLD = 300
 PAYMENT = 300
 INSIDE = 900
-# Between two steps, so that the seconds until somebody should have asked again decide nothing.
+# Between two steps, so that the exact time of the next expected poll decides nothing.
 IDLE = 450
-# How long somebody may be told to wait before they ask again, when the index is built anew.
+# The longest time until the next poll that is assumed after the index was rebuilt.
 LONGEST_POLL = 400
 COOLDOWN = 300
 GIVEN_UP_PER_HOUR = 4
 HOUR = 3_600
 DAY = 24 * HOUR
-# How long before the start the doors open, and for how long a check-in can be undone.
-DOORS = 9 * DAY
+# The time between opening of doors and start, and the time in which a check-in can be undone.
+DOORS_OPEN_BEFORE = 9 * DAY
 UNDO = 600
 MOST = 10_000_000
 DECLINED = 40_001
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 class AnsweredBefore(Exception):
-    """Not a refusal: the answer that the same request got must come again."""
+    """Not a refusal: the saved answer of the same request must come again."""
 
     def __init__(self, answer: Any) -> None:
         super().__init__("answered before")
@@ -67,7 +67,7 @@ class Place:
 
 @dataclass
 class Index:
-    """What Redis knows: by when people should have asked again, and who was inside at a tick."""
+    """The index in Redis: when each token's next poll is due, and who was inside at a tick."""
 
     moving_since: int | None
     due: dict[Place, int]
@@ -88,7 +88,7 @@ class Room:
 
 @dataclass
 class Schedule:
-    """Moments in seconds of the clock; ``cooldown`` is that of seats that come back."""
+    """Times in seconds of the clock; ``cooldown`` is that of released seats."""
 
     limit: int
     opens: int
@@ -247,7 +247,7 @@ class Oracle:
         if place.user != user:
             raise Refused("NotFound")
         index = self.room.index
-        # Until the next tick the index tells of an admission what it knows.
+        # Until the next tick the index answers with the admission of the last tick.
         if index and index.inside.get(place, 0) > self.now:
             return "ACTIVE", 0
         if place.state == "WAITING":
@@ -269,7 +269,7 @@ class Oracle:
         index.inside.pop(place, None)
 
     def tick(self) -> int:
-        """Who is over or silent goes, then the first in line come in. How many did."""
+        """End expired and idle tokens, then admit the first in line; how many."""
         for place in self.room.those("ACTIVE"):
             if not place.lets_in(self.now):
                 place.end("TIMED_OUT")
@@ -313,7 +313,7 @@ class Oracle:
         self.room.index = None
 
     def build_index(self) -> int:
-        """How many rooms were in need of one."""
+        """How many rooms had no index."""
         if self.room.index:
             return 0
         due = dict.fromkeys(self.room.those("WAITING"), self.now + LONGEST_POLL)
@@ -360,7 +360,7 @@ class Oracle:
         )
 
     def _require_allowance(self, user: int, schedule: Schedule, wanted: Sequence[Seat]) -> None:
-        """What is overdue does not count; a refusal leaves it as it is."""
+        """Overdue holds do not count; a refusal does not change them."""
         live = [
             each for each in self._live(schedule) if each.user == user and not self.is_overdue(each)
         ]
@@ -376,7 +376,7 @@ class Oracle:
 
     def _take(self, user: int, mine: Place, wanted: Sequence[Seat]) -> list[Reservation]:
         schedule = wanted[0].schedule
-        # Of a seat that is to be had again the hold before goes, whoever wants it next.
+        # The overdue hold of a seat that can be held again ends, also for another buyer.
         self._expire(wanted)
         if not all(self.is_free(seat) for seat in wanted):
             raise Refused("SeatTaken")
@@ -426,20 +426,20 @@ class Oracle:
 
     def begin_payment(self, user: int, wanted: Sequence[Reservation]) -> int:
         """In how many seconds the first of these holds ends."""
-        basket = self._basket(user, wanted)
-        # As in pay: what is paid already comes first.
-        for reservation in sorted(basket, key=lambda each: not each.paid):
+        cart = self._cart(user, wanted)
+        # As in pay: paid holds come first.
+        for reservation in sorted(cart, key=lambda each: not each.paid):
             self._require_payable(reservation)
         mine = self._require_inside(user)
-        for reservation in basket:
+        for reservation in cart:
             if not reservation.extended:
                 reservation.ends += PAYMENT
                 reservation.extended = True
-        first = min(reservation.ends for reservation in basket)
+        first = min(reservation.ends for reservation in cart)
         self._extend_admission(mine, first)
         return first - self.now
 
-    def _basket(self, user: int, wanted: Sequence[Reservation]) -> list[Reservation]:
+    def _cart(self, user: int, wanted: Sequence[Reservation]) -> list[Reservation]:
         if not wanted or any(reservation.user != user for reservation in wanted):
             raise Refused("NotFound")
         return sorted(set(wanted), key=lambda each: (each.seat.number, each.seat.id))
@@ -463,12 +463,12 @@ class Oracle:
     def pay(self, user: int, wanted: Sequence[Reservation], key: str | None = None) -> list[Ticket]:
         request = ("pay", tuple(sorted(str(each.id) for each in wanted)))
         self._claim(user, key, request)
-        basket = self._basket(user, wanted)
-        for reservation in sorted(basket, key=lambda each: not each.paid):
-            self._or_failed(basket, lambda each=reservation: self._require_payable(each))
+        cart = self._cart(user, wanted)
+        for reservation in sorted(cart, key=lambda each: not each.paid):
+            self._or_failed(cart, lambda each=reservation: self._require_payable(each))
         mine = self._require_inside(user)
-        self._or_failed(basket, lambda: self._require_money(user, basket))
-        tickets = [self._buy(reservation) for reservation in basket]
+        self._or_failed(cart, lambda: self._require_money(user, cart))
+        tickets = [self._buy(reservation) for reservation in cart]
         if not any(each.state == "HOLD" for each in self.reservations if each.user == user):
             mine.end("PAID")
         self._save(user, key, request)
@@ -486,26 +486,26 @@ class Oracle:
         if key:
             self.saved[user, key] = Saved(request, self.now)
 
-    def _or_failed(self, basket: Sequence[Reservation], require: Callable[[], None]) -> None:
-        """Two refusals are written down, once for each reservation."""
+    def _or_failed(self, cart: Sequence[Reservation], require: Callable[[], None]) -> None:
+        """Two of the refusals are recorded as failed payments, one for each reservation."""
         try:
             require()
         except Refused as refused:
             reason = {"HoldExpired": "hold_expired", "InsufficientBalance": "insufficient_balance"}
             if str(refused) in reason:
-                self._expire([reservation.seat for reservation in basket])
-                self._fail(basket, reason[str(refused)])
+                self._expire([reservation.seat for reservation in cart])
+                self._fail(cart, reason[str(refused)])
             raise
 
-    def _fail(self, basket: Sequence[Reservation], reason: str) -> None:
-        for reservation in basket:
+    def _fail(self, cart: Sequence[Reservation], reason: str) -> None:
+        for reservation in cart:
             if reason not in reservation.failures:
                 reservation.failures.add(reason)
                 purse = self.purses[reservation.user]
                 purse.write("RESERVATION", "FAILED", reservation.price)
 
-    def _require_money(self, user: int, basket: Sequence[Reservation]) -> None:
-        if self.purses[user].balance < sum(reservation.price for reservation in basket):
+    def _require_money(self, user: int, cart: Sequence[Reservation]) -> None:
+        if self.purses[user].balance < sum(reservation.price for reservation in cart):
             raise Refused("InsufficientBalance")
 
     def _buy(self, reservation: Reservation) -> Ticket:
@@ -519,7 +519,7 @@ class Oracle:
     # --- Tickets ---------------------------------------------------------------------------------
 
     def quote(self, user: int, ticket: Ticket, days_left: int) -> tuple[int, int]:
-        """What would come back, and what would be kept."""
+        """(refund, fee)."""
         reservation = ticket.reservation
         if reservation.user != user:
             raise Refused("NotFound")
@@ -574,7 +574,7 @@ class Oracle:
             raise Refused("AlreadyCancelled")
         if self.now >= schedule.starts + HOUR:
             raise Refused("ShowOver")
-        if self.now < schedule.starts - DOORS:
+        if self.now < schedule.starts - DOORS_OPEN_BEFORE:
             raise Refused("DoorsNotOpen")
         ticket.change("USED")
         ticket.used, ticket.undone = self.now, False
@@ -658,7 +658,7 @@ class Oracle:
     def change_sale(self, which: int, *, limit: int, closes: int) -> None:
         """The sale closes at ``closes``, in seconds of the clock."""
         schedule = self.schedules[which]
-        # Who holds a seat at the very end of a sale has held it a moment before.
+        # A seat held at the exact end of a sale was held a moment before it.
         late = schedule.last_held is not None and closes < schedule.last_held
         lowered = schedule.last_held is not None and limit < schedule.limit
         if schedule.cancelled or late or lowered:
@@ -695,7 +695,7 @@ class Oracle:
         return freed
 
     def look(self, user: int) -> list[Reservation]:
-        """Nothing of one's own is shown as held past its time."""
+        """The buyer's own overdue holds are swept before the seat map is read."""
         mine = [reservation for reservation in self.reservations if reservation.user == user]
         self._expire([each.seat for each in mine if each.seat.reservation is each])
         return mine
@@ -703,7 +703,7 @@ class Oracle:
     # --- What the audit must say -----------------------------------------------------------------
 
     def findings(self) -> Counter[str]:
-        """What no sweep has come by for is all that it may find."""
+        """The audit may find only the rows that still wait for a sweep."""
         overdue = [each for each in self.reservations if each.state == "HOLD"]
         long_ago = [
             reservation

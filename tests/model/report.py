@@ -1,4 +1,4 @@
-"""Add up what the played sales have covered: python -m tests.model.report FOLDER."""
+"""Sum up the coverage of the played sales: python -m tests.model.report FOLDER."""
 
 import json
 import sys

@@ -1,8 +1,8 @@
-"""A whole sale played at random against a plain-Python oracle (tests/model/oracle.py).
+"""Random sales compared with a plain-Python oracle (tests/model/oracle.py).
 
-Each step is one request. The product must answer as the oracle does, result or refusal; after each
-step every seat, reservation, ticket, won and place in line must be as in the oracle's books, and
-the audit must find what the oracle says it finds. `make model` plays longer than the suite does.
+Each step is one request. The product must give the oracle's answer, result or refusal; after each
+step every seat, reservation, ticket, balance and place in line must equal the oracle's state, and
+the audit must find what the oracle predicts. `make model` runs longer sales than the suite.
 """
 
 import datetime as dt
@@ -73,7 +73,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "120"))
 STEPS = int(os.environ.get("MODEL_STEPS", "30"))
 # `make model` plays several rounds of so many examples, side by side.
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "1"))
-# From its eleventh example on Hypothesis mostly varies what it had before: it begins anew.
+# From the eleventh example on Hypothesis mostly varies earlier ones; a new round starts afresh.
 AT_ONCE = 10
 
 PRICES = (10_000, 10_000, 7_001, 7_001, 30_000)
@@ -130,8 +130,8 @@ LIKELY = {
     "pass_time": 4,
 }
 
-# A minute, which the doors count for themselves, must not pass while an example is played: on a
-# machine that is so busy the rest of it is left out.
+# An example must take less than a minute of real time, as the pace of admission counts real
+# minutes. On a machine that is too busy the remaining steps are skipped.
 LONGEST = 40
 # In however short a run.
 MUST_SUCCEED = "join", "tick", "hold", "begin_payment", "pay", "cancel", "check_in", "sweep_holds"
@@ -142,7 +142,7 @@ Thing = TypeVar("Thing")
 covered: Counter[str] = Counter()
 
 
-# What the database says, moments as seconds from now.
+# The state in the database, times as seconds from now.
 BOOKS = {
     "seats": """
         SELECT schedule_id, number, status, price, version,
@@ -236,7 +236,7 @@ class Sale(RuleBasedStateMachine):
         return self.chance.choice(things)
 
     def mostly(self, likely: Sequence[Thing], anything: Sequence[Thing]) -> Thing:
-        """One of the likely, where there are any, and sometimes anything."""
+        """Usually one of the likely values, if there are any, and sometimes any value."""
         return self.pick(likely if likely and self.chance.random() < 0.9 else anything)
 
     def pick_some(self, things: Sequence[Thing], most: int) -> list[Thing]:
@@ -245,7 +245,7 @@ class Sale(RuleBasedStateMachine):
     # --- Asking both, and comparing --------------------------------------------------------------
 
     def ask(self, name: str, act: Callable[[], Any], foretell: Callable[[], Any]) -> Any:
-        """What the product and the oracle answer, both; None when both refuse alike."""
+        """Compare the answers of product and oracle; None when both refuse with the same code."""
         expected = outcome_of(foretell, Refused, books.AnsweredBefore)
         answer = outcome_of(act, DomainError, AnsweredBefore, ValidationError)
         said, foretold = name_of(answer), name_of(expected)
@@ -398,40 +398,40 @@ class Sale(RuleBasedStateMachine):
     # --- Paying ----------------------------------------------------------------------------------
 
     def begin_payment(self) -> None:
-        fan, basket = self.a_basket()
+        fan, cart = self.a_cart()
         both = self.ask(
             "begin_payment",
             lambda: checkout.begin_payment(
-                user=self.people[fan], reservation_ids=[each.id for each in basket]
+                user=self.people[fan], reservation_ids=[each.id for each in cart]
             ),
-            lambda: self.oracle.begin_payment(fan, basket),
+            lambda: self.oracle.begin_payment(fan, cart),
         )
         if both:
             ends, foretold = both
             assert in_steps((ends - database_now()).total_seconds()) == foretold
 
-    def a_basket(self) -> tuple[int, list[books.Reservation]]:
-        """Somebody, and mostly all that they hold, now and then anything."""
+    def a_cart(self) -> tuple[int, list[books.Reservation]]:
+        """A buyer, and usually all of their holds, sometimes any holds."""
         theirs = self.mostly(self.holds(), self.oracle.reservations)
         held = [each for each in self.holds() if each.user == theirs.user]
-        # Of two on one seat, both of them over, it is all the same which refusal comes.
+        # Of two ended holds of one seat either refusal may come.
         some = {each.seat: each for each in self.pick_some(self.oracle.reservations, 3)}
         anything = list(some.values())
         return self.mostly([theirs.user], FANS), self.mostly([held or [theirs]], [anything])
 
     def pay(self) -> None:
-        fan, basket = self.a_basket()
-        self._pay(fan, basket, self.pick(KEYS))
+        fan, cart = self.a_cart()
+        self._pay(fan, cart, self.pick(KEYS))
 
-    def _pay(self, fan: int, basket: list[books.Reservation], key: str | None) -> None:
-        ids = sorted(str(each.id) for each in basket)
+    def _pay(self, fan: int, cart: list[books.Reservation], key: str | None) -> None:
+        ids = sorted(str(each.id) for each in cart)
         once = self.once(fan, key, "pay", ids)
         both = self.ask(
             "pay",
             lambda: checkout.pay_reservations(
                 user=self.people[fan], reservation_ids=[uuid.UUID(each) for each in ids], once=once
             ),
-            lambda: self.oracle.pay(fan, basket, key),
+            lambda: self.oracle.pay(fan, cart, key),
         )
         if both:
             receipt, tickets = both
@@ -556,7 +556,7 @@ class Sale(RuleBasedStateMachine):
 
     def set_pace(self) -> None:
         pace = self.chance.randint(1, 4)
-        # A room that shrinks sends nobody out, and is over its capacity for as long.
+        # A lowered capacity ends no admission: the room is over its capacity for a while.
         capacity = max(2, len(self.oracle.room.those("ACTIVE"))) + self.chance.randint(0, 2)
         self.ask(
             "set_pace",
@@ -607,7 +607,7 @@ class Sale(RuleBasedStateMachine):
         Concert.objects.update(refund_policy=policy(ladder))
 
     def cancel_schedule(self) -> None:
-        # Rarely: there is little to see of a sale that is off.
+        # Rarely: after a cancellation little can happen.
         which, seldom = self.pick(PERFORMANCES), self.chance.randint(0, 3)
         if seldom:
             return
@@ -720,7 +720,7 @@ class Sale(RuleBasedStateMachine):
 
 
 def read_books() -> Books:
-    """All of it in one round trip, ids as text."""
+    """The whole state in one round trip, ids as text."""
     lists = (f"(SELECT coalesce(json_agg(one), '[]') FROM ({sql}) one)" for sql in BOOKS.values())
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(lists)}")
@@ -730,7 +730,7 @@ def read_books() -> Books:
     }
 
 
-# Stays from example to example, and is as new when one begins.
+# Kept from example to example, and reset when one begins.
 STAGE = (User, WaitingRoom, Concert, ConcertSchedule, Seat)
 
 
@@ -773,7 +773,7 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
         concert=concert,
         seats=0,
         rest_seconds=each["cooldown"],
-        doors_open_minutes=books.DOORS // 60,
+        doors_open_minutes=books.DOORS_OPEN_BEFORE // 60,
     )
     Seat.objects.bulk_create(
         Seat(schedule=schedule, number=number, seat_in_row=number, price=price, label=str(number))
@@ -802,7 +802,7 @@ def name_of(outcome: Any) -> str:
 
 
 def render(result: Any) -> bytes:
-    """No two answers are alike, so that an old one is known by its bytes."""
+    """Every answer is different, so that a repeated one is recognized by its bytes."""
     return json.dumps([type(result).__name__, str(uuid.uuid4())]).encode()
 
 
@@ -842,7 +842,7 @@ def test_a_sale_goes_as_the_oracle_predicts(number: int, sale: type[Sale]) -> No
     for first in range(0, EXAMPLES, AT_ONCE):
         play(seed(number * 1_000 + first)(sale))
     write_report(number)
-    # An oracle that is asked about nothing but refusals proves nothing.
+    # A run with refusals only would prove nothing.
     assert {f"{name}: done" for name in MUST_SUCCEED} <= set(covered)
 
 

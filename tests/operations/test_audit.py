@@ -100,7 +100,7 @@ def free_a_held_seat(sale):
     save_status([seat], from_status="HELD", changed_by=None, reason="", now=timezone.now())
 
 
-def hold_for_somebody_else(sale):
+def hold_for_another_user(sale):
     lift_guards()
     Seat.objects.filter(pk=sale.hold.seat_id).update(held_by=sale.buyer)
 
@@ -283,7 +283,7 @@ def let_a_rehearsals_buyer_into_the_sale(sale):
 BROKEN = [
     (sell_a_seat_twice, {"seat_sold_twice"}),
     (free_a_held_seat, {"seat_differs_from_reservation"}),
-    (hold_for_somebody_else, {"seat_differs_from_reservation"}),
+    (hold_for_another_user, {"seat_differs_from_reservation"}),
     (lose_a_ticket, {"confirmed_without_payment_and_ticket"}),
     (forget_a_cancellation, {"ticket_without_confirmed_reservation"}),
     (forget_who_checked_in, {"ticket_differs_from_check_in"}),

@@ -1,4 +1,4 @@
-"""The door: who is let in, at which show and when, and a check-in that was a mistake."""
+"""The scanner: who is let in, at which show and when, and a check-in that was a mistake."""
 
 import datetime as dt
 import uuid
@@ -47,7 +47,7 @@ def ticket(schedule):
 
 
 @pytest.fixture
-def door(app):
+def scanner(app):
     return app(CheckInStaffFactory())
 
 
@@ -77,8 +77,8 @@ def is_untouched(ticket):
 # --- Let in --------------------------------------------------------------------------------------
 
 
-def test_the_answer_names_the_holder_and_the_seat(door, ticket, schedule):
-    answer = scan(door, ticket)
+def test_the_answer_names_the_holder_and_the_seat(scanner, ticket, schedule):
+    answer = scan(scanner, ticket)
 
     assert answer.status_code == 200
     check_in = CheckIn.objects.get()
@@ -101,8 +101,8 @@ def test_the_answer_names_the_holder_and_the_seat(door, ticket, schedule):
     assert "code" not in answer.json()
 
 
-def test_the_ticket_says_when_where_and_by_whom(door, ticket):
-    scan(door, ticket)
+def test_the_ticket_says_when_where_and_by_whom(scanner, ticket):
+    scan(scanner, ticket)
 
     ticket.refresh_from_db()
     check_in = CheckIn.objects.get()
@@ -111,10 +111,10 @@ def test_the_ticket_says_when_where_and_by_whom(door, ticket):
     assert ticket.used_by == check_in.checked_in_by
 
 
-def test_a_ticket_that_is_scanned_again_names_its_check_in(door, ticket):
-    first = scan(door, ticket).json()
+def test_a_ticket_that_is_scanned_again_names_its_check_in(scanner, ticket):
+    first = scan(scanner, ticket).json()
 
-    problem = assert_problem(scan(door, ticket, gate="C"), 409, "ticket_used")
+    problem = assert_problem(scan(scanner, ticket, gate="C"), 409, "ticket_used")
 
     assert problem["check_in"] == first["id"]
     assert (problem["gate"], problem["used_at"]) == ("B", first["checked_in_at"])
@@ -123,18 +123,18 @@ def test_a_ticket_that_is_scanned_again_names_its_check_in(door, ticket):
 # --- Refused, before anything is written -----------------------------------------------------
 
 
-def test_a_check_in_names_its_schedule(door, ticket):
-    answer = door.post("/api/v1/check-ins/", {"code": ticket.code}, format="json")
+def test_a_check_in_names_its_schedule(scanner, ticket):
+    answer = scanner.post("/api/v1/check-ins/", {"code": ticket.code}, format="json")
 
     errors = assert_problem(answer, 400, "malformed")["errors"]
     assert [(error["field"], error["code"]) for error in errors] == [("schedule", "required")]
     assert is_untouched(ticket)
 
 
-def test_a_ticket_of_another_show_is_refused_with_its_own_show(door, ticket, schedule):
+def test_a_ticket_of_another_show_is_refused_with_its_own_show(scanner, ticket, schedule):
     tonight = ScheduleFactory(doors_open=True)
 
-    problem = assert_problem(scan(door, ticket, tonight), 409, "wrong_schedule")
+    problem = assert_problem(scan(scanner, ticket, tonight), 409, "wrong_schedule")
 
     assert problem["schedule"] == str(schedule.pk)
     assert problem["concert_title"] == schedule.concert.title
@@ -143,17 +143,17 @@ def test_a_ticket_of_another_show_is_refused_with_its_own_show(door, ticket, sch
     assert is_untouched(ticket)
 
 
-def test_another_evening_of_the_same_concert_is_another_show(door, ticket, schedule):
+def test_another_evening_of_the_same_concert_is_another_show(scanner, ticket, schedule):
     next_evening = ScheduleFactory(concert=schedule.concert, doors_open=True)
 
-    assert_problem(scan(door, ticket, next_evening), 409, "wrong_schedule")
+    assert_problem(scan(scanner, ticket, next_evening), 409, "wrong_schedule")
     assert is_untouched(ticket)
 
 
-def test_a_ticket_is_refused_before_the_doors_open(door, ticket, schedule):
+def test_a_ticket_is_refused_before_the_doors_open(scanner, ticket, schedule):
     moved(schedule, doors_open_minutes=120)
 
-    problem = assert_problem(scan(door, ticket), 409, "doors_not_open")
+    problem = assert_problem(scan(scanner, ticket), 409, "doors_not_open")
 
     opens_at = schedule.start_at - dt.timedelta(minutes=120)
     assert dt.datetime.fromisoformat(problem["opens_at"]) == opens_at
@@ -161,74 +161,74 @@ def test_a_ticket_is_refused_before_the_doors_open(door, ticket, schedule):
     assert is_untouched(ticket)
 
 
-def test_the_doors_move_with_a_show_that_is_moved(door, ticket, schedule):
+def test_the_doors_move_with_a_show_that_is_moved(scanner, ticket, schedule):
     moved(schedule, doors_open_minutes=120)
     soon = timezone.now() + dt.timedelta(minutes=119)
     moved(schedule, start_at=soon, end_at=soon + dt.timedelta(hours=2), reserve_until=soon)
 
-    assert scan(door, ticket).status_code == 200
+    assert scan(scanner, ticket).status_code == 200
 
 
-def test_a_late_ticket_is_checked_in_until_the_show_is_over(door, ticket, schedule):
+def test_a_late_ticket_is_checked_in_until_the_show_is_over(scanner, ticket, schedule):
     now = timezone.now()
     begun = {"start_at": now - dt.timedelta(hours=1), "end_at": now + dt.timedelta(hours=1)}
     moved(schedule, reserve_until=now, **begun)
 
-    assert scan(door, ticket).status_code == 200
+    assert scan(scanner, ticket).status_code == 200
 
 
-def test_a_ticket_of_a_show_that_is_over_is_refused(door, ticket, schedule):
+def test_a_ticket_of_a_show_that_is_over_is_refused(scanner, ticket, schedule):
     now = timezone.now()
     over = {"start_at": now - dt.timedelta(hours=2), "end_at": now}
     moved(schedule, reserve_until=now, **over)
 
-    problem = assert_problem(scan(door, ticket), 409, "show_over")
+    problem = assert_problem(scan(scanner, ticket), 409, "show_over")
 
     assert dt.datetime.fromisoformat(problem["ended_at"]) == now
     assert is_untouched(ticket)
 
 
-def test_an_unknown_code_and_an_unknown_schedule_are_not_found(door, ticket):
+def test_an_unknown_code_and_an_unknown_schedule_are_not_found(scanner, ticket):
     stranger = ConcertSchedule(pk=uuid.uuid4())
 
     codes = [
         assert_problem(answer, 404, "not_found")["detail"]
-        for answer in (scan(door, ticket, code="x"), scan(door, ticket, stranger))
+        for answer in (scan(scanner, ticket, code="x"), scan(scanner, ticket, stranger))
     ]
 
     assert codes[0] != codes[1]
     assert is_untouched(ticket)
 
 
-def test_a_cancelled_ticket_is_refused(door, ticket):
+def test_a_cancelled_ticket_is_refused(scanner, ticket):
     cancel_ticket(user=ticket.user, ticket_id=ticket.pk)
 
-    assert_problem(scan(door, ticket), 409, "already_cancelled")
+    assert_problem(scan(scanner, ticket), 409, "already_cancelled")
 
 
-def test_a_ticket_of_a_cancelled_show_is_refused(door, ticket, schedule):
+def test_a_ticket_of_a_cancelled_show_is_refused(scanner, ticket, schedule):
     cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
 
-    assert_problem(scan(door, ticket), 409, "already_cancelled")
+    assert_problem(scan(scanner, ticket), 409, "already_cancelled")
 
 
 @pytest.mark.parametrize("schedule_id", ["x", "", None, 1, ["x"]])
-def test_a_schedule_that_is_no_id_is_malformed(door, ticket, schedule_id):
+def test_a_schedule_that_is_no_id_is_malformed(scanner, ticket, schedule_id):
     asked = {"code": ticket.code, "schedule": schedule_id}
 
-    answer = door.post("/api/v1/check-ins/", asked, format="json")
+    answer = scanner.post("/api/v1/check-ins/", asked, format="json")
 
     assert_problem(answer, 400, "malformed")
     assert is_untouched(ticket)
 
 
 @pytest.mark.parametrize(("language", "words"), [("ko", "다른 공연"), ("en", "another show")])
-def test_the_answer_is_in_the_language_of_the_request(door, ticket, language, words):
+def test_the_answer_is_in_the_language_of_the_request(scanner, ticket, language, words):
     tonight = ScheduleFactory(doors_open=True)
     asked = {"code": ticket.code, "schedule": str(tonight.pk)}
     headers = {"Accept-Language": language}
 
-    answer = door.post("/api/v1/check-ins/", asked, format="json", headers=headers)
+    answer = scanner.post("/api/v1/check-ins/", asked, format="json", headers=headers)
 
     assert words in answer.json()["detail"]
 
@@ -236,10 +236,10 @@ def test_the_answer_is_in_the_language_of_the_request(door, ticket, language, wo
 # --- Undone --------------------------------------------------------------------------------------
 
 
-def test_a_check_in_is_undone_and_the_ticket_lets_its_holder_in(door, ticket):
-    check_in = scan(door, ticket).json()["id"]
+def test_a_check_in_is_undone_and_the_ticket_lets_its_holder_in(scanner, ticket):
+    check_in = scan(scanner, ticket).json()["id"]
 
-    answer = undo(door, check_in)
+    answer = undo(scanner, check_in)
 
     assert answer.status_code == 200
     assert (answer.json()["status"], answer.json()["used_at"]) == ("ISSUED", None)
@@ -253,53 +253,57 @@ def test_a_check_in_is_undone_and_the_ticket_lets_its_holder_in(door, ticket):
         None,
         "",
     )
-    assert scan(door, ticket).status_code == 200
+    assert scan(scanner, ticket).status_code == 200
     assert CheckIn.objects.count() == 2
     assert not [finding for finding in run_checks() if finding.violations]
 
 
-def test_undoing_a_check_in_needs_the_permission_to_check_in(app, door, ticket):
-    check_in = scan(door, ticket).json()["id"]
+def test_undoing_a_check_in_needs_the_permission_to_check_in(app, scanner, ticket):
+    check_in = scan(scanner, ticket).json()["id"]
 
-    for nobody in (app(ticket.user), app(StaffFactory()), app(CheckInStaffFactory(is_staff=False))):
-        assert_problem(undo(nobody, check_in), 403, "permission_denied")
+    for refused in (
+        app(ticket.user),
+        app(StaffFactory()),
+        app(CheckInStaffFactory(is_staff=False)),
+    ):
+        assert_problem(undo(refused, check_in), 403, "permission_denied")
     assert undo(app(StaffFactory(is_superuser=True)), check_in).status_code == 200
 
 
 @pytest.mark.parametrize(
     "reason", ["", " ", None, "\u200b", "\u3164", "\x01\x9f", "\U00068540", "x" * 201]
 )
-def test_a_check_in_is_not_undone_without_a_reason(door, ticket, reason):
-    check_in = scan(door, ticket).json()["id"]
+def test_a_check_in_is_not_undone_without_a_reason(scanner, ticket, reason):
+    check_in = scan(scanner, ticket).json()["id"]
 
-    problem = assert_problem(undo(door, check_in, reason=reason), 400, "malformed")
+    problem = assert_problem(undo(scanner, check_in, reason=reason), 400, "malformed")
     assert [error["field"] for error in problem["errors"]] == ["reason"]
     assert CheckIn.objects.get().undone_at is None
 
 
-def test_a_check_in_is_undone_once(door, ticket):
-    check_in = scan(door, ticket).json()["id"]
-    undo(door, check_in)
+def test_a_check_in_is_undone_once(scanner, ticket):
+    check_in = scan(scanner, ticket).json()["id"]
+    undo(scanner, check_in)
 
-    assert_problem(undo(door, check_in, reason="Again"), 409, "already_undone")
-    scan(door, ticket)
-    assert_problem(undo(door, check_in, reason="Again"), 409, "already_undone")
+    assert_problem(undo(scanner, check_in, reason="Again"), 409, "already_undone")
+    scan(scanner, ticket)
+    assert_problem(undo(scanner, check_in, reason="Again"), 409, "already_undone")
     assert CheckIn.objects.get(pk=check_in).undo_reason == "Wrong person"
 
 
-def test_a_check_in_is_not_undone_after_ten_minutes(door, ticket, settings):
-    check_in = scan(door, ticket).json()["id"]
+def test_a_check_in_is_not_undone_after_ten_minutes(scanner, ticket, settings):
+    check_in = scan(scanner, ticket).json()["id"]
     settings.CHECK_IN_UNDO_MINUTES = 0
 
-    problem = assert_problem(undo(door, check_in), 409, "undo_too_late")
+    problem = assert_problem(undo(scanner, check_in), 409, "undo_too_late")
 
     assert dt.datetime.fromisoformat(problem["until"]) == CheckIn.objects.get().checked_in_at
     ticket.refresh_from_db()
     assert ticket.status == "USED"
 
 
-def test_an_unknown_check_in_is_not_found(door):
-    assert_problem(undo(door, uuid.uuid4()), 404, "not_found")
+def test_an_unknown_check_in_is_not_found(scanner):
+    assert_problem(undo(scanner, uuid.uuid4()), 404, "not_found")
 
 
 def test_a_check_in_of_a_cancelled_show_is_not_undone(ticket, schedule):

@@ -80,7 +80,7 @@ def test_paying_too_late_is_recorded_once_with_its_reason():
     assert (line.status, line.reason, line.balance_after) == ("FAILED", "hold_expired", 50_000)
 
 
-def test_a_basket_with_something_paid_records_no_failure():
+def test_a_cart_with_something_paid_records_no_failure():
     user = UserFactory(won=50_000)
     schedule = ScheduleFactory(price=10_000)
     paid, late = held(user, schedule, 1, 2)

@@ -120,7 +120,7 @@ def test_a_guard_whose_test_is_gone_is_refused():
 
 
 def test_each_lock_permission_and_owner_is_seen_as_a_guard():
-    labels = {label for label, _edit in mutation.marks(ROOM, code.LOOKS_LIKE_A_GUARD)}
+    labels = {label for label, _edit in mutation.candidates(ROOM, code.LOOKS_LIKE_A_GUARD)}
 
     assert labels == {
         *("lock", "@login_required", "filter(user=)", "action(permissions=)"),

@@ -66,12 +66,12 @@ def by_hand(room):
 
 def test_a_room_that_shuffles_commits_to_a_seed_from_the_beginning():
     room, other = WaitingRoomFactory(shuffle=True), WaitingRoomFactory(shuffle=True)
-    promise = Draw.objects.get(room=room)
+    draw = Draw.objects.get(room=room)
 
-    assert promise.commitment == hashlib.sha256(promise.seed).hexdigest()
-    assert len(promise.seed) == 32
-    assert promise.drawn_at is None
-    assert promise.commitment != other.draw.commitment
+    assert draw.commitment == hashlib.sha256(draw.seed).hexdigest()
+    assert len(draw.seed) == 32
+    assert draw.drawn_at is None
+    assert draw.commitment != other.draw.commitment
 
 
 def test_a_room_set_to_shuffle_later_commits_to_one_seed():
@@ -80,8 +80,8 @@ def test_a_room_set_to_shuffle_later_commits_to_one_seed():
 
     for shuffle in (True, False, True):
         WaitingRoom.objects.filter(pk=room.pk).update(shuffle=shuffle)
-        promise = Draw.objects.get()
-        assert promise == Draw.objects.get(room=room, commitment=promise.commitment)
+        draw = Draw.objects.get()
+        assert draw == Draw.objects.get(room=room, commitment=draw.commitment)
 
 
 def test_the_line_stands_in_the_order_of_the_lots():
@@ -313,20 +313,20 @@ def api(room, rest=""):
 
 def test_before_the_draw_the_commitment_is_public_and_the_seed_is_not(app, client):
     room = waiting_room(3)
-    promise = Draw.objects.get(room=room)
+    draw = Draw.objects.get(room=room)
 
     answer = app().get(api(room))
 
     assert answer.json() == {
-        "commitment": promise.commitment,
-        "committed_at": promise.committed_at.isoformat().replace("+00:00", "Z"),
+        "commitment": draw.commitment,
+        "committed_at": draw.committed_at.isoformat().replace("+00:00", "Z"),
         "drawn_at": None,
         "seed": None,
         "participants": None,
         "participants_hash": None,
     }
     for address in (api(room), f"/rooms/{room.slug}/draw/", f"/rooms/{room.slug}/"):
-        assert bytes(promise.seed).hex() not in client.get(address).content.decode()
+        assert bytes(draw.seed).hex() not in client.get(address).content.decode()
 
 
 def test_after_the_draw_everything_is_public(app):
@@ -372,17 +372,17 @@ def test_a_room_that_does_not_shuffle_has_no_draw(app, client):
 def test_the_page_shows_the_commitment_then_the_seed_and_the_list(client, language):
     room = waiting_room(3)
     address = f"/rooms/{room.slug}/draw/"
-    promise = Draw.objects.get(room=room)
+    draw = Draw.objects.get(room=room)
 
     before = client.get(address, headers={"accept-language": language}).content.decode()
     open_doors(room)
     after = client.get(address, headers={"accept-language": language}).content.decode()
 
-    assert promise.commitment in before
-    assert promise.commitment in after
+    assert draw.commitment in before
+    assert draw.commitment in after
     assert api(room, "participants/") not in before
     assert api(room, "participants/") in after
-    assert bytes(promise.seed).hex() in after
+    assert bytes(draw.seed).hex() in after
 
 
 def test_a_participant_sees_the_own_token_and_then_the_own_number(client):

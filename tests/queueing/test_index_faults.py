@@ -67,7 +67,7 @@ def told_ahead(room):
     return [polling.get_position(user=token.user, token=token.pk).ahead for token in tokens]
 
 
-def somebody_leaves_the_inside(room):
+def a_buyer_leaves_the_inside(room):
     token = QueueToken.objects.active().filter(room=room).first()
     places.leave(user=token.user, token=token.pk)
 
@@ -86,7 +86,7 @@ def test_after_a_flush_polls_are_answered_from_the_table_until_the_index_is_back
 
 def test_the_line_moves_on_while_redis_is_dead_and_the_index_is_right_when_it_is_back(room, valkey):
     valkey.kill()
-    somebody_leaves_the_inside(room)
+    a_buyer_leaves_the_inside(room)
     newcomer = UserFactory()
     place, joined = places.join(user=newcomer, slug=room.slug)
     assert (joined, place.ahead) == (True, 4)
@@ -106,7 +106,7 @@ def test_an_index_in_a_redis_with_older_data_is_not_used(room, valkey, tmp_path)
     valkey.start()
     index.build_missing()
     for _ in range(2):
-        somebody_leaves_the_inside(room)
+        a_buyer_leaves_the_inside(room)
     places.join(user=UserFactory(), slug=room.slug)
     assert_index_agrees(room)
 
@@ -251,7 +251,7 @@ def test_changes_during_a_build_of_the_index_are_in_the_new_index(room, monkeypa
         fill(client_, keys, list(batches))
         race(lambda: places.leave(user=leaver.user, token=leaver.pk))
         race(lambda: places.join(user=UserFactory(), slug=room.slug))
-        race(lambda: somebody_leaves_the_inside(room))
+        race(lambda: a_buyer_leaves_the_inside(room))
 
     monkeypatch.setattr(build, "_fill", busy)
     index.build(room)
