@@ -38,7 +38,7 @@ from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, index, places
+from queueing.services import admission, places
 from tests.concurrency.guards import Guard, constraint, row_locks
 from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
@@ -405,7 +405,7 @@ def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
     before_commit = Gate(after="INSERT INTO queueing_queuetoken")
 
     with (
-        mock.patch.object(index, "settled_position", return_value=2**62),
+        mock.patch.object(admission, "settled_position", return_value=2**62),
         background(taking_a_number(early, room), before_commit) as earlier,
     ):
         before_commit.wait()

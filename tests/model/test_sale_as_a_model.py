@@ -35,10 +35,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import accounts.services
 from accounts.gateway import GatewayAnswer, SandboxGateway
 from accounts.models import User
-from accounts.services import idempotency
+from accounts.services import charges, idempotency
 from accounts.services.charges import charge, settle_pending_charges
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from concertbook.db.clock import database_now
@@ -821,7 +820,7 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     # Each seat's cooldown takes its longest, and the table answers every poll.
     monkeypatch.setattr(Random, "uniform", lambda _self, _least, most: most)
     monkeypatch.setattr(polling.budget, "per_second", 1_000_000)
-    monkeypatch.setattr(accounts.services, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
+    monkeypatch.setattr(charges, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
 
 
 @pytest.fixture
