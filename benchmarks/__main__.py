@@ -1,7 +1,7 @@
-"""``make bench``: what is measured in turns with its yardstick, as ratios.
+"""``make bench``: measure in turns with a yardstick, and print the ratios.
 
 sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
-in it), logins (polls and holds while a crowd logs in), or simulation (a million people come for
+in it), logins (polls and holds while many log in), or simulation (a million people come for
 tickets, on the real rules and a clock of its own).
 """
 
@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING
 
 import django
 
+from loadkit.environment import LOCAL, NO_RATE_LIMITS
+
 if TYPE_CHECKING:
     from benchmarks.rows import Fact, Row
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
-os.environ.setdefault("SECRET_KEY", "only-for-measuring-on-this-machine-and-nowhere-else")
-os.environ.setdefault("HTTPS", "0")
-# All the load comes from one address.
-os.environ.setdefault("JOINS_PER_ADDRESS", "1000000000")
-os.environ.setdefault("POLLS_PER_ADDRESS", "1000000000")
-os.environ.setdefault("LOG_INS_PER_ADDRESS", "1000000000")
-# And one person may be asked to look as often as the machine can bear.
-os.environ.setdefault("REQUESTS_PER_USER", "1000000000")
+for name, value in {**LOCAL, **NO_RATE_LIMITS}.items():
+    os.environ.setdefault(name, value)
 
 
 def main() -> None:
@@ -53,8 +49,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--storm", type=int, nargs="+", default=[30, 120], help="logins: so many people at once"
     )
-    parser.add_argument("--people", type=int, default=1_000_000, help="simulation: who come")
-    parser.add_argument("--seed", type=int, default=1, help="simulation: of all that is chance")
+    parser.add_argument("--people", type=int, default=1_000_000, help="simulation: how many come")
+    parser.add_argument("--seed", type=int, default=1, help="simulation: of all chance")
     parser.add_argument(
         "--one-by-one",
         action="store_true",
@@ -65,7 +61,7 @@ def arguments() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     if options.what == "simulation":
-        from benchmarks.simulation import report
+        from benchmarks.simulation.simulation import report
 
         yield from report(options)
         return

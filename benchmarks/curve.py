@@ -13,11 +13,11 @@ CHANCES = 20
 BATCH = 50_000
 PLACES = [0, 100, 600, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
 LENGTHS = [1_000, 10_000, 100_000, 1_000_000]
-# People whom the goal wants to know within two seconds.
-FRONT = 600
+# How many people at the head of the line the goal wants to know within two seconds.
+FIRST = 600
 
 # ARGV: places from and up to, how many of the line's pace in people a second, chances
-# Answers polls a second of all those places, the shortest and the longest time between two.
+# Returns polls a second of all those places, the shortest and the longest time between two.
 SWEEP = scripts.compose("""
 -- include poll_after
 local slow, chances = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -39,8 +39,8 @@ def poll_curve(waiting: int) -> Iterator[Fact]:
     for ahead in (place for place in PLACES if place <= waiting):
         _rate, shortest, longest = _sweep(ahead, ahead)
         yield Fact(f"asked to poll again, {ahead:,} ahead", f"{shortest:g} to {longest:g} s")
-    _rate, _shortest, longest = _sweep(0, FRONT - 1)
-    yield Fact(f"the first {FRONT} poll after", f"{longest:g} s at most", "2 s")
+    _rate, _shortest, longest = _sweep(0, FIRST - 1)
+    yield Fact(f"the first {FIRST} poll after", f"{longest:g} s at most", "2 s")
     for length in (length for length in LENGTHS if length <= waiting):
         rate = polls_per_second(length)
         yield Fact(f"polls of {length:,} waiting", f"{rate:,.0f} a second", "below 5,000")
@@ -50,7 +50,7 @@ def poll_curve(waiting: int) -> Iterator[Fact]:
 
 
 def polls_per_second(waiting: int, pace: float = 1.0) -> float:
-    """Of all who wait, when ``pace`` people a second are let in at least."""
+    """By all who wait, when ``pace`` people a second are let in at least."""
     starts = range(0, waiting, BATCH)
     return sum(_sweep(start, min(start + BATCH, waiting) - 1, pace)[0] for start in starts)
 

@@ -1,14 +1,19 @@
 """A load generator that costs little: prepared bytes out, status and time in, on one thread.
 
-It shares two cores with what it measures, so it parses no more of an answer than its length.
+It shares two cores with what it measures, so it parses no more of an answer than its length: the
+client of operations/load, a thread for each buyer, would take most of the processor.
 """
 
 import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from operations.load.recorder import percentile
+from operations.load.requests import API, Request
 
 CONNECTIONS = 16
 HEAD_END = b"\r\n\r\n"
@@ -27,8 +32,7 @@ class Result:
         return len(self.latencies) / self.seconds
 
     def percentile(self, percent: float) -> float:
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+        return percentile(sorted(self.latencies), percent)
 
 
 @dataclass
@@ -47,40 +51,42 @@ class Load:
 
 def run(port: int, requests: Iterable[bytes], *, connections: int = CONNECTIONS) -> Result:
     load = Load(iter(requests), connections)
-    run_together(port, [load])
+    run_loads(port, [load])
     return load.result
 
 
-def run_together(port: int, loads: Sequence[Load]) -> None:
+def run_loads(port: int, loads: Sequence[Load]) -> None:
     """Send all requests of all loads at the same time; each load's result gets its answers."""
-    clients = [Client(port, load, number) for load in loads for number in range(load.connections)]
+    connections = [
+        Connection(port, load, number) for load in loads for number in range(load.connections)
+    ]
     started = time.perf_counter()
-    for client in clients:
-        client.start(started)
+    for each in connections:
+        each.start(started)
     with selectors.DefaultSelector() as selector:
-        idle = set(clients)
+        idle = set(connections)
         while idle or selector.get_map():
             _send_what_is_due(selector, idle)
-            next_due = min((client.due for client in idle), default=time.perf_counter() + 30)
+            next_due = min((each.due for each in idle), default=time.perf_counter() + 30)
             for key, _mask in selector.select(next_due - time.perf_counter()):
                 if not key.data.receive():
                     selector.unregister(key.fileobj)
                     if key.data.load.every:
                         idle.add(key.data)
-    for client in clients:
-        client.load.result.seconds = time.perf_counter() - started
-        client.socket.close()
+    for each in connections:
+        each.load.result.seconds = time.perf_counter() - started
+        each.socket.close()
 
 
-def _send_what_is_due(selector: selectors.BaseSelector, idle: "set[Client]") -> None:
+def _send_what_is_due(selector: selectors.BaseSelector, idle: "set[Connection]") -> None:
     now = time.perf_counter()
-    for client in [client for client in idle if client.due <= now]:
-        idle.remove(client)
-        if client.send():
-            selector.register(client.socket, selectors.EVENT_READ, client)
+    for each in [each for each in idle if each.due <= now]:
+        idle.remove(each)
+        if each.send():
+            selector.register(each.socket, selectors.EVENT_READ, each)
 
 
-class Client:
+class Connection:
     """One keep-alive connection, the ``number``th of its load."""
 
     def __init__(self, port: int, load: Load, number: int) -> None:
@@ -106,7 +112,7 @@ class Client:
         return True
 
     def receive(self) -> bool:
-        """Take what has come; False when this client pauses or is done."""
+        """Take what has come; False when this connection pauses or is done."""
         piece = self.socket.recv(65536)
         if not piece:
             raise ConnectionError("the server closed a connection that it should have kept")
@@ -133,12 +139,16 @@ def is_whole(answer: bytes) -> bool:
     return answer[9:12] in (b"204", b"304")
 
 
-def request(method: str, path: str, *, token: str, body: bytes = b"", **headers: str) -> bytes:
-    """One HTTP/1.1 request as bytes; ``token`` is the access token, empty for none."""
+def prepared(request: Request, access: str = "", *, cookie: str = "") -> bytes:
+    """A request to the API as bytes, with an access token, a browser's cookies, or neither."""
+    headers = request.headers(access) | ({"Cookie": cookie} if cookie else {})
+    return http_request(request.method, API + request.path, headers, request.payload or b"")
+
+
+def http_request(
+    method: str, path: str, headers: Mapping[str, str] = MappingProxyType({}), body: bytes = b""
+) -> bytes:
+    """One HTTP/1.1 request as bytes."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
-    if token:
-        lines.append(f"Authorization: Bearer {token}")
-    if body:
-        lines.append("Content-Type: application/json")
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + HEAD_END + body

@@ -1,6 +1,5 @@
-"""A crowd that logs in: how many get in, and how long polls and holds take meanwhile."""
+"""Many who log in: how many get in, and how long polls and holds take meanwhile."""
 
-import json
 import statistics
 import time
 from argparse import Namespace
@@ -11,12 +10,13 @@ from itertools import cycle, islice, takewhile
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
-from benchmarks import crowd
-from benchmarks.load import Load, Result, request, run, run_together
+from benchmarks import bulk_users
+from benchmarks.fixtures import PreparedSale
+from benchmarks.load import Load, Result, prepared, run, run_loads
 from benchmarks.rows import Fact, Row, require_status
-from benchmarks.servers import WORKERS, web
-from benchmarks.stage import Stage
 from benchmarks.waiting import FEW, open_room, polls_of
+from loadkit.servers import WORKERS, web
+from operations.load.requests import Request
 from queueing.services import admission, index
 
 ACCOUNTS = 500
@@ -41,11 +41,9 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
 def enroll(hashed: str) -> list[bytes]:
     """One log-in of each of many accounts."""
     numbers = range(FEW, FEW + ACCOUNTS)
-    crowd.enroll(numbers, password=hashed)
-    bodies = [
-        json.dumps({"email": crowd.email(number), "password": PASSWORD}) for number in numbers
-    ]
-    return [request("POST", "/api/v1/auth/login/", token="", body=body.encode()) for body in bodies]
+    bulk_users.enroll(numbers, password=hashed)
+    bodies = [{"email": bulk_users.email(number), "password": PASSWORD} for number in numbers]
+    return [prepared(Request("log in", "POST", "auth/login/", body)) for body in bodies]
 
 
 class Buyers:
@@ -54,23 +52,23 @@ class Buyers:
     def __init__(self, options: Namespace) -> None:
         self.count = int(options.seconds * BUYERS / EVERY)
         self.room = open_room()
-        crowd.enroll(range(FEW))
-        crowd.line_up(self.room, range(FEW))
+        bulk_users.enroll(range(FEW))
+        bulk_users.line_up(self.room, range(FEW))
         index.build(self.room)
-        self.polls = polls_of(self.room, FEW, FEW, crowd.access_tokens)
+        self.polls = polls_of(self.room, FEW, FEW, bulk_users.access_tokens)
         seats = self.count * (1 + options.rounds * (1 + len(options.storm)))
-        self.stage = Stage(buyers=options.buyers, seats=seats)
+        self.sale = PreparedSale(buyers=options.buyers, seats=seats)
         self.numbers = iter(range(1, seats + 1))
 
     def act(self) -> Iterator[tuple[str, list[bytes], int]]:
-        """What they do, one after the other: its name, the requests and the status they get.
+        """Each kind of request in turn: its name, the requests and the status they get.
 
         There are as many requests as are due within the time of one measurement.
         """
         # As beat would, so that the line's index is not given up for lost.
         admission.admit_waiting()
         yield "poll", list(islice(cycle(self.polls), self.count)), 200
-        yield "hold", self.stage.holds(list(islice(self.numbers, self.count)), seats_each=1), 201
+        yield "hold", self.sale.holds(list(islice(self.numbers, self.count)), seats_each=1), 201
 
 
 def warm_up(port: int, log_ins: list[bytes], buyers: Buyers, options: Namespace) -> None:
@@ -125,7 +123,7 @@ def slowdowns(
             for name, requests, status in buyers.act():
                 measured = Load(within(options.seconds, requests), BUYERS, EVERY)
                 storm = Load(within(options.seconds, cycle(log_ins)), people)
-                run_together(port, [storm, measured])
+                run_loads(port, [storm, measured])
                 require_status(measured.result, status)
                 if people:
                     require_status(storm.result, 200)

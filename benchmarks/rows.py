@@ -1,4 +1,4 @@
-"""What a benchmark prints: ratios to a yardstick, and plain facts beside their goals."""
+"""What a benchmark prints: ratios to a yardstick, and measurements beside their goals."""
 
 import statistics
 from argparse import Namespace

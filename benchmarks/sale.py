@@ -8,19 +8,19 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from benchmarks.fixtures import TERMS, PreparedSale
 from benchmarks.rows import Fact, Row, answered
-from benchmarks.servers import web
-from benchmarks.stage import Stage
 from benchmarks.yardstick import Yardstick
+from loadkit.servers import web
 from payments.services.releases import release_expired_holds
 
 # As the yardstick asks to be run.
 CLIENTS = 16
 WARM_UP = 200
 OVERDUE = 10_000
-# Of each buyer, in one schedule: what the stage's purchase limit allows.
-EACH = 200
-# Who all want one seat, and the hall that it is in.
+# Of each buyer, of the overdue holds.
+EACH = TERMS.purchase_limit
+# How many buyers want one seat, and how many seats its hall has.
 LOSERS = 64
 HALL = 2_000
 
@@ -37,10 +37,10 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
 
 def warm_up(port: int, options: Namespace) -> None:
     """Let every thread open its connection, and prepare its statements, before it is measured."""
-    stage = Stage(buyers=20, seats=WARM_UP)
+    sale = PreparedSale(buyers=20, seats=WARM_UP)
     numbers = range(1, WARM_UP + 1)
-    answered(port, stage.holds(numbers, seats_each=1), 201, options)
-    answered(port, stage.payments(seats_each=1), 201, options)
+    answered(port, sale.holds(numbers, seats_each=1), 201, options)
+    answered(port, sale.payments(seats_each=1), 201, options)
 
 
 def hold_and_pay(
@@ -48,39 +48,39 @@ def hold_and_pay(
 ) -> list[Row]:
     """In seats per second, so that one and four at a time compare."""
     seats = options.operations * seats_each
-    stage = Stage(buyers=options.buyers, seats=seats * options.rounds)
+    sale = PreparedSale(buyers=options.buyers, seats=seats * options.rounds)
     unit = "one seat" if seats_each == 1 else f"{seats_each} seats at once"
     hold = Row(f"hold, {unit}", "pgbench hold")
     pay = Row(f"pay, {unit}", "pgbench pay")
     for turn in range(options.rounds):
         numbers = range(1 + turn * seats, 1 + (turn + 1) * seats)
-        requests = stage.holds(numbers, seats_each=seats_each)
+        requests = sale.holds(numbers, seats_each=seats_each)
         hold.ours.append(seats_each * answered(port, requests, 201, options))
         hold.theirs.append(yardstick.per_second("hold"))
-        requests = stage.payments(seats_each=seats_each)
+        requests = sale.payments(seats_each=seats_each)
         pay.ours.append(seats_each * answered(port, requests, 201, options))
         pay.theirs.append(yardstick.per_second("pay"))
-        stage.reopen()
+        sale.reopen()
     return [hold, pay]
 
 
 def refusals(options: Namespace, port: int, yardstick: Yardstick) -> Row:
     """Buyers who all ask for a seat in the middle of the hall that another buyer holds."""
-    stage = Stage(buyers=LOSERS + 1, seats=HALL)
+    sale = PreparedSale(buyers=LOSERS + 1, seats=HALL)
     wanted = HALL // 2
-    answered(port, stage.holds([wanted], seats_each=1), 201, options)
-    del stage.buyers[0]
+    answered(port, sale.holds([wanted], seats_each=1), 201, options)
+    del sale.buyers[0]
     row = Row(f"hold refused, {LOSERS} buyers on one seat", "pgbench hold")
     for _turn in range(options.rounds):
-        requests = stage.holds([wanted] * options.operations, seats_each=1)
+        requests = sale.holds([wanted] * options.operations, seats_each=1)
         row.ours.append(answered(port, requests, 409, options))
         row.theirs.append(yardstick.per_second("hold"))
     return row
 
 
 def sweep() -> Fact:
-    stage = Stage(buyers=OVERDUE // EACH, seats=OVERDUE)
-    _hold_long_ago(stage)
+    sale = PreparedSale(buyers=OVERDUE // EACH, seats=OVERDUE)
+    _hold_long_ago(sale)
     started = time.perf_counter()
     released = release_expired_holds()
     seconds = time.perf_counter() - started
@@ -89,8 +89,8 @@ def sweep() -> Fact:
     return Fact(f"sweep of {OVERDUE:,} holds", f"{seconds:.2f} s", "below 2 s")
 
 
-def _hold_long_ago(stage: Stage) -> None:
-    """Every seat of the stage held by one of its buyers, until a minute ago."""
+def _hold_long_ago(sale: PreparedSale) -> None:
+    """Every seat of the sale held by one of its buyers, until a minute ago."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
@@ -99,7 +99,7 @@ def _hold_long_ago(stage: Stage) -> None:
                    hold_expires_at = now() - interval '1 minute'
             WHERE schedule_id = %(schedule)s
             """,
-            _names(stage),
+            _names(sale),
         )
         cursor.execute(
             """
@@ -109,7 +109,7 @@ def _hold_long_ago(stage: Stage) -> None:
                    'HOLD', price, now() - interval '6 minutes', hold_expires_at
             FROM concerts_seat WHERE schedule_id = %(schedule)s
             """,
-            _names(stage),
+            _names(sale),
         )
         cursor.execute(
             """
@@ -118,10 +118,10 @@ def _hold_long_ago(stage: Stage) -> None:
             SELECT id, 1, 'AVAILABLE', 'HELD', held_by_id, 'held', now() - interval '6 minutes'
             FROM concerts_seat WHERE schedule_id = %(schedule)s
             """,
-            _names(stage),
+            _names(sale),
         )
 
 
-def _names(stage: Stage) -> dict[str, Any]:
-    users = [buyer.user.pk for buyer in stage.buyers]
-    return {"users": users, "schedule": stage.schedule.pk, "each": EACH}
+def _names(sale: PreparedSale) -> dict[str, Any]:
+    users = [buyer.account.user_id for buyer in sale.buyers]
+    return {"users": users, "schedule": sale.schedule_id, "each": EACH}

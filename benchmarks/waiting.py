@@ -11,20 +11,20 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from benchmarks import crowd
+from benchmarks import bulk_users
 from benchmarks.curve import poll_curve
-from benchmarks.load import request
+from benchmarks.load import http_request, prepared
 from benchmarks.rows import Fact, Row, answered, in_ms
-from benchmarks.servers import web
+from loadkit.servers import web
+from operations.load import requests
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index
 
-API = "/api/v1"
 PLAIN = "bare Django view + Redis"
 INSERT = "bare Django view + INSERT"
 TICK = 1000
 TICKS = 10
-# Each turn's polls of one kind; one turn may not make anybody ask too often.
+# Polls of one kind in a turn, as a multiple of its operations.
 POLLS = 4
 FEW = 1000
 WARM_UP = 200
@@ -55,23 +55,23 @@ class Hall:
         self.unhindered = open_room(capacity=1_000_000, state=WaitingRoom.State.OPEN)
 
     def lengthen(self) -> Iterator[Fact]:
-        crowd.enroll(range(self.waiting))
-        crowd.line_up(self.short, range(FEW))
-        crowd.line_up(self.medium, range(self.waiting // 10))
-        crowd.line_up(self.longest, range(self.waiting))
-        crowd.settle()
+        bulk_users.enroll(range(self.waiting))
+        bulk_users.line_up(self.short, range(FEW))
+        bulk_users.line_up(self.medium, range(self.waiting // 10))
+        bulk_users.line_up(self.longest, range(self.waiting))
+        bulk_users.analyze()
         for room in (self.short, self.empty, self.medium, self.unhindered):
             index.build(room)
         yield from index_facts(self.longest, self.waiting)
 
     def tick(self) -> None:
-        """As beat would, so that the index of nobody is given up for lost."""
+        """As beat would, so that no index is given up for lost."""
         admission.admit_waiting()
 
     def take_newcomers(self, count: int) -> list[int]:
         """People who wait nowhere yet."""
         numbers = [next(self.newcomers) for _ in range(count)]
-        crowd.enroll(range(numbers[0], numbers[-1] + 1))
+        bulk_users.enroll(range(numbers[0], numbers[-1] + 1))
         return numbers
 
 
@@ -93,10 +93,10 @@ def warm_up(hall: Hall, ours: int, plain: int, options: Namespace) -> None:
     """Let every thread open its connections before anything is measured."""
     _make_table_for_bare_rows()
     newcomers = hall.take_newcomers(WARM_UP)
-    answered(plain, [request("GET", "/rank/", token="")] * WARM_UP, 200, options)
-    answered(plain, [request("POST", "/row/", token="")] * WARM_UP, 201, options)
+    answered(plain, [http_request("GET", "/rank/")] * WARM_UP, 200, options)
+    answered(plain, [http_request("POST", "/row/")] * WARM_UP, 201, options)
     answered(ours, _joins(hall.medium, newcomers), 201, options)
-    answered(ours, polls_of(hall.short, FEW, WARM_UP, crowd.access_tokens), 200, options)
+    answered(ours, polls_of(hall.short, FEW, WARM_UP, bulk_users.access_tokens), 200, options)
 
 
 # --- The index -----------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def _megabytes_of_redis() -> float:
 def polls(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row]:
     """By a credential that the server has seen, or, as most are in a long line, by a new one."""
     count = options.operations * POLLS
-    bare = [request("GET", "/rank/", token="")] * count
+    bare = [http_request("GET", "/rank/")] * count
     kinds = _kinds_of_polls(hall, count)
     rows = {name: Row(name, PLAIN) for name in kinds}
     for _turn in range(options.rounds):
@@ -138,12 +138,12 @@ def polls(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row
 
 def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes]]]:
     known = {
-        f"poll, {FEW:,} waiting": polls_of(hall.short, FEW, FEW, crowd.access_tokens),
+        f"poll, {FEW:,} waiting": polls_of(hall.short, FEW, FEW, bulk_users.access_tokens),
         f"poll, {hall.waiting:,} waiting": polls_of(
-            hall.longest, hall.waiting, FEW, crowd.access_tokens
+            hall.longest, hall.waiting, FEW, bulk_users.access_tokens
         ),
         f"poll by cookie, {hall.waiting:,} waiting": polls_of(
-            hall.longest, hall.waiting, FEW, crowd.cookies
+            hall.longest, hall.waiting, FEW, bulk_users.cookies
         ),
     }
 
@@ -155,8 +155,8 @@ def _kinds_of_polls(hall: Hall, count: int) -> dict[str, Callable[[], list[bytes
 
     return {
         **{name: repeat(requests) for name, requests in known.items()},
-        f"first poll, {hall.waiting:,} waiting": anew(crowd.access_tokens),
-        f"first poll by cookie, {hall.waiting:,} waiting": anew(crowd.cookies),
+        f"first poll, {hall.waiting:,} waiting": anew(bulk_users.access_tokens),
+        f"first poll by cookie, {hall.waiting:,} waiting": anew(bulk_users.cookies),
     }
 
 
@@ -165,7 +165,7 @@ def polls_of(
 ) -> list[bytes]:
     """Polls of ``count`` people from all over the line, each with a credential of their own."""
     numbers = list(range(0, waiting, max(1, waiting // count)))[:count]
-    people = {crowd.user_id(number): number for number in numbers}
+    people = {bulk_users.user_id(number): number for number in numbers}
     tokens = QueueToken.objects.filter(room=room, user__in=people).values_list("user_id", "token")
     token_of = {people[user]: token for user, token in tokens}
     return [
@@ -175,17 +175,15 @@ def polls_of(
 
 
 def _poll(token: uuid.UUID, shown: str) -> bytes:
-    path = f"{API}/queue-tokens/{token}/"
-    if "=" in shown and ";" in shown:
-        return request("GET", path, token="", Cookie=shown)
-    return request("GET", path, token=shown)
+    poll = requests.poll(str(token))
+    return prepared(poll, cookie=shown) if ";" in shown else prepared(poll, shown)
 
 
 # --- Joins ---------------------------------------------------------------------------------------
 
 
 def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row]:
-    bare = [request("POST", "/row/", token="")] * options.operations
+    bare = [http_request("POST", "/row/")] * options.operations
     rooms = {
         "join, nobody waiting": hall.empty,
         f"join, {hall.waiting // 10:,} waiting": hall.medium,
@@ -205,8 +203,8 @@ def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row
 
 
 def _joins(room: WaitingRoom, numbers: list[int]) -> list[bytes]:
-    path = f"{API}/waiting-rooms/{room.slug}/tokens/"
-    return [request("POST", path, token=token) for token in crowd.access_tokens(numbers)]
+    join = requests.join(room.slug)
+    return [prepared(join, access) for access in bulk_users.access_tokens(numbers)]
 
 
 def _make_table_for_bare_rows() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import django
 
 from faults.system import System, new_system
+from loadkit.environment import LOCAL, NO_RATE_LIMITS
 
 if TYPE_CHECKING:
     from faults.nemesis import Fault
@@ -23,15 +24,10 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "faults.settings",
-    "SECRET_KEY": "only-for-breaking-things-on-this-machine-and-nowhere-else",
     "DEBUG": "0",
-    "HTTPS": "0",
     "LOG_LEVEL": "WARNING",
-    # All the buyers come from one address.
-    "JOINS_PER_ADDRESS": "1000000000",
-    "POLLS_PER_ADDRESS": "1000000000",
-    # And each asks again as fast as it is answered.
-    "REQUESTS_PER_USER": "1000000000",
+    **LOCAL,
+    **NO_RATE_LIMITS,
 }
 WIDTH = 58
 

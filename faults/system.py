@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.servers import FLAGS, QUIET, wait_for
 from faults.databases import Databases
+from loadkit.servers import wait_for, web_command
 from scripts.embedded import Valkey, free_port
 from scripts.reach import temporary_place
 from scripts.supervisor import Supervisor
@@ -71,7 +71,7 @@ class System:
         """Web, worker and beat, on a database that has been migrated."""
         LOGS.mkdir(parents=True, exist_ok=True)
         self.programs = [
-            Program("web", web_command(self.port), {}),
+            Program("web", new_web(self.port), {}),
             Program("worker", WORKER, {}),
             Program("beat", self._beat_command("beat"), {}),
         ]
@@ -90,7 +90,7 @@ class System:
         """The port of one more web server, of one process; started when first asked for."""
         if name not in self.other_webs:
             port = self.other_webs[name] = free_port()
-            program = Program(name, [*web_command(port), "--workers", "1", *flags], environ)
+            program = Program(name, new_web(port, "--workers", "1", *flags), environ)
             program.start()
             self.programs.append(program)
         wait_until_alive(self.other_webs[name])
@@ -131,9 +131,8 @@ class System:
         self.databases.primary.stop()
 
 
-def web_command(port: int) -> list[str]:
-    command = [sys.executable, "-m", "granian", *FLAGS, *QUIET, "--respawn-failed-workers"]
-    return [*command, "--port", str(port), "faults.wsgi:application"]
+def new_web(port: int, *flags: str) -> list[str]:
+    return web_command("faults.wsgi:application", port, "--respawn-failed-workers", *flags)
 
 
 def wait_until_alive(port: int) -> None:
@@ -147,7 +146,7 @@ def wait_until_alive(port: int) -> None:
 
 @contextlib.contextmanager
 def new_system() -> Iterator[System]:
-    """A system in a temporary folder, not started yet; whatever was started goes with it."""
+    """A system in a temporary folder, not started yet; what was started in it stops with it."""
     folder = Path(tempfile.mkdtemp(prefix="concertbook-faults-", dir=temporary_place()))
     folder.chmod(0o711)  # the servers may run as another user
     system = System(folder)

@@ -31,9 +31,9 @@ class Request:
         return None if self.body is None else json.dumps(self.body).encode()
 
     def headers(self, access: str) -> dict[str, str]:
-        """With an access token of the mobile API."""
+        """With an access token of the mobile API, or without any."""
         named = {
-            "Authorization": f"Bearer {access}",
+            "Authorization": f"Bearer {access}" if access else "",
             "Content-Type": "application/json" if self.body is not None else "",
             "Idempotency-Key": self.key,
             "Queue-Token": self.queue_token,

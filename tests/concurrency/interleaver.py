@@ -28,6 +28,7 @@ from django.db.models import Model
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
+from loadkit.clock import create_clock, enter
 from operations.services.audit_checks import CHECKS
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from queueing.models import QueueEntryHistory, QueueToken
@@ -297,23 +298,17 @@ def pass_time(*, seconds: int) -> None:
 
 # --- What the stage is made of -------------------------------------------------------------------
 
-# A schema before pg_catalog in the search path overrides PostgreSQL's functions. No timeouts: on a
-# busy machine the other parts may take long while one waits for a lock.
-ENTER = """
-    SET search_path = stage, pg_catalog, public;
+# No timeouts: on a busy machine the other parts may take long while one waits for a lock.
+ENTER = f"""
+    {enter("stage")};
     SET lock_timeout = 0;
     SET statement_timeout = 0
 """
 
-CLOCK = """
+CLOCK = f"""
 CREATE SCHEMA stage;
 CREATE TABLE stage.clock AS SELECT clock_timestamp() AS at, clock_timestamp() AS began;
-CREATE FUNCTION stage.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS 'SELECT at FROM stage.clock';
-CREATE FUNCTION stage.statement_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS 'SELECT at FROM stage.clock';
-CREATE FUNCTION stage.now() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS 'SELECT at FROM stage.clock';
+{create_clock("stage", "at FROM stage.clock")}
 """
 
 

@@ -26,9 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.utils import translation
 
-from benchmarks.servers import free_port, wait_for
 from concertbook.errors import TooLarge, Unavailable
 from concertbook.http.problems import problem_response
+from loadkit.servers import wait_for
+from scripts.embedded import free_port
 from scripts.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.embedded import free_port
 from scripts.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -274,12 +275,6 @@ def becomes_healthy(check: str, environ: dict[str, str], seconds: float = 90) ->
     return False
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def command_of(service: str, folder: Path) -> tuple[str, str]:
     """The service's command and its health check, with the container's /tmp being ``folder``."""
     facts = compose()["services"][service]
@@ -293,7 +288,8 @@ def test_the_images_command_starts_becomes_healthy_and_stops_when_told(tmp_path)
         argument.removeprefix("exec ") for name, argument in last_stage() if name == "CMD"
     ]
     check = arguments("HEALTHCHECK")[0].split("CMD ", 1)[1]
-    environ = {"PORT": free_port(), "WEB_CONCURRENCY": "1", "ALLOWED_HOSTS": ".example.com,other"}
+    port = str(free_port())
+    environ = {"PORT": port, "WEB_CONCURRENCY": "1", "ALLOWED_HOSTS": ".example.com,other"}
 
     with running(command, tmp_path, **environ) as full:
         assert becomes_healthy(check, full), (tmp_path / "output").read_text()
@@ -302,7 +298,7 @@ def test_the_images_command_starts_becomes_healthy_and_stops_when_told(tmp_path)
 def test_the_health_check_fails_without_a_server():
     check = arguments("HEALTHCHECK")[0].split("CMD ", 1)[1]
 
-    environ = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PORT": free_port()}
+    environ = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PORT": str(free_port())}
 
     assert not becomes_healthy(check, environ, seconds=0.1)
 

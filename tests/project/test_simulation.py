@@ -1,10 +1,10 @@
-"""A small crowd is played through the real line, and every promise is kept."""
+"""A small simulation is played through the real line, and every guarantee is kept."""
 
 from dataclasses import asdict
 
 import pytest
 
-from benchmarks.simulation import Plan, Simulation
+from benchmarks.simulation.simulation import Plan, Simulation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def play(plan):
     with Simulation(plan) as simulation:
         list(simulation.run())
-        return simulation.witness.outcomes, asdict(simulation.witness.promises())
+        return simulation.recorder.outcomes, asdict(simulation.recorder.broken_guarantees())
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def play(plan):
     ],
 )
 def test_in_a_rush_no_buyer_is_overtaken_lost_or_dropped(plan):
-    outcomes, broken_promises = play(plan)
+    outcomes, broken = play(plan)
 
-    assert not any(broken_promises.values()), broken_promises
+    assert not any(broken.values()), broken
     # Not for want of anything to go wrong: people left, fell silent, and were dropped for it.
     assert outcomes.keys() >= {"PAID", "LEFT", "IDLE", "TIMED_OUT"}

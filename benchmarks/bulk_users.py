@@ -1,6 +1,8 @@
-"""People by the hundred thousand: written straight into the tables, with credentials to show.
+"""Users by the hundred thousand: written straight into the tables, with credentials to show.
 
-A person is a number. Their user's id follows from it, in SQL and here alike.
+A user is a number, from which the id follows, in SQL and here alike. The accounts of a sale
+(operations/load/fixtures.py) are made by the services, with money: that takes a thousand times as
+long for each.
 """
 
 import uuid
@@ -24,26 +26,26 @@ from queueing.models import WaitingRoom
 
 # No statement writes more rows than this: none may take longer than the server allows.
 BATCH = 50_000
-PASSWORD = "!nobody logs in with it"
+PASSWORD = "!unusable"
 
 
 def user_id(number: int) -> uuid.UUID:
-    return uuid.UUID(md5(f"fan {number}".encode(), usedforsecurity=False).hexdigest())
+    return uuid.UUID(md5(f"buyer {number}".encode(), usedforsecurity=False).hexdigest())
 
 
 def email(number: int) -> str:
-    return f"fan{number}@benchmark.invalid"
+    return f"buyer{number}@benchmark.invalid"
 
 
 def enroll(numbers: range, *, password: str = PASSWORD) -> None:
-    """Make these people users; ``password`` is the hash of them all."""
+    """Make these users; ``password`` is the hash of them all."""
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
         _execute(
             """
             INSERT INTO accounts_user (id, email, name, password, is_superuser, is_active, is_staff,
                                        created_at, updated_at)
-            SELECT md5('fan ' || n)::uuid, 'fan' || n || '@benchmark.invalid', 'Benchmark',
+            SELECT md5('buyer ' || n)::uuid, 'buyer' || n || '@benchmark.invalid', 'Benchmark',
                    %(password)s, false, true, false, now(), now()
             FROM generate_series(%(first)s::int, %(last)s::int) n
             """,
@@ -52,9 +54,9 @@ def enroll(numbers: range, *, password: str = PASSWORD) -> None:
 
 
 def line_up(room: WaitingRoom, numbers: Sequence[int]) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
-    """Let these people wait in the room, in this order, behind whoever waits already.
+    """Let these users wait in the room, in this order, behind those who wait already.
 
-    Answers user, token and position of each who did not wait there yet. A token is as new_token
+    Returns user, token and position of each who did not wait there yet. A token is as new_token
     makes it, with the random bits of a random UUID.
     """
     joined = []
@@ -71,9 +73,9 @@ def _insert(room: WaitingRoom, users: list[uuid.UUID]) -> list[tuple[uuid.UUID, 
                 (token, user_id, room_id, position, status, issued_at, last_request_at)
             SELECT (lpad(to_hex(%(room)s::int), 8, '0')
                     || overlay(substr(gen_random_uuid()::text, 9) PLACING '8' FROM 7))::uuid,
-                   fan, %(room)s, nextval(%(sequence)s::regclass), 'WAITING',
+                   buyer, %(room)s, nextval(%(sequence)s::regclass), 'WAITING',
                    clock_timestamp(), clock_timestamp()
-            FROM unnest(%(users)s::uuid[]) fan
+            FROM unnest(%(users)s::uuid[]) buyer
             ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
             RETURNING user_id, token, position
             """,
@@ -82,7 +84,7 @@ def _insert(room: WaitingRoom, users: list[uuid.UUID]) -> list[tuple[uuid.UUID, 
         return list(cursor.fetchall())
 
 
-def settle() -> None:
+def analyze() -> None:
     """After so much has been written, let the planner know."""
     _execute("VACUUM ANALYZE accounts_user")
     _execute("VACUUM ANALYZE queueing_queuetoken")
@@ -99,12 +101,12 @@ def access_tokens(numbers: Sequence[int]) -> list[str]:
 def cookies(numbers: Sequence[int]) -> list[str]:
     """The cookies of a logged-in browser that has been given its credential, for each."""
     return [
-        f"{settings.SESSION_COOKIE_NAME}={key}; {COOKIE}={_line_credential(number, key)}"
+        f"{settings.SESSION_COOKIE_NAME}={key}; {COOKIE}={_credential(number, key)}"
         for number, key in _log_in(numbers)
     ]
 
 
-def _line_credential(number: int, session_key: str) -> str:
+def _credential(number: int, session_key: str) -> str:
     request, response = HttpRequest(), HttpResponse()
     request.user = User(pk=user_id(number))
     request.session = SessionStore(session_key)

@@ -1,29 +1,32 @@
-"""Who come for tickets, and how patient, forgetful and quick each of them is."""
+"""The buyers of a simulation, and how patient, forgetful and quick each of them is.
+
+Not those of operations/load: each of those is a thread with a connection, and lives in real time.
+"""
 
 import math
 import uuid
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks import crowd
+from benchmarks.bulk_users import user_id
 from queueing.services.queue_position import QueuePosition
 
 # All that takes time is told as a share of the time within which people come.
 # So many of those who come are there in the first moments; the others trickle in.
 RUSH, RUSH_LASTS = 0.4, 0.025
-# What becomes of people while they wait: they go silently, they leave, their phone sleeps.
+# Shares of those who wait: some go silently, some leave, some have a phone that sleeps.
 SILENT, LEAVING, SLEEPING = 0.15, 0.10, 0.15
 PATIENCE = 0.5
 SHORTEST_SLEEP, LONGEST_SLEEP = 0.1, 1.2
-# Who finds that they were dropped comes again, or does not.
+# How many of those who find that they were dropped come again.
 COMES_AGAIN = 0.8
 # Buying takes so long at least, and on average so much longer.
 SHORTEST_INSIDE, FURTHER_INSIDE = 0.01, 0.04
 
 
 @dataclass(slots=True)
-class Fan:
-    """One person: what they will do, and what they know of their place.
+class Buyer:
+    """One person: what they will do, and what they know of their position.
 
     Moments are seconds since the start. ``due`` is when they were told to ask again at the
     latest, ``told_in`` the last minute in which it was noted what they were told; ``ended`` is
@@ -54,15 +57,15 @@ class Fan:
         self.inside, self.ended = False, ""
 
     def asks_at(self, told: float, rng: Random) -> float:
-        """When they really ask who were told to ask at ``told``; never, maybe."""
+        """When a buyer who was told to ask at ``told`` really asks; infinity for never."""
         when = told + rng.random()
         if when >= self.goes_silent:
             return math.inf
         return self.wakes_at if self.sleeps_at <= when < self.wakes_at else when
 
 
-def gather(count: int, *, within: float, rng: Random) -> list[Fan]:
-    """So many fans who come ``within`` so many seconds, in the order of their coming."""
+def create_buyers(count: int, *, within: float, rng: Random) -> list[Buyer]:
+    """So many buyers who come ``within`` so many seconds, in the order of their coming."""
     arrivals = sorted(_arrival(within, rng) for _ in range(count))
     return [_fan(number, arrives, within, rng) for number, arrives in enumerate(arrivals)]
 
@@ -73,17 +76,17 @@ def _arrival(within: float, rng: Random) -> float:
     return within * rng.random() ** 2
 
 
-def _fan(number: int, arrives: float, within: float, rng: Random) -> Fan:
-    fan = Fan(number, crowd.user_id(number), arrives)
+def _fan(number: int, arrives: float, within: float, rng: Random) -> Buyer:
+    buyer = Buyer(number, user_id(number), arrives)
     temper = rng.random()
     tires = arrives + 1 + within * rng.expovariate(1 / PATIENCE)
     if temper < SILENT:
-        fan.goes_silent = tires
+        buyer.goes_silent = tires
     elif temper < SILENT + LEAVING:
-        fan.leaves = tires
+        buyer.leaves = tires
     elif temper < SILENT + LEAVING + SLEEPING:
-        fan.sleeps_at = tires
-        fan.wakes_at = tires + within * rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
-    fan.inside_for = within * (SHORTEST_INSIDE + rng.expovariate(1 / FURTHER_INSIDE))
-    fan.comes_again = rng.random() < COMES_AGAIN
-    return fan
+        buyer.sleeps_at = tires
+        buyer.wakes_at = tires + within * rng.uniform(SHORTEST_SLEEP, LONGEST_SLEEP)
+    buyer.inside_for = within * (SHORTEST_INSIDE + rng.expovariate(1 / FURTHER_INSIDE))
+    buyer.comes_again = rng.random() < COMES_AGAIN
+    return buyer

@@ -1,4 +1,4 @@
-"""The web servers under test: ours and a bare Django, both behind the same granian."""
+"""The web servers under load: granian with the production flags, on a port of its own."""
 
 import contextlib
 import os
@@ -8,18 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 
+from scripts.embedded import free_port
+
 WORKERS = 2
 FLAGS = ["--interface", "wsgi", "--host", "127.0.0.1", "--workers", str(WORKERS)]
-FLAGS += ["--blocking-threads", "32"]
-QUIET = ["--backlog", "4096", "--no-ws", "--workers-kill-timeout", "5", "--log-level", "error"]
+FLAGS += ["--blocking-threads", "32", "--backlog", "4096", "--no-ws"]
+FLAGS += ["--workers-kill-timeout", "5", "--log-level", "error"]
 
 
 @contextlib.contextmanager
 def web(application: str) -> Iterator[int]:
-    """Run a WSGI application with the production flags; yields its port."""
+    """Run a WSGI application; yields its port."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", *FLAGS, *QUIET, "--port", str(port), application]
-    process = subprocess.Popen(command, env={**os.environ, "DEBUG": "0"})
+    process = subprocess.Popen(web_command(application, port), env={**os.environ, "DEBUG": "0"})
     try:
         wait_for(port)
         yield port
@@ -28,13 +29,14 @@ def web(application: str) -> Iterator[int]:
         process.wait(timeout=20)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def web_command(application: str, port: int, *flags: str) -> list[str]:
+    """``flags`` override the production flags, and stand for what they do not say."""
+    command = [sys.executable, "-m", "granian", *FLAGS, "--port", str(port), *flags]
+    return [*command, application]
 
 
 def wait_for(port: int, seconds: float = 30.0) -> None:
+    """Until a server listens. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -15,12 +15,13 @@ from unittest.mock import patch
 
 from django.test import override_settings
 
-from benchmarks import crowd
-from benchmarks.clock import Clock
-from benchmarks.doors import Answer, Doors, InBatches, OneByOne
-from benchmarks.fans import Fan, gather
+from benchmarks import bulk_users
 from benchmarks.rows import Fact, in_ms
-from benchmarks.witness import Witness, by_minute, quality
+from benchmarks.simulation.buyers import Buyer, create_buyers
+from benchmarks.simulation.clock import Clock
+from benchmarks.simulation.gate_load import Answer, GateLoad, InBatches, OneByOne
+from benchmarks.simulation.recorder import Recorder, by_minute, quality
+from loadkit.environment import UNLIMITED
 from queueing.line import polls
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index, last_requests, rooms
@@ -29,21 +30,19 @@ from queueing.services.queue_position import QueuePosition
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
 MINUTE = 60
 WRITE_BACK_EVERY = 30
-# Nobody is refused for asking too often: all ask from one address, faster than time.
+# All ask from one address, and time passes faster for them than for the counters of the limits.
 NO_LIMITS = {
-    "JOINS_PER_USER": 1_000_000_000,
-    "JOINS_PER_ADDRESS": 1_000_000_000,
-    "POLLS_PER_USER": 1_000_000_000,
-    "POLLS_PER_ADDRESS": 1_000_000_000,
+    name: int(UNLIMITED)
+    for name in ("JOINS_PER_USER", "JOINS_PER_ADDRESS", "POLLS_PER_USER", "POLLS_PER_ADDRESS")
 }
 SAMPLE = 2_000
 
-Agenda = defaultdict[int, list[Fan]]
+Agenda = defaultdict[int, list[Buyer]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who come and what the operator does; people and all times grow with the whole.
+    """How many come and what the operator does; the room and all times are shares of it.
 
     ``within`` is in seconds: all people come within it, and what else happens is a share of it.
     """
@@ -82,7 +81,7 @@ class Plan:
         return 12 * self.within
 
     def is_disturbed(self, told_at: float, wait: float) -> bool:
-        """Whether the operator did something in between that nobody could know of."""
+        """Whether the operator did something in between that no estimate could know of."""
         moments = (*self.paused, *self.slowed)
         return any(told_at < moment < told_at + wait for moment in moments)
 
@@ -98,21 +97,21 @@ def report(options: Namespace) -> Iterator[Fact | str]:
 
 
 def facts(simulation: "Simulation") -> Iterator[Fact | str]:
-    witness, plan = simulation.witness, simulation.plan
+    recorder, plan = simulation.recorder, simulation.plan
     yield Fact("ticks", in_ms(simulation.ticks))
-    for outcome, count in sorted(witness.outcomes.items()):
+    for outcome, count in sorted(recorder.outcomes.items()):
         yield Fact(f"ended as {outcome}", f"{count:,}")
-    for promise, broken in asdict(witness.promises()).items():
-        yield Fact(promise.replace("_", " "), f"{broken:,}", "0")
-    guesses = witness.kept_guesses()
-    calm = [guess for guess in guesses if not plan.is_disturbed(guess.told_at, guess.wait)]
-    yield from quality("waits told", guesses)
+    for guarantee, broken in asdict(recorder.broken_guarantees()).items():
+        yield Fact(guarantee.replace("_", " "), f"{broken:,}", "0")
+    estimates = recorder.checked_estimates()
+    calm = [each for each in estimates if not plan.is_disturbed(each.told_at, each.wait)]
+    yield from quality("waits told", estimates)
     yield from quality("of them undisturbed", calm)
-    yield from by_minute(guesses)
+    yield from by_minute(estimates)
 
 
 class Simulation:
-    """Second by second: the beat, then whoever does something in it."""
+    """Second by second: the beat, then the buyers who do something in it."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -140,14 +139,14 @@ class Simulation:
 
     def prepare(self) -> None:
         self.room.save()
-        crowd.enroll(range(self.plan.people))
-        fans = gather(self.plan.people, within=self.plan.within, rng=self.rng)
-        for fan in fans:
-            self.joining[math.ceil(fan.arrives)].append(fan)
-            if fan.leaves < self.plan.at_most:
-                self.leaving[math.ceil(fan.leaves)].append(fan)
-        self.witness = Witness(self.clock, self.room, {fan.user_id: fan for fan in fans})
-        self.doors: Doors = (
+        bulk_users.enroll(range(self.plan.people))
+        buyers = create_buyers(self.plan.people, within=self.plan.within, rng=self.rng)
+        for buyer in buyers:
+            self.joining[math.ceil(buyer.arrives)].append(buyer)
+            if buyer.leaves < self.plan.at_most:
+                self.leaving[math.ceil(buyer.leaves)].append(buyer)
+        self.recorder = Recorder(self.clock, self.room, {buyer.user_id: buyer for buyer in buyers})
+        self.gate_load: GateLoad = (
             OneByOne(self.room) if self.plan.one_by_one else InBatches(self.room, self.rng)
         )
 
@@ -164,8 +163,8 @@ class Simulation:
         self.clock.set(second)
         self.operate(second)
         self.beat(second)
-        self.witness.see_endings()
-        self.doors.finish([fan for fan in self.finishing.pop(second, []) if not fan.ended])
+        self.recorder.see_endings()
+        self.gate_load.finish([each for each in self.finishing.pop(second, []) if not each.ended])
         self.leave(self.leaving.pop(second, []))
         self.join(self.joining.pop(second, []))
         self.ask(self.asking.pop(second, []))
@@ -198,61 +197,61 @@ class Simulation:
             f" {inside:>7,} inside {polls:>6,.0f} polls a second"
         )
 
-    # --- What they do ----------------------------------------------------------------------------
+    # --- What the buyers do ----------------------------------------------------------------------
 
-    def leave(self, fans: list[Fan]) -> None:
-        leaving = [fan for fan in fans if fan.token and not fan.inside and not fan.ended]
-        for fan in leaving:
-            fan.done = True
-        self.doors.leave(leaving)
+    def leave(self, buyers: list[Buyer]) -> None:
+        leaving = [each for each in buyers if each.token and not each.inside and not each.ended]
+        for buyer in leaving:
+            buyer.done = True
+        self.gate_load.leave(leaving)
 
-    def join(self, fans: list[Fan]) -> None:
-        for fan, answer in self.doors.join([fan for fan in fans if not fan.done]):
-            if isinstance(answer, QueuePosition) and (fan.token is None or fan.ended):
-                fan.take(answer)
-            self.hear(fan, answer)
+    def join(self, buyers: list[Buyer]) -> None:
+        for buyer, answer in self.gate_load.join([buyer for buyer in buyers if not buyer.done]):
+            if isinstance(answer, QueuePosition) and (buyer.token is None or buyer.ended):
+                buyer.take(answer)
+            self.hear(buyer, answer)
 
-    def ask(self, fans: list[Fan]) -> None:
-        self.polls += len(fans)
-        for fan, answer in self.doors.ask([fan for fan in fans if not fan.done]):
-            self.hear(fan, answer)
+    def ask(self, buyers: list[Buyer]) -> None:
+        self.polls += len(buyers)
+        for buyer, answer in self.gate_load.ask([buyer for buyer in buyers if not buyer.done]):
+            self.hear(buyer, answer)
 
-    def hear(self, fan: Fan, answer: Answer) -> None:
+    def hear(self, buyer: Buyer, answer: Answer) -> None:
         if answer is None:
-            self.hear_gone(fan)
+            self.hear_gone(buyer)
         elif isinstance(answer, int):
-            self.ask_again(fan, self.clock.seconds + answer)
+            self.ask_again(buyer, self.clock.seconds + answer)
         else:
-            self.hear_place(fan, answer)
+            self.hear_place(buyer, answer)
 
-    def hear_gone(self, fan: Fan) -> None:
-        self.witness.see_gone(fan)
-        if fan.comes_again:
-            self.joining[int(self.clock.seconds) + 1].append(fan)
+    def hear_gone(self, buyer: Buyer) -> None:
+        self.recorder.see_gone(buyer)
+        if buyer.comes_again:
+            self.joining[int(self.clock.seconds) + 1].append(buyer)
 
-    def hear_place(self, fan: Fan, place: QueuePosition) -> None:
-        self.witness.see_place(fan, place)
+    def hear_place(self, buyer: Buyer, place: QueuePosition) -> None:
+        self.recorder.see_place(buyer, place)
         if place.is_admitted:
-            if not fan.inside:
-                fan.inside = True
-                self.finishing[math.ceil(self.clock.seconds + fan.inside_for)].append(fan)
+            if not buyer.inside:
+                buyer.inside = True
+                self.finishing[math.ceil(self.clock.seconds + buyer.inside_for)].append(buyer)
             return
-        self.note_guess(fan, place)
-        fan.due = self.clock.seconds + place.poll_after_seconds
-        self.ask_again(fan, fan.due)
+        self.note_estimate(buyer, place)
+        buyer.due = self.clock.seconds + place.poll_after_seconds
+        self.ask_again(buyer, buyer.due)
 
-    def note_guess(self, fan: Fan, place: QueuePosition) -> None:
-        """What each of some people is told first in every minute."""
+    def note_estimate(self, buyer: Buyer, place: QueuePosition) -> None:
+        """What each buyer of a sample is told first in every minute."""
         minute = int(self.clock.seconds // MINUTE)
-        if fan.number % max(1, self.plan.people // SAMPLE) == 0 and fan.told_in != minute:
-            fan.told_in = minute
-            self.witness.note_guess(place)
+        if buyer.number % max(1, self.plan.people // SAMPLE) == 0 and buyer.told_in != minute:
+            buyer.told_in = minute
+            self.recorder.note_estimate(place)
 
-    def ask_again(self, fan: Fan, when: float) -> None:
-        when = fan.asks_at(when, self.rng)
+    def ask_again(self, buyer: Buyer, when: float) -> None:
+        when = buyer.asks_at(when, self.rng)
         if when > self.plan.at_most:
             return
-        woke_up = when == fan.wakes_at
-        # Who wakes up finds the page as it was, or loads it anew.
-        agenda = self.joining if woke_up and fan.number % 2 else self.asking
-        agenda[math.ceil(when)].append(fan)
+        woke_up = when == buyer.wakes_at
+        # A buyer who wakes up finds the page as it was, or loads it anew.
+        agenda = self.joining if woke_up and buyer.number % 2 else self.asking
+        agenda[math.ceil(when)].append(buyer)

@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from loadkit.clock import create_clock, enter
 from queueing.line import scripts
 
 SECONDS, MICROS = "simulation:seconds", "simulation:micros"
@@ -16,20 +17,14 @@ REDIS_TIME = "redis.call('TIME')"
 OUR_TIME = f"redis.call('MGET', '{SECONDS}', '{MICROS}')"
 
 # Between two moments that are set, time creeps, so that what comes later is later.
-FUNCTION = """
-CREATE SCHEMA simulation;
-CREATE FUNCTION simulation.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
-    SELECT current_setting('simulation.now')::timestamptz
-           + (pg_catalog.clock_timestamp()
-              - current_setting('simulation.since')::timestamptz) / 1000
-$$;
-"""
+NOW = """current_setting('simulation.now')::timestamptz
+       + (pg_catalog.clock_timestamp() - current_setting('simulation.since')::timestamptz) / 1000"""
 
 
 class Clock:
     """While entered, this connection and this process live at ``start`` plus what is set.
 
-    PostgreSQL finds a clock_timestamp() of ours before its own; the line's scripts are told the
+    PostgreSQL finds this clock before its own (loadkit/clock.py); the line's scripts are told the
     time by a key. The database must be one to throw away.
     """
 
@@ -40,8 +35,8 @@ class Clock:
 
     def __enter__(self) -> Self:
         with connection.cursor() as cursor:
-            cursor.execute(FUNCTION)
-            cursor.execute("SET search_path = simulation, pg_catalog, public")
+            cursor.execute("CREATE SCHEMA simulation; " + create_clock("simulation", NOW))
+            cursor.execute(enter("simulation"))
         for name, script in _scripts_that_ask_for_the_time().items():
             self.patches.enter_context(patch.object(scripts, name, script))
         self.patches.enter_context(patch.object(redis.Redis, "time", self._redis_time))

@@ -1,4 +1,4 @@
-"""How the fans of a simulation speak to the line: one by one, or a thousand at a time."""
+"""How the buyers of a simulation speak to the line: one by one, or a thousand at a time."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from benchmarks import crowd
-from benchmarks.fans import Fan
+from benchmarks import bulk_users
+from benchmarks.simulation.buyers import Buyer
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound, Unavailable
 from queueing.line import keys, polls, scripts
@@ -24,42 +24,42 @@ from queueing.services.entries import entry_of
 from queueing.services.queue_position import QueuePosition, position_of
 
 Outcome = QueueEntryHistory.Outcome
-# A place; None for somebody whose place is gone; or in how many seconds to ask again.
+# A position; None for a buyer whose token has ended; or in how many seconds to ask again.
 Answer = QueuePosition | None | int
 
 
-class Doors(Protocol):
-    def join(self, fans: Sequence[Fan]) -> Iterable[tuple[Fan, Answer]]: ...
-    def ask(self, fans: Sequence[Fan]) -> Iterable[tuple[Fan, Answer]]: ...
-    def leave(self, fans: Sequence[Fan]) -> None: ...
-    def finish(self, fans: Sequence[Fan]) -> None: ...
+class GateLoad(Protocol):
+    def join(self, buyers: Sequence[Buyer]) -> Iterable[tuple[Buyer, Answer]]: ...
+    def ask(self, buyers: Sequence[Buyer]) -> Iterable[tuple[Buyer, Answer]]: ...
+    def leave(self, buyers: Sequence[Buyer]) -> None: ...
+    def finish(self, buyers: Sequence[Buyer]) -> None: ...
 
 
 class OneByOne:
-    """Each by the services that the views call."""
+    """Each buyer by the services that the views call."""
 
     def __init__(self, room: WaitingRoom) -> None:
         self.room = room
 
-    def join(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
-        for fan in fans:
-            place, _joined = places.join(user=User(pk=fan.user_id), slug=self.room.slug)
-            yield fan, place
+    def join(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
+        for buyer in buyers:
+            place, _joined = places.join(user=User(pk=buyer.user_id), slug=self.room.slug)
+            yield buyer, place
 
-    def ask(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
-        for fan in fans:
-            yield fan, _ask(fan.user_id, _token(fan))
+    def ask(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
+        for buyer in buyers:
+            yield buyer, _ask(buyer.user_id, _token(buyer))
 
-    def leave(self, fans: Sequence[Fan]) -> None:
-        for fan in fans:
-            places.leave(user=User(pk=fan.user_id), token=_token(fan))
+    def leave(self, buyers: Sequence[Buyer]) -> None:
+        for buyer in buyers:
+            places.leave(user=User(pk=buyer.user_id), token=_token(buyer))
 
-    def finish(self, fans: Sequence[Fan]) -> None:
-        for fan in fans:
-            # Who stayed too long is outside already.
+    def finish(self, buyers: Sequence[Buyer]) -> None:
+        for buyer in buyers:
+            # A buyer whose time inside is over is outside already.
             with transaction.atomic(durable=True):
                 admissions = gate.lock_admissions(
-                    user_ids=[fan.user_id], tokens=[_token(fan)], wait=True
+                    user_ids=[buyer.user_id], tokens=[_token(buyer)], wait=True
                 )
                 gate.finish(list(admissions.values()), now=database_now())
 
@@ -103,60 +103,60 @@ class InBatches:
         self.server = self.redis.info("server")["run_id"]
         self.ask_many = self.redis.register_script(ASK_MANY % scripts.POLL.text)
 
-    def join(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
-        joined = crowd.line_up(self.room, [fan.number for fan in fans])
+    def join(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
+        joined = bulk_users.line_up(self.room, [buyer.number for buyer in buyers])
         place_of = {user: (token, position) for user, token, position in joined}
-        place_of |= self._places_held([fan for fan in fans if fan.user_id not in place_of])
-        for batch in batches(fans):
-            yield from self._ask(batch, [place_of[fan.user_id] for fan in batch])
+        place_of |= self._places_held([buyer for buyer in buyers if buyer.user_id not in place_of])
+        for batch in batches(buyers):
+            yield from self._ask(batch, [place_of[buyer.user_id] for buyer in batch])
 
-    def _places_held(self, fans: Sequence[Fan]) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
-        live = QueueToken.objects.live().filter(user__in=[fan.user_id for fan in fans])
+    def _places_held(self, buyers: Sequence[Buyer]) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
+        live = QueueToken.objects.live().filter(user__in=[buyer.user_id for buyer in buyers])
         found = live.filter(room=self.room).values_list("user_id", "token", "position")
         return {user: (token, position) for user, token, position in found}
 
-    def ask(self, fans: Sequence[Fan]) -> Iterator[tuple[Fan, Answer]]:
-        for batch in batches(fans):
-            yield from self._ask(batch, [(_token(fan), None) for fan in batch])
+    def ask(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
+        for batch in batches(buyers):
+            yield from self._ask(batch, [(_token(buyer), None) for buyer in batch])
 
     def _ask(
-        self, fans: list[Fan], held: Sequence[tuple[uuid.UUID, int | None]]
-    ) -> Iterator[tuple[Fan, Answer]]:
+        self, buyers: list[Buyer], held: Sequence[tuple[uuid.UUID, int | None]]
+    ) -> Iterator[tuple[Buyer, Answer]]:
         of_room = [*keys.of_room(self.room.pk), keys.polls_of_address("simulation")]
         limits = settings.POLLS_PER_USER, settings.POLLS_PER_ADDRESS
         arguments: list[Any] = [*limits, self.server]
-        for fan, (token, position) in zip(fans, held, strict=True):
-            arguments += [person_of(token, fan.user_id), repr(self.rng.random()), position or ""]
+        for buyer, (token, position) in zip(buyers, held, strict=True):
+            arguments += [person_of(token, buyer.user_id), repr(self.rng.random()), position or ""]
         answers = self.ask_many(keys=of_room, args=arguments)
-        for fan, (token, _position), answer in zip(fans, held, answers, strict=True):
-            yield fan, _understand(fan, token, answer)
+        for buyer, (token, _position), answer in zip(buyers, held, answers, strict=True):
+            yield buyer, _understand(buyer, token, answer)
 
-    def leave(self, fans: Sequence[Fan]) -> None:
-        self._end(fans, Outcome.LEFT)
+    def leave(self, buyers: Sequence[Buyer]) -> None:
+        self._end(buyers, Outcome.LEFT)
 
-    def finish(self, fans: Sequence[Fan]) -> None:
-        self._end(fans, Outcome.PAID)
+    def finish(self, buyers: Sequence[Buyer]) -> None:
+        self._end(buyers, Outcome.PAID)
 
-    def _end(self, fans: Sequence[Fan], outcome: QueueEntryHistory.Outcome) -> None:
-        for batch in batches(fans):
+    def _end(self, buyers: Sequence[Buyer], outcome: QueueEntryHistory.Outcome) -> None:
+        for batch in batches(buyers):
             with transaction.atomic():
                 tokens = QueueToken.objects.live().select_for_update(no_key=True).order_by("pk")
-                found = list(tokens.filter(pk__in=[fan.token for fan in batch]))
+                found = list(tokens.filter(pk__in=[buyer.token for buyer in batch]))
                 pks = [token.pk for token in found]
                 endings.end_tokens(pks, outcome=outcome, now=database_now())
-            # Told of nothing, the next tick would write everybody inside anew.
+            # Without this the next tick would write all who are inside anew.
             following.forget(self.room.pk, [entry_of(token) for token in found])
 
 
-def _understand(fan: Fan, token: uuid.UUID, raw: Any) -> Answer:
-    """Whom the index does not know asks again by the service, and so the table."""
+def _understand(buyer: Buyer, token: uuid.UUID, raw: Any) -> Answer:
+    """A buyer whom the index does not know asks the service, and so the table."""
     try:
         return position_of(token, polls.read_status(raw))
     except (UnknownPerson, LineUnavailable):
-        return _ask(fan.user_id, token)
+        return _ask(buyer.user_id, token)
 
 
-def _token(fan: Fan) -> uuid.UUID:
-    if fan.token is None:
-        raise ValueError(f"fan {fan.number} has not joined")
-    return fan.token
+def _token(buyer: Buyer) -> uuid.UUID:
+    if buyer.token is None:
+        raise ValueError(f"buyer {buyer.number} has not joined")
+    return buyer.token
