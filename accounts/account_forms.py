@@ -1,4 +1,4 @@
-"""Forms about one's account. What they say is checked by the services; passwords are as typed."""
+"""Forms of the account pages. The services validate the values; passwords are not stripped."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.services.sign_up import LONGEST_NAME
 
 
 def email_field(label: Any) -> forms.CharField:
-    # A CharField: the service alone says what an address is.
+    # A CharField, not an EmailField: the service validates the address.
     attrs = {"autocomplete": "email"}
     return forms.CharField(
         label=label, max_length=LONGEST_EMAIL, widget=forms.EmailInput(attrs=attrs)
@@ -74,7 +74,7 @@ class WhoseAccountForm(NewPasswordForm):
             (KEEP, _("Yes, I opened it. I keep its balance and tickets.")),
             (NEW, _("No, another person opened it. I start with a new account.")),
         ],
-        # A browser asks for the answer; a form without it gets nothing of another person's.
+        # The browser requires the choice; without it the new password gets a new account.
         widget=forms.RadioSelect(attrs={"required": True}),
         required=False,
     )

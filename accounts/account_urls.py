@@ -1,4 +1,4 @@
-"""The pages of one's account: all that there are. allauth brings more, which we do not include."""
+"""All account pages. Those of allauth's URLs that are not listed here are not served."""
 
 from allauth.account import views as allauth_views
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The pages of one's account: sign-up, address, and a new password by mail."""
+"""The account pages: sign-up, address, and a new password by mail."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -44,7 +44,7 @@ hide_passwords = sensitive_post_parameters("password", "password1")
 
 
 def origin_of(request: HttpRequest) -> str:
-    """Scheme and host that the request came to: where links in its mails lead to."""
+    """Scheme and host of the request, for the links in mails."""
     return request.build_absolute_uri("/").rstrip("/")
 
 
@@ -112,7 +112,8 @@ def send_proof(request: MemberRequest) -> HttpResponse:
 @never_cache
 @hide_passwords
 def prove_email(request: HttpRequest, key: str) -> HttpResponse:
-    """Where a link to an address leads: its mailbox is proven, the account still is to be."""
+    """The page of a link in a mail: it proves the mailbox; the user then logs in to prove the
+    account."""
     link = read_link(key, Kind.VERIFY, Kind.CHANGE)
     if link is None:
         return _link_used(request)
@@ -203,7 +204,7 @@ def reset_password_from_key(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _log_in(request: HttpRequest, user: User, to: str = "") -> HttpResponse:
-    """Go on as the new account, whose device this is."""
+    """Log in to the new account, and remember this device."""
     assert user.email is not None
     login(request, user)
     response = redirect(to or "concert_list")
@@ -212,7 +213,7 @@ def _log_in(request: HttpRequest, user: User, to: str = "") -> HttpResponse:
 
 
 def _try(form: forms.Form, act: Callable[[], Result]) -> Result | None:
-    """What the service returns; None when it refuses, and then the form says why."""
+    """The service's result; None when it refuses, with the refusal added to the form."""
     try:
         return act()
     except ValidationError as invalid:
@@ -231,7 +232,7 @@ def _link_used(request: HttpRequest) -> HttpResponse:
 
 
 def _wanted_page(request: HttpRequest) -> str:
-    """Where the person wants to go after this page; empty unless it is on this site."""
+    """The page to go to next; empty unless it is on this site."""
     return str(get_next_redirect_url(request) or "")
 
 

@@ -1,6 +1,6 @@
-"""Where allauth, which shows the log-in and changes passwords, meets our user.
+"""The adapter of allauth, which serves the log-in and the change of passwords.
 
-Sign-up, e-mail and password reset are ours: accounts/account_urls.py has all the pages.
+Sign-up, e-mail and password reset are our own: accounts/account_urls.py has all the pages.
 """
 
 from typing import Any

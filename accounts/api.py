@@ -1,4 +1,4 @@
-"""Sign-up, log-in and my money, for mobile apps."""
+"""Sign-up, log-in and the balance, for mobile apps."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -51,7 +51,7 @@ class AddressField(serializers.EmailField):
         super().__init__(max_length=LONGEST_EMAIL, **kwargs)
 
     def run_validators(self, value: Any) -> None:
-        # What DRF's own checks take for no address may be one, in full-width letters.
+        # REST framework's check refuses full-width letters, which the service folds to ASCII.
         super().run_validators(fold_email(value))
 
     def to_internal_value(self, data: Any) -> str:
@@ -177,7 +177,7 @@ class MyBalance(APIView):
 
 
 class ChargeAmountField(serializers.IntegerField):
-    """An amount that the charge service takes; all else is its refusal, not a mere bad field."""
+    """An amount for the charge service, which refuses a wrong one with its own code."""
 
     def __init__(self) -> None:
         super().__init__(min_value=1, max_value=settings.CHARGE_MAX_WON, help_text="won")
@@ -240,7 +240,7 @@ def _tokens(request: Request, user: User, code: int) -> Response:
 
 
 def _refuse_fields(act: Callable[[], Result]) -> Result:
-    """What the service returns. Its fields' errors are raised as the API's."""
+    """The service's result. Raises its field errors as the API's ValidationError."""
     try:
         return act()
     except FormError as invalid:

@@ -1,9 +1,9 @@
-"""Access and refresh tokens of the mobile apps: signed, and worth only as much as their session.
+"""Access and refresh tokens of the mobile apps: signed, and valid only while their session exists.
 
 A refresh token is used once (RFC 9700, 4.14.2). Using it again within REFRESH_GRACE_SECONDS gives
-the same new pair, byte for byte, for an app that lost the answer or asked twice at once; using
-it later, or using one that is older still, ends the session: somebody has a copy. All of it is
-decided under the session's row lock, by the database alone.
+the same new pair, byte for byte, for an app that lost the answer or sent the request twice. Using
+it later, or using an older one, ends the session, because the token was copied. The decision is
+made under the session's row lock, from the database only.
 """
 
 import uuid
@@ -27,7 +27,7 @@ from accounts.models import User, UserSession
 from accounts.sessions import SessionStore, prolong
 from concertbook.db.clock import database_now
 
-# An access token's claim: it is worth nothing once the password is another. Keyed with our secret.
+# A claim of the access token: a keyed hash of the password, so that a new password revokes it.
 AUTH_CLAIM = "auth"
 BACKEND = "accounts.auth_backend.EmailBackend"
 
@@ -44,7 +44,7 @@ class TokenPair:
 
 
 def issue_tokens(user: User) -> TokenPair:
-    """A new session for the user, who has just been authenticated, and the tokens bound to it."""
+    """Start a session for a user who has just been authenticated; the tokens bound to it."""
     session = new_session()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = BACKEND
@@ -58,7 +58,8 @@ def issue_tokens(user: User) -> TokenPair:
 
 
 def refresh_tokens(refresh: str) -> TokenPair:
-    """A new pair for a refresh token, which is used up; the same again within the grace.
+    """A new pair for a refresh token, which is then used; the same pair again within the grace
+    period.
 
     Raises InvalidRefreshToken, and ends the session when the token was used before the grace.
     """
@@ -73,7 +74,7 @@ def refresh_tokens(refresh: str) -> TokenPair:
 @transaction.atomic(durable=True)
 def _rotate(payload: dict[str, Any], session_key: str) -> TokenPair | None:
     live = Session.objects.select_for_update(no_key=True).filter(pk=session_key).first()
-    # After the lock, in a statement of its own: another refresh may have gone first.
+    # Read after the lock, in a statement of its own: a concurrent refresh may have been first.
     mine = UserSession.objects.select_related("user").filter(pk=session_key).first()
     now = database_now()
     if live is None or mine is None or live.expire_date <= now:
@@ -108,7 +109,7 @@ def _is_in_grace(mine: UserSession, asked: uuid.UUID, now: datetime) -> bool:
 
 
 def _token_pair(user: User, sid: str, refresh_id: uuid.UUID, at: datetime) -> TokenPair:
-    """The pair that belongs to a refresh token's id: of the same arguments the same bytes."""
+    """The pair for a refresh token's id: the same arguments give the same bytes."""
     issued = int(at.timestamp())
     claims = {"iat": issued, "sid": sid, "sub": str(user.pk)}
     access = {
@@ -132,7 +133,7 @@ def _sign(payload: dict[str, Any]) -> str:
 
 
 def revoke_tokens(access: str) -> None:
-    """End the session behind an access token: it and every refresh token of it are worthless."""
+    """End the session of an access token: this token and its refresh tokens become invalid."""
     payload = jwt.decode_token(access, "access")
     session = jwt.get_token_session(payload) if payload else None
     if session is not None:

@@ -10,6 +10,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from concertbook.db import search  # noqa: F401  (registers its lookup)
 
-        # Servers' clocks differ: what one has just signed, one whose clock is behind must accept.
-        # When a token was issued is no reason to refuse it (RFC 7519, 4.1.6), only when it ends.
+        # A server whose clock is behind must accept a token that another one has just signed. So
+        # ``iat`` is not checked (RFC 7519, 4.1.6 does not require it), only ``exp``.
         jwt.api_jwt._jwt_global_obj.options["verify_iat"] = False

@@ -1,4 +1,4 @@
-"""Who logs in: the account that has the address, if the password is its own."""
+"""Authenticate a user by e-mail address and password."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 class EmailBackend(ModelBackend):
-    """Looks for the address in accounts_user alone; allauth's table of addresses is not used."""
+    """Looks up the address in accounts_user only; allauth's table of addresses is not used."""
 
     def authenticate(
         self,
@@ -23,12 +23,12 @@ class EmailBackend(ModelBackend):
             return None
         user = _find(email or username or "")
         if user is None:
-            # As long as for an account that there is.
+            # Takes as long as for an existing account, so that the time does not reveal accounts.
             User().set_password(password)
             return None
         return user if user.check_password(password) and user.is_active else None
 
 
 def _find(typed: str) -> User | None:
-    # A NUL would be an error in the database, and no address has one.
+    # PostgreSQL refuses NUL in a text, and no address contains one.
     return User.objects.with_email(typed).first() if typed.isprintable() else None

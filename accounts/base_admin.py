@@ -1,4 +1,4 @@
-"""Base classes of all apps' admin pages: what needs users, their keys and their rehearsals."""
+"""Base classes of all apps' admin pages, with idempotent forms and the filter of rehearsals."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ from concertbook.admin.base import BaseAdmin, ReadOnly
 
 
 class Admin(IdempotentForms, BaseAdmin):
-    """Every model's pages. A form acts once, and is refused when its row was changed since."""
+    """The base of every model's pages. A form acts once, and is refused when its row has
+    changed."""
 
-    # From a row to its rehearsal or its user: lists leave rehearsals out unless asked for them.
+    # The path from a row to its rehearsal or its user: lists leave rehearsals out by default.
     rehearsal_path = ""
 
     def get_list_filter(self, request: HttpRequest) -> Any:
@@ -26,10 +27,10 @@ class Admin(IdempotentForms, BaseAdmin):
 
 
 class ReadOnlyAdmin(ReadOnly, Admin):
-    """ReadOnly, as a page of our own."""
+    """Pages that show rows and change nothing."""
 
 
 @admin.display(description=_("reason"), ordering="reason")
 def why(row: Any) -> str:
-    """A column that says the reason in words, as its user was told."""
+    """A column with the reason in words, as its user was told."""
     return in_words(row.reason) or "-"

@@ -1,4 +1,4 @@
-"""Credentials of the fast path: the user and the session, by signature alone.
+"""Credentials of the fast path: the user and the session, verified by a signature.
 
 No session is loaded (concertbook.http.fast_path). The caller checks that the session still exists:
 in Redis for a place in line; for money by load_user, which checks the database and the password.
@@ -37,9 +37,8 @@ JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
 @dataclass(frozen=True)
 class Credential:
-    """``session_in_cache`` is the key under which Redis has the session while it lasts;
-    ``expires_at`` is in seconds since 1970. ``auth`` tells the password that was logged in with
-    from another, where the credential knows it.
+    """``session_in_cache`` is the session's key in Redis; ``expires_at`` is in seconds since 1970.
+    ``auth`` is the keyed hash of the password at log-in, empty in a cookie.
     """
 
     user_id: uuid.UUID
@@ -55,7 +54,8 @@ class Credential:
 
 
 def read_authorization(environ: Mapping[str, Any]) -> Credential:
-    """Whom the Authorization header names. Raises FallThrough without a valid access token."""
+    """The credential in the Authorization header. Raises FallThrough without a valid access
+    token."""
     scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     visitor = read_access_token(token) if scheme.lower() == "bearer" else None
     if visitor is None:
@@ -93,7 +93,7 @@ def load_users(visitors: Sequence[Credential]) -> list[User | None]:
     )
     found: list[User | None] = [None] * len(visitors)
     for at, *columns in rows:
-        # In the order of the model, which from_db goes by.
+        # In the order of the model's fields, as from_db needs.
         user = User.from_db(DEFAULT_DB_ALIAS, ["password", "id"], columns)
         if constant_time_compare(user.get_session_auth_hash(), visitors[at - 1].auth):
             found[at - 1] = user
@@ -101,7 +101,8 @@ def load_users(visitors: Sequence[Credential]) -> list[User | None]:
 
 
 def read_access_token(token: str) -> Credential | None:
-    """Whom a mobile app's access token names, when we have signed it and it is not too old."""
+    """The credential in a mobile app's access token, if the signature is valid and it has not
+    expired."""
     try:
         found = _decode(token)
     except Forged:
@@ -110,17 +111,17 @@ def read_access_token(token: str) -> Credential | None:
 
 
 class Forged(Exception):
-    """Not signed by us. Raised, not returned: what anybody can make up is not kept in a cache."""
+    """Not signed by us. Raised, not returned: lru_cache must not keep forged tokens."""
 
 
-# The same people ask again and again: what was found true of a signature stays true.
+# The same buyers poll repeatedly, and a valid signature remains valid.
 @functools.lru_cache(maxsize=20_000)
 def _decode(token: str) -> Credential:
     """Raises Forged.
 
-    A token as allauth writes it, read here because PyJWT takes ten times as long, and the tokens
-    of a million people are hardly ever the same one twice. It reads nothing else: the header is
-    compared, not obeyed, and what does not look like ours Django may judge.
+    Reads tokens as allauth writes them, because PyJWT takes ten times as long and the cache does
+    not hold a million people's tokens. The header is compared with ours and not interpreted; every
+    other token falls through to Django.
     """
     signed, _dot, signature = token.rpartition(".")
     header, _dot, payload = signed.partition(".")
@@ -141,7 +142,8 @@ def _sign_jwt(signed: str) -> str:
 
 
 def read_cookies(cookies: dict[str, str]) -> Credential | None:
-    """The credential in a browser's cookie, if signed by us for the session that comes with it."""
+    """The credential in a browser's cookie, if we signed it for the session cookie of the
+    request."""
     session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     try:
         return _verify(cookies.get(COOKIE, ""), session_key)

@@ -1,9 +1,9 @@
-"""Devices that have logged in before, told by a signed token that only they have.
+"""Devices that have logged in before, recognized by a signed token.
 
 A browser keeps the token in a cookie; an app may keep ``device`` of a log-in's or a sign-up's
-answer and send it as ``Device-Token`` with its next log-in. A token names the accounts that the
-device has logged in to, hashed; it opens nothing by itself, it only says whose guesses are whose
-(accounts.log_in). It is stateless: a new SECRET_KEY makes all devices strangers.
+answer and send it as ``Device-Token`` with its next log-in. A token contains the hashed accounts
+that the device has logged in to. It gives no access; it only separates the owner's failed attempts
+from a stranger's (accounts.log_in). It is stateless: with a new SECRET_KEY all devices are unknown.
 """
 
 import secrets
@@ -37,12 +37,12 @@ class Device:
 
 
 def account_key(email: str) -> str:
-    """What an account is counted by: the same for all spellings that find the same account."""
+    """The key of an account's counters: the same for all spellings that find the same account."""
     return salted_hmac(SALT, fold_email(email), algorithm="sha256").hexdigest()[:32]
 
 
 def read_device(request: HttpRequest) -> Device | None:
-    """The device that sends this request, if it shows a token of ours."""
+    """The device of this request, if its token is valid."""
     token = request.headers.get(HEADER) or request.COOKIES.get(COOKIE) or ""
     if not token or len(token) > LONGEST_TOKEN:
         return None
@@ -54,7 +54,7 @@ def read_device(request: HttpRequest) -> Device | None:
 
 
 def device_logged_in(request: HttpRequest, email: str) -> Device:
-    """This request's device, a new one if it has no token, with this account added."""
+    """The device of this request, or a new one, with this account added."""
     before = read_device(request) or Device(secrets.token_urlsafe(12))
     account = account_key(email)
     others = [each for each in before.accounts if each != account]

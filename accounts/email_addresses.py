@@ -1,4 +1,4 @@
-"""The one spelling of an e-mail address under which an account is kept, found and mailed."""
+"""The canonical spelling of an e-mail address, used to store, find and mail an account."""
 
 import unicodedata
 
@@ -11,10 +11,10 @@ INVALID = _("Enter a valid email address.")
 
 
 def fold_email(typed: str) -> str:
-    """The address as we write it: NFKC, lower case, an international domain in Punycode.
+    """The canonical spelling: NFKC, lower case, an international domain in Punycode.
 
-    Full-width letters of a Korean keyboard become the letters that were meant. Never raises: what
-    is no address stays something that no account has.
+    Full-width letters of a Korean keyboard become ASCII letters. Never raises: an invalid address
+    gives a text that no account has.
     """
     folded = unicodedata.normalize("NFKC", typed).strip().lower()
     local, at, domain = folded.rpartition("@")
@@ -27,10 +27,10 @@ def fold_email(typed: str) -> str:
 def clean_email(typed: str) -> str:
     """The folded address. Raises ValidationError (``invalid``, ``max_length``).
 
-    ASCII alone is left: Python's case-insensitive patterns take "ı" and "ſ" for i and s, so
-    Django's own check lets addresses through that look like somebody else's. Quotes are refused:
+    Only ASCII is allowed: Python's case-insensitive patterns match "ı" and "ſ" as i and s, so
+    Django's own check accepts addresses that look like another user's. Quotes are refused:
     "name"@example.com is another spelling of name@example.com (RFC 5321, 4.1.2), and within quotes
-    Django takes spaces and control characters.
+    Django accepts spaces and control characters.
     """
     email = fold_email(typed)
     if len(email) > LONGEST_EMAIL:

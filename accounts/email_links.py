@@ -1,7 +1,7 @@
-"""Links that only the reader of a mailbox has: signed, for one purpose, worth nothing once used.
+"""Links that only the reader of a mailbox has: signed, for one purpose, invalid after use.
 
-Nothing is stored. A link carries what it was made for, and is refused when that has changed
-meanwhile: an address confirmed, a password chosen, an account renamed.
+Nothing is stored. A link contains the account's state when it was made, and is refused when that
+has changed: an address confirmed, a password chosen, an address changed.
 """
 
 import uuid
@@ -21,7 +21,7 @@ Kind = OutgoingMail.Kind
 @dataclass(frozen=True)
 class Link:
     """``email`` is the mailbox that the link proves. ``user`` is the account that it is for, None
-    for a claim, which makes one."""
+    for a claim, which creates one."""
 
     kind: Kind
     email: str
@@ -29,13 +29,13 @@ class Link:
 
 
 def make_link(*, kind: Kind, email: str, user: User | None) -> str:
-    """A key for a URL's path, good for EMAIL_LINK_SECONDS."""
+    """A key for a URL's path, valid for EMAIL_LINK_SECONDS."""
     payload = [kind.value, email, str(user.pk) if user else "", _state(kind, user)]
     return signing.dumps(payload, salt=SALT)
 
 
 def read_link(key: str, *kinds: Kind) -> Link | None:
-    """What the key was made for; None when it is forged, too old, used, or of another kind."""
+    """The link of the key; None when it is forged, too old, used, or of another kind."""
     try:
         kind, email, user_id, state = signing.loads(
             key, salt=SALT, max_age=settings.EMAIL_LINK_SECONDS
@@ -54,14 +54,16 @@ def _is_current(link: Link) -> bool:
     if link.user is None or not link.user.is_active:
         return False
     if link.kind == Kind.CHANGE:
-        return True  # its state has the address that it replaces, and since when that is
+        return (
+            True  # the state contains the address that it replaces, and the time of its last change
+        )
     return link.user.email == link.email and not (
         link.kind == Kind.VERIFY and link.user.email_verified
     )
 
 
 def _state(kind: Kind, user: User | None) -> str:
-    """What must not have changed since the link was made."""
+    """The values that must not have changed since the link was made."""
     if user is None or kind == Kind.VERIFY:
         return ""
     facts: list[Any] = [user.pk, user.password, user.email, user.email_changed_at]

@@ -1,4 +1,4 @@
-"""What accounts refuse."""
+"""The refusals of accounts."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +20,7 @@ class InsufficientBalance(DomainError):
 
 
 class ChargeDeclined(DomainError):
-    """The gateway said no; ``reason`` is its word for why. Recorded as a FAILED line."""
+    """The gateway declined; ``reason`` is its code. Recorded as a FAILED line."""
 
     code = "charge_declined"
     status = 402
@@ -28,7 +28,7 @@ class ChargeDeclined(DomainError):
 
 
 class GatewayUnavailable(DomainError):
-    """Nobody knows whether money was taken; the pending charge will tell."""
+    """It is unknown whether money was taken; a retry or the sweep settles the pending charge."""
 
     code = "gateway_unavailable"
     status = 503
@@ -51,7 +51,7 @@ class EmailTaken(DomainError):
 
 
 class WrongPassword(DomainError):
-    """The account's own password was asked for, and is another."""
+    """The account's current password was required, and the given one is wrong."""
 
     code = "wrong_password"
     status = 403
@@ -67,7 +67,7 @@ class LinkUsed(DomainError):
 
 
 class InvalidCredentials(NotAuthenticated):
-    """Wrong e-mail or wrong password: the words and the time taken do not tell which."""
+    """Wrong e-mail or wrong password: neither the message nor the response time tells which."""
 
     message = _("The e-mail address or the password is wrong.")
 
@@ -83,7 +83,7 @@ class IdempotencyKeyMissing(DomainError):
 
 
 class IdempotencyKeyInvalid(DomainError):
-    """There is a header, also where it is optional, but its value is no key."""
+    """The header is present, but its value is no valid key; also where the header is optional."""
 
     code = "idempotency_key_invalid"
     status = 400

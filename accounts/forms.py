@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OnceForm(forms.Form):
-    """``key`` is made with the form: however often it is sent, it acts once."""
+    """``key`` is created with the form, so that the form acts once however often it is sent."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 

@@ -1,4 +1,4 @@
-"""The card gateway: the one thing outside our house."""
+"""The card gateway: the only external service."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 @dataclass(frozen=True)
 class GatewayAnswer:
-    """``reason`` is empty when approved, else the gateway's word for why not, in 200 letters."""
+    """``reason`` is empty when approved, else the gateway's code, at most 200 characters."""
 
     approved: bool
     reason: str = ""
@@ -18,10 +18,10 @@ class GatewayAnswer:
 
 class Gateway(Protocol):
     def charge(self, *, charge_id: uuid.UUID, amount: int) -> GatewayAnswer:
-        """Take ``amount`` won. Asked again with the same ``charge_id`` it must answer the same
-        and take nothing more: that is what lets a sweep finish what a dead process began.
+        """Charge ``amount`` won. Called again with the same ``charge_id`` it must give the same
+        answer and charge nothing more, so that a sweep can finish the charge of a dead process.
 
-        Raises ``OSError`` when the gateway cannot be reached; nothing is known then.
+        Raises ``OSError`` when the gateway cannot be reached; the outcome is unknown then.
         """
 
 

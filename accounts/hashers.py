@@ -5,22 +5,22 @@ from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-# In each process. Argon2 lets other threads run meanwhile: a crowd that logs in would otherwise
-# hash on all of the server's threads at once, and polls, holds and payments would get a thirtieth
-# of the processor. One worker process per core makes full use of the machine all the same.
+# In each process. Argon2 releases the GIL: a rush of log-ins would hash on all of the server's
+# threads at the same time, and leave polls, holds and payments a thirtieth of the processor. With
+# one worker process per core the machine is still fully used.
 #
-# Threads of its own, as glibc keeps the 19 MiB of a hash for each thread that ever made one:
-# a process whose 32 threads hashed in turn grew from 37 MB to 343, and with this one to 58.
+# In a thread of their own, as glibc keeps the 19 MiB of a hash for each thread that ever made one:
+# a process whose 32 threads hashed in turn grew from 37 MB to 343, and with this thread to 58.
 AT_ONCE = 1
 _hashing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="password-hashing")
 
 
 class CrowdArgon2(Argon2PasswordHasher):
-    """Argon2id at OWASP's recommended cost (19 MiB, two passes, one thread), so many at once.
+    """Argon2id at OWASP's recommended cost (19 MiB, two passes, one thread), one hash at a time.
 
-    Django's default takes 100 MiB and eight threads, and nine times the processor's time: of 500
+    Django's default takes 100 MiB and eight threads, and nine times the processor time: of 500
     people who log in at the same moment on two cores the last would wait for a minute. A hash of
-    another cost is verified as it is and written anew when its owner logs in.
+    another cost is verified with its own parameters and replaced when its owner logs in.
     """
 
     time_cost = 2

@@ -1,9 +1,8 @@
 """Admin forms that act once however often they are sent: a double click, Back, a reload.
 
-Each form carries a signed key with the time it was made. The first time it is sent the key's
-answer, where the result is, is saved in the transaction of the effect
-(accounts.services.idempotency); sent again it leads there. A form sent without a key, by a script,
-acts each time.
+Each form carries a signed key with its time of creation. When it is sent first, the address of the
+result is saved under the key, in the transaction of the effect (accounts.services.idempotency);
+sent again, the form redirects there. A form sent without a key, by a script, acts each time.
 """
 
 import json
@@ -23,12 +22,12 @@ from accounts.services.idempotency import KEPT, AnsweredBefore, IdempotentReques
 
 ONCE = "_once"
 SALT = "concertbook.admin.once"
-# Answers are forgotten after KEPT; a form that is older might act twice.
+# Answers are deleted after KEPT; an older form might act twice.
 LONGEST_OPEN = KEPT * 0.95
 
 
 class FormTooOld(Exception):
-    """The key's answer may be forgotten, or it is no key of ours."""
+    """The key's answer may have been deleted, or the key is not signed by us."""
 
 
 def new_key() -> str:
@@ -36,7 +35,7 @@ def new_key() -> str:
 
 
 def form_once(request: Any, what: str) -> IdempotentRequest | None:
-    """The key that came with the form, or None. ``what`` is what the form acts on.
+    """The key sent with the form, or None. ``what`` identifies the object that the form acts on.
 
     Raises FormTooOld.
     """
@@ -56,7 +55,7 @@ def form_once(request: Any, what: str) -> IdempotentRequest | None:
 
 
 def _fingerprint(request: HttpRequest, what: str) -> str:
-    """Keyed, as a form may have a password in it."""
+    """A keyed hash, as a form may contain a password."""
     sent = sorted(pair for pair in request.POST.lists() if not pair[0].startswith("_"))
     sent = [pair for pair in sent if pair[0] != "csrfmiddlewaretoken"]
     return salted_hmac(SALT, json.dumps([what, sent]), algorithm="sha256").hexdigest()
@@ -73,7 +72,7 @@ def sent_before() -> str:
     )
 
 
-# The stubs would have every admin that is built on this repeat Django's own types.
+# With the stubs' generic base every subclass would have to repeat Django's types.
 ModelAdmin: Any = admin.ModelAdmin
 
 

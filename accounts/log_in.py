@@ -1,15 +1,15 @@
 """Log-in by e-mail and password, for pages, API and admin. Attempts are counted by their outcome.
 
-Only failures count against the strict limits, and whether an attempt fails is known only after
-its password was hashed. So an attempt is
+Only failures count against the strict limits, and an attempt is known to have failed only after its
+password was hashed. So an attempt is
 
-1. refused, before the hash is paid for, if one of its failure limits is used up;
+1. refused without hashing if one of its failure limits is used up;
 2. hashed;
-3. judged again: a wrong password takes one from each failure limit, a right one only looks.
+3. checked again: a wrong password counts in each failure limit, a correct one only checks them.
 
-Step 3 is what makes the limits exact. Of any number of attempts at the same moment, as many as
-the limit learn that they were wrong; all others, right ones too, learn only that there were too
-many. And nothing is reserved meanwhile: a crowd that logs in from one address uses nothing up.
+Step 3 makes the limits exact. Of any number of concurrent attempts, as many as the limit are told
+that the password is wrong; all others, correct ones too, are told only that there were too many.
+Nothing is reserved in between: many log-ins from one address use up no limit.
 
 Limits of failures, from narrow to wide: an account at an address; an account with a device token;
 an account from all addresses, waived for an address or a device that logged in to it before; an
@@ -30,7 +30,7 @@ from accounts.rate_limits import (
 from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, check, forget, give_back, remember, take
 
-# How long an address that logged in to an account is known for it.
+# For how long an address that logged in to an account is remembered for it.
 KNOWN_SECONDS = 90 * 24 * 3600
 
 
@@ -51,20 +51,20 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User | N
 
 
 def remember_log_in(request: HttpRequest, email: str) -> None:
-    """Know this address for the account from now on: somebody logged in, or signed up."""
+    """Remember this address for the account after a log-in or a sign-up."""
     account, address = account_key(email), client_network(request.META)
     remember(_known(account, address), seconds=KNOWN_SECONDS)
     give_back(FAILED_LOG_INS_PER_ADDRESS.of(address), once_for=account)
 
 
 def remember_device(request: HttpRequest, response: HttpResponse, email: str) -> None:
-    """As remember_log_in, and let the browser keep the device's token."""
+    """As remember_log_in, and set the cookie with the device's token."""
     remember_log_in(request, email)
     set_cookie(response, device_logged_in(request, email))
 
 
 def forget_failures(request: HttpRequest, email: str) -> None:
-    """Let the owner of the account, who has just set a new password, log in from this address."""
+    """Reset the failures of the account at this address: its owner has just set a new password."""
     forget(FAILED_LOG_INS.of(account_key(email), client_network(request.META)))
     remember_log_in(request, email)
 

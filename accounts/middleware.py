@@ -11,7 +11,7 @@ from concertbook.http.error_pages import refusal_response
 
 
 class FormLimitMiddleware:
-    """Count what is sent to an account page by the limits of accounts.rate_limits.FORMS."""
+    """Count the forms sent to the account pages by the limits of accounts.rate_limits.FORMS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

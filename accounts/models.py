@@ -1,4 +1,4 @@
-"""Who you are and what you own: user, balance, and the ledger behind the balance."""
+"""Users and their money: user, session, balance, ledger, charge, idempotency key, mail."""
 
 import datetime as dt
 import uuid
@@ -16,14 +16,14 @@ from accounts.email_addresses import fold_email
 from accounts.sessions import end_sessions
 from concertbook.db.rows import is_saved
 
-# What a session was opened with: it ends when one of these changes.
+# A session ends when one of these changes.
 CREDENTIALS = {"password", "is_active"}
 
 
 class UserQuerySet(models.QuerySet["User"]):
     def with_email(self, email: str) -> "UserQuerySet":
-        """The account with this address, however it was typed; at most one."""
-        # By the expression of the unique index: a filter on the plain column would read the table.
+        """The account with this address, in any spelling; at most one."""
+        # The expression of the unique index: a filter on the plain column would read the table.
         return self.alias(address=Lower("email")).filter(address=fold_email(email))
 
     def update(self, **fields: Any) -> int:
@@ -55,20 +55,21 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by an e-mail address whose case does not matter.
 
-    An account is without an address after the owner of the mailbox proved it
-    (accounts/services/email_proof.py): it keeps all that it has, and its pages ask for another.
+    An account loses its unconfirmed address to the owner of the mailbox
+    (accounts/services/email_proof.py): it keeps everything else, and its pages ask for another.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), null=True)
     email_verified_at = models.DateTimeField(_("address confirmed"), null=True, editable=False)
-    # A link that was asked for before is worth nothing, also once the old address is back.
+    # Invalidates links requested before the change, also when the old address comes back.
     email_changed_at = models.DateTimeField(null=True, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
-    # The name of the rehearsal that made this buyer; empty for everybody else. Never changes
-    # (a trigger, queueing migration 0007): it keeps a rehearsal apart from the sale.
+    # The name of the rehearsal that created this buyer; empty for all others. A trigger keeps it
+    # unchanged (queueing_rehearsal_mark_never_changes.sql), so that rehearsals and real sales are
+    # separate.
     rehearsal = models.CharField(
         _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
     )
@@ -90,7 +91,7 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="accounts_user_email_unique",
                 violation_error_message=_("This e-mail address is taken."),
             ),
-            # Two spellings of one address would be two accounts for one mailbox.
+            # Otherwise two spellings of an address could be two accounts of one mailbox.
             models.CheckConstraint(
                 condition=Q(email__regex=r"^[!-~]+@[!-~]+$"), name="accounts_user_email_ascii"
             ),
@@ -137,7 +138,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class UserSession(models.Model):
-    """Whose session it is, and for an app's which refresh token is the next to be used.
+    """The user of a session, and for an app's session the refresh token to be used next.
 
     ``refresh_id`` is the ``jti`` of that token, ``refreshed_id`` of the one before it, which was
     used at ``refreshed_at`` and for a short grace gets the same answer again.
@@ -154,7 +155,8 @@ class UserSession(models.Model):
 
 
 class EndedSession(models.Model):
-    """An ended session whose key leaves Redis (accounts/services/ended_sessions.py)."""
+    """An ended session whose key is to be deleted from Redis
+    (accounts/services/ended_sessions.py)."""
 
     session_key = models.CharField(max_length=40, primary_key=True)
     ended_at = models.DateTimeField(db_default=models.functions.Now())
@@ -169,14 +171,14 @@ class EndedSession(models.Model):
 def rehearsal_of(viewer: object) -> str:
     """The name of the viewer's rehearsal; empty for a real user and for an anonymous one.
 
-    Buyers see and join only what carries the same name: nothing of a rehearsal is visible to a
-    real buyer, and nothing real to a rehearsal's.
+    Buyers see and join only concerts and rooms with the same name: a real buyer sees no rehearsal,
+    and a rehearsal's buyer sees no real sale.
     """
     return str(getattr(viewer, "rehearsal", ""))
 
 
 class Balance(models.Model):
-    """What a user has to spend, in won. Equals the last line of its history, always."""
+    """The money of a user, in won. Always equals the last line of its history."""
 
     user = models.OneToOneField(
         User, models.PROTECT, related_name="balance", verbose_name=_("user")
@@ -193,7 +195,7 @@ class Balance(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gte=0), name="accounts_balance_never_below_zero"
             ),
-            # Beyond that, a trigger compares it with the last line (migration 0002).
+            # A trigger compares it with the last line (accounts_balance_equals_last_line.sql).
             models.CheckConstraint(
                 condition=Q(last_seq__gt=0) | Q(last_seq=0, amount=0),
                 name="accounts_balance_starts_empty",
@@ -213,10 +215,10 @@ class Balance(models.Model):
         reason: str = "",
         at: dt.datetime | None = None,
     ) -> "BalanceHistory":
-        """The next line of the history, applied to this balance; neither is saved.
+        """Create the next line of the history and apply it to this balance; neither is saved.
 
-        ``at`` is when it happened, by default when it is written. The caller holds the balance's
-        row lock and has checked that the amount is there.
+        ``at`` is the time of the event, by default the time of writing. The caller holds the
+        balance's row lock and has checked that the balance suffices.
         """
         line = BalanceHistory(
             balance=self,
@@ -235,7 +237,7 @@ class Balance(models.Model):
 
 
 class BalanceHistory(models.Model):
-    """One line of the append-only ledger. FAILED lines are part of the chain and move nothing."""
+    """One line of the append-only ledger. FAILED lines are part of the chain and move no money."""
 
     class Type(models.TextChoices):
         CHARGE = "CHARGE", _("Charge")
@@ -255,7 +257,7 @@ class BalanceHistory(models.Model):
     type = models.CharField(_("type"), max_length=12, choices=Type)
     status = models.CharField(_("status"), max_length=7, choices=Status)
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
-    # What the line does to the balance, told apart by type: a reservation spends, all else adds.
+    # The change of the balance: RESERVATION subtracts the amount, every other type adds it.
     delta = models.GeneratedField(
         expression=Case(
             When(status="FAILED", then=Value(0)),
@@ -307,17 +309,17 @@ class BalanceHistory(models.Model):
 
     @property
     def signed_amount(self) -> int:
-        """What the line does to the balance, in won, before the database has computed it."""
+        """The change of the balance in won, as ``delta``, before the database has computed it."""
         if self.status == self.Status.FAILED:
             return 0
         return -self.amount if self.type == self.Type.RESERVATION else self.amount
 
 
 class Charge(models.Model):
-    """A top-up on its way through the gateway.
+    """A top-up through the gateway.
 
-    The row is committed before the gateway is called and settled after, so that money taken by
-    a gateway is never forgotten when the process between dies: a sweep asks again.
+    The row is committed before the gateway is called and settled after. If the process dies in
+    between, a sweep asks the gateway again, so that no money is lost.
     """
 
     class Status(models.TextChoices):
@@ -329,12 +331,12 @@ class Charge(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="charges", verbose_name=_("user"))
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.PENDING)
-    # The client's key, so that a retry finds this very charge, wherever it got stuck.
+    # The client's key, so that a retry finds this charge in any state.
     key = models.CharField(_("idempotency key"), max_length=255, null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
     charged_at = models.DateTimeField(_("settled"), null=True, blank=True)
-    # When the sweep last asked the gateway in vain: others come before it then.
+    # The last failed attempt of the sweep: other charges are tried first.
     asked_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -367,7 +369,7 @@ class Charge(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The answer to a request that must have one effect however often it is sent.
+    """The saved answer of a request that must have one effect however often it is sent.
 
     Written in the transaction of the effect; see accounts/services/idempotency.py.
     """
@@ -396,9 +398,9 @@ class IdempotencyKey(models.Model):
 
 
 class OutgoingMail(models.Model):
-    """A mail to be sent: written with what it tells of, sent by a sweep, and then deleted.
+    """A mail to be sent: queued in the transaction of its event, sent by a sweep, then deleted.
 
-    Its links are made when it is sent, so that none is kept here (accounts/services/mail.py).
+    Its links are created when it is sent, so that none is stored (accounts/services/mail.py).
     """
 
     class Kind(models.TextChoices):
@@ -413,10 +415,10 @@ class OutgoingMail(models.Model):
     email = models.EmailField(_("e-mail address"))
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
     language = models.CharField(max_length=10)
-    # Scheme and host of the request that asked for it: where its link leads.
+    # Scheme and host of the request that queued it, for its link.
     origin = models.CharField(max_length=300)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
-    # Until then another sender has it, or the mail server gets a rest.
+    # Not before this time: another sender has leased it, or the last attempt failed.
     due_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:

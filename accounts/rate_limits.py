@@ -1,7 +1,7 @@
-"""The limits on signing up, logging in and all else that is done with a password or by e-mail.
+"""The limits on signing up, logging in, and other requests with a password or an e-mail.
 
-Per address they are wide, for thousands of phones share a carrier's address; what is guessed at is
-limited per account.
+The limits per address are wide, as thousands of phones share a carrier's address; wrong passwords
+are limited per account.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from accounts.email_addresses import fold_email
 from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, Limit, take
 
-# Wrong passwords: for one account from one address, or with one device token, in five minutes.
+# Wrong passwords for one account from one address, or with one device token, in five minutes.
 FAILED_LOG_INS = Limit("log_in_failed", 5, 300)
-# For one account from all addresses together, of clients that never logged in to it. So wide that
-# five wrong passwords by a stranger do not keep the account's owner out.
+# For one account from all addresses, by clients that never logged in to it. Wide, so that a
+# stranger's wrong passwords do not keep the account's owner out.
 FAILED_LOG_INS_PER_ACCOUNT = Limit("log_in_failed_account", 100, 600)
-# From one address, for all accounts together. Each account that logs in from the address raises
-# it by one: of a thousand people who log in at once, more than thirty mistype.
+# From one address, for all accounts. Each account that logs in from the address raises it by one:
+# of a thousand people who log in at the same time, more than thirty mistype.
 FAILED_LOG_INS_PER_ADDRESS = Limit("log_in_failed_address", 30, 60)
 
 RESETS_PER_ACCOUNT = Limit("password_reset", 5, 60)
 RESETS_PER_ADDRESS = Limit("password_reset_address", 60, 60)
 PASSWORD_CHANGES = Limit("password_change", 5, 60)
-# Asked for by one user, with the account's password.
+# Requests of one user, with the account's password.
 EMAIL_CHANGES = Limit("email_change", 10, 60)
-# The account's password, asked of the reader of a link.
+# Attempts to enter the account's password after following a link.
 PROOFS_PER_ACCOUNT = Limit("prove_email", 5, 300)
-# Mails of one kind to one mailbox: strangers may ask for most of them.
+# Mails of one kind to one mailbox: strangers can request most of them.
 MAILS_OF_A_KIND = Limit("mail", 5, 3600)
 
 
@@ -39,7 +39,7 @@ def count_sign_up(request: HttpRequest) -> None:
 
 
 def log_ins_of(address: str) -> Counter:
-    """All attempts to log in from one address, whatever comes of them."""
+    """The limit on all attempts to log in from one address, successful or not."""
     return _per_address("log_in", settings.LOG_INS_PER_ADDRESS).of(address)
 
 
@@ -66,8 +66,8 @@ def _per_user(limit: Limit) -> Callable[[HttpRequest], None]:
     return count
 
 
-# What the middleware counts, by the name of the page's address, when a form is sent to it.
-# Log-in is not among them: accounts.log_in counts it by outcome, for pages and API alike.
+# The limits that the middleware applies to forms, by URL name. The log-in is not among them:
+# accounts.log_in counts it by outcome, for pages and API.
 FORMS: dict[str, Callable[[HttpRequest], None]] = {
     "account_signup": count_sign_up,
     "account_reset_password": _count_reset,

@@ -1,4 +1,4 @@
-"""The filter by which the admin's lists leave rehearsals out, unless an operator asks for them."""
+"""A filter of the admin's lists: rehearsals are left out unless the operator selects them."""
 
 import functools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from accounts.models import User
 
 
 class RehearsalFilter(SimpleListFilter):
-    """``path`` leads from a row to the mark ``rehearsal``, or to the user whose row it is."""
+    """``path`` leads from a row to its field ``rehearsal``, or to its user."""
 
     path = ""
     title = _("rehearsals")
@@ -44,11 +44,12 @@ class RehearsalFilter(SimpleListFilter):
     def real(self) -> Q:
         if self.path.endswith("rehearsal"):
             return Q(**{self.path: ""})
-        # No join: of many rows few are a rehearsal's, and its buyers have an index of their own.
+        # A subquery instead of a join: rehearsals have few rows, and their buyers have a partial
+        # index.
         return ~Q(**{f"{self.path}__in": User.objects.exclude(rehearsal="").values("pk")})
 
 
 @functools.cache
 def rehearsal_filter(path: str) -> type[RehearsalFilter]:
-    """The filter for rows from which ``path`` leads to the mark or to the user."""
+    """The filter for rows with this ``path`` to the field or to the user."""
     return type("RehearsalFilter", (RehearsalFilter,), {"path": path})

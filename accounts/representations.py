@@ -1,4 +1,4 @@
-"""What the API answers about a user and the user's money."""
+"""The API's answers about a user and the user's money."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The user behind a request that is logged in, typed as our User."""
+"""The user of an authenticated request, typed as our User."""
 
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -13,6 +13,6 @@ class MemberRequest(HttpRequest):
 
 
 def current_user(request: Request) -> User:
-    """The user behind an authenticated request."""
+    """The user of an authenticated request."""
     assert isinstance(request.user, User)
     return request.user

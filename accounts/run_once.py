@@ -1,4 +1,4 @@
-"""One effect per key at the edge: of an API call (answer_once) and of a page's form (run_once).
+"""Idempotency keys of API calls (answer_once) and of the pages' forms (run_once).
 
 The admin's forms have idempotent_forms.py.
 """
@@ -33,11 +33,11 @@ def answer_once(
     act: Callable[[IdempotentRequest], Any],
     code: int,
 ) -> HttpResponse:
-    """Act under the request's Idempotency-Key, or answer as before, byte for byte.
+    """Act under the request's Idempotency-Key, or repeat the saved answer, byte for byte.
 
-    ``named`` is what the body names, as valid_input returns it; ``act`` calls the service with the
-    IdempotentRequest it is given; ``answer_of`` makes JSON types of the result. Raises
-    IdempotencyKeyMissing, IdempotencyKeyInvalid and whatever the service raises.
+    ``named`` is the validated body, as valid_input returns it; ``act`` calls the service with the
+    IdempotentRequest that it gets; ``answer_of`` turns the result into JSON types. Raises
+    IdempotencyKeyMissing, IdempotencyKeyInvalid and the service's refusals.
     """
     once = IdempotentRequest(
         user=current_user(request),
@@ -51,9 +51,10 @@ def answer_once(
 def run_once(
     request: MemberRequest, key: uuid.UUID, what: list[Any], act: Callable[[IdempotentRequest], Any]
 ) -> bool:
-    """Act under the key that came with a form; False when it did so before, the first time sent.
+    """Act under the key of a form; False when the form was sent before.
 
-    ``what`` tells this form from another one sent under the same key. Raises what ``act`` raises.
+    ``what`` identifies the form, so that the same key cannot be used for another one. Raises what
+    ``act`` raises.
     """
     once = IdempotentRequest(
         user=request.user,

@@ -1,15 +1,15 @@
 """Sessions in the database, cached in Redis, each with its user.
 
-The fast path goes by a session's key in the cache (accounts.credentials): while it is there, a
-poll costs no SQL. So nothing may put a session into the cache that has ended, or that was logged
-in with a password which is no longer the user's. The steps, each with the race it closes:
+The fast path trusts a session's key in the cache (accounts.credentials), so that a poll costs no
+SQL. So a session that has ended, or that was opened with an old password, must never get into the
+cache. The steps, each with the race that it closes:
 
 1. ``save`` locks the user's row (FOR SHARE), then writes the session, then the cache. A password
    change locks the same row first: it finds this session, or this session finds the new password.
-2. ``end_sessions`` deletes the rows, then the keys, before the commit (a process that dies
-   afterwards leaves no key behind) and after it (a reader may have put one back meanwhile). It
-   notes which have ended, for a Redis that is out of reach now (services/ended_sessions.py).
-3. ``load`` writes the cache, then looks whether the session is still good, and takes it back.
+2. ``end_sessions`` deletes the rows, then the keys: before the commit (a process that dies
+   afterwards leaves no key behind) and after it (a reader may have written one meanwhile). It
+   records the ended sessions, for a Redis that is out of reach now (services/ended_sessions.py).
+3. ``load`` writes the cache, then checks that the session is still valid, and else deletes the key.
 
 Locks are taken in this order: user, session, user's session.
 """
@@ -31,14 +31,14 @@ from concertbook.db.statements import execute, fetch_all, fetch_first
 
 
 class SessionStore(cached_db.SessionStore):
-    # Django's own, of which its type stubs know nothing.
+    # Part of Django, but missing in its type stubs.
     _cache: Any
     _get_session: Any
     _get_session_from_db: Any
 
     def _validate_session_key(self, key: str | None) -> bool:
-        # A key that cannot be ours is not looked for: a NUL in the cookie would be an error in
-        # the database, a space one in the cache.
+        # An impossible key is not looked up: a NUL in the cookie would be an error in the database,
+        # a space one in the cache.
         return bool(key and key.isalnum() and key.isascii()) and len(key or "") >= 8
 
     def load(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class SessionStore(cached_db.SessionStore):
                 self._cache.delete(self.cache_key)
 
     def _lock_user(self, data: dict[str, Any]) -> bool:
-        """Whether the session's password is the user's, and stays so until the commit."""
+        """Lock the user; whether the session's password hash is still the user's."""
         found = fetch_first(
             "SELECT password FROM accounts_user WHERE id = %s::uuid AND is_active FOR SHARE",
             [data[SESSION_KEY]],
@@ -118,12 +118,12 @@ def _is_password_of(data: dict[str, Any], found: Sequence[str] | None) -> bool:
 def end_sessions(*, user_ids: Iterable[UUID], except_session: str | None = None) -> None:
     """Log these users out everywhere: pages, apps, the fast path. Takes the users' row locks.
 
-    ``except_session`` is the key of a session that stays. Joins the caller's transaction: what
-    made it necessary (another password, say) and the end of the sessions are one.
+    ``except_session`` is the key of a session that is kept. Joins the caller's transaction, so that
+    the cause (a new password, for example) and the end of the sessions are atomic.
     """
     users = array(user_ids)
     with transaction.atomic():
-        # In one order, and before their sessions: see the module.
+        # In key order, and before their sessions: see the lock order in the module's docstring.
         execute(
             "SELECT FROM accounts_user WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
             [users],
@@ -161,7 +161,7 @@ def _end(condition: str, arguments: list[str]) -> None:
 
 
 def forget(session_keys: Sequence[str]) -> bool:
-    """Delete their keys from the cache; whether the cache was there to do so."""
-    # Django's own answers nothing; django-redis a number, or None for an exception it ignores.
+    """Delete the sessions' keys from the cache; whether the cache was reachable."""
+    # Django's backends return None or nothing; django-redis a number, or None for an ignored error.
     cache: Any = caches[settings.SESSION_CACHE_ALIAS]
     return cache.delete_many([cached_db.KEY_PREFIX + key for key in session_keys]) is not None

@@ -1,4 +1,4 @@
-"""The pages of my money."""
+"""The pages of the balance."""
 
 import uuid
 
@@ -19,7 +19,7 @@ from accounts.services import charges, ledger
 from concertbook.http.redirects import next_page
 
 LINES_PER_PAGE = 20
-# What the buttons beside the amount add to it, in won.
+# The amounts, in won, that the buttons next to the field add.
 STEPS = (10_000, 50_000, 100_000)
 
 

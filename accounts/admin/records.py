@@ -10,7 +10,7 @@ from accounts.models import IdempotencyKey
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
-    # The answer itself is the user's own, tickets and all.
+    # The answer is left out: it contains the user's tickets.
     fields = ("user", "key", "request_hash", "created_at")
     list_display = ("created_at", "user", "key")
     list_select_related = ("user",)
@@ -20,7 +20,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    """Who of the staff did what in the admin."""
+    """The changes that operators made in the admin."""
 
     fields = ("action_time", "user", "content_type", "object_repr", "get_change_message")
     list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")

@@ -13,8 +13,8 @@ def _redirect_to_password_page(request: HttpRequest, extra_context: Any = None) 
     return redirect("account_change_password")
 
 
-# One door for everybody: the site's log-in counts failed attempts, the admin's own does not.
+# The site's log-in limits failed attempts, the admin's own does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = _redirect_to_password_page  # type: ignore[method-assign]
-# A user's address is the one on the user.
+# The address is edited on the user; allauth's table of addresses is not used.
 admin.site.unregister([EmailAddress])

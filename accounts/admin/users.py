@@ -1,4 +1,4 @@
-"""Users and groups: who may change whom."""
+"""Users and groups, and the rules for changing them."""
 
 from typing import Any
 
@@ -55,13 +55,13 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
-    """Compares the user's password with what it was when the page was opened."""
+    """Refused when the user's password was changed since the page was opened."""
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         version = forms.CharField(required=False, widget=forms.HiddenInput)
         version.initial = seal_page(last_log_entry(), _fingerprint(user.password))
-        # Shown again, the page is as old as this answer.
+        # When the form is shown again, its version is that of this answer.
         version.bound_data = lambda data, initial: initial  # type: ignore[method-assign]
         self.fields[VERSION] = version
 
@@ -80,7 +80,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
         return super().clean()
 
     def was_sent_before(self) -> bool:
-        """Whether the form is refused although its password is the user's by now."""
+        """Whether the same form was sent before: the user already has this password."""
         return not self.is_valid() and self.user.check_password(self.data.get("password1", ""))
 
 
@@ -90,7 +90,7 @@ def _fingerprint(password: str) -> str:
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
-    """People. Only a superuser makes staff, gives permissions, or touches others of the staff."""
+    """Only a superuser makes staff, grants permissions, or changes other staff accounts."""
 
     rehearsal_path = "rehearsal"
     POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -132,7 +132,7 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Another address goes through the service, which tells the old one and ends sessions."""
+        """A new address goes through the service, which notifies the old one and ends sessions."""
         origin = request.build_absolute_uri("/").rstrip("/")
         email, is_other = obj.email, change and "email" in form.changed_data
         if is_other:
@@ -166,7 +166,7 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # Money, tickets and the log are under their names: they are made inactive.
+        # Money, tickets and the log refer to users: make them inactive instead of deleting them.
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -187,7 +187,7 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
 
 
 def _without_password(fieldsets: Any) -> Any:
-    # Who may only look would be shown the hash itself.
+    # With view permission only, Django would show the hash itself.
     return [
         (name, {**options, "fields": [field for field in options["fields"] if field != "password"]})
         for name, options in fieldsets
@@ -199,7 +199,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, Admin):
-    """Only a superuser decides what a group may do: else its members could help themselves."""
+    """Only a superuser changes a group's permissions: its members could grant themselves more."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

@@ -1,6 +1,6 @@
 """Top-ups through the payment gateway.
 
-A charge is committed as pending, the gateway is asked outside any transaction, and its answer is
+A charge is committed as pending, the gateway is called outside any transaction, and its answer is
 settled; a sweep settles the charges that a dead process left pending.
 """
 
@@ -27,9 +27,9 @@ from concertbook.db.literals import Literal
 
 logger = logging.getLogger(__name__)
 
-# A charge still pending after this long belonged to a process that died: ask the gateway again.
+# A charge that is pending for longer belongs to a dead process: the sweep asks the gateway again.
 SETTLE_AFTER = dt.timedelta(seconds=30)
-# Each may take the gateway's own time-out, and a round must be over before the next.
+# Each may take the gateway's time-out, and a round must end before the next begins.
 SETTLE_FAILURES = 3
 
 
@@ -37,7 +37,7 @@ def charge(*, user: User, amount: int, once: IdempotentRequest | None = None) ->
     """Top up the user's balance through the gateway, by ``amount`` won.
 
     Raises InvalidAmount; ChargeDeclined after the refusal was recorded; GatewayUnavailable when
-    nothing is known yet, and the charge stays pending for a retry or the sweep; with ``once``
+    the outcome is unknown and the charge is left pending for a retry or the sweep; with ``once``
     also what its claim raises.
     """
     if not is_valid_charge(amount):
@@ -53,9 +53,9 @@ def charge(*, user: User, amount: int, once: IdempotentRequest | None = None) ->
 
 
 def _ask_gateway(pending: Charge) -> GatewayAnswer:
-    """Outside any transaction: a gateway may take seconds, and a lock must not.
+    """Call the gateway, outside any transaction: it may take seconds, too long to hold a lock.
 
-    A charge that is settled is not asked for again: a decline stays one under its key.
+    A settled charge is not sent again: a declined one remains declined under its key.
     """
     if pending.status != Charge.Status.PENDING:
         approved = pending.status == Charge.Status.SUCCESS
@@ -67,10 +67,10 @@ def _ask_gateway(pending: Charge) -> GatewayAnswer:
 
 
 def _begin_charge(user: User, amount: int, once: IdempotentRequest | None) -> Charge:
-    """A new pending charge, or the one that this key began before.
+    """A new pending charge, or the existing one of this key.
 
-    The gateway takes nothing twice for one charge, so a retry may follow the first attempt at
-    its heels: whichever settles first, the other finds it settled.
+    The gateway charges nothing twice for one charge, so a retry may run in parallel with the first
+    attempt: the first one settles the charge, the other finds it settled.
     """
     if once is None:
         return Charge.objects.create(user=user, amount=amount)
@@ -83,14 +83,14 @@ def _begin_charge(user: User, amount: int, once: IdempotentRequest | None) -> Ch
 
 
 def is_valid_charge(amount: object) -> bool:
-    # bool is an int in Python; true is not an amount.
+    # bool is an int in Python, and True is not an amount.
     return type(amount) is int and 0 < amount <= settings.CHARGE_MAX_WON
 
 
 def settle_charge(
     *, charge_id: uuid.UUID, answer: GatewayAnswer, once: IdempotentRequest | None = None
 ) -> BalanceHistory:
-    """Write the gateway's answer down: a second call changes nothing and returns the line."""
+    """Record the gateway's answer; a second call changes nothing and returns the line."""
     with transaction.atomic(durable=True):
         pending = Charge.objects.select_for_update(no_key=True).get(pk=charge_id)
         if once:
@@ -115,17 +115,17 @@ def settle_charge(
 
 
 def _answer_for(line: BalanceHistory, once: IdempotentRequest | None) -> BalanceHistory:
-    # A decline is a refusal: the charge itself remembers it for whoever asks again.
+    # The charge has recorded the decline; a retry under the same key finds it there.
     if once and line.status == BalanceHistory.Status.SUCCESS:
         once.save(line)
     return line
 
 
 def settle_pending_charges() -> int:
-    """Finish charges whose process died between the gateway and us; returns how many.
+    """Finish the charges of processes that died during the gateway's call; returns how many.
 
-    Oldest first; some that the gateway does not settle end the round. Those come last from then
-    on, so that no charge waits behind them for good.
+    Oldest first. The round ends after several charges that the gateway does not settle; the next
+    rounds try these last, so that they do not block the others.
     """
     overdue = Charge.objects.filter(
         status=Literal("PENDING"), created_at__lt=database_now() - SETTLE_AFTER
@@ -136,10 +136,13 @@ def settle_pending_charges() -> int:
             answer = get_gateway().charge(charge_id=pending.pk, amount=pending.amount)
             settle_charge(charge_id=pending.pk, answer=answer)
             settled += 1
-        except (OperationalError, InterfaceError):  # ours is away, and no charge to blame
+        except (
+            OperationalError,
+            InterfaceError,
+        ):  # our own database is away: no fault of this charge
             raise
         except Exception as exc:
-            # Out of reach is the gateway's business, anything else somebody's mistake.
+            # An unreachable gateway is expected; any other exception is a bug.
             level = logging.WARNING if isinstance(exc, OSError) else logging.ERROR
             logger.log(level, "The gateway does not settle %s: %r", pending.pk, exc)
             Charge.objects.filter(pk=pending.pk).update(asked_at=database_now())

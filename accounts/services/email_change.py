@@ -1,7 +1,7 @@
-"""Another address for an account: asked for by its user, who must prove it, or set by an operator.
+"""A new address for an account: requested by its user, who must prove it, or set by an operator.
 
-The page, the API and the admin call these. Either way the old address is told, and the account's
-other sessions and tokens end (email_proof does so once the user's link is followed).
+The page, the API and the admin call these. In both cases the old address is notified, and the
+account's other sessions and tokens end (in email_proof, when the user follows the link).
 """
 
 from django.core.exceptions import ValidationError
@@ -22,9 +22,9 @@ from concertbook.http.rate_limit import take
 def request_email_change(*, user: User, email: str, password: str, origin: str) -> str:
     """Mail a link to the new address; nothing changes before it is followed. Returns the address.
 
-    The account's own unproven address may be named too: its link is sent again. ``origin``, scheme
-    and host, is where the link leads to. Raises ValidationError with a dictionary of the fields'
-    errors, TooManyRequests, WrongPassword, and EmailTaken when another account has proven it.
+    The account's own unconfirmed address may be given too: its link is sent again. ``origin`` is
+    the scheme and host of the link. Raises ValidationError with a dictionary of the fields' errors,
+    TooManyRequests, WrongPassword, and EmailTaken when another account has proven it.
     """
     take(EMAIL_CHANGES.of(user.pk))
     try:
@@ -49,10 +49,10 @@ def request_proof(*, user: User, origin: str) -> None:
 
 
 def set_email(*, user: User, email: str, origin: str, session_key: str | None = None) -> None:
-    """An operator gives the account another address, at once and unproven: a link is sent to it.
+    """Set another address for an operator, immediately and unconfirmed; a link is sent to it.
 
-    The old address is told, and all sessions but ``session_key`` end. Raises ValidationError and
-    EmailTaken, also when the other account has not proven the address.
+    The old address is notified, and all sessions except ``session_key`` end. Raises ValidationError
+    and EmailTaken, also when the other account has not confirmed the address.
     """
     old, email = user.email, clean_email(email)
     if email == old:

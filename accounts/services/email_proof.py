@@ -1,12 +1,12 @@
-"""Whose an address is: the account's that proved it by a link, before all that did not.
+"""Confirm addresses by links. An account that proved an address has priority over one that did not.
 
     verify   the account that has the address follows the link: it is confirmed
     change   the account follows the link to its new address (accounts/services/email_change.py)
-    claim    the owner of a mailbox makes an account for an address that another one uses
+    claim    the owner of a mailbox creates an account for an address that another account uses
     reset    the owner of a mailbox chooses a new password (accounts/services/password_reset.py)
 
-An account that used the address without proof keeps its money, tickets, sessions and tokens, is
-left without an address, and asks for another. Two at once: the unique index lets one have it.
+An account that used the address without proof keeps its money, tickets, sessions and tokens, loses
+the address, and its pages ask for another. Of two concurrent claims the unique index allows one.
 """
 
 from django.contrib.auth.password_validation import validate_password
@@ -26,9 +26,9 @@ from concertbook.db.clock import database_now
 def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> User:
     """Give the link's account the address that it proves (a verify or change link's).
 
-    The caller has seen to it that the account's own user asks: by their session or password. When
-    that changes the address, the old one is told, and all sessions but ``session_key`` end.
-    Raises EmailTaken, LinkUsed.
+    The caller has authenticated the account's user by session or password. When the address
+    changes, the old one is notified, and all sessions except ``session_key`` end. Raises
+    EmailTaken, LinkUsed.
     """
     assert link.user is not None
     user, old = link.user, link.user.email
@@ -47,8 +47,8 @@ def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> U
 
 
 def _lock_by_key(user: User, email: str) -> None:
-    """The account and the one that has the address, in one order: two that prove each other's
-    address would deadlock."""
+    """Lock the account and the one that has the address in key order: two accounts that prove each
+    other's address would deadlock."""
     both = User.objects.filter(Q(pk=user.pk) | Q(pk__in=User.objects.with_email(email)))
     list(both.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
@@ -97,7 +97,7 @@ def displace(email: str, *, keep: User) -> None:
 
 
 def tell_old_address(user: User, old: str, *, origin: str) -> None:
-    """Within the transaction of the change: the reader of the old mailbox may object."""
+    """Queue the notice to the old mailbox, in the transaction of the change."""
     queue_mail(kind=Kind.CHANGED, email=old, user=user, origin=origin)
 
 

@@ -1,10 +1,10 @@
-"""The keys of ended sessions leave Redis for good: one that was away, or has its old data again.
+"""Delete the keys of ended sessions from a Redis that was away or came back with older data.
 
-1. Who ends a session writes it down in the same transaction and deletes its key
-   (accounts/sessions.py). That fails silently while Redis is out of reach.
-2. A sweep deletes the keys again of all that ended since the last complete sweep. When that was
-   stands in Redis itself: one that comes back older than it was knows an older sweep, and one that
-   was flushed knows none, so what they have forgotten is done again.
+1. Ending a session records it in the same transaction and deletes its key (accounts/sessions.py).
+   The deletion fails silently while Redis is out of reach.
+2. A sweep deletes the keys of all sessions that ended since the last complete sweep. The time of
+   that sweep is stored in Redis itself: a Redis with older data has an older time, and a flushed
+   one has none, so that the sweep repeats what was lost.
 """
 
 import datetime as dt
@@ -19,16 +19,16 @@ from accounts.sessions import forget
 from concertbook.db.clock import database_now
 
 SWEPT_UNTIL = "accounts.services.ended_sessions.swept_until"
-# Longer than a transaction that ends sessions takes: its rows are seen after its commit, and are
-# as old as its statement.
+# Longer than a transaction that ends sessions: its rows become visible at its commit, with the
+# earlier time of its statement.
 OVERLAP = dt.timedelta(minutes=10)
 BATCH = 1000
 
 
 def forget_ended_sessions() -> int:
-    """Returns how many sessions' keys are certain to be gone. While Redis is away: none."""
+    """Returns how many sessions' keys were certainly deleted; 0 while Redis is away."""
     now = database_now()
-    # Redis keeps no session for longer.
+    # Redis keeps a session no longer than this.
     kept = dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
     EndedSession.objects.filter(ended_at__lt=now - kept).delete()
     cache = caches[settings.SESSION_CACHE_ALIAS]

@@ -30,7 +30,7 @@ LONGEST_KEY = 255
 
 
 class AnsweredBefore(Exception):
-    """Not a refusal: the request was done earlier, and ``answer`` is what it was told."""
+    """Not a refusal: the request was done earlier, and ``answer`` is its saved answer."""
 
     def __init__(self, answer: bytes) -> None:
         super().__init__("answered before")
@@ -38,25 +38,25 @@ class AnsweredBefore(Exception):
 
 
 def is_valid_key(key: str | None) -> TypeGuard[str]:
-    """As the OpenAPI document says: printable ASCII, which every client and proxy sends alike."""
+    """Printable ASCII, which clients and proxies send unchanged; as in the OpenAPI document."""
     if not key or len(key) > LONGEST_KEY:
         return False
     return key.isascii() and key.isprintable()
 
 
 def hash_call(method: str, path: str, named: Mapping[str, Any]) -> str:
-    """The hash of an API call. ``named`` is what its body names, parsed.
+    """The hash of an API call. ``named`` is the parsed and validated body.
 
-    A call sent again with its ids in other letters, or with a field that the API does not read,
+    A call sent again with its ids in another case, or with a field that the API does not read,
     is the same call.
     """
-    # All that has two spellings in a path are its ids.
+    # Only the ids of a path have two spellings.
     return hash_request([method, path.lower(), named])
 
 
 def hash_request(request: Any) -> str:
-    """``request`` is what makes it this request and no other; what JSON has no type for (a UUID)
-    counts as its string.
+    """The hash of the values that identify a request; values without a JSON type (a UUID) count as
+    their string.
     """
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
@@ -82,7 +82,7 @@ class IdempotentRequest:
         self.request_hash = request_hash
         self.render = render
         self.answer = b""
-        # What its lock goes by.
+        # The key of its advisory lock.
         self.name = f"{user.pk} {key}"
 
     def run(self, act: Callable[["IdempotentRequest"], Any]) -> bytes:
@@ -118,7 +118,7 @@ class IdempotentRequest:
             raise refusal
 
     def save(self, result: Any) -> None:
-        """Keep the answer, in the same transaction as the effect."""
+        """Save the answer, in the same transaction as the effect."""
         write_rows(new_answers([(self, result)]))
 
 
@@ -131,9 +131,9 @@ def claim_keys(
 ) -> dict[uuid.UUID, AnsweredBefore | DomainError]:
     """Lock these requests' keys until the transaction ends, before its first write.
 
-    Each is of another user. Returns, by user, why a key is not claimed: AnsweredBefore,
-    IdempotencyKeyReused, or IdempotencyInFlight for a key that another transaction has locked:
-    this never waits. The locks go also when the process is killed.
+    Each request is of another user. Returns, by user, why a key is not claimed: AnsweredBefore,
+    IdempotencyKeyReused, or IdempotencyInFlight for a key that another transaction has locked;
+    it never waits. PostgreSQL releases the locks also when the process is killed.
     """
     if not requests:
         return {}
@@ -144,7 +144,7 @@ def claim_keys(
         """,
         NAMES.params((once.name,) for once in requests),
     )
-    # A statement of its own: it sees what the key's last request saved.
+    # In a statement of its own after the lock, so that it sees the answer of the last request.
     answers = _find_answers(requests)
     refusals: dict[uuid.UUID, AnsweredBefore | DomainError] = {}
     for once, (locked,), answer in zip(requests, locks, answers, strict=True):
@@ -158,7 +158,7 @@ def claim_keys(
 def _find_answers(
     requests: Sequence[IdempotentRequest],
 ) -> list[AnsweredBefore | DomainError | None]:
-    """Of each request, None where its key has no answer yet."""
+    """For each request its saved answer's refusal, None where its key has no answer yet."""
     found = fetch_all(
         f"""
         SELECT saved.request_hash, saved.answer
@@ -182,7 +182,7 @@ def _answer_to(
 
 
 def new_answers(results: Sequence[tuple[IdempotentRequest, Any]]) -> InsertValues:
-    """What IdempotentRequest.save writes for each of these, for a statement that writes more."""
+    """The rows of IdempotentRequest.save for these requests, as part of a larger statement."""
     for once, result in results:
         once.answer = once.render(result)
     answers = [

@@ -1,4 +1,4 @@
-"""The ledger and the balance it adds up to: the only place where money moves."""
+"""The ledger and the balances: the only place where money moves."""
 
 import datetime as dt
 import uuid
@@ -16,7 +16,7 @@ from concertbook.db.rows import Insert, Update, write_rows
 class LedgerEntry:
     """One line to write. ``amount`` in won; ``source`` is the charge, payment or refund.
 
-    ``at`` is the source's own moment, so that both fall on the same day.
+    ``at`` is the source's own time, so that both are on the same day.
     """
 
     type: BalanceHistory.Type
@@ -28,7 +28,7 @@ class LedgerEntry:
 
 
 def balance_amount(*, user: User) -> int:
-    """What the user has to spend, in won; 0 for somebody who never charged."""
+    """The user's balance in won; 0 for a user who never charged."""
     return Balance.objects.filter(user=user).values_list("amount", flat=True).first() or 0
 
 
@@ -39,7 +39,7 @@ def balance_history(*, user: User, type: str = "") -> QuerySet[BalanceHistory]:
 
 
 def lock_balance(*, user_id: uuid.UUID) -> Balance:
-    """The user's balance under its row lock, made on first use.
+    """The user's balance under its row lock, created on first use.
 
     Inside a transaction only, and last in the lock order (token, seats, reservations, balance).
     """
@@ -51,10 +51,10 @@ def lock_balance(*, user_id: uuid.UUID) -> Balance:
 
 
 def lock_balances(*, user_ids: Iterable[uuid.UUID], wait: bool = True) -> dict[uuid.UUID, Balance]:
-    """The balances that these users have, by user, under their row locks in key order.
+    """The existing balances of these users, by user, under their row locks in key order.
 
-    As lock_balance: inside a transaction only, and last in the lock order. Without ``wait`` one
-    that another transaction has locked is missing.
+    As lock_balance: inside a transaction only, and last in the lock order. Without ``wait``,
+    balances that another transaction has locked are missing.
     """
     found = LOCKED_BALANCES.fetch(wait=wait, users=list(user_ids))
     return {balance.user_id: balance for balance in found}
@@ -72,7 +72,7 @@ LOCKED_BALANCES = PreparedLock(_locked_balances)
 def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:
     """Append lines to the ledger and move the balance with them, all or none.
 
-    The caller holds the balance's lock (lock_balance) and has checked that the money is there;
+    The caller holds the balance's lock (lock_balance) and has checked that the balance suffices;
     the database refuses a balance below 0 and a second line for one source.
     """
     lines = [_next_line(balance, entry) for entry in entries]
@@ -81,12 +81,12 @@ def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[Bal
 
 
 def write_lines_of_many(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> None:
-    """write_lines for several balances, all of them locked, in one statement as for one."""
+    """write_lines for several locked balances, in one statement."""
     write_rows(*new_lines(entries))
 
 
 def new_lines(entries: Iterable[tuple[Balance, LedgerEntry]]) -> tuple[Update, Insert]:
-    """What write_lines_of_many writes, for a statement that writes more."""
+    """The rows of write_lines_of_many, as part of a larger statement."""
     return _moved([_next_line(balance, entry) for balance, entry in entries])
 
 

@@ -1,8 +1,8 @@
-"""Mail that we send: five texts, none of which has a word in it that a user chose.
+"""Outgoing mail: five texts, which contain no text that a user chose.
 
-1. A service queues a mail in the transaction of what it tells of (queue_mail).
-2. A sweep leases the mails that are due, sends each and deletes it (send_due_mail). A process that
-   dies in between leaves it to the next: a mail is sent twice rather than never.
+1. A service queues a mail in the transaction of its event (queue_mail).
+2. A sweep leases the mails that are due, sends each and deletes it (send_due_mail). If the process
+   dies in between, the next sweep sends it: a mail is sent at least once.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = dt.timedelta(minutes=1)
 KEPT = dt.timedelta(hours=24)
-# A round must be over before the mail server's slowness holds up much else.
+# A round ends after this time, so that a slow mail server does not delay the worker's other tasks.
 MOST_IN_A_ROUND = 100
 MOST_FAILURES = 3
 
@@ -46,11 +46,10 @@ PAGES = {
 
 
 def queue_mail(*, kind: Kind, email: str, origin: str, user: User | None = None) -> bool:
-    """Send this mail soon, in the active language. ``origin`` is where its link leads to: scheme
-    and host.
+    """Queue a mail in the active language. ``origin`` is the scheme and host of its link.
 
-    A mailbox that got MAILS_OF_A_KIND within the hour gets no more of the kind, and the answer is
-    False. That an address has changed is always told.
+    Returns False, and queues nothing, for a mailbox that got MAILS_OF_A_KIND within the hour. A
+    notice that an address has changed is always sent.
     """
     if kind != Kind.CHANGED:
         try:
@@ -68,7 +67,7 @@ def queue_mail(*, kind: Kind, email: str, origin: str, user: User | None = None)
 
 
 def send_due_mail() -> int:
-    """Send what is due, oldest first; returns how many mails were sent."""
+    """Send the mails that are due, oldest first; returns how many were sent."""
     sent = failures = 0
     for mail in _due():
         if not _lease(mail):
@@ -88,8 +87,8 @@ def send_due_mail() -> int:
 
 def _due() -> list[OutgoingMail]:
     now = database_now()
-    # A link's state is of the moment when it is sent; it must not outlive the address that it
-    # was asked from.
+    # A link's state is read when it is sent, so the mail is dropped when the address has changed
+    # since the request.
     outdated = Q(kind=Kind.CHANGE, user__email_changed_at__gt=F("created_at"))
     OutgoingMail.objects.filter(Q(created_at__lt=now - KEPT) | outdated).delete()
     due = OutgoingMail.objects.filter(due_at__lte=now).select_related("user")
@@ -97,7 +96,7 @@ def _due() -> list[OutgoingMail]:
 
 
 def _lease(mail: OutgoingMail) -> bool:
-    """Whether this process alone may send it now."""
+    """Lease the mail to this process; False when another one has it."""
     same = OutgoingMail.objects.filter(pk=mail.pk, due_at=mail.due_at)
     return same.update(due_at=database_now() + RETRY_AFTER) == 1
 

@@ -1,9 +1,9 @@
-"""A new password for the reader of the account's one mailbox.
+"""A new password by a link to the account's mailbox.
 
-The link goes to the address as the account has it, never as it was typed, and proves it. An account
-whose address was never confirmed may have been opened by another person: its money and tickets go
-to the reader of the mailbox only if they say that the account is theirs. Otherwise they get a new
-account with the address, and the other one goes on without it.
+The link goes to the address as the account has it, not as it was typed, and proves it. An account
+whose address was never confirmed may have been opened by another person: the reader of the mailbox
+gets its money and tickets only if they state that the account is theirs. Otherwise they get a new
+account with the address, and the other account keeps everything except the address.
 """
 
 from django.contrib.auth.password_validation import validate_password
@@ -21,9 +21,9 @@ from concertbook.db.clock import database_now
 
 
 def request_password_reset(*, email: str, origin: str) -> None:
-    """Mail a link, if there is such an account. ``origin`` is where it leads to: scheme and host.
+    """Mail a link if there is such an account. ``origin`` is the scheme and host of the link.
 
-    Answers the same either way, and mails nothing to an address without an account.
+    Returns the same in both cases, and mails nothing to an address without an account.
     """
     user = User.objects.with_email(email).filter(is_active=True).first()
     if user is not None and user.email is not None:
@@ -31,12 +31,13 @@ def request_password_reset(*, email: str, origin: str) -> None:
 
 
 def must_ask_whose(user: User) -> bool:
-    """Whether another person may have opened this account and have something to lose in it."""
+    """Whether another person may have opened this account and has something to lose in it."""
     return not user.email_verified and has_past(user)
 
 
 def has_past(user: User) -> bool:
-    """Whether anything of value belongs to the account: all that would keep it from deletion."""
+    """Whether rows that must not be deleted belong to the account: money, tickets, places in
+    line."""
     return any(
         relation.related_model._base_manager.filter(**{relation.field.name: user}).exists()
         for relation in User._meta.related_objects
@@ -47,7 +48,7 @@ def has_past(user: User) -> bool:
 def reset_password(*, link: Link, password: str, keep_account: bool) -> User:
     """Set the password that the reader of the mailbox chose, and confirm the address.
 
-    Without ``keep_account``, an account that must_ask_whose loses its address to a new one, which
+    If must_ask_whose and not ``keep_account``, a new account gets the address and the password and
     is returned. All sessions of the account that got the password end. Raises ValidationError
     with a dictionary of the fields' errors, LinkUsed, EmailTaken.
     """
@@ -71,7 +72,8 @@ def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     now = database_now()
     with transaction.atomic():
-        # Only as the link found it: used twice at once, it sets one password.
+        # Only while the state is that of the link: used twice at the same time, it sets one
+        # password.
         same = User.objects.filter(pk=user.pk, password=old, email=user.email, is_active=True)
         if not same.update(password=user.password, email_verified_at=now, updated_at=now):
             raise LinkUsed

@@ -16,21 +16,21 @@ from accounts.services.mail import queue_mail
 from concertbook.visible import has_visible
 
 LONGEST_NAME = 100
-# Marks that turn the direction of what follows: a name must not rearrange the words around it.
+# Characters that change the direction of writing: a name must not rearrange the text around it.
 DIRECTION_MARKS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-# What clean_name takes, as far as a regular expression of every dialect says it without a table of
-# characters: spaces around, no control characters inside, and something besides spaces.
+# An approximation of clean_name that every dialect of regular expressions supports: spaces around,
+# no control characters inside, and at least one character that is no space.
 _SPACES, _CONTROLS = r"\s\x1c-\x1f\x85", r"\x00-\x1f\x7f-\x9f"
 NAME_PATTERN = f"^[{_SPACES}]*[^{_CONTROLS}]*[^{_CONTROLS}\\s][^{_CONTROLS}]*[{_SPACES}]*$"
 
 
 def sign_up(*, email: str, password: str, name: str, origin: str) -> User:
-    """A new account, which may buy at once; a link to confirm its address is on the way.
+    """Create an account, which may buy immediately, and mail a link that confirms its address.
 
-    ``origin``, scheme and host, is where the link leads to. Raises ValidationError with a
-    dictionary of the fields' errors, and EmailTaken. When no owner of the address has confirmed
-    the account that has it, a mail to the address says how to get it.
+    ``origin`` is the scheme and host of the link. Raises ValidationError with a dictionary of the
+    fields' errors, and EmailTaken. When the account that has the address never confirmed it, a mail
+    to the address tells its owner how to get it.
     """
     errors: dict[str, Any] = {}
     fields = {"email": email, "name": name}
@@ -75,7 +75,7 @@ def clean_name(typed: str) -> str:
 
 
 def offer_address(holder: User, *, origin: str) -> None:
-    """Mail the way to get this address to its owner, unless one has confirmed the account."""
+    """Mail a link to claim this address to its owner, unless the account has confirmed it."""
     if holder.email is not None and not holder.email_verified:
         queue_mail(kind=Kind.CLAIM, email=holder.email, origin=origin)
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
 
-# The ledger's and the payments' reasons are codes; a gateway may send words of its own.
+# Reasons in the ledger and in payments are codes; a gateway may send codes of its own.
 REASONS: dict[str, str | Promise] = {
     "card_declined": _("The card was declined"),
     "limit_exceeded": _("Over the card's limit"),
@@ -21,5 +21,5 @@ REASONS: dict[str, str | Promise] = {
 
 @register.filter
 def reason(code: str) -> str:
-    """A reason in words; one that we do not know as it is."""
+    """A reason in words; an unknown one unchanged."""
     return str(REASONS.get(code, code))
