@@ -1,0 +1,11 @@
+"""Users and their money.
+
+- models: user, session, balance, its ledger, charge (a top-up), idempotency key, outgoing mail
+- services/: sign up, confirm and change the address, reset the password, charge, write the ledger
+- log_in, rate_limits, devices: the log-in, and the limits that slow down a guesser of passwords
+- sessions, app_tokens, auth_backend, hashers: how browsers and apps stay logged in
+- credentials: the signed proof that the fast path accepts instead of a session
+- gateway: the payment gateway that charges ask
+- run_once (API, pages), idempotent_forms (admin): the faces of services/idempotency
+- base_admin, rehearsal_filter: what every app's admin pages build on
+"""

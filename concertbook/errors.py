@@ -1,7 +1,7 @@
 """What every refusal is: a code and a status that clients rely on, and words for people.
 
-Each app keeps its own refusals in its errors.py; problems.py renders them for the API and
-refusals.py for the pages.
+Each app keeps its own refusals in its errors.py. concertbook/http/problems.py renders them for the
+API, and concertbook/http/error_pages.py for the pages.
 """
 
 from collections.abc import Iterator

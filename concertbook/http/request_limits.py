@@ -1,8 +1,8 @@
 """Requests per user: one limit over everything that a logged-in user can do.
 
 The API's throttle counts here, and RateLimitMiddleware for pages. The fast path of the sale
-counts what it does not do in a group commit (payments.fast_path): what succeeds there is limited by
-seats and money and makes no round trip to Redis; what falls through to Django is counted there.
+(payments.fast_path) counts the requests that do not succeed: those that do are limited by seats and
+money, and make no round trip to Redis. Requests that fall through to Django are counted there.
 Polls and joins that are answered before Django have limits of their own (queueing.line). Requests
 without a user are not counted: sign-up and log-in have limits per address (accounts.rate_limits),
 other public pages are the proxy's matter.

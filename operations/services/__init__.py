@@ -1,1 +1,1 @@
-"""The staff's use cases: audit, ledger_proof, settlement, exports."""
+"""The use cases of the staff, a module each."""

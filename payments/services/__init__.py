@@ -1,1 +1,1 @@
-"""The use cases of buying, a module each: holds, checkout, cancellations, check_ins."""
+"""The use cases of buying, a module each."""

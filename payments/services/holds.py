@@ -42,7 +42,7 @@ from queueing.services.gate import (
 
 # Seats held, or paid, by one request.
 MOST_AT_ONCE = 50
-# The trigger's name (migration 0003).
+# The trigger in payments/constraints.
 NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
 
 Outcome = list[Reservation] | DomainError | AnsweredBefore | Retry
