@@ -38,7 +38,7 @@ JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 @dataclass(frozen=True)
 class Credential:
     """``session_in_cache`` is the session's key in Redis; ``expires_at`` is in seconds since 1970.
-    ``auth`` is the keyed hash of the password at log-in, empty in a cookie.
+    ``auth`` is the session auth hash of the password at log-in, empty in a cookie.
     """
 
     user_id: uuid.UUID

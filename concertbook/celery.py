@@ -1,9 +1,9 @@
-"""The Celery application; its schedule stands in settings, its tasks in each app's tasks.py.
+"""The Celery application; its schedule is in the settings, its tasks in each app's tasks.py.
 
-A tick that could not run in time is dropped, not queued up behind its successors: ``good_for``
-in the schedule says for how many seconds it is worth running. They are counted by the broker's
-clock. Celery's own ``expires`` sets beat's clock against the worker's, so a worker whose clock is
-a little ahead would drop everything and let nobody in.
+A tick that could not run in time is dropped, not queued: ``good_for`` in the schedule is the number
+of seconds for which it may still run, measured by the broker's clock. Celery's own ``expires``
+compares beat's clock with the worker's, so a worker whose clock is a little ahead would drop every
+tick, and no buyer would be admitted.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
 
 
 class Tick(Task):  # type: ignore[misc]
-    """A task that is not run when it comes too late."""
+    """A task that is dropped when it is delivered too late."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return None if self.is_late() else super().__call__(*args, **kwargs)
@@ -28,7 +28,7 @@ class Tick(Task):  # type: ignore[misc]
     def is_late(self) -> bool:
         good_for, sent_at = self.request.get("good_for"), self.request.get("sent_at")
         now = broker_time() if good_for and sent_at else None
-        # When the broker cannot say, better one tick too many than none.
+        # Without the broker's time the tick runs: one too many is harmless.
         return now is not None and now - sent_at > good_for
 
 

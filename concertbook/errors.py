@@ -1,6 +1,6 @@
-"""What every refusal is: a code and a status that clients rely on, and words for people.
+"""The base class of every refusal: a code and a status for clients, and a message for people.
 
-Each app keeps its own refusals in its errors.py. concertbook/http/problems.py renders them for the
+Each app has its own refusals in its errors.py. concertbook/http/problems.py renders them for the
 API, and concertbook/http/error_pages.py for the pages.
 """
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DomainError(Exception):
-    """A request that the rules refuse; nothing but a record of the refusal was written.
+    """A request that a rule refuses; at most a record of the refusal was written.
 
     Subclasses set ``code`` (stable, for clients), ``status`` (HTTP) and ``message`` (translated).
     ``extra`` is added to the JSON problem, ``retry_after`` (seconds) becomes a header, and so does
@@ -31,14 +31,14 @@ class DomainError(Exception):
 
 
 def every_refusal(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
-    """All kinds of refusal, of all the apps that are loaded."""
+    """All classes of refusals, of all loaded apps."""
     for refusal in base.__subclasses__():
         yield refusal
         yield from every_refusal(refusal)
 
 
 class NotFound(DomainError):
-    """There is no such thing, or it belongs to somebody else: the two look the same."""
+    """The object does not exist or belongs to another user; the answer does not tell which."""
 
     code = "not_found"
     status = 404
@@ -52,7 +52,7 @@ class Malformed(DomainError):
 
 
 class NotAuthenticated(DomainError):
-    """Nobody is logged in, and this is for people who are."""
+    """The request needs a logged-in user."""
 
     code = "not_authenticated"
     status = 401
@@ -60,7 +60,7 @@ class NotAuthenticated(DomainError):
 
 
 class InvalidAccessToken(NotAuthenticated):
-    """The access token was not signed by us, is too old, or its session is over."""
+    """The access token has a wrong signature, has expired, or its session has ended."""
 
     challenge = 'Bearer error="invalid_token"'
     message = _("You are no longer logged in. Please log in again.")
@@ -73,7 +73,7 @@ class PermissionDenied(DomainError):
 
 
 class MethodNotAllowed(DomainError):
-    """The Allow header names the methods that are."""
+    """The Allow header names the allowed methods."""
 
     code = "method_not_allowed"
     status = 405
@@ -117,7 +117,7 @@ class Unavailable(DomainError):
 
 
 class InternalError(DomainError):
-    """A bug of ours; the log has it."""
+    """A bug; the log has the traceback."""
 
     code = "internal_error"
     status = 500

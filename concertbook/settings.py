@@ -1,4 +1,4 @@
-"""One settings file; what differs between machines comes from the environment (.env.example)."""
+"""The settings; values that differ between machines come from the environment (.env.example)."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ if not DEBUG and SECRET_KEY in ("", INSECURE_SECRET_KEY):
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
-# TLS ends at a proxy in front of us; a demo on plain http://localhost turns this off.
+# TLS ends at the reverse proxy; a demo on plain http://localhost turns this off.
 HTTPS = env.bool("HTTPS", not DEBUG)
-# How many proxies of ours append to X-Forwarded-For; 0 means the header is never believed.
+# The number of our proxies that append to X-Forwarded-For; with 0 the header is ignored.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
-# --- The house ---------------------------------------------------------------------------------
+# --- The application ---------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "unfold",
@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "concertbook.http.middleware.NoStoreMiddleware",
-    # Before all that may refuse: a refusal speaks the language of its own request.
+    # Before all middlewares that may refuse, so that a refusal is in the request's language.
     "django.middleware.locale.LocaleMiddleware",
     "csp.middleware.CSPMiddleware",
     "concertbook.http.middleware.RelaxedPolicyMiddleware",
@@ -113,21 +113,22 @@ DATABASES = {
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 60),
         "OPTIONS": {
             "connect_timeout": 3,
-            # Planned once per connection: a third more holds and payments a second.
+            # Prepared statements are planned once per connection: a third more holds and payments a
+            # second.
             "server_side_binding": True,
             "prepare_threshold": 2,
             "application_name": "concertbook",
-            # A database that vanished without a word is not waited for; milliseconds, the last.
+            # Give up on a database that does not answer; the last value is in milliseconds.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            # Nobody waits for a lock longer than a client would; a forgotten transaction ends.
-            # And a plan outlives the size that its tables had: made while they were small, it
-            # would read all of them in mid-sale, until the next ANALYZE.
+            # No statement waits for a lock longer than a client would; an idle transaction ends.
+            # A plan outlives the size of its tables: made while they were small, a sequential scan
+            # would read whole tables during the sale, until the next ANALYZE.
             "options": "-c lock_timeout=5s -c statement_timeout=15s"
             " -c idle_in_transaction_session_timeout=30s -c enable_seqscan=off",
-            # What the address asks for besides: sslmode, or of several hosts the one that writes.
+            # The URL's parameters: sslmode, or the choice of the host that accepts writes.
             **DATABASE.get("OPTIONS", {}),
         },
     }
@@ -141,9 +142,9 @@ CACHES = {
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 0.5,
             "SOCKET_TIMEOUT": 0.5,
-            # redis-py retries ten times on its own: 4 s a call while Redis is away.
+            # By default redis-py retries ten times: 4 s a call while Redis is away.
             "CONNECTION_POOL_KWARGS": {"retry": None},
-            # Nothing we cache is the truth: without Redis we are slower, not down.
+            # The cache is never the truth: without Redis the site is slower, but works.
             "IGNORE_EXCEPTIONS": True,
         },
     }
@@ -158,7 +159,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_BEAT_SCHEDULE = {
-    # A tick that could not run is dropped, not queued up behind its successors.
+    # A tick that could not run in time is dropped, not queued.
     "admit the waiting": {
         "task": "queueing.tasks.admit_waiting",
         "schedule": 1.0,
@@ -221,7 +222,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-# --- People ------------------------------------------------------------------------------------
+# --- Accounts ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.auth_backend.EmailBackend"]
@@ -248,8 +249,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
-# allauth's limiter takes a lock in the cache and refuses who waits for it longer than a second, so
-# a crowd was refused below every limit. Ours: accounts.rate_limits.
+# allauth's limiter takes a lock in the cache and refuses requests that wait for it longer than a
+# second, so a rush was refused below every limit. Our limits: accounts.rate_limits.
 ACCOUNT_RATE_LIMITS = False
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
@@ -261,10 +262,10 @@ HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3600
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = SESSION_COOKIE_AGE
-# So long a refresh token that was used gets the same new pair again; later it ends the session.
+# For so long a used refresh token gets the same new pair again; later it ends the session.
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", 30)
 
-# How long a link in a mail is good for.
+# The validity of a link in a mail.
 EMAIL_LINK_SECONDS = 24 * 3600
 EMAIL_TIMEOUT = 10
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
@@ -308,8 +309,8 @@ SPECTACULAR_SETTINGS = {
         "concertbook.http.openapi.complete_answers",
         "concertbook.http.openapi.add_problems",
     ],
-    # Three models have a status with these two values: one name for the pair. And a ticket has
-    # its own, with its refund and without.
+    # Names of enums in the OpenAPI document: three models share the pair of values, and a ticket's
+    # status occurs with its refund and without.
     "ENUM_NAME_OVERRIDES": {
         "OutcomeEnum": "payments.models.Payment.Status",
         "TicketStatusEnum": "payments.models.Ticket.Status",
@@ -319,13 +320,14 @@ SPECTACULAR_SETTINGS = {
 # --- Business figures --------------------------------------------------------------------------
 
 HOLD_SECONDS = 300
-# For how long after a check-in the door may undo it.
+# For how long after a check-in the staff may undo it.
 CHECK_IN_UNDO_MINUTES = env.int("CHECK_IN_UNDO_MINUTES", 10)
-# How much longer a hold may last once its payment has begun.
+# The extension of a hold when its payment begins.
 PAYMENT_SECONDS = 120
-# Holds that one person may let go or let run out within an hour.
+# Holds that one user may release or let expire within an hour.
 GIVEN_UP_PER_HOUR = 30
-# Within ten seconds. Thousands of Korean phones share a carrier's address: generous there.
+# Within ten seconds. Thousands of Korean phones share a carrier's address, so the limits per
+# address are wide.
 JOINS_PER_USER = 200
 POLLS_PER_USER = 200
 JOINS_PER_ADDRESS = env.int("JOINS_PER_ADDRESS", 20_000)
@@ -337,7 +339,7 @@ REQUESTS_PER_USER = env.int("REQUESTS_PER_USER", 300)
 CHARGE_MAX_WON = 10_000_000
 PAYMENT_GATEWAY = "accounts.gateway.SandboxGateway"
 
-# --- Words and files ---------------------------------------------------------------------------
+# --- Languages and static files ----------------------------------------------------------------
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
@@ -355,13 +357,12 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# --- Safety ------------------------------------------------------------------------------------
+# --- Security ----------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = False  # the proxy redirects; health checks speak plain http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
-# A promise for every other name below this one, and one that browsers keep for years: not ours
-# to make for an operator.
+# It applies to all subdomains, and browsers keep it for a year: the operator decides.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
@@ -396,14 +397,14 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            # On the handler: a filter of a logger does not see what its children log.
+            # On the handler: a filter of a logger does not see the records of its children.
             "filters": ["refused by Django"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # A refusal is an answer, not a warning: a rush for seats would write little else.
+        # A refusal is a normal answer: logged as warnings, they would fill the log during a rush.
         "django.request": {"level": "ERROR"},
     },
 }

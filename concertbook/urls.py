@@ -3,15 +3,15 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from concertbook.http import health, openapi  # noqa: F401  (openapi registers itself)
-from concertbook.http.caching import for_everybody
+from concertbook.http.caching import public
 from concertbook.http.ids import AnyCaseUUIDConverter
 from concertbook.http.problem_list import ProblemList
 
-# Before the apps' addresses are read, which use it.
+# Registered before the apps' URLs, which use it, are imported.
 register_converter(AnyCaseUUIDConverter, "any_case_uuid")
 
 api_v1: list[URLPattern | URLResolver] = [
-    path("schema/", for_everybody(SpectacularAPIView.as_view()), name="schema"),
+    path("schema/", public(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),
     path("problems/", ProblemList.as_view(), name="problem_list"),
     path("", include("accounts.api_urls")),
@@ -20,7 +20,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("payments.api_urls")),
 ]
 
-# No model here has a page of its own to be viewed on, and a password is changed on one page only.
+# No model has a public page ("view on site"), and passwords are changed on the site's page only.
 NOT_DESIGNED = {"view_on_site", "password_change_done"}
 admin_urls = [url for url in admin.site.get_urls() if getattr(url, "name", "") not in NOT_DESIGNED]
 

@@ -1,4 +1,4 @@
-"""The entry point that the web server loads: the fast path, and Django behind it."""
+"""The WSGI application that the web server loads: the fast path around Django."""
 
 import os
 

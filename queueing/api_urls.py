@@ -1,14 +1,14 @@
 from django.urls import path
 
-from concertbook.http.caching import for_everybody
+from concertbook.http.caching import public
 from queueing import api
 
 urlpatterns = [
     path("waiting-rooms/<slug:slug>/tokens/", api.Tokens.as_view()),
-    path("waiting-rooms/<slug:slug>/draw/", for_everybody(api.RoomDraw.as_view()), name="draw_api"),
+    path("waiting-rooms/<slug:slug>/draw/", public(api.RoomDraw.as_view()), name="draw_api"),
     path(
         "waiting-rooms/<slug:slug>/draw/participants/",
-        for_everybody(api.DrawParticipants.as_view()),
+        public(api.DrawParticipants.as_view()),
         name="draw_participants",
     ),
     path("queue-tokens/<any_case_uuid:token>/", api.Token.as_view(), name="queue_token"),

@@ -158,7 +158,7 @@ def claim_keys(
 def _find_answers(
     requests: Sequence[IdempotentRequest],
 ) -> list[AnsweredBefore | DomainError | None]:
-    """For each request its saved answer's refusal, None where its key has no answer yet."""
+    """For each request AnsweredBefore or IdempotencyKeyReused; None if its key has no answer."""
     found = fetch_all(
         f"""
         SELECT saved.request_hash, saved.answer

@@ -1,1 +1,1 @@
-"""What all pages of the admin share, and no app: base classes, columns, versions of forms."""
+"""Shared by all pages of the admin: base classes, columns, versions of forms. Imports no app."""

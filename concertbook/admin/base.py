@@ -12,7 +12,7 @@ from concertbook.db.search import LooksLike
 
 
 class BaseAdmin(VersionedForms, ModelAdmin):  # type: ignore[misc]
-    """A list takes as many queries for many rows as for few; a stale form is refused."""
+    """A list makes the same number of queries for any number of rows; a stale form is refused."""
 
     list_per_page = 50
     list_filter_submit = True
@@ -20,13 +20,13 @@ class BaseAdmin(VersionedForms, ModelAdmin):  # type: ignore[misc]
     warn_unsaved_form = True
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        """What is to be contained is searched for as on the site (concertbook.db.search)."""
+        """Search for parts of a text as the site does (concertbook.db.search)."""
         fields = super().get_search_fields(request)
         return [name if name[0] in "^=@" else f"{name}__{LooksLike.lookup_name}" for name in fields]
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]
-    """What the sale alone writes: operators look at it, nothing more. Name ``fields``."""
+    """Rows that only the sale writes: operators can view them. Subclasses set ``fields``."""
 
     actions = None
     list_disable_select_all = True

@@ -23,7 +23,8 @@ def won(field: str, description: Any) -> Column:
 
 
 def colored(field: str, description: Any, colors: Colors) -> Column:
-    """A column that shows a choice as a label: success, info, warning, danger; else grey."""
+    """A column that shows a choice as a colored label: success, info, warning, danger; else
+    grey."""
 
     @admin.display(description=description, ordering=field)
     def show(row: Any) -> tuple[str, str]:

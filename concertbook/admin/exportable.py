@@ -10,13 +10,13 @@ from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV
 from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 
-# The page where an export of a list is ordered; the list is named in the query string.
+# The page that queues an export of a list; the query string names the list.
 EXPORT_PAGE = "admin:operations_export_add"
 LIST = "list"
 
 
 class Exportable(ExportMixin):  # type: ignore[misc]
-    """Declares the columns that leave (``resource_classes``); operations writes the file."""
+    """Declares the exported columns (``resource_classes``); operations writes the file."""
 
     export_form_class = SelectableFieldsExportForm
     formats: ClassVar = [CSV]
@@ -25,11 +25,11 @@ class Exportable(ExportMixin):  # type: ignore[misc]
     opts: Any
 
     def has_export_permission(self: Any, request: HttpRequest) -> bool:
-        # The library lets all of the staff export unless told otherwise.
+        # By default the library lets every member of the staff export.
         return bool(self.has_view_permission(request))
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        """Leads to the export page, with the list's filters."""
+        """Redirects to the export page, with the list's filters."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         query = request.GET.copy()

@@ -1,6 +1,6 @@
-"""Marks the words of unfold that operators see for our Korean catalog: unfold brings none.
+"""Lists the messages of unfold for our Korean catalog, as unfold has no Korean translation.
 
-Nothing here runs. A test compares them with what unfold says.
+Nothing here runs. A test compares the messages with unfold's.
 """
 
 from django.utils.translation import gettext_noop as _

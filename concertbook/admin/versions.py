@@ -1,10 +1,10 @@
-"""Admin forms that refuse to overwrite what was changed since they were opened.
+"""Admin forms that refuse to overwrite changes made since they were opened.
 
-1. A page is opened: the values of its forms' rows go into a hidden field, signed (``seal``).
-2. It is sent: the rows are locked, and each form compares the hidden values with its row.
-3. They differ: nothing is saved. The form names the fields, who changed them, and shows the
-   present values beside what the operator typed; sent again, it is saved.
-4. They are equal: only the columns that the operator edited are written.
+1. When a page is opened, the values of its forms' rows go into a signed hidden field (``seal``).
+2. When it is sent, the rows are locked, and each form compares the hidden values with its row.
+3. If they differ, nothing is saved. The form names the changed fields and their operators, and
+   shows the current values next to the operator's; sent again, it is saved.
+4. If they are equal, only the columns that the operator edited are written.
 
 A dialog that changes a row is such a form as well (``VersionedDialog``).
 
@@ -41,7 +41,7 @@ from concertbook.db.rows import is_saved
 VERSION = "_version"
 SALT = "concertbook.admin.version"
 
-# The stubs would have every admin that is built on these repeat Django's own types.
+# With the stubs' generic base every subclass would have to repeat Django's types.
 ModelAdmin: Any = admin.ModelAdmin
 InlineModelAdmin: Any = admin.options.InlineModelAdmin
 
@@ -50,14 +50,14 @@ Values = dict[str, str | list[str] | None]
 
 
 class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Compares its row with what the row was when the page was opened."""
+    """Refused when its row has changed since the page was opened."""
 
     # Set per request: why the form is refused although its row is unchanged.
     refusal: ClassVar[str | None] = None
 
     @property
     def row_values(self) -> Values:
-        """The row's values, of the fields that this form can change."""
+        """The row's values of the fields that this form can change."""
         return {
             name: _as_text(self.initial.get(name))
             for name, field in self.fields.items()
@@ -69,7 +69,7 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
         return is_saved(self.instance)
 
     def save_edited(self) -> None:
-        """Write the edited columns, and the time of the change where the row has one."""
+        """Write the edited columns, and ``updated_at`` where the row has one."""
         columns = self.instance._meta.concrete_fields
         edited = [column.name for column in columns if column.name in self.changed_data]
         if edited:
@@ -115,7 +115,7 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
         return None if self.refusal is None else ValidationError(self.refusal)
 
     def _show_present_values(self, opened: Values) -> None:
-        """Where the operator edited nothing, show the row instead of what was sent."""
+        """Show the current value of each field that the operator did not edit."""
         for name, text in opened.items():
             field = self.fields.get(name)
             if field is not None and not self._was_edited(name, field, text):
@@ -187,13 +187,13 @@ def _the_initial(data: Any, initial: Any) -> Any:
 
 
 def versioned(form: Any, refusal: str | None = None) -> Any:
-    """The form class, made to compare versions."""
+    """The form class with the comparison of versions added."""
     bases = (form,) if issubclass(form, VersionedForm) else (VersionedForm, form)
     return type(form.__name__, bases, {"refusal": refusal})
 
 
 def seal(opened: Iterable[Any], last_entry: int) -> str:
-    """What the hidden field of a page with these forms says."""
+    """The hidden field's value for a page with these forms."""
     rows = {
         _row_key(form.instance): form.row_values
         for form in opened
@@ -203,12 +203,12 @@ def seal(opened: Iterable[Any], last_entry: int) -> str:
 
 
 def seal_page(last_entry: int, shown: Any) -> str:
-    """What the hidden field says on a page of our own: what its operator was shown."""
+    """The hidden field's value for a page without model forms: the values that it showed."""
     return signing.dumps([last_entry, shown], salt=SALT)
 
 
 def opened_page(request: HttpRequest) -> tuple[int, Any] | None:
-    """What seal_page was given for the page that was sent; None without its hidden field.
+    """The value that seal_page sealed for the page that was sent; None without the hidden field.
 
     Raises signing.BadSignature.
     """
@@ -216,7 +216,7 @@ def opened_page(request: HttpRequest) -> tuple[int, Any] | None:
 
 
 def open_seal(text: str | None) -> tuple[int, Any] | None:
-    """What seal_page was given. Raises signing.BadSignature."""
+    """The value that seal_page sealed. Raises signing.BadSignature."""
     if text is None:
         return None
     last_entry, shown = signing.loads(text, salt=SALT)
@@ -232,7 +232,7 @@ class VersionedDialog(BaseDialogForm, VersionedForm):  # type: ignore[misc]
     form_before_template = "admin/versioned_dialog.html"
 
     def __init__(self, **kwargs: Any) -> None:
-        # Before the row is read, as on a page.
+        # Read before the row, as on a page.
         self.last_entry = last_log_entry()
         row = _row_of(self._meta.model, kwargs["object_id"])
         if row is None:
@@ -253,7 +253,8 @@ def _row_of(model: type[Model], object_id: str) -> Model | None:
 
 
 def row_locked(view: Callable[..., HttpResponse]) -> Any:
-    """For an action with a VersionedDialog: nothing changes its row between check and write."""
+    """Lock the row of an action with a VersionedDialog, so that it cannot change after the
+    check."""
 
     @wraps(view)
     def locked(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -283,7 +284,7 @@ class VersionedForms(ModelAdmin):  # type: ignore[misc]
         if object_id is not None:
             if request.method == "POST":
                 self._lock_rows(request, unquote(object_id))
-            # Before the row is read: who changes it later has a later entry.
+            # Read before the row: every later change has a later log entry.
             request.last_log_entry = last_log_entry()
         return super()._changeform_view(request, object_id, form_url, extra_context)
 
@@ -346,7 +347,7 @@ def _from_text(column: Any, text: str | None) -> Any:
 
 
 def _shown(column: Any, text: str | None) -> str:
-    """A value for people; a row by its name."""
+    """A value as text for the operator; a row by its name."""
     if text is None or text == "":
         return "–"
     if column.remote_field is not None:
@@ -367,7 +368,7 @@ def last_log_entry() -> int:
 
 
 def who_changed(row: Model, last_entry: int) -> str:
-    """The operators who changed the row after this entry of the admin's log, with the time."""
+    """The operators who changed the row after this log entry, with the time."""
     entries = LogEntry.objects.filter(_logged_under(row), pk__gt=last_entry)
     names = {
         entry.user_id: f"{entry.user} ({timezone.localtime(entry.action_time):%H:%M:%S})"

@@ -12,9 +12,9 @@ Element = UUID | int | str | bytes | dt.datetime | None
 
 
 def array(values: Iterable[Element]) -> str:
-    """The values as PostgreSQL writes an array; the statement says of what: ``%s::uuid[]``.
+    """The values as the text of a PostgreSQL array; the statement casts it: ``%s::uuid[]``.
 
-    The driver would take a list, and longer to write it than all else that a statement costs.
+    Given a list, the driver takes longer to write it than the rest of the statement takes.
     """
     return "{" + ",".join([FORMS.get(type(value), _text)(value) for value in values]) + "}"
 
@@ -31,11 +31,11 @@ def _bytes(value: bytes) -> str:
 
 @lru_cache(maxsize=64)
 def _moment(value: dt.datetime) -> str:
-    # The rows of one statement are mostly of one moment, and to write it costs more than the rest.
+    # The rows of one statement mostly have the same time, which is expensive to write: cache it.
     return value.isoformat()
 
 
-# By type; a subclass of str (a status, say) is found by none and is a text too.
+# By exact type; a subclass of str (a status) is not found and is written as a text too.
 FORMS: dict[type, Callable[[Any], str]] = {
     # The hyphens that str() puts in a UUID cost four times as much.
     UUID: attrgetter("hex"),

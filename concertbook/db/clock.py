@@ -1,4 +1,4 @@
-"""The one clock: the database's, so that servers whose clocks differ agree."""
+"""The clock of the database, so that servers whose clocks differ agree."""
 
 from datetime import UTC, datetime
 
@@ -6,20 +6,20 @@ from concertbook.db.statements import fetch_row
 
 
 def database_now() -> datetime:
-    """The database's wall clock, now.
+    """The current time of the database's clock.
 
-    Call it once per use case, after the last lock was taken: ``now()`` stands still inside a
-    transaction and would miss the time spent waiting.
+    Call it once per use case, after the last lock was taken: ``now()`` is the transaction's start
+    and would not include the time spent waiting.
     """
     (moment,) = fetch_row("SELECT clock_timestamp()")
     return moment  # type: ignore[no-any-return]
 
 
 def seconds_until(moment: datetime | None) -> int:
-    """Whole seconds, none once it has come: for a browser, whose own clock may be wrong."""
+    """Whole seconds until then, at least 0: for a browser, whose own clock may be wrong."""
     return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
 
 
 def utc(moment: datetime) -> str:
-    """As the API writes a time: ISO 8601, in UTC."""
+    """The time as the API writes it: ISO 8601, in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""Group commit: requests that come at the same moment are done in one transaction.
+"""Group commit: requests that arrive at the same moment share one transaction.
 
-While one transaction is under way, further requests gather, and the next transaction does all of
-them: a crowd pays for the round trips once.
+While a transaction runs, further requests are collected, and the next transaction serves all of
+them with the round trips of one.
 """
 
 import logging
@@ -23,7 +23,7 @@ Key = TypeVar("Key")
 
 
 class Retry(Exception):
-    """Nothing was done for this request: do it alone, where it may wait for locks."""
+    """Nothing was done for this request: run it alone, where it may wait for locks."""
 
 
 def one_of_each(
@@ -31,9 +31,9 @@ def one_of_each(
     key: Callable[[Request], Key],
     do_all: Callable[[list[Request]], dict[Key, Result]],
 ) -> list[Result | Retry]:
-    """The outcomes of ``do_all``, which gets one request of each key; Retry for all further ones.
+    """The outcomes of ``do_all``, which gets one request of each key; Retry for further ones.
 
-    For requests of which one may change what the next one is to find.
+    For requests of which one may change the state that the next one must read.
     """
     first: dict[Key, Request] = {}
     for request in requests:
@@ -45,17 +45,17 @@ def one_of_each(
 @dataclass(eq=False)
 class Pending(Generic[Request, Result]):
     request: Request
-    # A mailbox for one outcome: written in C, to wait at it costs half of what an Event costs.
+    # A mailbox for one outcome: SimpleQueue is written in C, and waiting costs half of an Event's.
     outcomes: SimpleQueue[Result | Exception] = field(default_factory=SimpleQueue)
 
 
 class GroupCommit(Generic[Request, Result]):
-    """The meeting place of a process's threads for one kind of request.
+    """Collects one kind of request from all threads of a process.
 
-    ``do_all`` gets the requests, ``most`` at most, and returns an outcome for each: its result, or
-    the exception to raise for it, which is Retry where it would have to wait. It must not wait:
-    all of the requests wait for it. It always runs in the same thread, whose connection to the
-    database has every statement prepared, and is looked after here.
+    ``do_all`` gets at most ``most`` requests and returns an outcome for each: its result, or the
+    exception to raise for it, which is Retry where it would have to wait for a lock. It must not
+    wait, as all of the requests wait for it. It always runs in the same thread, whose database
+    connection has every statement prepared; this class opens and closes it.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class GroupCommit(Generic[Request, Result]):
         return outcome
 
     def stop(self) -> None:
-        """End the thread and its connection; the next who asks starts another.
+        """End the thread and its connection; the next request starts another.
 
-        Nobody may be asking meanwhile.
+        No request may be running meanwhile.
         """
         with self._mutex:
             if self._thread:
@@ -89,7 +89,7 @@ class GroupCommit(Generic[Request, Result]):
                 self._thread = None
 
     def _start(self) -> None:
-        # Not before: a server forks its workers, and threads are not forked with them.
+        # At the first request: a server forks its workers, and a fork does not copy threads.
         if self._thread is None or not self._thread.is_alive():
             with self._mutex:
                 if self._thread is None or not self._thread.is_alive():
@@ -110,16 +110,16 @@ class GroupCommit(Generic[Request, Result]):
             outcomes = self.do_all([each.request for each in pending])
             return [outcome for _each, outcome in zip(pending, outcomes, strict=True)]
         except DomainError:
-            # Which of them it refuses is not known: each hears it alone.
+            # It is not known which request it refuses: each runs again alone.
             pass
-        except BaseException:  # SystemExit too: the requests wait for this thread
+        except BaseException:  # also SystemExit: the requests wait for this thread
             logger.warning(
                 "A group commit failed; its %s requests are done alone", len(pending), exc_info=True
             )
         return [Retry() for _each in pending]
 
     def _gathered(self) -> list[Pending[Request, Result]]:
-        """Whatever else has been asked for by now."""
+        """The requests that have arrived by now."""
         pending: list[Pending[Request, Result]] = []
         try:
             while len(pending) < self.most - 1:

@@ -1,14 +1,14 @@
-"""How a statement says a status, so that it is planned well for good.
+"""Three ways to write a status in a statement, which decide the index that PostgreSQL may use.
 
-A prepared statement is planned once, and by what was in the tables then: before a sale nobody
-waits, nothing is held, and the index of those who wait is the smallest there is. PostgreSQL uses
-a partial index for a statement that says the index's condition in the same form, or in words that
-imply it, and there are three forms:
+A prepared statement is planned once, by the statistics of that moment. Before a sale no token waits
+and no seat is held, so the partial index of waiting rows looks like the smallest one for every
+query. PostgreSQL uses a partial index only if the statement's condition has the same form as the
+index's or implies it. So there are three forms:
 
-- in words, as a Literal: by whoever wants all that wait, and by the index of those who wait
-- ``checked``: by whoever looks a row up by its own key
-- ``unless``: by the unique constraints, for a promise and no query, but for the one whose index
-  also finds all that is live of a schedule
+- a Literal: in queries for all waiting rows, and in the partial index of waiting rows
+- ``checked``: in look-ups of a row by its own key, which must not use that index
+- ``unless``: in the unique constraints, which must serve no query, except the one whose index also
+  finds the live reservations of a schedule
 """
 
 import re
@@ -18,10 +18,10 @@ from django.db.models import Q, Value
 
 
 class Literal(Value):
-    """A word of ours, never anybody's input: ``filter(status=Literal("WAITING"))``.
+    """A constant in the SQL text, never user input: ``filter(status=Literal("WAITING"))``.
 
-    For whoever wants all that wait. It stands in the SQL itself: with the status as a parameter
-    PostgreSQL uses no partial index, and reads a million ended tokens to find the one that waits.
+    For queries of all waiting rows. With the status as a parameter PostgreSQL uses no partial
+    index, and reads a million ended tokens to find the one that waits.
     """
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
@@ -31,19 +31,19 @@ class Literal(Value):
 
 
 def checked(column: str, *words: str) -> Q:
-    """That the column says one of these words, in a form that no partial index answers.
+    """The column has one of these values, in a form that matches no partial index.
 
-    In words, a statement that was planned while nobody waited would read all who wait to find one
-    of them by its key, and for as long as the connection lasts.
+    With a Literal, a statement that was planned for an empty line would read all waiting rows to
+    find one by its key, as long as the connection lasts.
     """
     return Q(**{f"{column}__regex": one_of(*words)})
 
 
 def one_of(*words: str) -> str:
-    """What ``checked`` says; as a Literal it finds the one index whose condition is checked."""
+    """The condition of ``checked``; as a Literal it matches the one index with that condition."""
     return f"^({'|'.join(words)})$"
 
 
 def unless(column: str, *words: str) -> Q:
-    """That the column says none of these words."""
+    """The column has none of these values."""
     return ~checked(column, *words)

@@ -1,7 +1,7 @@
-"""Querysets that are written once and run often.
+"""Querysets whose SQL is built once and run often.
 
-Building a queryset and its SQL takes Django longer than PostgreSQL needs to answer it. What a
-sell-out runs thousands of times a second is built at its first use and kept:
+Building a queryset and its SQL takes Django longer than PostgreSQL takes to answer it. The queries
+of a sell-out are built at their first use and kept:
 
     LOCKED = Prepared(lambda: Seat.objects.select_for_update().filter(AnyOf("number", "numbers")))
     LOCKED.fetch(numbers=[1, 2])
@@ -21,7 +21,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Param(Expression):
-    """Stands in a queryset for a value that fetch is given."""
+    """A placeholder in a queryset for a value given to fetch."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class ArrayParam(Param):
 
 
 class AnyOf(Func):
-    """The condition that a column is one of a parameter's values: as one array, however many."""
+    """The condition that a column is one of a parameter's values, sent as one array."""
 
     template = "%(expressions)s)"
     arg_joiner = " = ANY("
@@ -53,14 +53,14 @@ class AnyOf(Func):
 class Prepared(Generic[Row]):
     """``build`` returns a queryset of instances, with parameters where values will be.
 
-    Columns may be narrowed by only(), and others' rows come with select_related().
+    Supports only() and select_related().
     """
 
     def __init__(self, build: Callable[[], QuerySet[Row]]) -> None:
         self.build = build
 
     def fetch(self, **values: Any) -> list[Row]:
-        """The instances, with a value for each parameter. To lock rows, be in a transaction."""
+        """The instances, with a value for each parameter. Locking needs a transaction."""
         sql, params, read = self._statement
         filled = [
             each.fill(values[each.name]) if isinstance(each, Param) else each for each in params
@@ -77,7 +77,7 @@ class Prepared(Generic[Row]):
 
 
 class PreparedLock(Generic[Row]):
-    """A queryset that locks its rows, once to wait for them and once to skip locked ones.
+    """A queryset that locks its rows, in two variants: wait for locked rows, or skip them.
 
     ``build`` gets ``wait`` and returns the queryset: ``select_for_update(skip_locked=not wait)``.
     """
@@ -92,7 +92,7 @@ class PreparedLock(Generic[Row]):
 
 
 def _reader(compiler: Any) -> Callable[[Any], Any]:
-    """Makes an instance of a row, as Django's ModelIterable does."""
+    """Creates an instance from a row, as Django's ModelIterable does."""
     info, select = compiler.klass_info, compiler.select
     model, columns = info["model"], info["select_fields"]
     start, end = columns[0], columns[-1] + 1

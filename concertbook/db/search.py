@@ -11,12 +11,12 @@ from typing import Any
 
 from django.db.models import CharField, Lookup, TextField
 
-# Of no width: soft hyphen, zero-width space and joiners, marks of direction, word joiner,
-# variation selectors, byte order mark.
+# Characters without width: soft hyphen, zero-width space and joiners, direction characters, word
+# joiner, variation selectors, byte order mark.
 UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
 QUOTES = "\u2018\u2019\u02bc\u2032\u201c\u201d\u2033"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-# Typed for the middle dot of a Korean title; NFKC makes U+119E of the keyboard's U+318D.
+# Variants of the middle dot in Korean titles; NFKC turns the keyboard's U+318D into U+119E.
 DOTS = "\u119e\u2022\u2027\u2219\u22c5\u30fb"
 WAVES = "\u223c\u301c"
 ALIKE = QUOTES + DASHES + DOTS + WAVES + UNSEEN
@@ -24,14 +24,14 @@ PLAIN = "''''\"\"\"" + "-" * len(DASHES) + "\u00b7" * len(DOTS) + "~" * len(WAVE
 
 
 def compose(text: str) -> str:
-    """The text in as few code points as it takes: by these, not by letters, lengths are limited."""
+    """The text in as few code points as possible, as limits of length count code points."""
     return unicodedata.normalize("NFC", text)
 
 
 @CharField.register_lookup
 @TextField.register_lookup
 class LooksLike(Lookup):
-    """``title__looks_like="text"``: the text is part of the title, to the eye and whatever case."""
+    """``title__looks_like="text"``: the title contains a text that looks equal, in any case."""
 
     lookup_name = "looks_like"
 
@@ -43,7 +43,7 @@ class LooksLike(Lookup):
 
 
 def _plain(text: str) -> str:
-    """SQL of the text as it is compared."""
+    """SQL of the normalized text."""
     alike, plain = (part.replace("'", "''") for part in (ALIKE, PLAIN))
     composed = f"translate(normalize({text}::text, NFKC), '{alike}', '{plain}')"
     return rf"upper(regexp_replace({composed}, '\s+', ' ', 'g'))"

@@ -1,4 +1,4 @@
-"""What a cache may keep: nothing, unless a view says that its answer is for everybody."""
+"""Cache-Control: no cache stores an answer, unless its view declares it public."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,14 @@ from django.views.decorators.http import conditional_page
 
 from concertbook.http.compression import compressed
 
-# The default of every answer, of Django (concertbook.http.middleware) and of the fast path.
+# The default of every answer by Django (concertbook.http.middleware) and by the fast path.
 NO_STORE = "no-store"
 
 
-def for_everybody(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a view whose answer is the same for every visitor.
+def public(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a view whose answer is the same for every visitor.
 
-    A cache asks before each use, and is told 304 when the answer is as it was.
+    Caches revalidate before each use, and get 304 when the answer is unchanged.
     """
     kept = cache_control(public=True, no_cache=True)(view)
     return conditional_page(compressed(kept))

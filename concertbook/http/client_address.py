@@ -1,4 +1,4 @@
-"""Whose address a request comes from, when proxies of ours stand in between."""
+"""The client's address behind trusted proxies."""
 
 import functools
 import ipaddress
@@ -9,9 +9,9 @@ from django.conf import settings
 
 
 def client_address(environ: Mapping[str, Any]) -> str:
-    """The client's address: what the outermost proxy of ours saw, and never what a client says.
+    """The client's address as the outermost trusted proxy saw it, not as the client claims it.
 
-    Each of our TRUSTED_PROXIES appends the address it was asked from to X-Forwarded-For. They must
+    Each of our TRUSTED_PROXIES appends its client's address to X-Forwarded-For. They must
     drop headers whose names have an underscore, as deploy/nginx.conf does: granian puts a client's
     X_Forwarded_For into HTTP_X_FORWARDED_FOR too, the later of the two wins, and nothing in
     ``environ`` tells which one it was.
@@ -24,9 +24,9 @@ def client_address(environ: Mapping[str, Any]) -> str:
 
 
 def client_network(environ: Mapping[str, Any]) -> str:
-    """What a limit per address counts by: the IPv4 address, or the /64 network of an IPv6 one.
+    """The key of a limit per address: the IPv4 address, or the /64 network of an IPv6 address.
 
-    A household has 2**64 addresses of IPv6, and would have that many times each limit.
+    A household has 2**64 IPv6 addresses, and could otherwise use each limit that many times.
     """
     return _network_of(client_address(environ))
 
@@ -44,5 +44,5 @@ def _network_of(address: str) -> str:
     return str(ipaddress.ip_network((found.packed[:8] + bytes(8), 64)))
 
 
-# An IPv6 address with a zone; what is longer is no address.
+# The longest is an IPv6 address with a zone.
 MOST_CHARACTERS = 64

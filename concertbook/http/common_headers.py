@@ -1,7 +1,7 @@
-"""The headers that Django's middlewares give every answer, for answers that Django does not give.
+"""The headers that Django's middlewares add to every answer, for the answers of the fast path.
 
-Security headers, Vary, Content-Language, Cache-Control: they are not written down a second time.
-The middlewares of the settings run around an empty answer, once for each kind of request.
+Security headers, Vary, Content-Language, Cache-Control are not defined a second time: the
+middlewares of the settings run around an empty answer, once for each kind of request.
 """
 
 import functools
@@ -19,14 +19,14 @@ from concertbook.http.negotiation import JSON
 
 Headers = tuple[tuple[str, str], ...]
 
-# Serves files, adds nothing to other answers, and reads all files again when it is made.
+# Left out: it serves files, adds no headers, and reads all files when it is created.
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
-# These are the answer's own.
+# Each answer has its own.
 OWN = {"Content-Type", "Content-Length"}
 
 
 def common_headers(environ: Mapping[str, Any]) -> Headers:
-    """For a request to the API whose host was checked and whose user is known."""
+    """The headers for a request to the API with a checked host and a known user."""
     return _headers(
         environ.get("wsgi.url_scheme", "http"),
         environ.get("HTTP_X_FORWARDED_PROTO", ""),
@@ -47,7 +47,7 @@ def _language_cookie(environ: Mapping[str, Any]) -> str:
     return parse_cookie(cookies).get(name, "") if name in cookies else ""
 
 
-# Bounded: hosts with any port are ours, and a client may make up languages.
+# Bounded: a host may have any port, and a client may send any language.
 @functools.lru_cache(maxsize=1000)
 def _headers(
     scheme: str, forwarded_proto: str, host: str, languages: str, cookie: str, by_session: bool
@@ -86,6 +86,6 @@ def _empty_answer(request: HttpRequest) -> HttpResponse:
 
 
 def forget_settings() -> None:
-    """For tests that change what the middlewares go by."""
+    """For tests that change the middlewares' settings."""
     _middlewares.cache_clear()
     _headers.cache_clear()

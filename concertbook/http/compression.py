@@ -1,7 +1,7 @@
-"""Large answers, compressed for clients that can read them so.
+"""Compression of large answers, for clients that accept gzip.
 
-Opt in per view: compression tells something about what it compresses (BREACH), so an answer must
-not have a secret beside text that another person may choose.
+Enabled per view: the compressed length reveals content (BREACH), so a compressed answer must not
+contain a secret next to text that an attacker can choose.
 """
 
 import re
@@ -16,7 +16,7 @@ _CODING = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;\s*[qQ]\s*=\s*([0-
 
 
 class AcceptedGZipMiddleware(GZipMiddleware):
-    """Django's, which would also compress for a client that says ``gzip;q=0``."""
+    """Django's middleware, which would also compress for a client that sends ``gzip;q=0``."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
@@ -28,7 +28,7 @@ class AcceptedGZipMiddleware(GZipMiddleware):
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
+    """Whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3)."""
     weights: dict[str, float] = {}
     for part in accept_encoding.split(","):
         coding = _CODING.fullmatch(part)
@@ -44,5 +44,5 @@ def _weight(q: str | None) -> float:
         return 0.0
 
 
-# Decorates a view. An ETag becomes a weak one where the answer is compressed.
+# A decorator of views. The ETag of a compressed answer becomes a weak one.
 compressed = decorator_from_middleware(AcceptedGZipMiddleware)

@@ -1,4 +1,4 @@
-"""What is refused outside an API view: a problem below /api/, a page that says why elsewhere."""
+"""Refusals outside the API's views: a problem below /api/, an error page elsewhere."""
 
 import sys
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ TOO_OLD = gettext_noop(
 
 
 def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
-    """What a view, or whoever stands before it, refused."""
+    """The answer to a request that a view or a middleware refused."""
     if request.path_info.startswith("/api/"):
         return problem_response(exc)
     response = render(request, "refusal.html", {"error": exc}, status=exc.status)
@@ -43,7 +43,7 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
 def form_page(request: HttpRequest) -> str:
     """The address of the page whose form was sent: the referrer, if it is a page of this site.
 
-    Otherwise the address that the form was sent to, which answers GET with a page; of a dialog of
+    Otherwise the address that the form was sent to, which answers GET with a page; for a dialog of
     the admin, the page on which it opens.
     """
     referrer: str = request.META.get("HTTP_REFERER", "")
@@ -60,24 +60,24 @@ def form_page(request: HttpRequest) -> str:
 def is_dialog(request: HttpRequest) -> bool:
     """Whether the address is a dialog of the admin, which answers GET with a part of a page."""
     match = request.resolver_match
-    # The admin copies an action's attributes to its view.
+    # The admin copies the attributes of an action to its view.
     return match is not None and getattr(match.func, "dialog", None) is not None
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect. htmx follows an ordinary one unseen and looks for its dialog in what comes."""
+    """A redirect. htmx would follow an ordinary one itself and take the page for its dialog."""
     return (HttpResponseClientRedirect if request.headers.get(HTMX) else HttpResponseRedirect)(url)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """What a form without a valid CSRF token gets, as after a log-in in another tab.
+    """The answer to a form without a valid CSRF token, as after a log-in in another tab.
 
-    The page leads back to the form, which then comes with a token that is valid.
+    The page links back to the form, which then has a valid token.
     """
     if request.path_info.startswith("/api/"):
         return problem_response(CsrfFailed())
     if request.headers.get(HTMX):
-        # htmx shows nothing of a 403.
+        # htmx shows no content of a 403.
         messages.error(request, _(TOO_OLD))
         return go_to(request, form_page(request))
     return render(
@@ -89,25 +89,25 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What an address that leads nowhere gets."""
+    """The answer to an unknown address."""
     return refusal_response(request, NotFound())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What an operator gets at a page of the admin that their permissions do not include."""
+    """The answer to an operator without the permission for a page of the admin."""
     return refusal_response(request, PermissionDenied())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses: a wrong Host, a suspicious cookie, a form that is too large."""
+    """The answer to requests that Django refuses: wrong Host, suspicious cookie, too large form."""
     too_large = isinstance(exception, RequestDataTooBig)
     return refusal_response(request, TooLarge() if too_large else Malformed())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The last resort, for what went wrong outside a view, where Django calls no handler of ours.
+    """The answer to an error outside the views, where Django calls no other handler.
 
-    The database being away is known there too: a session that could not be read or saved.
+    If the database is away, it says so: a session could not be read or saved.
     """
     cause = sys.exc_info()[1]
     if isinstance(cause, DATABASE_AWAY):

@@ -1,13 +1,12 @@
-"""The fast path: requests of a crowd, answered before Django, which costs more than the answer.
+"""The fast path: the most frequent requests are answered without Django's overhead.
 
 A WSGI application around Django's. Apps list the addresses that they answer
-(queueing.fast_path, payments.fast_path) for requests with a valid credential. For everything out
-of the ordinary they raise FallThrough, and Django answers the same address; both call the same
-services.
+(queueing.fast_path, payments.fast_path) for requests with a valid credential. For all other
+requests they raise FallThrough, and Django answers the same address; both call the same services.
 
-What succeeds here pays no round trip for the limit on requests per user
-(concertbook.http.request_limits): polls and joins have limits of their own, and the sale counts
-whatever may be refused.
+A successful request makes no round trip for the limit on requests per user
+(concertbook.http.request_limits): polls and joins have limits of their own, and holds and payments
+are counted only when they do not succeed at once.
 """
 
 import functools
@@ -33,16 +32,16 @@ from concertbook.http.problems import CONTENT_TYPE, body_bytes, domain_problem, 
 Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-# Method, path, and who answers: called with the environ and the path's groups.
+# Method, path, and the function, called with the environ and the path's groups.
 Route = tuple[str, re.Pattern[str], Callable[..., Answer]]
 
 logger = logging.getLogger(__name__)
 
-# REST framework takes no longer one for JSON.
+# REST framework does not accept a longer Content-Type as JSON.
 LONGEST_MEDIA_TYPE = 256
-# Django takes a shorter one for none, and deletes its cookie.
+# Django treats a shorter session key as missing, and deletes its cookie.
 SHORTEST_SESSION_KEY = 8
-# Masked or not, as django.middleware.csrf writes it.
+# Masked or not, as django.middleware.csrf writes the CSRF cookie.
 CSRF_TOKEN = re.compile("(?:[a-zA-Z0-9]{32}){1,2}")
 
 
@@ -64,10 +63,11 @@ class FastPath:
         except FallThrough:
             pass
         except Exception:
-            # A bug of ours is no bare 500: Django answers, or says that it cannot.
+            # After a bug here Django answers, with its own error page if it fails too.
             logger.exception("The fast path failed; Django answers")
         if answer is None:
-            # Not inside ``except``: what Django logs would tell our exception along with its own.
+            # Not inside ``except``: Django's log would show this exception as the context of its
+            # own.
             return self._leave_to_django(environ, start_response)
         status, headers, body = answer
         start_response(status, headers)
@@ -89,8 +89,8 @@ class FastPath:
         try:
             return self.django(environ, start_response)
         except Exception as exc:
-            # Django answers what its views and middlewares raise, and not a request that it cannot
-            # even read: a Content-Type of ten thousand characters.
+            # Django handles exceptions of its views and middlewares, but not a request that it
+            # cannot parse, such as one with a Content-Type of ten thousand characters.
             refusal = Malformed() if isinstance(exc, ValueError) else InternalError()
             if isinstance(refusal, InternalError):
                 logger.exception("Django failed before its first middleware")
@@ -100,7 +100,7 @@ class FastPath:
 
 
 def _require_ordinary(environ: Environ) -> Headers:
-    """What every answer's headers say. Raises FallThrough for what Django refuses at its door."""
+    """The common headers. Raises FallThrough for a request that Django's middlewares refuse."""
     if not _is_our_host(environ.get("HTTP_HOST", "")):
         raise FallThrough
     if not accepts(environ.get("HTTP_ACCEPT"), JSON):
@@ -113,7 +113,7 @@ def _require_ordinary(environ: Environ) -> Headers:
 
 
 def _has_odd_cookie(header: str) -> bool:
-    """Whether a cookie of Django's is not as Django writes it: the answer would replace it."""
+    """Whether a cookie of Django's is malformed: Django's answer would replace it."""
     cookies = parse_cookie(header)
     session = cookies.get(settings.SESSION_COOKIE_NAME)
     csrf_token = cookies.get(settings.CSRF_COOKIE_NAME)
@@ -123,10 +123,10 @@ def _has_odd_cookie(header: str) -> bool:
 
 
 def _measure(environ: Environ) -> None:
-    """Say how long a body is that came in chunks: Django takes one without a length for none.
+    """Set the Content-Length of a chunked body: Django treats a body without a length as empty.
 
-    Of one that is too long only as much is read as shows that it is. Raises FallThrough when the
-    client breaks off.
+    A body above the limit is read only up to the limit. Raises FallThrough when the client
+    disconnects.
     """
     body = _read(environ, settings.API_MAX_BODY_BYTES + 1)
     environ["wsgi.input"] = BytesIO(body)
@@ -154,7 +154,7 @@ def _refuse(refusal: DomainError, language: str) -> Answer:
 
 
 def render(body: Any) -> bytes:
-    """Compact JSON; what JSON has no type for (a UUID) is written as a string."""
+    """Compact JSON; values without a JSON type (a UUID) are written as strings."""
     return _compact.encode(body).encode()
 
 
@@ -162,7 +162,7 @@ _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=s
 
 
 def respond(status: str, content: bytes, content_type: str = JSON, **headers: str) -> Answer:
-    """An answer to which the common headers are added; ``headers`` are more, by their names."""
+    """An answer; the common headers are added to ``headers``."""
     return (
         status,
         [
@@ -175,7 +175,7 @@ def respond(status: str, content: bytes, content_type: str = JSON, **headers: st
 
 
 def read_json(environ: Environ) -> Any:
-    """The body, which Django can read once more. Raises FallThrough for one that is not JSON."""
+    """The body, which Django can read again. Raises FallThrough for invalid JSON."""
     length = body_bytes(environ)
     content_type, _semicolon, _charset = environ.get("CONTENT_TYPE", "").partition(";")
     if len(environ.get("CONTENT_TYPE", "")) > LONGEST_MEDIA_TYPE:

@@ -1,4 +1,4 @@
-"""What a supervisor asks: is the process alive, and is it of use?"""
+"""Health checks: is the process alive, and can it serve requests?"""
 
 import redis
 from django.conf import settings
@@ -9,12 +9,12 @@ from concertbook.http.problems import DATABASE_AWAY
 
 
 def livez(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers at all; a dead database is no reason to restart it."""
+    """200 as long as the process answers; a restart would not help against a dead database."""
     return JsonResponse({"alive": True})
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when requests can be served, else 503. Redis away makes us slower, not unready."""
+    """200 when requests can be served, else 503. Without Redis requests are slower, but served."""
     database = _database_answers()
     body = {"database": database, "redis": _redis_answers()}
     return JsonResponse(body, status=200 if database else 503)

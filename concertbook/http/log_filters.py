@@ -1,11 +1,11 @@
-"""What the log says of a request that was refused: one line, and no traceback."""
+"""Log filters: one line without a traceback for a refused request."""
 
 import logging
 
 
 class OneLineForRefusals(logging.Filter):
-    """Django logs what it refuses itself (a wrong Host, a suspicious cookie) as an error with a
-    traceback. A client may send thousands of these: a warning of one line tells as much.
+    """Django logs requests that it refuses itself (wrong Host, suspicious cookie) as errors with a
+    traceback. A client may send thousands of these: log a warning of one line instead.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

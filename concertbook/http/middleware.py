@@ -1,4 +1,4 @@
-"""What stands between the server and every view: the API's limits, the pages' refusals."""
+"""Middlewares: the API's limits, Cache-Control, content security policy, refusals of pages."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -27,9 +27,9 @@ from concertbook.http.request_limits import count_request
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-# What the API's own page needs; it has no form and shows nothing that people wrote.
+# For the API's documentation page, which has no form and shows no user input.
 DOCS_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
-# The admin's pages are built with Alpine, which evaluates expressions and writes style attributes.
+# For the admin: Alpine evaluates expressions and writes style attributes.
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 ADMIN_LOGIN_URL = reverse_lazy("admin:login")
 
@@ -44,23 +44,23 @@ class ApiMiddleware:
         if not request.path_info.startswith("/api/"):
             return self.get_response(request)
         if not request.path_info.endswith(("/", ".svg")):
-            # A redirect to the address with a slash would lose what was posted.
+            # A redirect to the address with a slash would lose the body.
             return problem_response(NotFound())
         if body_bytes(request.META) > settings.API_MAX_BODY_BYTES:
             return problem_response(TooLarge())
         with timezone.override(dt.UTC):
             response = self.get_response(request)
         if request.method != "OPTIONS" and response.status_code != MethodNotAllowed.status:
-            # REST framework says with every answer what else one might have asked.
+            # REST framework adds Allow to every answer.
             response.headers.pop("Allow", None)
         return response
 
 
 class NoStoreMiddleware:
-    """No cache keeps a page or an answer, unless its view says otherwise (Cache-Control).
+    """Sets ``Cache-Control: no-store``, unless the view has set the header.
 
-    Every page of a visitor who is logged in shows the name and the balance. Views that say
-    otherwise: what is the same for everybody, and the seat map, which is revalidated.
+    Every page of a logged-in visitor shows the name and the balance. Exceptions are public answers,
+    and the seat map, which is revalidated.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -73,7 +73,7 @@ class NoStoreMiddleware:
 
 
 class RelaxedPolicyMiddleware:
-    """The admin and the API's page get the content security policy they need, and no other."""
+    """A relaxed content security policy for the admin and the API's documentation page only."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -90,8 +90,8 @@ class RelaxedPolicyMiddleware:
 class RateLimitMiddleware:
     """Count page requests of logged-in users (see concertbook.http.request_limits).
 
-    The API has its throttle, and a supervisor asks for an answer that needs no database; the
-    house's own people are not counted. Static files are answered before it comes to this.
+    The API has its throttle, health checks must not need the database, and the staff is not
+    counted. Static files are served before this middleware.
     """
 
     UNCOUNTED = ("/api/", "/livez", "/readyz")
@@ -105,7 +105,7 @@ class RateLimitMiddleware:
         except TooManyRequests as too_many:
             return refusal_response(request, too_many)
         except DATABASE_AWAY as exc:
-            # Here the user is read, which no view can explain any more.
+            # The user is read here; a database error must be answered here as well.
             return refusal_response(request, unavailable(exc))
         return self.get_response(request)
 
@@ -117,11 +117,11 @@ class RateLimitMiddleware:
 
 
 class RefusalMiddleware:
-    """A refused form goes back to where it was, with the reason; a refused page says why.
+    """A refused form redirects to its page with the reason; a refused page is an error page.
 
-    A form of a visitor who is logged out leads to the log-in, which says that nothing was sent,
-    and from there to the address it was sent to: every page answers GET. A dialog of the admin,
-    which is only a part of a page, leads to that page.
+    The form of a logged-out visitor redirects to the log-in, which says that nothing was sent, and
+    from there to the form's address: every page answers GET. For a dialog of the admin, which is
+    only a part of a page, it is that page.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,6 +1,6 @@
-"""Which media type an answer has: the Accept header, read as RFC 9110, section 12.5.1, says.
+"""Content negotiation by the Accept header, as in RFC 9110, section 12.5.1.
 
-The fast path and the API ask the same functions, so that they refuse the same requests.
+The fast path and the API call the same functions, so that they refuse the same requests.
 """
 
 import functools
@@ -16,7 +16,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 JSON = "application/json"
-# A client that asks for problems alone is an API client: its answers are JSON like everybody's.
+# A client that accepts only problems gets JSON, as every API client.
 ALIASES = {JSON: (JSON, "application/problem+json")}
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -62,7 +62,7 @@ def _ranges(accept: str) -> Any:
 
 
 def _weight(parameters: Sequence[str]) -> float | None:
-    """The q of a range, 1 without one; None where it is no number from 0 to 1."""
+    """The q of a range, 1 by default; None if it is not a number from 0 to 1."""
     for parameter in parameters:
         match = _PARAMETER.fullmatch(parameter)
         if match and match[1].lower() == "q":
@@ -81,7 +81,7 @@ def _specificity(wanted: str) -> int:
 
 
 class JSONMetadata(SimpleMetadata):
-    """What OPTIONS tells, as JSON also where the view's own renderer writes pages or pictures."""
+    """The answer to OPTIONS, as JSON also for views that render pages or pictures."""
 
     def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
         request.accepted_renderer = JSONRenderer()
@@ -91,10 +91,10 @@ class JSONMetadata(SimpleMetadata):
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """REST framework's own ignores q and compares parameters that JSON does not have."""
+    """REST framework's class ignores q, and compares parameters that JSON does not have."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        """None for a type with an asterisk: a body has one type, a range is for Accept."""
+        """None for a type with an asterisk: a media range is valid in Accept only."""
         if "*" in request.content_type.partition(";")[0]:
             return None
         return super().select_parser(request, parsers)
@@ -106,7 +106,7 @@ class ContentNegotiation(DefaultContentNegotiation):
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         renderers = list(renderers)
-        # ``?format=`` chooses where there is a choice (the OpenAPI file), and means nothing else.
+        # ``?format=`` is used only where there is a choice (the OpenAPI file).
         if len(renderers) > 1 and (name := format_suffix or request.query_params.get("format")):
             renderers = self.filter_renderers(renderers, name)
         accept = request.headers.get("Accept", "")

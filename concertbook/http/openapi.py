@@ -1,5 +1,5 @@
-"""What the OpenAPI document says of every call: the two ways to log in, how one is refused, and
-the rules for what a body and an answer contain.
+"""Extensions of drf-spectacular: the two kinds of authentication, the refusals of every call, and
+limits of fields that it does not know.
 
 Imported for its effect by urls.py.
 """
@@ -33,28 +33,28 @@ class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
-# No NUL, which PostgreSQL does not store; and where spaces are trimmed, something besides them.
-# Written for every dialect of regular expressions: RE2 has no \u0000.
+# No NUL, which PostgreSQL does not store; in trimmed texts at least one other character than
+# spaces. Valid in every dialect of regular expressions: RE2 has no \u0000.
 ANY_TEXT = r"^[^\x00]*$"
 SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
 
 
 class TextField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A text field refuses NUL and, where it trims, a text of spaces alone."""
+    """A text field refuses NUL and, if it is trimmed, a text of spaces only."""
 
     target_class = "rest_framework.fields.CharField"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
         schema = _map_field(auto_schema, self.target, direction)
-        # Of a text that may be blank and has a pattern, drf-spectacular makes two alternatives.
+        # For a text that may be blank and has a pattern, drf-spectacular writes two alternatives.
         if self.target.allow_blank or {"format", "pattern", "enum"} & schema.keys():
             return schema
         return schema | {"pattern": SOME_TEXT if self.target.trim_whitespace else ANY_TEXT}
 
 
 class MoreLimits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A field that checks more than REST framework's own names it in ``schema_limits``."""
+    """A field with additional checks declares them in ``schema_limits``."""
 
     target_class = "concertbook.http.validation.HasSchemaLimits"
     match_subclasses = True
@@ -67,7 +67,7 @@ class MoreLimits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 
 def _map_field(auto_schema: AutoSchema, field: Any, direction: Any) -> dict[str, Any]:
-    """What drf-spectacular says of the field without our extensions."""
+    """The schema of the field by drf-spectacular without our extensions."""
     schema: dict[str, Any] = auto_schema._map_serializer_field(  # type: ignore[no-untyped-call]
         field, direction, bypass_extensions=True
     )
@@ -75,9 +75,9 @@ def _map_field(auto_schema: AutoSchema, field: Any, direction: Any) -> dict[str,
 
 
 def complete_answers(result: dict[str, Any], **_others: object) -> dict[str, Any]:
-    """Every field of an answer is always there, with or without a value: a hook of drf-spectacular.
+    """A hook of drf-spectacular: every field of an answer is required, as it is always present.
 
-    What limits a text in a request does not limit it in an answer, which may be empty.
+    The limits of a text in a request do not apply to an answer, which may be empty.
     """
     schemas = result["components"]["schemas"]
     operations = [each for path in result["paths"].values() for each in path.values()]
@@ -93,7 +93,7 @@ def complete_answers(result: dict[str, Any], **_others: object) -> dict[str, Any
 
 
 def _components(schemas: dict[str, Any], part: Any) -> set[str]:
-    """The names of all schemas that this part of the document refers to, also by others."""
+    """The names of all schemas that this part of the document refers to, directly or indirectly."""
     found: set[str] = set()
     new = set(_references(part))
     while new:
@@ -113,7 +113,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def add_problems(result: dict[str, Any], **_others: object) -> dict[str, Any]:
-    """Every call may be refused, and always in one form: a hook of drf-spectacular's."""
+    """A hook of drf-spectacular: adds the refusals, all as problems, to every call."""
     result["components"]["schemas"]["Problem"] = _problem()
     refused = {
         "description": "The request is refused: code says why, and what clients may rely on.",

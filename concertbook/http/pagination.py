@@ -16,7 +16,8 @@ CURSOR = re.compile(r"(?=.)(o=\d{1,3}(&|$))?(r=1(&|$))?(p=[^&=]{1,200})?")
 
 
 class NewestFirst(CursorPagination):
-    """Pages that stay put while rows are added; ties in time are broken by the key."""
+    """Cursor pagination, newest first: pages do not shift when rows are added; ties are ordered by
+    key."""
 
     ordering: tuple[str, ...] = ("-created_at", "-pk")
     page_size = 50
@@ -24,7 +25,7 @@ class NewestFirst(CursorPagination):
     max_page_size = 200
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        """Raises ValidationError for a cursor that is none of ours, also one that is no number."""
+        """Raises ValidationError for an invalid cursor."""
         cursor = query_value(request, self.cursor_query_param)
         if cursor is not None:
             _require_ours(cursor)
@@ -34,7 +35,7 @@ class NewestFirst(CursorPagination):
             raise _no_cursor() from exc
 
     def get_page_size(self, request: Request) -> int:
-        """Raises ValidationError for what is no number from 1 to ``max_page_size``."""
+        """Raises ValidationError unless it is a number from 1 to ``max_page_size``."""
         text = query_value(request, self.page_size_query_param)
         if text is None:
             return self.page_size
@@ -67,7 +68,7 @@ class NewestFirst(CursorPagination):
 
 
 def _require_ours(cursor: str) -> None:
-    """As REST framework encodes one: base64 of ``o=12&r=1&p=position``, each part optional."""
+    """Check the cursor's form: base64 of ``o=12&r=1&p=position``, each part optional."""
     try:
         inside = b64decode(cursor.encode("ascii"), validate=True).decode("ascii")
     except (UnicodeError, binascii.Error):

@@ -1,4 +1,4 @@
-"""Where the ``type`` of a problem leads: what each code means, in the reader's language."""
+"""The page that the ``type`` of a problem links to: the meaning of each code."""
 
 from collections import defaultdict
 from typing import Any
@@ -12,10 +12,10 @@ from concertbook.errors import MethodNotAllowed, every_refusal
 from concertbook.http.problems import problem_response
 
 
-# Nothing is ever sent here: a wrong method is told so before CSRF is checked.
+# Without CSRF checks, so that a POST gets 405 and not 403.
 @method_decorator(csrf_exempt, name="dispatch")
 class ProblemList(TemplateView):
-    """Every code, as an element whose id is the code."""
+    """Every code, in an element whose id is the code."""
 
     template_name = "problems.html"
 
@@ -31,7 +31,7 @@ class ProblemList(TemplateView):
 
 
 def _problems() -> list[tuple[int, str, list[str]]]:
-    """Status, code and what the code may mean, by status and code."""
+    """Status, code and messages of each code, sorted by status and code."""
     meanings: dict[tuple[int, str], list[str]] = defaultdict(list)
     for refusal in every_refusal():
         text = str(refusal.message)

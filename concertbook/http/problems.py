@@ -1,4 +1,4 @@
-"""The API's manners: strict JSON in, RFC 9457 problems out, one place for both."""
+"""The API's errors and input: RFC 9457 problems, authentication, a strict JSON parser."""
 
 import json
 import logging
@@ -23,18 +23,18 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_AWAY = (OperationalError, InterfaceError)
-# What a column cannot take, and no serializer saw: a made-up page cursor, a NUL in a cookie.
+# Database errors of values that no serializer checks: an invented cursor, a NUL in a cookie.
 NO_SUCH_VALUE = ValidationError | DataError
 RETRY_AFTER_SECONDS = 2
-# Lists and objects in each other in a request. Python's own limit is what is left of its stack:
-# more before Django than in a view, so that they refused different requests.
+# The depth of nested lists and objects in a request. Python's own limit depends on the remaining
+# stack, so the fast path and Django's views would refuse different requests.
 DEEPEST = 100
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """Turn whatever a view raised into a problem; ``None`` lets a bug be a 500 in the log.
+    """Turn a view's exception into a problem; ``None`` for a bug, which becomes a logged 500.
 
-    The problem is written here: the renderer of the view may write pages, YAML or pictures.
+    The problem is rendered here, as the view's renderer may write pages, YAML or pictures.
     """
     if isinstance(exc, DATABASE_AWAY):
         exc = unavailable(exc)
@@ -52,7 +52,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 
 def unavailable(cause: Exception) -> Unavailable:
-    """What the client is told when the database does not answer; the log has the cause."""
+    """The refusal when the database does not answer; the log has the cause."""
     logger.warning("The database does not answer: %s", str(cause).strip() or type(cause).__name__)
     return Unavailable(retry_after=RETRY_AFTER_SECONDS)
 
@@ -74,7 +74,7 @@ def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str
 
 
 def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """What REST framework refuses, in our words: its own have no Korean translation."""
+    """The problem of a REST framework exception, with our messages: its own have no Korean."""
     if isinstance(exc, exceptions.ValidationError):
         fields = list(_field_errors(exc.get_full_details()))
         code = next((e["code"] for e in fields if e["code"] in PROMOTED), "malformed")
@@ -87,7 +87,7 @@ def _framework_problem(exc: exceptions.APIException) -> tuple[dict[str, Any], in
     return domain_problem(refusal(retry_after=None if wait is None else max(1, math.ceil(wait))))
 
 
-# Field errors that are documented refusals of their own.
+# Field errors that have a documented code of their own.
 PROMOTED = {"invalid_amount", "duplicate_seats"}
 FRAMEWORK_REFUSALS: dict[type[exceptions.APIException], type[DomainError]] = {
     exceptions.AuthenticationFailed: errors.InvalidAccessToken,
@@ -126,7 +126,7 @@ def _problem(status: int, code: str, detail: str, **extra: object) -> dict[str, 
 
 
 class BrowserSessionAuthentication(SessionAuthentication):
-    """A browser's session works on the API too, with CSRF; anonymous is 401, not 403."""
+    """Authentication by a browser's session, with CSRF; anonymous requests get 401, not 403."""
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"
@@ -139,7 +139,7 @@ class BrowserSessionAuthentication(SessionAuthentication):
 
 
 class StrictJSONParser(BaseParser):
-    """JSON that means the same to everyone: no NaN, no duplicate keys, no endless nesting."""
+    """JSON without ambiguity: no NaN, no duplicate keys, limited nesting."""
 
     media_type = "application/json"
 
@@ -151,7 +151,7 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         body = stream.read(settings.API_MAX_BODY_BYTES + 1)
         if parser_context and len(body) < body_bytes(parser_context["request"].META):
-            # The client broke off: what is missing may be more than spaces.
+            # The client disconnected: the missing part may be more than white space.
             raise UnreadablePostError
         try:
             return parse_json(body)
@@ -160,14 +160,14 @@ class StrictJSONParser(BaseParser):
 
 
 def body_bytes(environ: Mapping[str, Any]) -> int:
-    """How long the body of a request says it is; 0 where it does not say."""
+    """The Content-Length of a request; 0 without the header."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    # Python refuses to read a number of thousands of digits; twenty are too many already.
+    # Python refuses to parse a number of thousands of digits; twenty are already too many.
     return int(length[:20]) if length.isdecimal() else 0
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises ValueError, also for what is nested deeper than DEEPEST, and RecursionError."""
+    """Raises ValueError, also for JSON nested deeper than DEEPEST, and RecursionError."""
     parsed = json.loads(
         body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
     )

@@ -1,8 +1,8 @@
-"""The rate limiter of the product: how often something may happen within a window, for all
-processes together, decided by one script in Redis in one round trip.
+"""The rate limiter: at most so many events within a window, counted for all processes by one script
+in Redis, in one round trip.
 
-A window begins with the first event that is counted and ends by itself; what is refused is not
-counted. Several limits are taken together or not at all. Without Redis nothing is refused.
+A window begins with the first counted event and expires; refused events are not counted. Several
+limits are checked and counted atomically. Without Redis nothing is refused.
 
 Own code, because the `limits` package decides one limit per round trip, and counts an event in
 the first limit even when the second refuses it. The waiting room counts polls and joins inside
@@ -20,7 +20,7 @@ from redis import RedisError
 
 from concertbook.errors import TooManyRequests
 
-# Back off from Redis for so many seconds after an error: each attempt may take half a second.
+# Seconds without Redis after an error, as each attempt may take half a second.
 BACKOFF_SECONDS = 1.0
 _backs_off_until = 0.0
 
@@ -49,10 +49,10 @@ class Counter:
 
 
 def take(*counters: Counter, unless: Sequence[Counter] = ()) -> None:
-    """Count one event in each of ``counters``, if none of them nor of ``unless`` is used up.
+    """Count one event in each of ``counters``, if none of them and of ``unless`` is used up.
 
-    All or none, and exact however many ask at once. ``unless`` is only looked at.
-    Raises TooManyRequests with the seconds until the last of the limits that refuse ends.
+    Atomic, and exact under concurrency. ``unless`` is checked, but not counted. Raises
+    TooManyRequests with the seconds until the last refusing limit ends.
     """
     asked = [(counter, 1) for counter in counters] + [(counter, 0) for counter in unless]
     milliseconds = _run(
@@ -80,7 +80,7 @@ def give_back(counter: Counter, *, once_for: object) -> None:
 
 
 def forget(counter: Counter) -> None:
-    """Begin the counter's window anew."""
+    """Reset the counter."""
     _run("return redis.call('DEL', KEYS[1])", [counter.key], [])
 
 
@@ -89,11 +89,11 @@ def remember(key: str, *, seconds: int) -> None:
     _run("redis.call('SET', KEYS[1], 1, 'EX', ARGV[1]) return 0", [key], [seconds])
 
 
-# Never set: stands for a counter without a waiver.
+# A key that is never set, for counters without a waiver.
 NO_KEY = "rate:none"
 
 # KEYS: counter and waiver in turns. ARGV: amount, milliseconds and cost of each counter.
-# Returns 0, or the milliseconds until there is room again.
+# Returns 0, or the milliseconds until the next event is allowed.
 TAKE = """
 local wait = 0
 local counted = {}
@@ -126,7 +126,7 @@ return 0
 
 
 def _run(script: str, keys: list[str], arguments: list[Any]) -> int:
-    """The script's answer, 0 where Redis gives none."""
+    """The script's answer, 0 without Redis."""
     global _backs_off_until
     if time.monotonic() < _backs_off_until:
         return 0

@@ -1,11 +1,11 @@
-"""Requests per user: one limit over everything that a logged-in user can do.
+"""Requests per user: one limit for all requests of a logged-in user.
 
-The API's throttle counts here, and RateLimitMiddleware for pages. The fast path of the sale
-(payments.fast_path) counts the requests that do not succeed: those that do are limited by seats and
-money, and make no round trip to Redis. Requests that fall through to Django are counted there.
-Polls and joins that are answered before Django have limits of their own (queueing.line). Requests
-without a user are not counted: sign-up and log-in have limits per address (accounts.rate_limits),
-other public pages are the proxy's matter.
+The API's throttle counts here, and RateLimitMiddleware for pages. The fast path of holds and
+payments (payments.fast_path) counts the requests that do not succeed: successful ones are limited
+by seats and money, and make no round trip to Redis. Requests that fall through are counted by
+Django. Polls and joins on the fast path have limits of their own (queueing.line). Requests without
+a user are not counted: sign-up and log-in have limits per address (accounts.rate_limits), other
+public pages are left to the reverse proxy.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""Input that is what it says: the API coerces no type and guesses at no parameter."""
+"""Strict input: the API does not coerce types and refuses repeated parameters."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from concertbook.http.ids import parse_uuid
 from concertbook.visible import has_visible
 
 AnyField = Field[Any, Any, Any, Any]
-# What JSON must have for a field. REST framework's own take more: 5 for a text, "1" for a number.
+# The JSON types of a field. REST framework accepts more: 5 for a text, "1" for a number.
 JSON_TYPES: tuple[tuple[type[AnyField], type], ...] = (
     (serializers.UUIDField, str),
     (serializers.CharField, str),
@@ -25,9 +25,9 @@ TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def valid_input(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The request's body as the serializer understands it; other fields are never looked at.
+    """The request's body, validated by the serializer; other fields are ignored.
 
-    Raises ValidationError, also for a value that the serializer would have coerced.
+    Raises ValidationError, also for a value that the serializer would coerce.
     """
     checked = serializer(data=request.data)
     errors = {} if checked.is_valid() else dict(checked.errors)
@@ -46,7 +46,7 @@ def _type_errors(serializer: serializers.Serializer[Any], data: Any) -> dict[str
 
 
 def _type_error(field: AnyField, value: Any) -> Any:
-    """The field's own word for a value of another type; None is the serializer's to judge."""
+    """The error for a value of another type; None leaves the value to the serializer."""
     if value is None:
         return None
     if isinstance(field, serializers.ListField) and isinstance(value, list):
@@ -70,7 +70,7 @@ def _is_one(field: AnyField, value: Any) -> bool:
 
 
 def valid_query(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The query parameters that the serializer names, each at most once; others are ignored.
+    """The query parameters of the serializer, each at most once; others are ignored.
 
     Raises ValidationError.
     """
@@ -82,7 +82,7 @@ def valid_query(serializer: type[serializers.Serializer[Any]], request: Request)
 
 
 def query_value(request: Request, name: str) -> str | None:
-    """The parameter's value, None where it is missing. Raises ValidationError if it comes twice."""
+    """The parameter's value, None if it is missing. Raises ValidationError if it is repeated."""
     values = request.query_params.getlist(name)
     if len(values) > 1:
         raise ValidationError({name: _("This parameter may be given once only.")})
@@ -90,15 +90,15 @@ def query_value(request: Request, name: str) -> str | None:
 
 
 class HasSchemaLimits:
-    """A field with limits that the OpenAPI document cannot know from REST framework's options."""
+    """A field with limits that drf-spectacular cannot derive from REST framework's options."""
 
     schema_limits: ClassVar[dict[str, Any]]
 
 
 class VisibleTextField(HasSchemaLimits, serializers.CharField):
-    """A text of which something is drawn: not of spaces and fillers alone."""
+    """A text with a visible character: not only spaces and fillers."""
 
-    # As far as a regular expression says it without a table of characters.
+    # An approximation, without a table of characters.
     schema_limits: ClassVar = {"pattern": r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$"}
 
     def __init__(self, *, max_length: int) -> None:
@@ -122,7 +122,7 @@ class QueryBooleanField(serializers.BooleanField):
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer, and nothing that merely looks like one: not "1", 1.0 or true."""
+    """A JSON integer; "1", 1.0 and true are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:

@@ -1,4 +1,4 @@
-"""Moments and waits as people read them, in the venue's time zone."""
+"""Formatting of times and durations, in the venue's time zone."""
 
 import datetime as dt
 
@@ -31,18 +31,18 @@ def day(moment: dt.datetime) -> str:
 
 @register.filter
 def clock(moment: dt.datetime) -> str:
-    """The time of day to the second: for deadlines of minutes."""
+    """The time of day with seconds, for deadlines within minutes."""
     return formatted(_at_the_venue(moment), "H:i:s")
 
 
 def _at_the_venue(moment: dt.datetime) -> dt.datetime:
-    """Also within the API, which tells times in UTC and refuses in words."""
+    """Also within the API, whose time zone is UTC, for the times in its messages."""
     return localtime(moment, get_default_timezone())
 
 
 @register.filter
 def wait(fewest: int, most: int) -> str:
-    """A wait of so many seconds to so many, as nobody could mistake for a promise."""
+    """The range of a wait, from and to in seconds, worded as an estimate."""
     if most < MINUTE:
         return gettext("less than a minute")
     unit = MINUTE if most < 90 * MINUTE else HOUR
@@ -55,7 +55,7 @@ def wait(fewest: int, most: int) -> str:
 
 @register.filter
 def lasting(seconds: int) -> str:
-    """A length of time that is a rule: 90 as 90 seconds, 600 as 10 minutes."""
+    """An exact duration: 90 as 90 seconds, 600 as 10 minutes."""
     if seconds % MINUTE:
         return ngettext("%d second", "%d seconds", seconds) % seconds
     minutes = seconds // MINUTE
