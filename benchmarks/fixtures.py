@@ -13,8 +13,8 @@ from operations.load.client import Account
 from operations.load.fixtures import Terms, create_sale
 from payments.models import Reservation
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import index
-from queueing.services.places import join
+from queueing.services import index_build
+from queueing.services.join_and_leave import join
 
 UNBOUNDED = 1_000_000
 TERMS = Terms(
@@ -51,7 +51,7 @@ class PreparedSale:
 
     def _let_in(self) -> list[Buyer]:
         # As the beat does it, which does not run here.
-        index.build(self.room)
+        index_build.build(self.room)
         users = {str(user.pk): user for user in User.objects.filter(rehearsal=self.room.slug)}
         return [
             Buyer(account, self._join(users[account.user_id])) for account in self.sale.accounts

@@ -17,7 +17,7 @@ from benchmarks.rows import Fact, Row, require_status
 from benchmarks.waiting import FEW, open_room, polls_of
 from loadkit.servers import WORKERS, web
 from operations.load.requests import Request
-from queueing.services import admission, index
+from queueing.services import admission, index_build
 
 ACCOUNTS = 500
 PASSWORD = "as good as any other"
@@ -54,7 +54,7 @@ class Buyers:
         self.room = open_room()
         bulk_users.enroll(range(FEW))
         bulk_users.line_up(self.room, range(FEW))
-        index.build(self.room)
+        index_build.build(self.room)
         self.polls = polls_of(self.room, FEW, FEW, bulk_users.access_tokens)
         seats = self.count * (1 + options.rounds * (1 + len(options.storm)))
         self.sale = PreparedSale(buyers=options.buyers, seats=seats)

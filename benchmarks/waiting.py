@@ -18,7 +18,7 @@ from benchmarks.rows import Fact, Row, answered, in_ms
 from loadkit.servers import web
 from operations.load import requests
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, index
+from queueing.services import admission, index_build
 
 PLAIN = "bare Django view + Redis"
 INSERT = "bare Django view + INSERT"
@@ -61,7 +61,7 @@ class Hall:
         bulk_users.line_up(self.longest, range(self.waiting))
         bulk_users.analyze()
         for room in (self.short, self.empty, self.medium, self.unhindered):
-            index.build(room)
+            index_build.build(room)
         yield from index_facts(self.longest, self.waiting)
 
     def tick(self) -> None:
@@ -105,7 +105,7 @@ def warm_up(hall: Hall, ours: int, plain: int, options: Namespace) -> None:
 def index_facts(room: WaitingRoom, waiting: int) -> Iterator[Fact]:
     before = _megabytes_of_redis()
     started = time.perf_counter()
-    index.build(room)
+    index_build.build(room)
     seconds = time.perf_counter() - started
     megabytes = _megabytes_of_redis() - before
     yield Fact(f"index of {waiting:,} built in", f"{seconds:.1f} s", "below 30 s at 1,000,000")

@@ -280,7 +280,7 @@ REST_FRAMEWORK = {
         "concertbook.http.problems.BrowserSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["concertbook.http.request_limits.RequestsPerUser"],
+    "DEFAULT_THROTTLE_CLASSES": ["concertbook.http.requests_per_user.RequestsPerUser"],
     "DEFAULT_PARSER_CLASSES": ["concertbook.http.problems.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

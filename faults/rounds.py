@@ -16,7 +16,7 @@ from operations.load.fixtures import Sale, create_sale, end_sessions
 from operations.load.recorder import Operation
 from operations.services.audit import run_audit
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services.places import leave
+from queueing.services.join_and_leave import leave
 from queueing.services.rooms import close_room
 
 SECONDS_BEFORE = 0.5

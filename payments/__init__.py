@@ -1,7 +1,7 @@
 """The purchase: hold, pay, ticket, cancel, refund, check in.
 
 - models: reservation (a hold, or paid), payment, ticket, check-in, refund
-- services/: holds, checkout (pay), releases, cancellations of tickets and of whole schedules
+- services/: holds, checkout (pay), releases, ticket_cancellation, schedule_cancellation
 - fast_path/: hold and pay, answered before Django, many requests in one transaction
 - schedule_admin: the page of a schedule, with its cancellation
 """

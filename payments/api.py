@@ -42,7 +42,7 @@ from payments.representations import (
     ReservationSerializer,
     hold_answer,
 )
-from payments.services import cancellations, check_ins, checkout, holds, releases, tickets
+from payments.services import check_ins, checkout, holds, releases, ticket_cancellation, tickets
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.errors import QueueNotAdmitted
@@ -207,7 +207,7 @@ class TicketQr(APIView):
 class RefundQuote(APIView):
     @extend_schema(responses=RefundQuoteOutput)
     def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
-        quote = cancellations.quote_refund(user=current_user(request), ticket_id=ticket_id)
+        quote = ticket_cancellation.quote_refund(user=current_user(request), ticket_id=ticket_id)
         return Response(RefundQuoteOutput.represent(quote))
 
 
@@ -219,7 +219,9 @@ class Cancel(APIView):
             request,
             {},
             RefundSerializer.represent,
-            lambda once: cancellations.cancel_ticket(user=user, ticket_id=ticket_id, once=once),
+            lambda once: ticket_cancellation.cancel_ticket(
+                user=user, ticket_id=ticket_id, once=once
+            ),
             status.HTTP_200_OK,
         )
 

@@ -7,8 +7,8 @@ from rest_framework import serializers
 
 from concertbook.http.representations import Representation
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import Quote
 from payments.services.checkout import Receipt
+from payments.services.ticket_cancellation import Quote
 
 
 class ReservationSerializer(Representation[Reservation], serializers.ModelSerializer[Reservation]):

@@ -31,7 +31,7 @@ from concerts.services.programme import get_schedule
 from concerts.services.seat_map import SeatOnMap, seat_map
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.models import Reservation
-from payments.services import cancellations, checkout, holds, releases, reservations, tickets
+from payments.services import checkout, holds, releases, reservations, ticket_cancellation, tickets
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import require_admission
 
@@ -243,9 +243,9 @@ def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     return render(request, "payments/ticket.html", context)
 
 
-def _quote(request: MemberRequest, ticket_id: uuid.UUID) -> cancellations.Quote | None:
+def _quote(request: MemberRequest, ticket_id: uuid.UUID) -> ticket_cancellation.Quote | None:
     try:
-        return cancellations.quote_refund(user=request.user, ticket_id=ticket_id)
+        return ticket_cancellation.quote_refund(user=request.user, ticket_id=ticket_id)
     except (AlreadyCancelled, TicketUsed, CancellationClosed):
         return None
 
@@ -265,14 +265,14 @@ def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
             request,
             _key_of(request),
             ["cancel", str(ticket_id)],
-            lambda once: cancellations.cancel_ticket(
+            lambda once: ticket_cancellation.cancel_ticket(
                 user=request.user, ticket_id=ticket_id, once=once
             ),
         )
         messages.success(request, _("Cancelled. The refund is in your balance."))
         return redirect("ticket", ticket_id)
     context = {
-        "quote": cancellations.quote_refund(user=request.user, ticket_id=ticket_id),
+        "quote": ticket_cancellation.quote_refund(user=request.user, ticket_id=ticket_id),
         "ticket": tickets.get_ticket(user=request.user, ticket_id=ticket_id),
         "once": OnceForm(),
     }

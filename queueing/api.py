@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
 from queueing.representations import DrawSerializer, QueuePositionSerializer
-from queueing.services import draw_results, places, polling
+from queueing.services import draw_results, join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
@@ -36,7 +36,7 @@ class Tokens(APIView):
         operation_id="join",
     )
     def post(self, request: Request, slug: str) -> Response:
-        place, joined = places.join(
+        place, joined = join_and_leave.join(
             user=current_user(request), slug=slug, address=client_address(request.META)
         )
         return _answer(place, status.HTTP_201_CREATED if joined else status.HTTP_200_OK)
@@ -52,7 +52,7 @@ class Token(APIView):
 
     @extend_schema(responses={204: None}, operation_id="leave")
     def delete(self, request: Request, token: uuid.UUID) -> Response:
-        places.leave(user=current_user(request), token=token)
+        join_and_leave.leave(user=current_user(request), token=token)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -21,7 +21,7 @@ from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, rend
 from concertbook.http.ids import UUID
 from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
 from queueing.representations import QueuePositionSerializer
-from queueing.services import places, polling
+from queueing.services import join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
 
 
@@ -45,7 +45,7 @@ def join(environ: Environ, slug: str) -> Answer:
     visitor = credentials.read_authorization(environ)
     address = client_address(environ)
     with _leaving_to_django():
-        places.count_join(
+        join_and_leave.count_join(
             user_id=visitor.user_id, address=address, session=visitor.session_in_cache
         )
     return _tell("201 Created", _join_anew(visitor.user_id, slug, address))
@@ -62,7 +62,7 @@ def _leaving_to_django() -> Iterator[None]:
 def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> QueuePosition:
     close_old_connections()
     try:
-        place = places.join_anew(user_id=user_id, slug=slug, address=address)
+        place = join_and_leave.join_anew(user_id=user_id, slug=slug, address=address)
     except (Error, DomainError) as told_by_django:
         raise FallThrough from told_by_django
     if place is None:

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from queueing.services import admission, index, last_requests
+from queueing.services import admission, index_build, last_requests
 from queueing.services.draw import DRAWING_TAKES_AT_MOST
 
 
@@ -12,7 +12,7 @@ def admit_waiting() -> int:
 
 @shared_task  # type: ignore[untyped-decorator]
 def build_missing_lines() -> int:
-    return index.build_missing()
+    return index_build.build_missing()
 
 
 @shared_task  # type: ignore[untyped-decorator]

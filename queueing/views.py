@@ -16,7 +16,7 @@ from concertbook.db.clock import seconds_until
 from concertbook.http.client_address import client_address
 from concertbook.http.redirects import next_page
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import draw_results, endings, places, polling
+from queueing.services import draw_results, endings, join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
 
 # Without JavaScript the whole page is asked for again: no oftener than a person can read it.
@@ -29,7 +29,7 @@ COOKIE_SECONDS = 24 * 3600
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _join(request, slug)
-    room = places.get_room(slug, viewer=request.user)
+    room = join_and_leave.get_room(slug, viewer=request.user)
     found = polling.find_position(
         user=request.user, room=room, address=client_address(request.META)
     )
@@ -41,7 +41,9 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
 
 
 def _join(request: MemberRequest, slug: str) -> HttpResponse:
-    place, _joined = places.join(user=request.user, slug=slug, address=client_address(request.META))
+    place, _joined = join_and_leave.join(
+        user=request.user, slug=slug, address=client_address(request.META)
+    )
     inside = place.status == QueueToken.Status.ACTIVE
     return redirect((inside and next_page(request)) or request.get_full_path())
 
@@ -52,7 +54,7 @@ def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that changes with the place's and the room's state."""
     address = client_address(request.META)
     found = polling.get_position(user=request.user, token=token, address=address)
-    room = places.get_room(found.room, viewer=request.user)
+    room = join_and_leave.get_room(found.room, viewer=request.user)
     return _show(request, "queueing/place.html", room, found)
 
 
@@ -130,8 +132,8 @@ def _odds(found: QueuePosition) -> str:
 def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         # Sent when the log-in was over: back to the page with the button.
-        return redirect("waiting_room", places.get_room_of(token).slug)
-    places.leave(user=request.user, token=token)
+        return redirect("waiting_room", join_and_leave.get_room_of(token).slug)
+    join_and_leave.leave(user=request.user, token=token)
     messages.success(request, _("You have left the line."))
     return redirect("concert_list")
 

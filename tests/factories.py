@@ -21,7 +21,7 @@ from payments.services.check_ins import check_in
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import places
+from queueing.services import join_and_leave
 
 PASSWORD = "correct horse battery staple"
 
@@ -120,7 +120,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
 def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
     """The user's admitted token for the schedule's room."""
     room = schedule.concert.waiting_room
-    place, _joined = places.join(user=user, slug=room.slug)
+    place, _joined = join_and_leave.join(user=user, slug=room.slug)
     token = QueueToken.objects.get(pk=place.token)
     assert token.is_admitted, "the room is full or not open"
     return token

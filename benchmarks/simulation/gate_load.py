@@ -19,7 +19,7 @@ from queueing.line.batches import batches
 from queueing.line.errors import LineUnavailable, UnknownPerson
 from queueing.line.records import person_of
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import endings, following, gate, places, polling
+from queueing.services import endings, gate, index_updates, join_and_leave, polling
 from queueing.services.entries import entry_of
 from queueing.services.queue_position import QueuePosition, position_of
 
@@ -43,7 +43,7 @@ class OneByOne:
 
     def join(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
         for buyer in buyers:
-            place, _joined = places.join(user=User(pk=buyer.user_id), slug=self.room.slug)
+            place, _joined = join_and_leave.join(user=User(pk=buyer.user_id), slug=self.room.slug)
             yield buyer, place
 
     def ask(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
@@ -52,7 +52,7 @@ class OneByOne:
 
     def leave(self, buyers: Sequence[Buyer]) -> None:
         for buyer in buyers:
-            places.leave(user=User(pk=buyer.user_id), token=_token(buyer))
+            join_and_leave.leave(user=User(pk=buyer.user_id), token=_token(buyer))
 
     def finish(self, buyers: Sequence[Buyer]) -> None:
         for buyer in buyers:
@@ -145,7 +145,7 @@ class InBatches:
                 pks = [token.pk for token in found]
                 endings.end_tokens(pks, outcome=outcome, now=database_now())
             # Without this the next tick would write all who are inside anew.
-            following.forget(self.room.pk, [entry_of(token) for token in found])
+            index_updates.forget(self.room.pk, [entry_of(token) for token in found])
 
 
 def _understand(buyer: Buyer, token: uuid.UUID, raw: Any) -> Answer:

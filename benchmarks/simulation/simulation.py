@@ -24,7 +24,7 @@ from benchmarks.simulation.recorder import Recorder, by_minute, quality
 from loadkit.environment import UNLIMITED
 from queueing.line import polls
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, index, last_requests, rooms
+from queueing.services import admission, index_build, last_requests, rooms
 from queueing.services.queue_position import QueuePosition
 
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
@@ -181,7 +181,7 @@ class Simulation:
             room.update(admit_per_minute=self.room.admit_per_minute)
 
     def beat(self, second: int) -> None:
-        index.build_missing()
+        index_build.build_missing()
         started = time.perf_counter()
         admission.admit_waiting()
         self.ticks.append(time.perf_counter() - started)

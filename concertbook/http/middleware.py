@@ -23,7 +23,7 @@ from concertbook.errors import (
 from concertbook.http.caching import NO_STORE
 from concertbook.http.error_pages import HTMX, form_page, go_to, is_dialog, refusal_response
 from concertbook.http.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
-from concertbook.http.request_limits import count_request
+from concertbook.http.requests_per_user import count_request
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -88,7 +88,7 @@ class RelaxedPolicyMiddleware:
 
 
 class RateLimitMiddleware:
-    """Count page requests of logged-in users (see concertbook.http.request_limits).
+    """Count page requests of logged-in users (see concertbook.http.requests_per_user).
 
     The API has its throttle, health checks must not need the database, and the staff is not
     counted. Static files are served before this middleware.

@@ -3,8 +3,8 @@
 Answers requests that are well formed, refusals included; Django answers what is malformed.
 1. A group commit does the requests of many users in one transaction.
 2. One that succeeds is answered, and asks Redis nothing: seats and money limit it.
-3. Every other one is counted (concertbook.http.request_limits), but for those of sessions that are
-   over: a stolen token uses nothing up.
+3. Every other one is counted (concertbook.http.requests_per_user), except for sessions that are
+   over: a stolen token does not use up the limit.
 4. One that has to wait for a lock (Retry) is done alone.
 5. A refusal is answered.
 """

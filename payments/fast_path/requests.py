@@ -12,7 +12,7 @@ from accounts.services.idempotency import AnsweredBefore, hash_call
 from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import Environ, FallThrough
-from concertbook.http.request_limits import count_request
+from concertbook.http.requests_per_user import count_request
 from payments.services.holds import MOST_AT_ONCE
 
 Result = TypeVar("Result")

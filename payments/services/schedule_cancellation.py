@@ -20,7 +20,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import ledger_entry
+from payments.services.ticket_cancellation import ledger_entry
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from concertbook.db.clock import database_now
 from concertbook.db.statements import execute
 from queueing.line.records import Entry, IndexWatermark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
-from queueing.services import following
+from queueing.services import index_updates
 from queueing.services.draw import draw_lots, is_undrawn
 from queueing.services.endings import BATCH, end_tokens
 from queueing.services.entries import admitted_entry, waiting_entry
@@ -66,13 +66,13 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
     lots of a million, a room that has yet to draw lots admits no one. Returns how many were
     admitted.
     """
-    watermark = following.read_watermark(room_id)
+    watermark = index_updates.read_watermark(room_id)
     with transaction.atomic(durable=True):
         tick = _tick(room_id, watermark, may_draw)
     if tick is None:
         return 0
     if watermark is not None:
-        following.follow(
+        index_updates.follow(
             tick.room,
             watermark,
             settled=tick.settled,

@@ -12,7 +12,7 @@ from concertbook.errors import NotFound
 from queueing.line import room_record
 from queueing.line.errors import LineUnavailable
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import following
+from queueing.services import index_updates
 from queueing.services.endings import BATCH, end_tokens
 from queueing.services.entries import entry_of
 
@@ -96,7 +96,7 @@ def end_all_tokens(*, room_id: int) -> int:
     """
     ended = 0
     while tokens := _end_some(room_id):
-        following.forget(room_id, [entry_of(token) for token in tokens])
+        index_updates.forget(room_id, [entry_of(token) for token in tokens])
         ended += len(tokens)
     return ended
 

@@ -18,7 +18,7 @@ from accounts.models import EndedSession, User
 from accounts.services.ended_sessions import OVERLAP, forget_ended_sessions
 from accounts.sessions import end_sessions
 from queueing.models import QueueToken
-from queueing.services import index, places
+from queueing.services import index_build, join_and_leave
 from tests.factories import PASSWORD, UserFactory, WaitingRoomFactory
 from tests.fast_path import FellThrough, ask
 from tests.mailbox import link_to
@@ -52,14 +52,14 @@ class Device:
 @pytest.fixture
 def room():
     room = WaitingRoomFactory()
-    index.build_missing()
+    index_build.build_missing()
     return room
 
 
 @pytest.fixture
 def user(room):
     user = UserFactory()
-    places.join(user=user, slug=room.slug)
+    join_and_leave.join(user=user, slug=room.slug)
     return user
 
 
@@ -111,14 +111,14 @@ PASSWORD_CHANGES = [on_the_page, by_the_link, in_the_admin, in_a_script]
 @pytest.mark.parametrize("flush", [False, True], ids=["", "redis forgets"])
 def test_a_new_password_ends_every_open_session(user, phone, browser, room, change, flush):
     other = WaitingRoomFactory()
-    index.build_missing()
+    index_build.build_missing()
     assert phone.is_on_the_fast_path()
     assert browser.is_on_the_fast_path()
 
     change(user)
     if flush:
         cache.clear()
-        index.build_missing()
+        index_build.build_missing()
 
     user.refresh_from_db()
     assert user.check_password(NEW)
@@ -208,7 +208,7 @@ def test_an_app_that_logs_out_leaves_the_others_in(user, phone, browser):
 
 def test_a_session_that_redis_forgot_comes_back_while_it_lasts(user, phone, room):
     cache.clear()
-    index.build_missing()
+    index_build.build_missing()
     assert not phone.is_on_the_fast_path()
 
     assert phone.is_logged_in()

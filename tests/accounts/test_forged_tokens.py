@@ -12,7 +12,7 @@ from django.conf import settings
 
 from accounts.app_tokens import issue_tokens
 from queueing.models import QueueToken
-from queueing.services import index, places
+from queueing.services import index_build, join_and_leave
 from tests.factories import ScheduleFactory, UserFactory
 from tests.fast_path import FellThrough, ask
 
@@ -97,7 +97,7 @@ FORGED = [
 @pytest.fixture
 def schedule():
     schedule = ScheduleFactory()
-    index.build_missing()
+    index_build.build_missing()
     return schedule
 
 
@@ -125,9 +125,9 @@ def calls(schedule, token):
 def test_an_invalid_token_falls_through_everywhere(schedule, app, forge):
     me, other = UserFactory(), UserFactory()
     token = forge(issue_tokens(me), issue_tokens(other))
-    places.join(user=me, slug=schedule.concert.waiting_room.slug)
+    join_and_leave.join(user=me, slug=schedule.concert.waiting_room.slug)
     place = QueueToken.objects.get(user=me)
-    index.build_missing()
+    index_build.build_missing()
     phone = app()
     phone.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
 

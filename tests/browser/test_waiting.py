@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, places, rooms
+from queueing.services import admission, join_and_leave, rooms
 from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until
 from tests.factories import ScheduleFactory, UserFactory, admitted
@@ -51,14 +51,14 @@ def others(room):
     """Two who were in line before me."""
     users = UserFactory.create_batch(2)
     for user in users:
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     return users
 
 
 @pytest.fixture
 def me(page, live_server, room, others):
     me = UserFactory()
-    places.join(user=me, slug=room.slug)
+    join_and_leave.join(user=me, slug=room.slug)
     log_in(page, live_server, me)
     return me
 
@@ -79,7 +79,7 @@ def wait_in(page, room, schedule):
 
 
 def give_up(user):
-    places.leave(user=user, token=QueueToken.objects.get(user=user).pk)
+    join_and_leave.leave(user=user, token=QueueToken.objects.get(user=user).pk)
 
 
 def forgive(complaints, words):
@@ -334,7 +334,7 @@ def test_without_javascript_the_page_is_complete_and_refreshes_itself(
     page = context.new_page()
     me = UserFactory()
     log_in(page, live_server, me)
-    places.join(user=me, slug=room.slug)
+    join_and_leave.join(user=me, slug=room.slug)
     wait_in(page, room, schedule)
     expect(page.locator("#ahead")).to_have_text("2")
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 0)

@@ -23,7 +23,7 @@ from accounts.models import (
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import cancel_ticket
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, RoomCapacity, WaitingRoom
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, scanned
 

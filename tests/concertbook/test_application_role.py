@@ -9,8 +9,8 @@ from django.db import ProgrammingError, connection
 
 from accounts.models import BalanceHistory
 from operations.services.audit import full_audit
-from payments.services.cancellations import cancel_ticket
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import WaitingRoom
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
 from tests.operations.test_rehearsal import assert_ended, rehearse

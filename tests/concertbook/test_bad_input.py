@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import Balance
 from payments.models import Reservation
 from queueing.models import QueueToken
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from tests.factories import (
     CheckInStaffFactory,
     ScheduleFactory,

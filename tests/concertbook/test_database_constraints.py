@@ -14,7 +14,7 @@ from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, Use
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
 from operations.models import Export
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import cancel_ticket
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import (
     ScheduleFactory,

@@ -13,7 +13,7 @@ from accounts.models import User
 from concertbook.http.fast_path import FastPath
 from queueing.line.build import drop_index
 from queueing.models import QueueToken
-from queueing.services import admission, index, places
+from queueing.services import admission, index_build, join_and_leave
 from tests.factories import UserFactory, WaitingRoomFactory
 from tests.fast_path import FellThrough, ask
 
@@ -33,13 +33,13 @@ def address_of(token):
 def room():
     """With one place, which is taken, and an index."""
     room = WaitingRoomFactory(capacity=1)
-    places.join(user=UserFactory(), slug=room.slug)
-    index.build_missing()
+    join_and_leave.join(user=UserFactory(), slug=room.slug)
+    index_build.build_missing()
     return room
 
 
 def waiting_in(room):
-    place, _joined = places.join(user=UserFactory(), slug=room.slug)
+    place, _joined = join_and_leave.join(user=UserFactory(), slug=room.slug)
     return QueueToken.objects.get(pk=place.token)
 
 
@@ -238,7 +238,7 @@ def test_the_served_application_is_the_fast_path_around_django(room):
 
 def test_the_wait_counts_from_the_opening_of_a_room_that_has_yet_to_open():
     room = WaitingRoomFactory(state="SCHEDULED", opens_at=timezone.now() + dt.timedelta(hours=1))
-    index.build_missing()
+    index_build.build_missing()
     me = waiting_in(room)
 
     _status, _headers, body = ask(address_of(me), **bearer(me.user))
@@ -270,7 +270,7 @@ def test_a_join_is_one_statement_and_says_what_django_says(room, app, django_ass
 
 def test_a_join_to_a_room_with_room_is_let_in_at_once():
     room, me = WaitingRoomFactory(), UserFactory()
-    index.build_missing()
+    index_build.build_missing()
 
     status, _headers, body = join(room, me, **bearer(me))
 

@@ -22,7 +22,7 @@ from concertbook.http.common_headers import forget_settings
 from concertbook.http.fast_path import FastPath
 from concertbook.wsgi import application, django_application
 from queueing.models import QueueToken
-from queueing.services import index
+from queueing.services import index_build
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted, held
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +46,7 @@ class World:
         user, rival = UserFactory(won=50_000), UserFactory()
         token = admitted(user, schedule).pk
         (mine,), (theirs,) = held(user, schedule, 1), held(rival, schedule, 2)
-        index.build_missing()
+        index_build.build_missing()
         tokens = issue_tokens(user)
         return cls(
             access=tokens.access,
@@ -63,7 +63,7 @@ class World:
 
     def join(self, **changed):
         slug = WaitingRoomFactory().slug
-        index.build_missing()
+        index_build.build_missing()
         return {"method": "POST", "path": f"/api/v1/waiting-rooms/{slug}/tokens/"} | changed
 
     def hold(self, body=b'{"seats": [3]}', **changed):
@@ -439,7 +439,7 @@ class Browser:
         user, room = UserFactory(), WaitingRoomFactory()
         client.force_login(user)
         client.post(f"/rooms/{room.slug}/", follow=True)
-        index.build_missing()
+        index_build.build_missing()
         cookies = {name: morsel.value for name, morsel in client.cookies.items()}
         return cls(cookies, QueueToken.objects.get(user=user).pk)
 

@@ -13,7 +13,6 @@ from django.db.models import F
 from accounts.services.charges import settle_pending_charges
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.literals import Literal
-from payments.services.cancellations import cancel_ticket
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import Receipt, begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
@@ -21,10 +20,11 @@ from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.reservations import allowance, my_holds
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken
-from queueing.services import index
+from queueing.services import index_build
 from queueing.services.admission import admit
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from queueing.services.polling import find_position
 from tests.factories import (
     ScheduleFactory,
@@ -95,7 +95,7 @@ def test_a_tick_does_not_read_ended_tokens(room):
         available_at=F("available_at") - dt.timedelta(hours=1),
         expires_at=F("expires_at") - dt.timedelta(hours=1),
     )
-    index.build_missing()
+    index_build.build_missing()
 
     with statements() as seen:
         admit(room_id=room.pk)

@@ -15,7 +15,7 @@ from django_redis import get_redis_connection
 from accounts.app_tokens import issue_tokens
 from accounts.models import BalanceHistory
 from concertbook.errors import TooManyRequests
-from concertbook.http import rate_limit, request_limits
+from concertbook.http import rate_limit, requests_per_user
 from concertbook.http.rate_limit import Limit
 from payments.models import Reservation
 from tests.concertbook.test_bad_input import CHARGES, PAYMENTS, assert_problem
@@ -59,7 +59,7 @@ def test_api_requests_above_the_limit_get_429_with_retry_after(app, fan):
 
     assert statuses == [402, 402, 402]
     assert_problem(refused, 429, "too_many_requests")
-    assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS
+    assert 1 <= int(refused["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
     assert BalanceHistory.objects.count() == before + 3, "nothing is written any more"
 
 
@@ -74,7 +74,7 @@ def test_page_requests_above_the_limit_get_an_error_page(fan):
     refused = browser.post("/balance/", body, headers={"Accept-Language": "ko"})
 
     assert refused.status_code == 429
-    assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS
+    assert 1 <= int(refused["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
     page = refused.content.decode()
     assert '<html lang="ko">' in page
     assert "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요." in page
@@ -112,11 +112,11 @@ def test_after_ten_seconds_requests_are_accepted_again(app, fan):
 
 def test_the_count_expires_by_itself_and_further_requests_do_not_extend_it(fan):
     redis, key = get_redis_connection("default"), f"rate:requests:{fan.pk}"
-    request_limits.count_request(fan.pk)
-    assert 0 < redis.ttl(key) <= request_limits.WINDOW_SECONDS
+    requests_per_user.count_request(fan.pk)
+    assert 0 < redis.ttl(key) <= requests_per_user.WINDOW_SECONDS
     redis.expire(key, 5)
 
-    request_limits.count_request(fan.pk)
+    requests_per_user.count_request(fan.pk)
 
     assert 0 < redis.ttl(key) <= 5
 
@@ -166,7 +166,7 @@ def test_holds_that_are_refused_before_django_are_counted(fan):
 
     assert answers == [409, 409, 409]
     assert (status, body["code"]) == (429, "too_many_requests")
-    assert 1 <= int(headers["Retry-After"]) <= request_limits.WINDOW_SECONDS
+    assert 1 <= int(headers["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
 
 
 def test_payments_that_are_refused_before_django_are_counted():
@@ -183,7 +183,7 @@ def test_payments_that_are_refused_before_django_are_counted():
 
     assert answers == [402, 402, 402]
     assert (status, body["code"]) == (429, "too_many_requests")
-    assert 1 <= int(headers["Retry-After"]) <= request_limits.WINDOW_SECONDS
+    assert 1 <= int(headers["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
 
 
 def test_a_request_of_an_ended_session_is_not_counted(fan):
@@ -314,12 +314,12 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(fan, monkeypatc
         rate_limit, "get_redis_connection", lambda name: asked.append(name) or away()
     )
 
-    request_limits.count_request(fan.pk)
-    request_limits.count_request(fan.pk)
+    requests_per_user.count_request(fan.pk)
+    requests_per_user.count_request(fan.pk)
     assert len(asked) == 1
 
     monkeypatch.setattr(rate_limit, "_backs_off_until", time.monotonic())
-    request_limits.count_request(fan.pk)
+    requests_per_user.count_request(fan.pk)
     assert len(asked) == 2
 
 

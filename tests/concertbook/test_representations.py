@@ -35,11 +35,11 @@ from payments.representations import (
     ReservationSerializer,
     hold_answer,
 )
-from payments.services.cancellations import cancel_ticket, quote_refund
+from payments.services.ticket_cancellation import cancel_ticket, quote_refund
 from payments.services.tickets import my_tickets
 from queueing.models import QueueToken
 from queueing.representations import QueuePositionSerializer
-from queueing.services import index, places
+from queueing.services import index_build, join_and_leave
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -70,8 +70,8 @@ def add_field(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_field_that_is_added_is_in_the_document_and_in_the_answers_of_both(app, add_field):
     room = WaitingRoomFactory()
-    place, _joined = places.join(user=UserFactory(), slug=room.slug)
-    index.build_missing()
+    place, _joined = join_and_leave.join(user=UserFactory(), slug=room.slug)
+    index_build.build_missing()
     address = f"/api/v1/queue-tokens/{place.token}/"
     client = app(QueueToken.objects.get(pk=place.token).user)
     bearer = {"Authorization": client._credentials["HTTP_AUTHORIZATION"]}
@@ -180,7 +180,7 @@ def test_the_accounts_answers_are_what_rest_framework_would_write(as_rest_framew
 
 @pytest.mark.django_db
 def test_the_lines_answers_are_what_rest_framework_would_write(as_rest_framework_writes):
-    place, _joined = places.join(user=UserFactory(), slug=WaitingRoomFactory().slug)
+    place, _joined = join_and_leave.join(user=UserFactory(), slug=WaitingRoomFactory().slug)
     assert QueuePositionSerializer.represent(place) == as_rest_framework_writes(
         QueuePositionSerializer, place
     )

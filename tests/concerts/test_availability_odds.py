@@ -3,7 +3,7 @@
 import pytest
 
 from concerts.services.stock import tell_rooms_seats_left
-from queueing.services import index, places, polling
+from queueing.services import index_build, join_and_leave, polling
 from tests.factories import ScheduleFactory, UserFactory, ago, held
 
 pytestmark = pytest.mark.django_db
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 def seats_left(room):
     user = UserFactory()
-    place, _joined = places.join(user=user, slug=room.slug)
+    place, _joined = join_and_leave.join(user=user, slug=room.slug)
     return polling.get_position(user=user, token=place.token).seats_left
 
 
@@ -20,7 +20,7 @@ def test_people_hear_how_many_seats_are_left_in_all_sales_behind_the_room():
     room = first.concert.waiting_room
     ScheduleFactory(seats=5, concert=first.concert)
     ScheduleFactory(seats=7, concert=first.concert, reserve_until=ago(minutes=1))
-    index.build_missing()
+    index_build.build_missing()
     held(UserFactory(), first, 1, 2)
 
     tell_rooms_seats_left()
@@ -30,7 +30,7 @@ def test_people_hear_how_many_seats_are_left_in_all_sales_behind_the_room():
 
 def test_a_sold_out_sale_says_so():
     schedule = ScheduleFactory(seats=1)
-    index.build_missing()
+    index_build.build_missing()
     held(UserFactory(), schedule, 1)
 
     tell_rooms_seats_left()
@@ -40,6 +40,6 @@ def test_a_sold_out_sale_says_so():
 
 def test_a_room_without_a_count_of_seats_shows_none():
     schedule = ScheduleFactory()
-    index.build_missing()
+    index_build.build_missing()
 
     assert seats_left(schedule.concert.waiting_room) is None

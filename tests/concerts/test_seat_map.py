@@ -11,8 +11,8 @@ from concerts.models import Seat, SeatStatusHistory
 from concerts.services.seat_editing import SeatDetails, edit_seat
 from concerts.services.seat_generation import Block, generate_seats
 from concerts.services.seat_map import Cursor
-from payments.services.cancellations import cancel_ticket
 from payments.services.releases import release_expired_holds
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concurrency.threads import Gate, background
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 

@@ -7,12 +7,12 @@ from django.db import transaction
 
 from accounts.models import User
 from queueing.models import WaitingRoom
-from queueing.services import places
+from queueing.services import join_and_leave
 
 
 def taking_a_number(user: User, room: WaitingRoom) -> Callable[[], Any]:
     def take() -> Any:
         with transaction.atomic():
-            return places._take_number(user_id=user.pk, slug=room.slug)
+            return join_and_leave._take_number(user_id=user.pk, slug=room.slug)
 
     return take

@@ -17,13 +17,13 @@ from accounts.services.charges import charge
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import Retry
 from concerts.models import Seat
-from payments.services.cancellations import cancel_ticket
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken
 from tests.concurrency.interleaver import Played, pass_time
 from tests.concurrency.threads import Call

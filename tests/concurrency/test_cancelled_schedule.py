@@ -11,7 +11,6 @@ from operations.services.audit import run_audit
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import CheckIn, Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds
@@ -20,6 +19,7 @@ from payments.services.schedule_cancellation import (
     progress_of,
     refund_cancelled_schedules,
 )
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,

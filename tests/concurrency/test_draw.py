@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection
 from queueing.models import Draw, QueueToken, WaitingRoom
 from queueing.services.admission import admit
 from queueing.services.draw_verification import verify
-from queueing.services.places import join, leave
+from queueing.services.join_and_leave import join, leave
 from tests.concurrency.guards import row_locks
 from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (

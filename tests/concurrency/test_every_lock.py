@@ -24,15 +24,22 @@ from concerts.services.seat_generation import Block, generate_seats
 from concerts.services.seat_removal import remove_rows
 from payments.errors import StaleTicket
 from payments.models import Ticket, save_change
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import index, last_requests, places, polling, room_deletion, rooms
+from queueing.services import (
+    index_build,
+    join_and_leave,
+    last_requests,
+    polling,
+    room_deletion,
+    rooms,
+)
 from queueing.services.admission import admit
-from queueing.services.places import join, leave
+from queueing.services.join_and_leave import join, leave
 from tests.concerts.test_admin_programme import form_of, page
 from tests.concurrency.threads import (
     Gate,
@@ -284,7 +291,7 @@ def test_no_join_succeeds_between_the_check_of_a_room_and_its_deletion():
     delete = partial(room_deletion.delete_rooms, WaitingRoom.objects.filter(pk=room.pk))
     with background(delete, gate) as deleted:
         gate.wait()
-        with background(partial(places.join, user=user, slug=room.slug)) as joined:
+        with background(partial(join_and_leave.join, user=user, slug=room.slug)) as joined:
             until(lambda: a_thread_waits_for_a_lock() or joined.done())
             gate.open()
             assert deleted.result() is None
@@ -368,7 +375,7 @@ def test_a_token_that_is_just_leaving_is_not_admitted():
 
 def test_writing_last_requests_waits_for_no_lock():
     room, (user,), (token,) = line_of(1)
-    assert index.build(room)
+    assert index_build.build(room)
     polling.get_position(user=user, token=token)
 
     left, written, waited = while_locked(
@@ -381,8 +388,8 @@ def test_writing_last_requests_waits_for_no_lock():
 def test_an_index_can_be_built_again_by_another_connection():
     room, _users, _tokens = line_of(1)
 
-    assert index.build(room)
-    assert race(partial(index.build, room)) == [True]
+    assert index_build.build(room)
+    assert race(partial(index_build.build, room)) == [True]
 
 
 def test_joining_again_from_two_windows_ends_the_old_admission_once():
@@ -399,9 +406,9 @@ def test_joining_again_from_two_windows_ends_the_old_admission_once():
 def test_an_admission_just_ended_by_another_window_does_not_refuse_the_join(monkeypatch):
     schedule, user = ScheduleFactory(), UserFactory()
     is_over(admitted(user, schedule))
-    end_if_over = places._end_if_over
+    end_if_over = join_and_leave._end_if_over
     by_another_window = Mock(side_effect=lambda **whose: end_if_over(**whose) and False)
-    monkeypatch.setattr(places, "_end_if_over", by_another_window)
+    monkeypatch.setattr(join_and_leave, "_end_if_over", by_another_window)
 
     _place, is_new = join(user=user, slug=schedule.concert.waiting_room.slug)
 
@@ -457,7 +464,7 @@ def test_a_leave_while_all_tokens_are_ended_ends_the_token_once():
 
 def test_another_buyers_place_missing_from_the_index_is_not_found():
     room, (user,), (token,) = line_of(1)
-    assert index.build(room)
+    assert index_build.build(room)
     redis.Redis.from_url(settings.REDIS_URL).delete(f"line:{room.pk}:waiting")
 
     with pytest.raises(NotFound):

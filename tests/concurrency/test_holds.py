@@ -10,7 +10,7 @@ from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit
-from queueing.services.places import join, leave
+from queueing.services.join_and_leave import join, leave
 from tests.concurrency.threads import Gate, background, race
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 

@@ -26,19 +26,19 @@ from concerts.models import Seat
 from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services import (
-    cancellations,
     carts,
     check_ins,
     locked_sale,
     schedule_cancellation,
+    ticket_cancellation,
 )
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, places
+from queueing.services import admission, join_and_leave
 from tests.concurrency.guards import Guard, constraint, row_locks
 from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
@@ -178,7 +178,7 @@ def _ticket():
 def two_ticks_fill_one_place():
     room = WaitingRoomFactory(capacity=1, state=WaitingRoom.State.PAUSED)
     for user in UserFactory.create_batch(2):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     WaitingRoom.objects.update(state=WaitingRoom.State.OPEN)
     tick = partial(admission.admit, room_id=room.pk)
     return tick, tick, lambda: QueueToken.objects.active().count() == 1
@@ -202,14 +202,14 @@ def ticket_versions() -> Guard:
         ticket.save(update_fields=fields)
 
     stack = ExitStack()
-    for module in (check_ins, cancellations):
+    for module in (check_ins, ticket_cancellation):
         stack.enter_context(mock.patch.object(module, "save_change", save))
     return stack
 
 
 def on_conflict() -> Guard:
     """A join inserts its row without ON CONFLICT."""
-    take_number = places._take_number
+    take_number = join_and_leave._take_number
 
     def without(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         return execute(re.sub(r"ON CONFLICT.* DO NOTHING", "", sql), *args)
@@ -218,7 +218,7 @@ def on_conflict() -> Guard:
         with connection.execute_wrapper(without):
             return take_number(**options)
 
-    return mock.patch.object(places, "_take_number", take)
+    return mock.patch.object(join_and_leave, "_take_number", take)
 
 
 # --- The table -----------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ def test_without_waiting_for_numbers_on_their_way_a_later_join_overtakes():
         background(taking_a_number(early, room), before_commit) as earlier,
     ):
         before_commit.wait()
-        race(partial(places.join, user=late, slug=room.slug))
+        race(partial(join_and_leave.join, user=late, slug=room.slug))
         before_commit.open()
         assert earlier.result()
 

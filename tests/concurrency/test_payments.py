@@ -10,9 +10,9 @@ from concertbook.db.clock import database_now
 from concerts.models import Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired
 from payments.models import Payment, Reservation, Ticket
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import Receipt, pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concurrency.threads import Gate, background, race, until
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought, held
 

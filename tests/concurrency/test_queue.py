@@ -4,7 +4,7 @@ import pytest
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services.admission import admit
-from queueing.services.places import join, leave
+from queueing.services.join_and_leave import join, leave
 from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Gate,

@@ -4,8 +4,8 @@ import pytest
 
 from payments.errors import AlreadyCancelled, TicketUsed
 from payments.models import Refund
-from payments.services.cancellations import cancel_ticket
 from payments.services.holds import hold_seats
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concurrency.threads import Meeting, race
 from tests.factories import (
     ScheduleFactory,

@@ -47,16 +47,16 @@ from concerts.services import schedule_rules, seat_editing
 from operations.services.audit import run_audit
 from payments.models import CheckIn, Reservation
 from payments.services import (
-    cancellations,
     check_ins,
     checkout,
     holds,
     releases,
     reservations,
     schedule_cancellation,
+    ticket_cancellation,
 )
 from queueing.models import WaitingRoom
-from queueing.services import admission, index, places, polling, rooms
+from queueing.services import admission, index_build, join_and_leave, polling, rooms
 from tests.factories import (
     ConcertFactory,
     ScheduleFactory,
@@ -275,7 +275,7 @@ class Sale(RuleBasedStateMachine):
     def _join(self, fan: int) -> None:
         both = self.ask(
             "join",
-            lambda: places.join(user=self.people[fan], slug=self.room.slug),
+            lambda: join_and_leave.join(user=self.people[fan], slug=self.room.slug),
             lambda: self.oracle.join(fan),
         )
         (place, is_new), (foretold, foretold_new) = both
@@ -304,7 +304,7 @@ class Sale(RuleBasedStateMachine):
         fan = self.mostly([theirs.user], FANS)
         self.ask(
             "leave",
-            lambda: places.leave(user=self.people[fan], token=theirs.id),
+            lambda: join_and_leave.leave(user=self.people[fan], token=theirs.id),
             lambda: self.oracle.leave(fan, theirs),
         )
 
@@ -319,7 +319,9 @@ class Sale(RuleBasedStateMachine):
         self.oracle.lose_index()
 
     def build_index(self) -> None:
-        built, foretold = self.ask("build_index", index.build_missing, self.oracle.build_index)
+        built, foretold = self.ask(
+            "build_index", index_build.build_missing, self.oracle.build_index
+        )
         assert built == foretold
 
     # --- Holding ---------------------------------------------------------------------------------
@@ -455,7 +457,7 @@ class Sale(RuleBasedStateMachine):
         fan, ticket = self.a_ticket()
         both = self.ask(
             "quote",
-            lambda: cancellations.quote_refund(user=self.people[fan], ticket_id=ticket.id),
+            lambda: ticket_cancellation.quote_refund(user=self.people[fan], ticket_id=ticket.id),
             lambda: self.oracle.quote(fan, ticket, self.days_left(ticket)),
         )
         if both:
@@ -479,7 +481,7 @@ class Sale(RuleBasedStateMachine):
         once = self.once(fan, key, "cancel", str(ticket.id))
         both = self.ask(
             "cancel",
-            lambda: cancellations.cancel_ticket(
+            lambda: ticket_cancellation.cancel_ticket(
                 user=self.people[fan], ticket_id=ticket.id, once=once
             ),
             lambda: self.oracle.cancel(fan, ticket, self.days_left(ticket), key),

@@ -11,7 +11,7 @@ from accounts.models import BalanceHistory, Charge
 from concertbook.http.spreadsheets import quoted
 from operations.services.exports import write_slice
 from payments.models import Payment, Refund
-from payments.services.cancellations import cancel_ticket
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db

@@ -20,12 +20,12 @@ from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_statu
 from operations.services.audit import run_audit, run_checks
 from operations.services.audit_checks import CHECKS
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from queueing.services.rooms import set_pace
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue, scanned
 

@@ -18,7 +18,7 @@ from operations.models import Export, ExportChunk
 from operations.services import exports
 from operations.services.exports import delete_old_exports, write_slice
 from payments.models import Payment, Refund
-from payments.services.cancellations import cancel_ticket
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db

@@ -30,7 +30,7 @@ from operations.services.audit_checks import CHECKS
 from payments.models import Refund, Reservation, Ticket
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.admission import admit_waiting
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from tests.factories import ScheduleFactory, UserFactory, admitted, balance_of, bought, held
 
 pytestmark = pytest.mark.django_db(transaction=True)

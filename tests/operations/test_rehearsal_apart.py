@@ -16,7 +16,7 @@ from operations.rehearsal import ending
 from operations.services.audit import full_audit, run_audit
 from operations.services.settlement import settle_period
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from tests.factories import (
     ConcertFactory,
     ScheduleFactory,

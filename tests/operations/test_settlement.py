@@ -19,7 +19,7 @@ from operations.services.settlement import Figures, settle_period
 from operations.settlement_files import as_file
 from payments.errors import InvalidPeriod
 from payments.models import Payment, Refund, Ticket
-from payments.services.cancellations import cancel_ticket
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,7 +22,6 @@ from operations.services.audit import run_checks
 from payments.errors import AlreadyCancelled
 from payments.models import Refund, Reservation, Ticket
 from payments.services import schedule_cancellation
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import begin_payment, pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.schedule_cancellation import (
@@ -30,6 +29,7 @@ from payments.services.schedule_cancellation import (
     progress_of,
     refund_cancelled_schedules,
 )
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concerts.test_admin_programme import concert_form
 from tests.factories import (
     ScheduleFactory,

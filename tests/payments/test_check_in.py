@@ -17,9 +17,9 @@ from payments.errors import (
     TicketUsed,
 )
 from payments.models import CheckIn, Refund
-from payments.services.cancellations import cancel_ticket
 from payments.services.check_ins import undo_check_in
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.ticket_cancellation import cancel_ticket
 from tests.concertbook.test_bad_input import assert_problem
 from tests.concurrency.threads import Meeting, race
 from tests.factories import (

@@ -19,7 +19,7 @@ from payments.services.reservations import my_reservations
 from queueing.models import QueueToken
 from queueing.services.draw_results import find_lot
 from queueing.services.endings import how_it_ended
-from queueing.services.places import join, leave
+from queueing.services.join_and_leave import join, leave
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, bought, held, overdue
 
 pytestmark = pytest.mark.django_db

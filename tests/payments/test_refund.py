@@ -11,7 +11,7 @@ from concertbook.db.clock import utc
 from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy, validate_refund_policy
 from payments.errors import CancellationClosed
 from payments.models import Ticket
-from payments.services.cancellations import quote_refund
+from payments.services.ticket_cancellation import quote_refund
 from tests.factories import ScheduleFactory, UserFactory, balance_of, bought
 
 SEOUL = timezone.get_default_timezone()

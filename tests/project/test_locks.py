@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from payments.services.cancellations import cancel_ticket
 from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
-from queueing.services import admission, places
+from payments.services.ticket_cancellation import cancel_ticket
+from queueing.services import admission, join_and_leave
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def every_use_case():
     yield lambda: cancel_ticket(user=user, ticket_id=ticket.pk)
     token = admitted(UserFactory(), schedule)
     yield lambda: admission.admit(room_id=token.room_id)
-    yield lambda: places.leave(user=token.user, token=token.pk)
+    yield lambda: join_and_leave.leave(user=token.user, token=token.pk)
 
 
 def test_no_lock_reaches_into_a_second_table():

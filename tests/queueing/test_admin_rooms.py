@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from queueing.admin.rooms import ACTIONS_IN_STATE
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import admission, places, rooms
+from queueing.services import admission, join_and_leave, rooms
 from queueing.services.room_counts import with_line_counts
 from tests.factories import ConcertFactory, StaffFactory, UserFactory, WaitingRoomFactory
 
@@ -157,7 +157,7 @@ def line_up(room, people):
     """So many people join, and are asked for as users in the order of the line."""
     users = UserFactory.create_batch(people)
     for user in users:
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     return users
 
 
@@ -171,7 +171,7 @@ def test_closing_ends_the_line_and_lets_buyers_inside_finish(operator):
     room = WaitingRoomFactory(capacity=1)
     inside, waiting = UserFactory(), UserFactory()
     for user in (inside, waiting):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     operator.post(page("close_room", room), CONFIRMED)
     assert QueueToken.objects.get(user=inside).status == "ACTIVE"
     assert QueueToken.objects.get(user=waiting).status == "EXPIRED"
@@ -183,7 +183,7 @@ def test_ticks_end_the_line_of_a_closed_room_in_batches(monkeypatch):
     monkeypatch.setattr(admission, "MOST_AT_ONCE", 2)
     room = WaitingRoomFactory(state="PAUSED")
     for user in UserFactory.create_batch(5):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     sent_home = QueueEntryHistory.objects.filter(outcome="CLOSED")
 
     rooms.close_room(room_id=room.pk)
@@ -197,7 +197,7 @@ def test_ticks_end_the_line_of_a_closed_room_in_batches(monkeypatch):
 def test_pausing_keeps_every_place():
     room = WaitingRoomFactory(capacity=1)
     for user in UserFactory.create_batch(3):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     rooms.pause_room(room_id=room.pk)
     rooms.open_room(room_id=room.pk)
     assert QueueToken.objects.waiting().count() == 2
@@ -286,7 +286,7 @@ def deletion(room):
 def test_only_a_room_without_joins_can_be_deleted(operator):
     empty, selected, used = (WaitingRoomFactory(shuffle=True) for _ in range(3))
     concerts = ConcertFactory().waiting_room
-    places.join(user=UserFactory(), slug=used.slug)
+    join_and_leave.join(user=UserFactory(), slug=used.slug)
     for room in (empty, used, concerts):
         operator.post(page("delete", room), {"post": "yes"})
     for room in (selected, used, concerts):
@@ -297,7 +297,7 @@ def test_only_a_room_without_joins_can_be_deleted(operator):
 def test_a_room_with_a_past_has_no_delete_button_and_nothing_below_it_is_read(operator):
     room = WaitingRoomFactory(capacity=1)
     for user in UserFactory.create_batch(20):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     delete = page("delete", room)
 
     assert delete not in operator.get(page("change", room)).content.decode()

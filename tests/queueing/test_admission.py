@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import admission, index, places, polling, rooms
+from queueing.services import admission, index_build, join_and_leave, polling, rooms
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def join(room, user=None):
-    place, _joined = places.join(user=user or UserFactory(), slug=room.slug)
+    place, _joined = join_and_leave.join(user=user or UserFactory(), slug=room.slug)
     return QueueToken.objects.get(pk=place.token)
 
 
@@ -39,7 +39,7 @@ def test_a_full_room_lets_wait_and_the_next_is_let_in_when_a_place_is_left(app):
     place = polling.get_position(user=third.user, token=third.pk)
     assert (place.ahead, place.status) == (1, "WAITING")
 
-    places.leave(user=first.user, token=first.pk)
+    join_and_leave.leave(user=first.user, token=first.pk)
 
     assert statuses(room) == ["EXPIRED", "ACTIVE", "WAITING"]
     assert polling.get_position(user=second.user, token=second.pk).status == "ACTIVE"
@@ -75,7 +75,7 @@ def test_an_expired_admission_makes_room_for_the_next():
 def test_a_waiting_token_that_stops_polling_is_ended():
     room = WaitingRoomFactory(capacity=1, idle_seconds=60)
     join(room)
-    index.build_missing()
+    index_build.build_missing()
     gone, still_here = join(room), join(room)
     expected_to_ask(gone, seconds_ago=90)
     expected_to_ask(still_here, seconds_ago=30)
@@ -92,7 +92,7 @@ def test_a_paused_room_keeps_its_order_and_ends_no_token():
     for _ in range(3):
         join(room)
     rooms.pause_room(room_id=room.pk)
-    index.build_missing()
+    index_build.build_missing()
     for token in QueueToken.objects.waiting():
         expected_to_ask(token, seconds_ago=600)
     QueueToken.objects.filter(status="ACTIVE").update(expires_at=timezone.now())

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
-from queueing.services import admission, index, places, rooms
-from queueing.services.places import join, leave
+from queueing.services import admission, index_build, join_and_leave, rooms
+from queueing.services.join_and_leave import join, leave
 from tests.factories import UserFactory, WaitingRoomFactory, expected_to_ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +84,7 @@ def test_it_does_not_close_while_a_buyer_is_inside(room, people):
 
 
 def test_an_idle_token_does_not_keep_it_open(room, people):
-    index.build_missing()
+    index_build.build_missing()
     for user in people[1:]:
         expected_to_ask(token_of(user), seconds_ago=room.idle_seconds + 9)
     leave(user=people[0], token=token_of(people[0]).pk)
@@ -100,6 +100,6 @@ def test_an_idle_token_does_not_keep_it_open(room, people):
 def test_it_may_be_opened_again(room, people):
     rooms.open_room(room_id=room.pk)
 
-    place, joined = places.join(user=UserFactory(), slug=room.slug)
+    place, joined = join_and_leave.join(user=UserFactory(), slug=room.slug)
 
     assert (joined, place.ahead, place.room_state) == (True, 2, "OPEN")

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from queueing.models import Draw, QueueToken, WaitingRoom
-from queueing.services import admission, draw_results, draw_verification, places
+from queueing.services import admission, draw_results, draw_verification, join_and_leave
 from queueing.services.draw_verification import verify
 from tests.factories import StaffFactory, UserFactory, WaitingRoomFactory
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def line_of(room, n):
     users = UserFactory.create_batch(n)
     for user in users:
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     return users
 
 
@@ -98,7 +98,7 @@ def test_the_line_stands_in_the_order_of_the_lots():
 def test_the_drawn_share_the_numbers_they_came_with():
     room = waiting_room(10)
     leaver = QueueToken.objects.order_by("position")[3]
-    places.leave(user=leaver.user, token=leaver.pk)
+    join_and_leave.leave(user=leaver.user, token=leaver.pk)
     before = dict(QueueToken.objects.waiting().values_list("token", "position"))
 
     open_doors(room)
@@ -134,7 +134,7 @@ def test_the_first_join_after_the_opening_does_not_come_before_the_draw():
     WaitingRoom.objects.update(state="OPEN")
 
     late = UserFactory()
-    places.join(user=late, slug=room.slug)
+    join_and_leave.join(user=late, slug=room.slug)
     admission.admit(room_id=room.pk)
 
     assert QueueToken.objects.active().get().token == by_hand(room)[0]
@@ -143,7 +143,10 @@ def test_the_first_join_after_the_opening_does_not_come_before_the_draw():
 def test_joins_after_the_draw_come_after_all_participants_in_their_order():
     room = drawn_room(8, capacity=1)
 
-    late = [places.join(user=user, slug=room.slug)[0].token for user in UserFactory.create_batch(3)]
+    late = [
+        join_and_leave.join(user=user, slug=room.slug)[0].token
+        for user in UserFactory.create_batch(3)
+    ]
 
     assert line(room)[8:] == late
 
@@ -237,12 +240,12 @@ def test_an_unchanged_draw_is_verified(capsys):
 def test_it_is_as_drawn_after_people_left_were_let_in_and_came(capsys):
     room = waiting_room(9, capacity=2)
     early, *_ = QueueToken.objects.order_by("position")
-    places.leave(user=early.user, token=early.pk)
+    join_and_leave.leave(user=early.user, token=early.pk)
     open_doors(room)
     line_of(room, 2)
     for status in ("ACTIVE", "WAITING"):
         gone = QueueToken.objects.filter(status=status).first()
-        places.leave(user=gone.user, token=gone.pk)
+        join_and_leave.leave(user=gone.user, token=gone.pk)
 
     assert verify(room).differences == []
 
@@ -271,7 +274,7 @@ def test_a_removed_participant_is_reported():
 
 def test_a_token_inserted_before_the_participants_is_found():
     room = drawn_room(4)
-    place, _new = places.join(user=UserFactory(), slug=room.slug)
+    place, _new = join_and_leave.join(user=UserFactory(), slug=room.slug)
     QueueToken.objects.filter(pk=place.token).update(position=0)
 
     (difference,) = verify(room).differences
@@ -404,8 +407,8 @@ def test_a_participant_sees_the_own_token_and_then_the_own_number(client):
 def test_a_participant_who_left_and_rejoined_sees_the_lot_that_was_drawn(client):
     room = drawn_room(3, capacity=1)
     mine = QueueToken.objects.waiting().first()
-    places.leave(user=mine.user, token=mine.pk)
-    places.join(user=mine.user, slug=room.slug)
+    join_and_leave.leave(user=mine.user, token=mine.pk)
+    join_and_leave.join(user=mine.user, slug=room.slug)
     client.force_login(mine.user)
 
     assert client.get(f"/rooms/{room.slug}/draw/").context["lot"].token == mine.pk
@@ -414,7 +417,7 @@ def test_a_participant_who_left_and_rejoined_sees_the_lot_that_was_drawn(client)
 def test_a_buyer_who_joined_after_the_draw_has_no_lot(client):
     room = drawn_room(3)
     late = UserFactory()
-    places.join(user=late, slug=room.slug)
+    join_and_leave.join(user=late, slug=room.slug)
     client.force_login(late)
 
     page = client.get(f"/rooms/{room.slug}/draw/", headers={"accept-language": "en"})

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from payments.models import Payment, Reservation
 from queueing.models import QueueToken
-from queueing.services.places import join
+from queueing.services.join_and_leave import join
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted, held
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from queueing.line import build, last_requests
 from queueing.models import QueueToken
-from queueing.services import admission, following, index, places, polling, rooms
+from queueing.services import admission, index_build, index_updates, join_and_leave, polling, rooms
 from queueing.services.last_requests import write_back_requests
 from queueing.services.table_polls import Budget
 from scripts.embedded import Valkey
@@ -37,9 +37,9 @@ def valkey(tmp_path_factory, settings):
 def room(valkey):
     """Two inside, five waiting."""
     room = WaitingRoomFactory(capacity=2)
-    index.build_missing()
+    index_build.build_missing()
     for user in UserFactory.create_batch(7):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     assert_index_agrees(room)
     return room
 
@@ -69,7 +69,7 @@ def told_ahead(room):
 
 def a_buyer_leaves_the_inside(room):
     token = QueueToken.objects.active().filter(room=room).first()
-    places.leave(user=token.user, token=token.pk)
+    join_and_leave.leave(user=token.user, token=token.pk)
 
 
 def test_after_a_flush_polls_are_answered_from_the_table_until_the_index_is_back(room):
@@ -77,7 +77,7 @@ def test_after_a_flush_polls_are_answered_from_the_table_until_the_index_is_back
     client().flushall()
 
     assert told_ahead(room) == [0, 1, 2, 3, 4]
-    assert index.build_missing() == 1
+    assert index_build.build_missing() == 1
 
     assert_index_agrees(room)
     assert in_table(room, "WAITING") == before
@@ -88,12 +88,12 @@ def test_the_line_moves_on_while_redis_is_dead_and_the_index_is_right_when_it_is
     valkey.kill()
     a_buyer_leaves_the_inside(room)
     newcomer = UserFactory()
-    place, joined = places.join(user=newcomer, slug=room.slug)
+    place, joined = join_and_leave.join(user=newcomer, slug=room.slug)
     assert (joined, place.ahead) == (True, 4)
     assert told_ahead(room) == [0, 1, 2, 3, 4]
 
     valkey.start()
-    index.build_missing()
+    index_build.build_missing()
 
     assert_index_agrees(room)
     assert told_ahead(room) == [0, 1, 2, 3, 4]
@@ -104,10 +104,10 @@ def test_an_index_in_a_redis_with_older_data_is_not_used(room, valkey, tmp_path)
     snapshot = tmp_path / "snapshot"
     shutil.copytree(valkey.folder / "appendonlydir", snapshot)
     valkey.start()
-    index.build_missing()
+    index_build.build_missing()
     for _ in range(2):
         a_buyer_leaves_the_inside(room)
-    places.join(user=UserFactory(), slug=room.slug)
+    join_and_leave.join(user=UserFactory(), slug=room.slug)
     assert_index_agrees(room)
 
     valkey.kill()
@@ -118,7 +118,7 @@ def test_an_index_in_a_redis_with_older_data_is_not_used(room, valkey, tmp_path)
     assert len(client().zrange(f"line:{room.pk}:waiting", 0, -1)) == 5, "it did come back old"
     assert told_ahead(room) == [0, 1, 2, 3], "polls do not believe it either"
     admission.admit(room_id=room.pk)
-    assert index.build_missing() == 1
+    assert index_build.build_missing() == 1
 
     assert_index_agrees(room)
     assert told_ahead(room) == [0, 1, 2, 3]
@@ -134,7 +134,7 @@ def test_no_token_is_ended_as_idle_after_redis_lost_its_polls(room, valkey):
     room.idle_seconds = 1
     room.save()
     client().flushall()
-    index.build_missing()
+    index_build.build_missing()
 
     admission.admit(room_id=room.pk)
 
@@ -146,10 +146,10 @@ import os, signal, sys
 import django
 django.setup()
 from unittest import mock
-from queueing.services import admission, following
+from queueing.services import admission, index_updates
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
-with mock.patch.object(following, "follow", die):
+with mock.patch.object(index_updates, "follow", die):
     admission.admit(room_id=int(sys.argv[1]))
 """
 
@@ -180,9 +180,9 @@ def test_a_worker_killed_between_commit_and_index_leaves_it_to_the_next_tick(roo
 
 def test_a_join_that_never_reached_the_index_is_in_it_after_the_next_tick(room, monkeypatch):
     with monkeypatch.context() as dying:
-        dying.setattr(places, "enter", lambda **_: pytest.fail("killed"))
+        dying.setattr(join_and_leave, "enter", lambda **_: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
-            places.join(user=UserFactory(), slug=room.slug)
+            join_and_leave.join(user=UserFactory(), slug=room.slug)
     assert client().zcard(f"line:{room.pk}:waiting") == 5
 
     admission.admit(room_id=room.pk)
@@ -203,9 +203,9 @@ def test_a_token_missing_from_the_index_is_added_by_its_own_poll(room):
 def test_a_leave_missed_by_the_index_is_cleared_when_the_line_has_passed(room, monkeypatch):
     token = QueueToken.objects.waiting().order_by("position").first()
     with monkeypatch.context() as dying:
-        dying.setattr(following, "forget", lambda *_: None)
-        dying.setattr(places, "admit", lambda **_: None)
-        places.leave(user=token.user, token=token.pk)
+        dying.setattr(index_updates, "forget", lambda *_: None)
+        dying.setattr(join_and_leave, "admit", lambda **_: None)
+        join_and_leave.leave(user=token.user, token=token.pk)
     assert client().zcard(f"line:{room.pk}:waiting") == 5
 
     admission.admit(room_id=room.pk)
@@ -232,11 +232,11 @@ def test_the_index_is_built_by_one_builder_at_a_time(room, monkeypatch):
     def slowly(*args):
         built.append(args)
         if not meanwhile:
-            meanwhile.append(race(lambda: index.build(room))[0])
+            meanwhile.append(race(lambda: index_build.build(room))[0])
         fill(*args)
 
     monkeypatch.setattr(build, "_fill", slowly)
-    assert index.build(room) is True
+    assert index_build.build(room) is True
 
     assert meanwhile == [False]
     assert len(built) == 1
@@ -249,12 +249,12 @@ def test_changes_during_a_build_of_the_index_are_in_the_new_index(room, monkeypa
 
     def busy(client_, keys, batches):
         fill(client_, keys, list(batches))
-        race(lambda: places.leave(user=leaver.user, token=leaver.pk))
-        race(lambda: places.join(user=UserFactory(), slug=room.slug))
+        race(lambda: join_and_leave.leave(user=leaver.user, token=leaver.pk))
+        race(lambda: join_and_leave.join(user=UserFactory(), slug=room.slug))
         race(lambda: a_buyer_leaves_the_inside(room))
 
     monkeypatch.setattr(build, "_fill", busy)
-    index.build(room)
+    index_build.build(room)
     admission.admit(room_id=room.pk)
 
     assert_index_agrees(room)
@@ -299,17 +299,17 @@ def test_write_back_goes_on_where_a_killed_one_stopped(room):
 def test_an_order_that_was_drawn_is_in_the_index_even_when_the_drawer_died(valkey, monkeypatch):
     opens_at = timezone.now() + dt.timedelta(hours=1)
     room = WaitingRoomFactory(state="SCHEDULED", opens_at=opens_at, shuffle=True, capacity=1)
-    index.build_missing()
+    index_build.build_missing()
     for user in UserFactory.create_batch(12):
-        places.join(user=user, slug=room.slug)
+        join_and_leave.join(user=user, slug=room.slug)
     assert_index_agrees(room)
     rooms.open_room(room_id=room.pk)
     with monkeypatch.context() as dying:
-        dying.setattr(following, "follow", lambda *_, **__: None)
+        dying.setattr(index_updates, "follow", lambda *_, **__: None)
         admission.admit(room_id=room.pk)
 
     admission.admit(room_id=room.pk)
-    index.build_missing()
+    index_build.build_missing()
 
     assert_index_agrees(room)
     assert told_ahead(room) == list(range(11))
@@ -319,29 +319,29 @@ def test_a_web_request_never_draws_lots(valkey):
     room = WaitingRoomFactory(shuffle=True)
     user = UserFactory()
 
-    place, _joined = places.join(user=user, slug=room.slug)
+    place, _joined = join_and_leave.join(user=user, slug=room.slug)
     assert place.status == "WAITING"
-    places.leave(user=user, token=place.token)
+    join_and_leave.leave(user=user, token=place.token)
 
     room.draw.refresh_from_db()
     assert room.draw.drawn_at is None
 
 
 def test_an_index_dropped_during_a_tick_does_not_come_back_incomplete(room, monkeypatch):
-    agree = following._agree_on_inside
+    agree = index_updates._agree_on_inside
 
     def dropping(of_room):
         client().flushdb()
         return agree(of_room)
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(following, "_agree_on_inside", dropping)
+        meanwhile.setattr(index_updates, "_agree_on_inside", dropping)
         admission.admit(room_id=room.pk)
     rooms.tell_seats_left(room_id=room.pk, seats=9)
 
     assert not client().exists(f"line:{room.pk}:room")
     admission.admit_waiting()
-    index.build_missing()
+    index_build.build_missing()
     assert_index_agrees(room)
     assert told_ahead(room) == [0, 1, 2, 3, 4]
 

@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from concertbook.templatetags.times import lasting, wait
 from concerts.models import ConcertSchedule
 from queueing.models import QueueToken, WaitingRoom
-from queueing.services import admission, places, polling
+from queueing.services import admission, join_and_leave, polling
 from queueing.services.endings import end_tokens
 from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 
@@ -36,7 +36,7 @@ def test_anonymous_people_log_in_first_and_come_back(client, full_room):
 
 def test_a_buyer_who_joins_sees_their_place_and_keeps_it(client, full_room):
     client.force_login(UserFactory())
-    places.join(user=UserFactory(), slug=full_room.slug)
+    join_and_leave.join(user=UserFactory(), slug=full_room.slug)
 
     first = client.post(f"/rooms/{full_room.slug}/", follow=True)
     again = client.post(f"/rooms/{full_room.slug}/", follow=True)
@@ -69,7 +69,7 @@ def test_the_next_page_cannot_be_another_site(client, elsewhere):
 def test_the_part_that_changes_says_where_to_ask_until_it_is_my_turn(client, full_room):
     me = UserFactory()
     client.force_login(me)
-    place, _joined = places.join(user=me, slug=full_room.slug)
+    place, _joined = join_and_leave.join(user=me, slug=full_room.slug)
     address = f"/places/{place.token}/?next=/checkout/"
 
     waiting = client.get(address).content.decode()
@@ -90,9 +90,9 @@ def test_the_part_that_changes_says_where_to_ask_until_it_is_my_turn(client, ful
 def in_line(client, full_room):
     """Me in the full room's line behind two others, and my browser."""
     for user in UserFactory.create_batch(2):
-        places.join(user=user, slug=full_room.slug)
+        join_and_leave.join(user=user, slug=full_room.slug)
     me = UserFactory()
-    places.join(user=me, slug=full_room.slug)
+    join_and_leave.join(user=me, slug=full_room.slug)
     client.force_login(me)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return QueueToken.objects.get(user=me)
@@ -104,7 +104,7 @@ def page_of(client, room):
 
 def first_in_line_leaves():
     first = QueueToken.objects.waiting().order_by("position").first()
-    places.leave(user=first.user, token=first.pk)
+    join_and_leave.leave(user=first.user, token=first.pk)
 
 
 def test_the_progress_begins_where_the_page_first_showed_me(client, full_room, in_line):
@@ -119,9 +119,9 @@ def test_the_progress_begins_where_the_page_first_showed_me(client, full_room, i
 
 def test_the_progress_of_a_new_place_begins_anew(client, full_room, in_line):
     page_of(client, full_room)
-    places.leave(user=in_line.user, token=in_line.pk)
+    join_and_leave.leave(user=in_line.user, token=in_line.pk)
     first_in_line_leaves()
-    places.join(user=in_line.user, slug=full_room.slug)
+    join_and_leave.join(user=in_line.user, slug=full_room.slug)
 
     context = page_of(client, full_room).context
 
@@ -291,7 +291,7 @@ def test_a_rule_s_length_of_time_is_said_as_it_is(seconds, words):
 
 
 def test_another_buyers_place_is_not_found(client, full_room):
-    place, _joined = places.join(user=UserFactory(), slug=full_room.slug)
+    place, _joined = join_and_leave.join(user=UserFactory(), slug=full_room.slug)
     client.force_login(UserFactory())
 
     assert client.get(f"/places/{place.token}/").status_code == 404
@@ -302,7 +302,7 @@ def test_another_buyers_place_is_not_found(client, full_room):
 def test_leaving_gives_the_place_up(client, full_room):
     me = UserFactory()
     client.force_login(me)
-    place, _joined = places.join(user=me, slug=full_room.slug)
+    place, _joined = join_and_leave.join(user=me, slug=full_room.slug)
 
     client.post(f"/places/{place.token}/leave/")
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from concertbook.errors import NotFound
 from queueing.models import Draw
 from queueing.services.draw_verification import Verification, verify
-from queueing.services.places import get_room
+from queueing.services.join_and_leave import get_room
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import joins
 from queueing.line.errors import AskedTooOften, LineUnavailable
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
-from queueing.services import following
+from queueing.services import index_updates
 from queueing.services.admission import admit
 from queueing.services.endings import end_tokens
 from queueing.services.entries import entry_of
@@ -149,5 +149,5 @@ def leave(*, user: User, token: uuid.UUID) -> None:
             raise NotFound
         if found.status != Status.EXPIRED:
             end_tokens([found.pk], outcome=Outcome.LEFT, now=database_now())
-    following.forget(found.room_id, [entry_of(found)])
+    index_updates.forget(found.room_id, [entry_of(found)])
     admit(room_id=found.room_id, may_draw=False)
