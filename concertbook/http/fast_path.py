@@ -5,8 +5,8 @@ A WSGI application around Django's. Apps list the addresses that they answer
 requests they raise FallThrough, and Django answers the same address; both call the same services.
 
 A successful request makes no round trip for the limit on requests per user
-(concertbook.http.requests_per_user): polls and joins have limits of their own, and holds and payments
-are counted only when they do not succeed at once.
+(concertbook.http.requests_per_user): polls and joins have limits of their own, and holds and
+payments are counted only when they do not succeed at once.
 """
 
 import functools
