@@ -1,4 +1,8 @@
-"""The ledger and the balances: the only place where money moves."""
+"""The ledger and the balances: the only place where money moves.
+
+The database guarantees it by triggers (accounts/constraints): accounts_line_continues_the_one_before,
+accounts_balance_equals_last_line and accounts_ledger_is_append_only.
+"""
 
 import datetime as dt
 import uuid

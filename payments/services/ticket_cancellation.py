@@ -43,8 +43,8 @@ def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
 
 
 def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:
-    """By the ladder of its purchase. A show that was moved since is over when it is over, and
-    whoever had bought it for another day pays no more for that: the later one counts.
+    """By the refund policy on the ticket. If the show was moved, the later of the two start times
+    counts: a buyer pays no higher fee because of the move.
     """
     ticket.require_issued()
     if schedule.cancelled_at is not None:

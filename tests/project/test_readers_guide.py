@@ -1,7 +1,8 @@
-"""Each step of docs/readers-guide.md exists, and no answer is further than four steps away."""
+"""Each step of docs/readers-guide.md is shown by the one before; four lead to any answer."""
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_every_step_of_a_way_exists(way):
         path, _colon, name = step.partition(":")
         assert (ROOT / path).exists(), path
         assert not name or name in names_in(ROOT / path), step
+
+
+@pytest.mark.parametrize("way", ways(), ids=lambda way: way[-1])
+def test_a_step_is_shown_by_the_step_before(way):
+    for before, after in pairwise(way):
+        file, _colon, name = after.partition(":")
+        shown_by = (ROOT / before.partition(":")[0]).resolve()
+        if shown_by.is_dir():
+            assert (ROOT / file).is_relative_to(shown_by), f"{after} is not in {before}"
+        else:
+            shown = shown_by.read_text()
+            assert Path(file).stem in shown or (name and name in shown), f"{before}: no {after}"
 
 
 def names_in(path: Path) -> set[str]:
