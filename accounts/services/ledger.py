@@ -1,6 +1,6 @@
 """The ledger and the balances: the only place where money moves.
 
-The database guarantees it by triggers (accounts/constraints): accounts_line_continues_the_one_before,
+Triggers in accounts/constraints guarantee it: accounts_line_continues_the_one_before,
 accounts_balance_equals_last_line and accounts_ledger_is_append_only.
 """
 
