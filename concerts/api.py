@@ -1,4 +1,4 @@
-"""What is on and which seats are free, for mobile apps."""
+"""Concerts, schedules and seat maps, for mobile apps."""
 
 import hashlib
 import uuid

@@ -1,4 +1,4 @@
-"""What concerts and their seats refuse."""
+"""The refusals of concerts and their seats."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +12,7 @@ class SeatNotFound(DomainError):
 
 
 class SeatTaken(DomainError):
-    """``yours`` is True for somebody who holds the very seat, and may not have been told."""
+    """``yours`` is True when the buyer holds this seat already, without having got the answer."""
 
     code = "seat_taken"
     status = 409
@@ -25,7 +25,7 @@ class SeatTaken(DomainError):
 
 
 class SeatLabelTaken(DomainError):
-    """Also of a label that only looks the same."""
+    """Another seat has the same label, or one that looks the same."""
 
     code = "seat_label_taken"
     status = 409
@@ -51,7 +51,7 @@ class SaleClosed(DomainError):
 
 
 class ScheduleCancelled(DomainError):
-    """The whole performance is off: nothing is sold, and whoever paid is refunded in full."""
+    """The schedule was cancelled: nothing is sold, and every buyer is refunded in full."""
 
     code = "schedule_cancelled"
     status = 403
@@ -59,7 +59,7 @@ class ScheduleCancelled(DomainError):
 
 
 class SeatsChanged(DomainError):
-    """The number of seats is not what the operator was shown."""
+    """The number of seats differs from the number that the operator saw."""
 
     code = "seats_changed"
     status = 409

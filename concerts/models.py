@@ -28,7 +28,7 @@ CURRENT_TRANSACTION = models.Func(
 
 class ConcertQuerySet(models.QuerySet["Concert"]):
     def visible_to(self, viewer: object) -> "ConcertQuerySet":
-        """The real concerts; for a buyer of a rehearsal, that rehearsal's concert alone."""
+        """The real concerts; for a buyer of a rehearsal, only that rehearsal's concert."""
         return self.filter(waiting_room__rehearsal=rehearsal_of(viewer))
 
 
@@ -53,7 +53,7 @@ class Concert(models.Model):
         WaitingRoom,
         models.PROTECT,
         related_name="concerts",
-        # What an operator announces is real.
+        # A concert that an operator creates is real.
         limit_choices_to={"rehearsal": ""},
         verbose_name=_("waiting room"),
     )
@@ -122,13 +122,13 @@ class ConcertSchedule(models.Model):
     reserve_until = models.DateTimeField(_("sale closes"))
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
-    # Relative to the start, so that the doors move with a show that is moved.
+    # Relative to the start, so that the opening of the doors moves when the show is moved.
     doors_open_minutes = models.PositiveSmallIntegerField(
         _("doors open before the start"),
         default=120,
         help_text=_("Minutes before the start from which tickets are checked in."),
     )
-    # Set once and for good: all that cancelling writes here. The rest is read off the seats sold.
+    # Set once, by cancelling. The refunds are derived from the live reservations.
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True, editable=False)
     cancelled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -190,7 +190,8 @@ class ConcertSchedule(models.Model):
         return self.start_at - dt.timedelta(minutes=self.doors_open_minutes)
 
     def after_cooldown(self, now: dt.datetime) -> dt.datetime | None:
-        """When a seat that comes back at ``now`` is offered again: nobody can foresee it."""
+        """When a seat released at ``now`` is offered again: a random time, so that buyers cannot
+        wait for it."""
         if not self.rest_seconds:
             return None
         return now + dt.timedelta(seconds=secrets.SystemRandom().uniform(0, self.rest_seconds))
@@ -215,7 +216,7 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         return self.filter(cooled_down, status=Seat.Status.AVAILABLE)
 
     def with_offer(self, now: dt.datetime | None = None) -> "SeatQuerySet":
-        """Adds ``offer``: the status as people see it at ``now``, held during its cooldown.
+        """Adds ``offer``: the status as buyers see it at ``now``; HELD during the cooldown.
 
         ``now`` is the database's clock; without it, that of the statement.
         """
@@ -224,7 +225,7 @@ class SeatQuerySet(models.QuerySet["Seat"]):
 
 
 class Seat(models.Model):
-    """One seat of one schedule. It changes hands only through hold, release and reserve."""
+    """One seat of one schedule. Its holder changes only through hold, release and reserve."""
 
     class Status(models.TextChoices):
         AVAILABLE = "AVAILABLE", _("Available")
@@ -263,11 +264,11 @@ class Seat(models.Model):
         verbose_name=_("held by"),
     )
     hold_expires_at = models.DateTimeField(_("hold expires"), null=True, blank=True)
-    # The end of the cooldown of a seat that came back: a time that buyers cannot foresee.
+    # The end of the cooldown of a released seat: a random time.
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
     # The seq of the seat's last history line.
     version = models.PositiveIntegerField(_("changes"), default=0, editable=False)
-    # The transaction that made the seat or last edited it: there is no history line of either.
+    # The transaction that created or last edited the seat, as neither has a history line.
     edit_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     objects = SeatQuerySet.as_manager()
@@ -275,14 +276,15 @@ class Seat(models.Model):
     class Meta:
         verbose_name = _("seat")
         verbose_name_plural = _("seats")
-        # By the column, not the schedule: following the key would join, and a lock lock it too.
+        # On the column ``schedule_id``: ordering by the relation would join the schedule, and a
+        # row lock would lock it too.
         ordering = ["schedule_id", "number"]
         constraints = [
             models.UniqueConstraint(
                 fields=["schedule", "number"], name="concerts_seat_number_unique_in_schedule"
             ),
-            # What a person at the hall goes by. The schedule comes last, so that no query for a
-            # schedule's seats is planned by these indexes.
+            # The seat's name in the hall. The schedule comes last, so that the planner does not
+            # choose these indexes for a schedule's seats.
             models.UniqueConstraint(
                 "seat_in_row",
                 look_alike("row"),
@@ -340,7 +342,7 @@ class Seat(models.Model):
         return self.hold_expires_at is not None and self.hold_expires_at <= now
 
     def reserve(self) -> None:
-        """HELD to RESERVED: it is paid. Not saved; the caller holds the row lock.
+        """HELD to RESERVED, when it is paid. Not saved; the caller holds the row lock.
 
         Raises SeatTaken for a seat that is not held.
         """
@@ -351,7 +353,7 @@ class Seat(models.Model):
     def release(self, *, available_from: dt.datetime | None = None) -> None:
         """HELD or RESERVED to AVAILABLE. Not saved; the caller holds the row lock.
 
-        Until ``available_from`` the seat is in its cooldown: shown as held, and not to be held.
+        Until ``available_from`` the seat is in its cooldown: shown as held, and it cannot be held.
         """
         self._let_go(self.Status.AVAILABLE)
         self.available_from = available_from
@@ -384,7 +386,7 @@ class SeatStatusHistory(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     changed_at = models.DateTimeField(_("changed"))
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
-    # The transaction that wrote the line: what "changed since" goes by (see seat_map).
+    # The transaction that wrote the line, to find the changes since a cursor (see seat_map).
     xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     class Meta:
@@ -422,9 +424,9 @@ def save_status(
 def save_statuses(
     changes: Sequence[tuple[Seat, User | None]], *, from_status: str, reason: str, now: dt.datetime
 ) -> None:
-    """Save one transition of several seats, each by its person, and its history lines.
+    """Save one transition of several seats, each with its user, and the history lines.
 
-    The caller holds the seats' row locks and made the transition on each instance.
+    The caller holds the seats' row locks and has made the transition on each instance.
     """
     write_rows(new_statuses(changes, from_status=from_status, reason=reason, now=now))
 
@@ -432,7 +434,7 @@ def save_statuses(
 def new_statuses(
     changes: Sequence[tuple[Seat, User | None]], *, from_status: str, reason: str, now: dt.datetime
 ) -> "NewStatuses":
-    """What save_statuses writes, for a statement that writes more."""
+    """The rows of save_statuses, as part of a larger statement."""
     for seat, _changed_by in changes:
         seat.version += 1
     return NewStatuses(changes, from_status, reason, now)

@@ -1,4 +1,4 @@
-"""The words on a seat: how they are written down, and which of them look the same to a reader."""
+"""The names on a seat: their stored form, and which of them look the same."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from concertbook.visible import FILLERS
 
-# Typed or pasted for the hyphen of "A-1": U+2010 to U+2015, and the minus sign.
+# Variants of the hyphen in "A-1": U+2010 to U+2015, and the minus sign.
 DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
 INVISIBLE = {"Cc", "Cf"}
 
@@ -27,9 +27,9 @@ def clean_name(text: str) -> str:
 
 
 def look_alike(name: str | F | Value) -> Lower:
-    """A key that names which look the same share: full-width letters and capitals make no
-    difference. ``name`` is a column, or a Value to compare with one.
+    """A key that is equal for names that look the same: it ignores full width and case. ``name`` is
+    a column, or a Value to compare with one.
 
-    Computed by the database alone: Python's rules for capitals differ from PostgreSQL's.
+    Computed by the database only: Python's rules for upper case differ from PostgreSQL's.
     """
     return Lower(Func(name, template="normalize(%(expressions)s, NFKC)"))

@@ -1,4 +1,4 @@
-"""What cancelling costs: a ladder of days before the show and the fee in percent of the price."""
+"""The refund ladder: days before the show, and the fee in percent of the price."""
 
 import datetime as dt
 import re

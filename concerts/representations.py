@@ -1,4 +1,4 @@
-"""What the API answers about concerts, their schedules and seats."""
+"""The API's answers about concerts, their schedules and seats."""
 
 from typing import Any
 

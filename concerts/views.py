@@ -1,4 +1,4 @@
-"""What is on: the list, and one concert."""
+"""The pages of the programme: the list, and one concert."""
 
 import uuid
 from typing import Any

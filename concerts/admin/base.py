@@ -1,4 +1,4 @@
-"""What concerts and schedules have in common: neither is deleted once something was sold."""
+"""The base of concerts and schedules: neither can be deleted once a seat was held."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from concerts.services import schedule_rules
 
 
 class DeletableUnsold(Admin):
-    """Concerts and schedules: they may go as long as no seat was ever held."""
+    """Rows that can be deleted as long as no seat was ever held."""
 
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
         raise NotImplementedError
@@ -26,7 +26,7 @@ class DeletableUnsold(Admin):
         return unsold and bool(super().has_delete_permission(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        """What would go: thousands of seats are counted, not listed."""
+        """The rows that would be deleted: thousands of seats are counted, not listed."""
         schedules = self.schedules_of(objs)
         counts = {
             capfirst(ConcertSchedule._meta.verbose_name_plural): schedules.count(),

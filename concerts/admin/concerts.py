@@ -22,7 +22,7 @@ class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
     form = ScheduleForm
     fields = SCHEDULE_ROWS
     show_change_link = True
-    # A schedule is deleted on its own page, together with its seats.
+    # A schedule is deleted on its own page, with its seats.
     can_delete = False
 
     def get_extra(self, request: HttpRequest, obj: Concert | None = None, **kwargs: Any) -> int:
@@ -51,7 +51,7 @@ class ConcertAdmin(DeletableUnsold):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Concert | None = None
     ) -> Sequence[str]:
-        # Whoever holds a seat was let in by this room.
+        # Read-only after the first hold: its buyer was admitted by this room.
         sold = obj is not None and schedule_rules.ever_held(obj.schedules.all()).exists()
         return ("waiting_room",) if sold else ()
 

@@ -13,7 +13,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.cancelled_at is not None:
             for field in self.fields.values():
-                field.disabled = True  # among a concert's others: it is a record
+                field.disabled = True  # read-only, also on its concert's page
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -182,7 +182,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         icon="delete_sweep",
     )
     def remove_seats(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Rows that nobody ever had a seat of, ticked and removed."""
+        """The dialog that removes rows without a seat that was ever held."""
         schedule = self.get_object(request, object_id)
         if schedule is None:
             raise Http404

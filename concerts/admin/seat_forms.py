@@ -1,4 +1,4 @@
-"""The forms by which seats are generated, a block each, and removed."""
+"""The forms that generate seats, a block each, and remove them."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from concerts.services import seat_generation, seat_rows
 
 
 class NameField(forms.CharField):
-    """Words on a seat: what is too long or nothing is judged as it will be stored."""
+    """A name on a seat: its length is checked after cleaning, as it will be stored."""
 
     def to_python(self, value: Any) -> str:
         return clean_name(super().to_python(value) or "")
 
 
 class BlockForm(forms.Form):
-    """One block of the generator. The limits keep every label within its column."""
+    """One block of the generator. Its limits keep every label within the column's length."""
 
     section = NameField(
         label=_("Section"), max_length=12, required=False, widget=UnfoldAdminTextInputWidget
@@ -49,7 +49,7 @@ SEATS_AT_ONCE = 20_000
 
 
 class BaseBlockFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
-    """Blocks for one schedule; those of one section follow each other."""
+    """Blocks for one schedule; blocks of the same section must be adjacent."""
 
     def clean(self) -> None:
         if any(self.errors):
@@ -73,7 +73,7 @@ BlockFormSet: Any = forms.formset_factory(
 
 
 class RemoveSeatsForm(forms.Form):
-    """Ticks rows, or a whole section, of which nobody ever had a seat."""
+    """Selects rows, or a whole section, without a seat that was ever held."""
 
     row = forms.MultipleChoiceField(required=False)
     section = forms.MultipleChoiceField(required=False)
@@ -87,7 +87,8 @@ class RemoveSeatsForm(forms.Form):
         self.fields["row"].choices = [(key, key) for key in keys]  # type: ignore[attr-defined]
 
     def sections(self) -> list[dict[str, Any]]:
-        """For the page: each section with its rows, what is ticked, and whether it may go."""
+        """For the page: each section with its rows, the selection, and whether they can be
+        removed."""
         ticked = self.data.getlist("row") if self.is_bound else []  # type: ignore[attr-defined]
         sections: dict[str, Any] = {}
         for row in self.rows:
@@ -115,7 +116,7 @@ class RemoveSeatsForm(forms.Form):
 
 
 def is_valid(form: RemoveSeatsForm, once: IdempotentRequest | None) -> bool:
-    """Of a form that was sent before the rows are gone. Raises AnsweredBefore."""
+    """Raises AnsweredBefore for a form that was sent before: its rows are already removed."""
     if once is not None and not form.is_valid():
         once.find_answer()
     return form.is_valid()

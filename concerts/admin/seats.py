@@ -26,7 +26,7 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
         field_classes: ClassVar = {"label": NameField, "section": NameField}
 
     def clean(self) -> dict[str, Any]:
-        """Says at the field what edit_seat would refuse, so that the form keeps what was typed."""
+        """Shows the refusals of edit_seat at the field, so that the form keeps its values."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if {"label", "section"} <= cleaned.keys():
             seat = copy(self.instance)
@@ -42,7 +42,7 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Seat)
 class SeatAdmin(Admin):
-    """Seats are made by the generator and change hands in the sale; here they get their words."""
+    """Renames and reprices seats. The generator creates them, the sale changes their holders."""
 
     rehearsal_path = "schedule__concert__waiting_room__rehearsal"
     form = SeatForm

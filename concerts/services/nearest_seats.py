@@ -1,4 +1,4 @@
-"""When a wanted seat is gone: the nearest free ones of the same grade, side by side if possible."""
+"""The nearest free seats of the same grade instead of taken ones, side by side if possible."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from concerts.services.seat_rows import row_index
 
 ANOTHER_SECTION = 1000
 ANOTHER_ROW = 3
-# Free seats looked at on either side of those wanted of a grade, the closest by number.
+# The number of free seats read on either side of the wanted seats of a grade, by number.
 LOOK_AT = 100
 
 
 class Spot(NamedTuple):
-    """Where a seat stands. ``seat_in_row`` counts the row's sold seats too."""
+    """The place of a seat. ``seat_in_row`` counts the row's sold seats too."""
 
     number: int
     section: str
@@ -27,9 +27,9 @@ class Spot(NamedTuple):
 
 
 def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int]:
-    """Numbers of free seats to take instead of these, as many and of the same grades.
+    """Numbers of free seats to take instead of these: the same count, of the same grades.
 
-    Fewer, or none, when there are not enough left. Nothing is held: another buyer may be faster.
+    Fewer, or none, when too few are left. They are not held: another buyer may be faster.
     """
     wanted, free = _read(schedule_id, numbers)
     suggested: list[int] = []
@@ -42,7 +42,7 @@ def suggest_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> list[int
 def _read(schedule_id: uuid.UUID, numbers: Iterable[int]) -> tuple[list[Spot], list[Spot]]:
     """The wanted seats by grade, and free seats around them, by number. One statement.
 
-    Not all free seats: this is asked most in a rush, and a hall may be large.
+    Not all free seats, as this runs most in a rush, and a hall may be large.
     """
     found = fetch_all(
         """

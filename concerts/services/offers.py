@@ -1,9 +1,9 @@
-"""What of a programme can be bought now: one answer for pages, API and filters.
+"""What can be bought now: one definition for pages, API and filters.
 
 A performance that is not cancelled and whose sale is not over can be bought while its waiting room
-takes buyers into the line and a seat is free. A paused room counts as open: a pause is short, and
-a buyer may still join the line. A seat on cooldown, like one that is held, may come free again:
-such a performance is not sold out.
+accepts joins and a seat is free. A paused room counts as open: a pause is short, and a buyer can
+still join the line. A seat in its cooldown, like a held one, may become free again: such a
+performance is not sold out.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ RoomState = WaitingRoom.State
 
 
 class Sale(TextChoices):
-    """What can be bought of a performance. Of a concert: the first here of any performance.
+    """What can be bought of a performance; for a concert the first value that any performance has.
 
     ``UNANNOUNCED``: there are no seats yet, or no performances.
     """
@@ -106,12 +106,12 @@ def with_prices(schedules: ConcertScheduleQuerySet) -> ConcertScheduleQuerySet:
 
 
 def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Concert]:
-    """Concerts with what can be bought of them at ``now``, the database's clock.
+    """Concerts with their offers at ``now``, the database's clock.
 
-    ``sale`` (Sale), ``next_sale`` (when the next sale opens, None when none will), ``from_price``
-    (won, of the free seats that are on sale, or else will be; None when there are none), and the
-    run's ``run_starts`` and ``run_ends``: of the performances that are not cancelled, of all when
-    all are, as the operator entered them when there are none.
+    ``sale`` (Sale), ``next_sale`` (when the next sale opens, or None), ``from_price`` (won, of the
+    free seats on sale, else of those that will be; None without any), ``run_starts`` and
+    ``run_ends``: of the performances that are not cancelled; of all, if all are cancelled; as the
+    operator entered them, if there are none.
     """
     sales: Any = with_sales(ConcertSchedule.objects.filter(concert=OuterRef("pk")), now)
     in_order = Func(Value(Sale.values), F("sale"), function="array_position")

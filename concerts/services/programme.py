@@ -1,4 +1,4 @@
-"""What is on: concerts and their schedules, for whoever looks."""
+"""The programme: concerts and their schedules."""
 
 import uuid
 from typing import Any
@@ -14,10 +14,10 @@ from concerts.services.offers import Sale, with_offers, with_prices, with_sales
 def find_concerts(
     *, viewer: object = None, search: str = "", on_sale: bool = False
 ) -> QuerySet[Concert]:
-    """Concerts that are not over yet, the first to start first, with their offers (with_offers).
+    """Concerts that are not over, ordered by their start, with their offers (with_offers).
 
     ``on_sale`` keeps those of which a seat can be bought now. Here and below, ``viewer`` is the
-    request's user, None for an anonymous one: a rehearsal is shown to its own buyers only.
+    request's user, None for an anonymous one: a rehearsal is shown only to its own buyers.
     """
     now = database_now()
     offers: QuerySet[Any] = with_offers(_visible_to(viewer), now)

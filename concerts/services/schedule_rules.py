@@ -1,4 +1,4 @@
-"""What an operator may do to a programme that is being sold, and what not any more."""
+"""Rules for an operator's changes of concerts and schedules during their sale."""
 
 import datetime as dt
 import uuid
@@ -36,10 +36,10 @@ def require_sale_kept(
     reserve_until: dt.datetime,
     purchase_limit: int,
 ) -> None:
-    """Refuse to change a sale so that what was held so far would have been against its rules.
+    """Refuse a change of a sale under which earlier holds would have been refused.
 
-    And one that was cancelled, at all. The schedule stays locked until the caller's transaction,
-    which writes the change, ends. Raises ValidationError, by field.
+    Refuses every change of a cancelled schedule. The schedule is locked until the end of the
+    caller's transaction, which writes the change. Raises ValidationError, by field.
     """
     schedules = ConcertSchedule.objects.select_for_update(no_key=True)
     schedule = schedules.filter(pk=schedule_id, cancelled_at=None).first()
@@ -62,14 +62,14 @@ def require_sale_kept(
 
 
 def ever_held(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
-    """Those of which a seat was held at any time: they have a history and stay."""
+    """The schedules of which a seat was ever held: they have a history and are not deleted."""
     return schedules.filter(Exists(Seat.objects.filter(schedule=OuterRef("pk"), version__gt=0)))
 
 
 def delete_schedules(schedules: QuerySet[ConcertSchedule]) -> None:
     """Delete schedules with their seats, all or none. Raises SeatTaken if any was ever held."""
     with transaction.atomic():
-        # Before the seats, as the generator and the edit of a seat do: no seat is added meanwhile.
+        # Locked before the seats, as the generator and seat_editing do: no seat is added meanwhile.
         rows = schedules.select_for_update(of=("self",)).order_by("pk")
         keys = list(rows.values_list("pk", flat=True))
         seats = Seat.objects.filter(schedule__in=keys)

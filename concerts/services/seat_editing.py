@@ -20,7 +20,7 @@ from concerts.services.seat_locks import lock_schedule
 
 @dataclass(frozen=True)
 class SeatDetails:
-    """What an operator may say of a seat. ``price`` in won."""
+    """The values of a seat that an operator can change. ``price`` in won."""
 
     label: str
     section: str
@@ -29,17 +29,17 @@ class SeatDetails:
 
 
 def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
-    """Change a seat that nobody has.
+    """Change a seat that is neither held nor reserved.
 
-    A label that ends as the generator writes it, in the row's letters, a hyphen and a number, sets
-    the seat's number in its row: the label and the seat map agree.
+    A label that ends like a generated one, in the row's letters, a hyphen and a number, also sets
+    the seat's number in its row, so that the label and the seat map agree.
 
-    Raises NotFound; SeatTaken once it is held or reserved; ScheduleCancelled, as the tickets that
-    are refunded go on saying which seat they were for; SeatLabelTaken and SeatPlaceTaken where
-    another seat of the schedule is called the same; Malformed for a label of nothing.
+    Raises NotFound; SeatTaken when it is held or reserved; ScheduleCancelled, as the refunded
+    tickets still name the seat; SeatLabelTaken and SeatPlaceTaken when another seat of the schedule
+    has this name; Malformed for an empty label.
     """
     with transaction.atomic():
-        # The schedule first, as the generator does: it must see every label.
+        # The schedule is locked first, as in the generator, which must see every label.
         of_seat = Seat.objects.filter(pk=seat_id).values_list("schedule_id", flat=True).first()
         if of_seat is None:
             raise NotFound
@@ -60,9 +60,9 @@ def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
 
 
 def rename(seat: Seat, *, label: str, section: str) -> None:
-    """Give the seat these words, cleaned, and the number that the label says. Not saved.
+    """Set the seat's cleaned names, and the number in its label. Not saved.
 
-    Raises Malformed for a label of nothing.
+    Raises Malformed for an empty label.
     """
     seat.label = clean_name(label)
     seat.section = clean_name(section)
@@ -74,9 +74,9 @@ def rename(seat: Seat, *, label: str, section: str) -> None:
 
 
 def require_own_name(seat: Seat) -> None:
-    """Raises SeatLabelTaken or SeatPlaceTaken while another seat of the schedule looks the same.
+    """Raises SeatLabelTaken or SeatPlaceTaken if another seat of the schedule looks the same.
 
-    It lasts as long as the schedule's lock, if the caller holds that; else it is a forecast.
+    Final only if the caller holds the schedule's lock.
     """
     others = Seat.objects.filter(schedule=seat.schedule_id).exclude(pk=seat.pk)
     if others.filter(_looks_like("label", seat.label)).exists():

@@ -22,7 +22,7 @@ from concerts.services.seat_rows import row_index, row_letters
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of seats alike: ``rows`` rows of ``seats_per_row``. ``price`` in won."""
+    """Rows of equal seats: ``rows`` rows of ``seats_per_row``. ``price`` in won."""
 
     section: str
     rows: int
@@ -38,13 +38,13 @@ def generate_seats(
     seats_before: int | None = None,
     once: IdempotentRequest | None = None,
 ) -> int:
-    """Add blocks of seats to a schedule, numbered on from the last seat; returns how many.
+    """Add blocks of seats to a schedule, numbered from the last seat on; returns how many.
 
-    Rows are lettered A, B, ... Z, AA, ... within each section, on from the highest letter that a
-    row of the section has: so a section may have several blocks, for its grades. A row of which
-    any label exists already, as another seat was given it, is left out. ``seats_before`` is how
-    many seats the operator was shown. Raises NotFound, ScheduleCancelled, SeatsChanged, and with
-    ``once`` AnsweredBefore and IdempotencyKeyReused.
+    Rows are lettered A, B, ... Z, AA, ... within each section, after the section's highest letter:
+    so a section may have several blocks, one for each grade. A row is skipped if another seat has
+    one of its labels. ``seats_before`` is the number of seats that the operator saw. Raises
+    NotFound, ScheduleCancelled, SeatsChanged, and with ``once`` AnsweredBefore and
+    IdempotencyKeyReused.
     """
     blocks = [replace(block, section=clean_name(block.section)) for block in blocks]
     with transaction.atomic():
@@ -73,7 +73,7 @@ def generate_seats(
 
 
 class _FreeRows:
-    """Which letters each section's next rows get. The caller holds the schedule's lock."""
+    """The letters of each section's next rows. The caller holds the schedule's lock."""
 
     def __init__(self, schedule: ConcertSchedule, sections: set[str]) -> None:
         self.keys = _keys_of(sections)
@@ -95,7 +95,7 @@ class _FreeRows:
 
 
 def _keys_of(sections: set[str]) -> dict[str, str]:
-    """What look_alike makes of each; as it says, by the database."""
+    """The look_alike key of each name, computed by the database."""
     found = fetch_all(
         "SELECT name, lower(normalize(name, NFKC)) FROM unnest(%s::text[]) AS name",
         [array(sections)],

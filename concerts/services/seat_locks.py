@@ -12,7 +12,7 @@ from concerts.models import (
     Seat,
 )
 
-# What the column holds.
+# The range of the column.
 HIGHEST_NUMBER = 2**31 - 1
 
 
@@ -20,8 +20,8 @@ def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int], wait: bool) ->
     """The schedule's seats of these numbers, by number, locked in key order.
 
     Inside a transaction only, after the queue token and before reservations and balance: every
-    writer keeps that order, so that none waits in a circle. Without ``wait`` only seats that are
-    available and not locked: what is taken already need not be locked to be refused.
+    writer keeps that order, so that no deadlock occurs. Without ``wait`` only seats that are
+    available and not locked: a taken seat can be refused without its lock.
     """
     wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
     seats = LOCKED_SEATS.fetch(wait=wait, schedule=schedule_id, numbers=wanted)
@@ -29,7 +29,7 @@ def lock_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int], wait: bool) ->
 
 
 def read_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, Seat]:
-    """The schedule's seats of these numbers as they are now, whether they are locked or not."""
+    """The schedule's seats of these numbers, read without locks."""
     wanted = [number for number in numbers if 0 < number <= HIGHEST_NUMBER]
     seats = SEATS.fetch(schedule=schedule_id, numbers=wanted)
     return {seat.number: seat for seat in seats}
@@ -61,7 +61,7 @@ def lock_schedule(schedule_id: uuid.UUID) -> ConcertSchedule:
 
 
 def lock_schedule_of(seat_id: uuid.UUID) -> None:
-    """Lock a seat's schedule, before the seat itself, as all who make or name seats do."""
+    """Lock a seat's schedule, before the seat itself, as every change of seats or names does."""
     ConcertSchedule.objects.select_for_update(no_key=True, of=("self",)).filter(
         seats=seat_id
     ).first()

@@ -1,4 +1,4 @@
-"""Which seats are free, and what changed since."""
+"""The seat map, and its changes since a cursor."""
 
 import datetime as dt
 import re
@@ -17,25 +17,24 @@ from queueing.services.gate import require_admission
 OWN_TRANSACTION = Func(
     template="pg_current_xact_id_if_assigned()::text::bigint", output_field=BigIntegerField()
 )
-# No change that can be seen is of a later one: others' that are done, or our own.
+# The last transaction whose changes are visible: a finished one, or our own.
 LATEST_TRANSACTION = Func(
     template="greatest(pg_snapshot_xmax(pg_current_snapshot()),"
     " pg_current_xact_id_if_assigned())::text::bigint",
     output_field=BigIntegerField(),
 )
-# Eighteen digits of transactions and a dozen of milliseconds outlive us all.
+# Eighteen digits of transactions and twelve of milliseconds suffice.
 CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,13}(-[0-9]{1,18}){0,65}")
 MOST_OPEN = 64
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A moment of a seat map: which transactions were over, and the time (ms since 1970).
+    """A state of a seat map: the finished transactions, and the time (ms since 1970).
 
-    Over were all before ``oldest``, and those before ``next`` that are not in ``open``. Without
-    ``open``, one transaction that stays open would have every later change told with each poll.
-    As text: ``oldest.at``, and where they differ from oldest, ``-next-open-open...`` counted
-    from ``oldest``.
+    Finished are all before ``oldest``, and those before ``next`` that are not in ``open``. Without
+    ``open``, a long transaction would repeat every later change in each poll. As text:
+    ``oldest.at``, and where they differ from oldest, ``-next-open-open...`` relative to ``oldest``.
     """
 
     oldest: int
@@ -50,17 +49,17 @@ class Cursor:
             raise ValueError(text)
         head, *offsets = text.split("-")
         oldest, at = map(int, head.split("."))
-        # PostgreSQL takes no snapshot of transaction 0, which never is.
+        # PostgreSQL accepts no snapshot of transaction 0, which does not exist.
         oldest = max(oldest, 1)
         following, *running = [oldest + int(offset) for offset in offsets] or [oldest]
-        # As PostgreSQL writes a snapshot: in order, none twice, none that has not begun.
+        # As in a pg_snapshot: in order, without duplicates, all before ``next``.
         if running != sorted(set(running)) or (running and running[-1] >= following):
             raise ValueError(text)
         return cls(oldest, at, following, tuple(running))
 
     @property
     def snapshot(self) -> str:
-        """As PostgreSQL writes a pg_snapshot."""
+        """The text of a pg_snapshot."""
         return f"{self.oldest}:{self.next}:{','.join(map(str, self.open))}"
 
     @property
@@ -70,7 +69,7 @@ class Cursor:
     def __str__(self) -> str:
         following, running = self.next, self.open
         if len(running) > MOST_OPEN:
-            # From there on all count as open: told again rather than left out.
+            # Later ones all count as open: a change is repeated rather than lost.
             following, running = running[MOST_OPEN], running[:MOST_OPEN]
         text = f"{self.oldest}.{self.at}"
         if following == self.oldest:
@@ -96,7 +95,7 @@ COLUMNS = (*SeatOnMap._fields[:-1], "offer")
 
 @dataclass(frozen=True)
 class SeatMap:
-    """Ask for what changed since ``cursor`` to keep the map up to date."""
+    """``cursor`` is for the next request of changes."""
 
     cursor: Cursor
     seats: list[SeatOnMap]
@@ -109,14 +108,13 @@ def seat_map(
     token: uuid.UUID | None = None,
     since: Cursor | None = None,
 ) -> SeatMap:
-    """All seats, or those that changed since a cursor, for a user who was let in.
+    """All seats, or those that changed since a cursor, for an admitted user.
 
-    A seat that is new or was edited has changed, too. Each change is told once: those that were
-    not committed at the cursor and are by now. A seat in its cooldown looks held; it is told
-    when it begins to look so, and when its cooldown is over. A change that is committed between
-    reading the cursor and the seats may come twice, none is ever left out. A cursor of the future
-    (a database restored from a dump) gets all seats. Raises NotFound, ScheduleCancelled,
-    QueueNotAdmitted.
+    A new or edited seat has changed, too. Each change is returned once: those that were not
+    committed at the cursor and are committed now. A seat in its cooldown looks held: it is returned
+    when it begins to look so, and when its cooldown ends. A change committed between reading the
+    cursor and the seats may be returned twice; none is lost. A cursor of the future (the database
+    was restored from a dump) gets all seats. Raises NotFound, ScheduleCancelled, QueueNotAdmitted.
     """
     schedule = get_schedule(schedule_id, viewer=user)
     schedule.require_not_cancelled()
@@ -129,14 +127,14 @@ def seat_map(
 
 
 def _current_cursor() -> Cursor:
-    # Rounded down: a cooldown that ends within this millisecond is told with the next cursor.
+    # Rounded down: a cooldown that ends in this millisecond is returned for the next cursor.
     snapshot, at, own = fetch_row(
         "SELECT pg_current_snapshot()::text,"
         " floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
         " pg_current_xact_id_if_assigned()::text"
     )
     oldest, following, running = snapshot.split(":")
-    # A snapshot does not name our own transaction, which may change more after this cursor.
+    # A snapshot does not list our own transaction, which may make changes after this cursor.
     opened = {int(each) for each in (*running.split(","), own) if each}
     following = int(following)
     return Cursor(
@@ -145,7 +143,7 @@ def _current_cursor() -> Cursor:
 
 
 class IsOver(Func):
-    """Whether the transaction ``xid`` was over at ``cursor``."""
+    """Whether the transaction ``xid`` was finished at ``cursor``."""
 
     template = "pg_visible_in_snapshot(%(expressions)s::pg_snapshot)"
     arg_joiner = "::text::xid8, "
@@ -156,9 +154,9 @@ class IsOver(Func):
 
 
 def _changed_between(schedule: ConcertSchedule, since: Cursor, now: Cursor) -> QuerySet[Seat]:
-    """Seats with a change or an edit that was committed in between, or whose cooldown has ended."""
+    """Seats with a change or edit committed since the cursor, or whose cooldown has ended."""
     changed = SeatStatusHistory.objects.filter(_made_between("xid", since, now)).exclude(
-        # Looked held before, and still does.
+        # It looked held before, and still does.
         from_status=Seat.Status.HELD,
         to_status=Seat.Status.AVAILABLE,
         available_from__gt=now.moment,
@@ -169,8 +167,8 @@ def _changed_between(schedule: ConcertSchedule, since: Cursor, now: Cursor) -> Q
 
 
 def _made_between(xid: str, since: Cursor, now: Cursor) -> Q:
-    # The range is for the index, which knows numbers and no snapshots. Later ones are of the
-    # cluster that a dump was taken from, and no changes of this one.
+    # The range lets the index be used, which cannot test snapshots. Higher ids are from the
+    # cluster of a restored dump, not changes of this one.
     lately = Q((f"{xid}__range", (since.oldest, LATEST_TRANSACTION)))
     made_by_now = Q(IsOver(xid, now)) | Q((xid, OWN_TRANSACTION))
     return lately & ~Q(IsOver(xid, since)) & made_by_now

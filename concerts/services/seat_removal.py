@@ -24,9 +24,9 @@ def remove_rows(
     seats_before: int | None = None,
     once: IdempotentRequest | None = None,
 ) -> int:
-    """Delete all seats of these (section, row) that nobody ever had; returns how many.
+    """Delete all seats of these (section, row); returns how many.
 
-    ``seats_before`` is how many seats the operator was shown. Raises NotFound, SeatTaken if any
+    ``seats_before`` is the number of seats that the operator saw. Raises NotFound, SeatTaken if any
     of them was ever held, and as generate_seats does.
     """
     with transaction.atomic():
@@ -51,8 +51,8 @@ def remove_rows(
 def delete_unheld(seats: QuerySet[Seat]) -> int:
     """Delete seats inside the caller's transaction; returns how many.
 
-    Neither reads the rows nor lists what is below them: a hall has thousands, and a seat that was
-    never held has nothing. Raises SeatTaken if any was ever held.
+    Deletes by SQL, without Django's collector: a hall has thousands of seats, and a seat that was
+    never held has no dependent rows. Raises SeatTaken if any was ever held.
     """
     locked = seats.select_for_update(of=("self",)).order_by("pk").values_list("pk", "version")
     found = list(locked.iterator(chunk_size=2000))

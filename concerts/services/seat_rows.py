@@ -1,4 +1,4 @@
-"""Rows of seats: their letters, and what each row holds."""
+"""Rows of seats: their letters, and their counts."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from concerts.models import (
 
 
 def row_index(row: str) -> int:
-    """0 for A, 25 for Z, 26 for AA; -1 for what the generator never makes of a row."""
+    """0 for A, 25 for Z, 26 for AA; -1 for a name that the generator never creates."""
     if not re.fullmatch("[A-Za-z]{1,3}", row):
         return -1
     index = 0
@@ -32,7 +32,7 @@ def row_letters(index: int) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of seats: how many, how many of them a buyer ever had, and the cheapest price."""
+    """One row of seats: the number of seats, of seats that were ever held, and the lowest price."""
 
     section: str
     row: str

@@ -1,4 +1,4 @@
-"""How many seats are left behind each waiting room's door, for the line to tell honest odds."""
+"""The number of seats left behind each waiting room, shown to the people in line."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What can be bought, in words."""
+"""Texts and styles for what can be bought."""
 
 from django import template
 from django.utils.functional import Promise
@@ -17,5 +17,5 @@ def sale_words(sale: str) -> str | Promise:
 
 @register.filter
 def sale_tone(sale: str) -> str:
-    """The style of the words: ``open``, ``over``, or neither."""
+    """The style of the text: ``open``, ``over``, or none."""
     return TONES.get(Sale(sale), "over")
