@@ -101,7 +101,7 @@ def change_email(request: MemberRequest) -> HttpResponse:
 def send_proof(request: MemberRequest) -> HttpResponse:
     """Send the link to the account's own address again."""
     if request.method != "POST":
-        # Sent when the log-in was over: back to the page with the button.
+        # A form sent after the log-in expired: back to the page with the button.
         return redirect("account")
     email_change.request_proof(user=request.user, origin=origin_of(request))
     messages.success(request, _("We sent a link to %(email)s.") % {"email": request.user.email})

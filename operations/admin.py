@@ -1,4 +1,4 @@
-"""The staff's own pages of the admin; each module registers what it adds."""
+"""The staff's pages of the admin; each imported module registers its own."""
 
 from operations import export_admin, settlement_admin
 

@@ -1,4 +1,4 @@
-"""Exports in the admin: the page that orders one, its progress, its file."""
+"""Exports in the admin: the page that queues one, its progress, its file."""
 
 import json
 from typing import Any, cast
@@ -31,7 +31,7 @@ EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger
 
 @admin.register(Export)
 class ExportsAdmin(ReadOnlyAdmin):
-    """Exports: an operator sees their own, as long as they may see the records; a superuser all."""
+    """An operator sees their own exports, while they may view the records; a superuser sees all."""
 
     rehearsal_path = "user"
     fields = ("model", "user", "state", "created_at", "finished_at")
@@ -79,10 +79,10 @@ class ExportsAdmin(ReadOnlyAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The columns of a list to choose from; sent, the export is queued once."""
+        """The form to choose the columns; when sent, the export is queued once."""
         query = request.GET.copy()
         listed = self._exportable(str(query.pop(LIST, [""])[-1]))
-        # What is left is the query string of the list, which the library reads off the request.
+        # The rest of the query string is the list's, which the library reads from the request.
         request.GET = cast(Any, query)
         if not listed.has_export_permission(request):
             raise PermissionDenied
@@ -156,7 +156,7 @@ def _form(listed: Any, data: Any) -> Any:
 
 
 def _queue(request: Any, listed: Any, form: Any) -> int:
-    """The key of the export, made now or when this form was sent before."""
+    """The key of the export, created now or when this form was sent before."""
     query = request.GET.urlencode()
     once = form_once(request, f"export {listed.opts.label} {query}")
     try:

@@ -1,4 +1,4 @@
-"""What the staff's tools keep: exports of the admin's lists."""
+"""Exports of the admin's lists."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -28,7 +28,7 @@ class Export(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("operator"))
-    # What is exported: the model's label, the list's query string, the names of the columns.
+    # The export's definition: the model's label, the list's query string, the names of the columns.
     model = models.CharField(_("records"), max_length=100)
     query = models.TextField(_("filter"), blank=True)
     columns = ArrayField(models.CharField(max_length=100), verbose_name=_("columns"))
@@ -79,7 +79,7 @@ class Export(models.Model):
 
 
 class ExportChunk(models.Model):
-    """A piece of an export's file; the pieces in their order are the file."""
+    """A piece of an export's file, in the order of ``seq``."""
 
     LONGEST = 256 * 1024
 

@@ -1,4 +1,4 @@
-"""The admin's navigation, in the order of an operator's day."""
+"""The admin's navigation."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from operations.settlement_admin import may_settle
 
-# The one page of the navigation that is no model's list.
+# The only entry that is not a model's list.
 SETTLEMENT = "settlement"
 SIDEBAR = [
     (

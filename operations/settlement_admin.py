@@ -1,4 +1,4 @@
-"""The settlement in the admin: look at a period, and take it along as a file."""
+"""The settlement in the admin: a page for a period, and its download."""
 
 import datetime as dt
 from typing import Any
@@ -39,7 +39,7 @@ NEEDED = (
 
 
 class PeriodForm(forms.Form):
-    """``settlement`` once it is valid."""
+    """``settlement`` is set when the form is valid."""
 
     first = forms.DateField(
         label=_("From"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"})
@@ -69,13 +69,13 @@ class PeriodForm(forms.Form):
 
 
 def may_settle(request: HttpRequest) -> bool:
-    """Whoever may see every record that the settlement adds up."""
+    """Whether the operator may view every kind of record in the settlement."""
     return bool(request.user.has_perms(NEEDED))
 
 
 @admin.register(Payment)
 class SettledPaymentAdmin(PaymentAdmin):
-    """Payments, with the way to the settlement."""
+    """Payments, with the button of the settlement."""
 
     actions_list = ("settlement",)
 
@@ -113,7 +113,7 @@ def _this_month() -> dict[str, dt.date]:
 
 
 def _shown(settlement: Settlement) -> dict[str, Any]:
-    """The beginning of the table, and always its end: whether it reconciles."""
+    """The beginning of the table, and always its end with the comparison."""
     ending = list(conclusion(settlement))
     _first, *rows = table(settlement)
     body = rows[: -len(ending)]

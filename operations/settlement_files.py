@@ -37,7 +37,7 @@ def _as_csv(settlement: Settlement) -> bytes:
     rows = csv.writer(text)
     for row in table(settlement):
         rows.writerow([_safe(cell) for cell in row])
-    # The mark at the beginning tells Excel that it is UTF-8, so that Korean stays Korean.
+    # With a byte order mark Excel reads the file as UTF-8, so that Korean is readable.
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -70,7 +70,7 @@ def _formatted(sheet: object, value: Cell) -> WriteOnlyCell:
 
 
 def _safe(cell: Cell) -> Cell:
-    # What the format cannot hold at all is no part of a title that anybody can see.
+    # XLSX cannot contain control characters, which are invisible in a title anyway.
     return quoted(ILLEGAL_CHARACTERS_RE.sub("", cell)) if isinstance(cell, str) else cell
 
 
@@ -91,7 +91,7 @@ COLUMNS = (
 
 
 def table(settlement: Settlement) -> Iterator[list[Cell]]:
-    """The headings, a row for each concert and day, and what the ledger says to their sum."""
+    """The headings, a row for each concert and day, and the comparison with the ledger."""
     ledger = settlement.ledger
     yield headings()
     if ledger.opening is not None:
@@ -125,7 +125,7 @@ def headings() -> list[Cell]:
 
 
 def conclusion(settlement: Settlement) -> Iterator[list[Cell]]:
-    """Our total, the ledger's, and the difference."""
+    """The total of the rows, the ledger's, and the difference."""
     ledger, differences = settlement.ledger, settlement.differences
     verdict = _("Reconciles to the won") if settlement.reconciles else _("DOES NOT RECONCILE")
     yield _row(day=_("Sum"), **_figures(settlement.total))

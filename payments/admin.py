@@ -115,7 +115,7 @@ TICKET_COLORS = {"ISSUED": "success", "USED": "info", "CANCELLED": "danger"}
 @admin.register(Ticket)
 class TicketAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
-    # The code at the door is left out: whoever can read it can go in with it.
+    # The ticket's code is left out: it admits to the show.
     fields = (
         "id",
         "reservation",

@@ -1,4 +1,4 @@
-"""Hold, pay, tickets, cancel, the door: for mobile apps."""
+"""Hold, pay, tickets, cancel, check in: for mobile apps."""
 
 import uuid
 from functools import partial
@@ -176,19 +176,19 @@ class TicketDetail(APIView):
 
 
 class SvgRenderer(JSONRenderer):
-    """For a picture that the view draws itself."""
+    """For a picture that the view renders itself."""
 
     media_type = "image/svg+xml"
 
 
 class BytesRenderer(SvgRenderer):
-    """The same picture as a file, for clients that are generated and know no pictures."""
+    """The same picture as a file, for generated clients without a type for pictures."""
 
     media_type = "application/octet-stream"
 
 
 class TicketQr(APIView):
-    # An app that asks for JSON always has got the picture nevertheless.
+    # Apps that accept only JSON get the picture, as in earlier versions.
     renderer_classes = (SvgRenderer, BytesRenderer, JSONRenderer)
 
     @extend_schema(
@@ -227,7 +227,7 @@ class Cancel(APIView):
 
 
 class MayCheckIn(BasePermission):
-    """Members of the staff who were given the permission, and superusers."""
+    """Members of the staff with the permission, and superusers."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user

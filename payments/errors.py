@@ -1,4 +1,4 @@
-"""What holding, paying, cancelling and the door refuse."""
+"""The refusals of holding, paying, cancelling and checking in."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ class DuplicateSeats(DomainError):
 
 
 class TooManySeats(DomainError):
-    """More than one request may hold or pay (payments.services.holds.MOST_AT_ONCE)."""
+    """More seats than one request may hold or pay (payments.services.holds.MOST_AT_ONCE)."""
 
     code = "too_many_seats"
     status = 400
@@ -69,7 +69,7 @@ class UnknownCheckIn(NotFound):
 
 
 class WrongSchedule(DomainError):
-    """A ticket of another show than the one that the door is for."""
+    """The ticket is for another show than this entrance."""
 
     code = "wrong_schedule"
     status = 409
@@ -124,13 +124,13 @@ class UndoTooLate(DomainError):
 
 
 class GivenUpTooOften(TooManyRequests):
-    """Somebody keeps taking seats and letting them go."""
+    """The buyer has released too many holds, or let them expire."""
 
     message = _("You have held too many seats and let them go. Please try again later.")
 
 
 class StaleTicket(DomainError):
-    """Somebody else changed the ticket between our reading and our writing it."""
+    """Another transaction changed the ticket between our read and write."""
 
     code = "conflict"
     status = 409

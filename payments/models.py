@@ -1,4 +1,4 @@
-"""What you do with what is on sale: reservation, payment, ticket, refund."""
+"""The purchase: reservation, payment, ticket, check-in, refund."""
 
 import datetime as dt
 import secrets
@@ -24,19 +24,19 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return self.filter(status=Literal("HOLD"))
 
     def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
-        """Of holds, be they all there are (held) or somebody's (checked)."""
+        """Of these holds (``held`` for all, ``checked`` for those of one user) the overdue ones."""
         return self.filter(expires_at__lte=now)
 
     def of_cancelled_schedules(self) -> "ReservationQuerySet":
-        """Live ones whose whole schedule was cancelled: what is left to end and refund."""
+        """Live reservations of cancelled schedules, which the sweep must end and refund."""
         return self.live().filter(schedule__cancelled_at__isnull=False)
 
 
 class Reservation(models.Model):
-    """One seat for one user: held for a few minutes, then confirmed by a payment or gone.
+    """One seat for one user: held for a few minutes, then confirmed by a payment or ended.
 
-    ``slot`` is which of the user's allowed seats in the schedule this is, from 1 to the limit;
-    two live reservations cannot share one, which is how the database keeps the limit.
+    ``slot`` numbers the user's live seats in the schedule, from 1 to the purchase limit. Two live
+    reservations cannot have the same slot, so the database enforces the limit.
     """
 
     class Status(models.TextChoices):
@@ -56,8 +56,8 @@ class Reservation(models.Model):
     seat = models.ForeignKey(
         Seat, models.PROTECT, related_name="reservations", verbose_name=_("seat")
     )
-    # The seat's own schedule, kept here for the limit; a trigger keeps it true, and the seat's key
-    # keeps the schedule. A second key would lock the one schedule's row for every hold of a sale.
+    # A copy of the seat's schedule, for the purchase limit; a trigger compares it. No foreign key
+    # in the database: it would lock the one row of the schedule for every hold of a sale.
     schedule = models.ForeignKey(
         ConcertSchedule,
         models.PROTECT,
@@ -88,7 +88,7 @@ class Reservation(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["schedule", "user", "slot"],
-                # Which also finds what is live of a schedule.
+                # This index also finds the live reservations of a schedule.
                 condition=checked("status", "HOLD", "CONFIRMED"),
                 name="payments_reservation_one_live_per_slot",
             ),
@@ -118,7 +118,7 @@ class Reservation(models.Model):
         return f"{self.seat} {self.status}"
 
     def is_overdue(self, now: dt.datetime) -> bool:
-        """Whether this is a hold whose time is over at ``now``, the database's clock."""
+        """Whether this is an expired hold at ``now``, the database's clock."""
         return self.status == self.Status.HOLD and self.expires_at <= now
 
     def require_payable(self, now: dt.datetime) -> None:
@@ -174,12 +174,12 @@ class Payment(models.Model):
 
 
 def new_ticket_code() -> str:
-    """What the QR code says: 160 random bits."""
+    """The content of the QR code: 160 random bits."""
     return secrets.token_urlsafe(20)
 
 
 class Ticket(models.Model):
-    """The right to one seat, as it was when it was bought."""
+    """A ticket for one seat, with the seat's name and the show's times at the purchase."""
 
     class Status(models.TextChoices):
         ISSUED = "ISSUED", _("Issued")
@@ -203,7 +203,7 @@ class Ticket(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.ISSUED)
     price = models.BigIntegerField(_("price"), help_text=_("won"))
     seat_number = models.PositiveIntegerField(_("seat number"))
-    # What was bought; a show may be moved later, and the schedule knows.
+    # The times at the purchase; if the show is moved later, the schedule has the new times.
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
     refund_policy = models.CharField(_("refund policy"), max_length=100)
@@ -221,7 +221,7 @@ class Ticket(models.Model):
         db_index=False,
         verbose_name=_("checked in by"),
     )
-    # Counts changes; who writes names the version read, so that of two writers one wins.
+    # Counts changes; an update names the version that was read, so that of two one wins.
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(_("issued at"))
     updated_at = models.DateTimeField(_("updated"))
@@ -242,7 +242,7 @@ class Ticket(models.Model):
                 name="payments_ticket_status_known",
             ),
             models.CheckConstraint(
-                # A used one that is cancelled with its whole schedule keeps when it was used.
+                # A used ticket that is cancelled with its schedule keeps the time of use.
                 condition=Q(status="USED", used_at__isnull=False)
                 | Q(status="ISSUED", used_at=None)
                 | Q(status="CANCELLED"),
@@ -259,13 +259,12 @@ class Ticket(models.Model):
 
     @property
     def refund(self) -> "Refund | None":
-        """What came back for it; None while it is live."""
+        """Its refund; None while it is live."""
         refunds = (getattr(each, "refund", None) for each in self.reservation.payments.all())
         return next(filter(None, refunds), None)
 
     def require_issued(self) -> None:
-        """Neither used nor cancelled. Raises TicketUsed (with when and where) or
-        AlreadyCancelled."""
+        """Raises TicketUsed (with time and gate) or AlreadyCancelled."""
         if self.status == self.Status.CANCELLED:
             raise AlreadyCancelled(ticket=str(self.pk))
         if self.status == self.Status.USED and self.used_at:
@@ -275,7 +274,7 @@ class Ticket(models.Model):
 def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> None:
     """Save ``fields`` of a ticket unless another transaction changed it since it was read.
 
-    Raises StaleTicket then, and nothing is written.
+    Raises StaleTicket in that case, and writes nothing.
     """
     read = ticket.version
     ticket.version += 1
@@ -286,10 +285,10 @@ def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> N
 
 
 class CheckIn(models.Model):
-    """A ticket that was let in at a door of its show; undone, if that was a mistake.
+    """A check-in of a ticket at its show; it can be undone after a mistake.
 
-    While it is not undone, the ticket says when, where and by whom it was used. Triggers keep the
-    two alike, and the record as it was written.
+    While it is not undone, the ticket has the same time, gate and operator. Triggers keep both
+    equal, and keep the check-in unchanged.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -304,7 +303,7 @@ class CheckIn(models.Model):
         ConcertSchedule, models.PROTECT, related_name="check_ins", verbose_name=_("schedule")
     )
     gate = models.CharField(_("gate"), max_length=50, blank=True)
-    # NULL only where a ticket was used before there were check-ins, and did not say.
+    # NULL only for a ticket that was used before check-ins were recorded.
     checked_in_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
@@ -349,14 +348,15 @@ class CheckIn(models.Model):
         return f"{self.ticket} {self.gate}".strip()
 
 
-# Why a ticket was cancelled and its payment given back: its holder wanted it, or the whole
-# performance is off and nobody is charged a fee.
+# The reason of a refund: the holder cancelled the ticket, or the schedule was cancelled, which
+# costs no fee.
 CANCELLED = "cancelled"
 SCHEDULE_CANCELLED = "schedule_cancelled"
 
 
 class Refund(models.Model):
-    """What came back of a payment: ``amount`` to the balance, ``fee`` kept; together all of it."""
+    """The refund of a payment: ``amount`` to the balance, ``fee`` kept; their sum is the
+    payment."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""What the API and the fast path answer about seats held, tickets, refunds and check-ins."""
+"""The answers of API and fast path about held seats, tickets, refunds and check-ins."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class HoldsOutput(Representation[Any]):
 
 
 def hold_answer(reservations: Sequence[Reservation]) -> dict[str, Any]:
-    """As HoldsOutput, of what one request holds."""
+    """HoldsOutput for the reservations of one request."""
     return HoldsOutput.of(
         reservations=reservations,
         total=sum(reservation.price for reservation in reservations),
@@ -59,7 +59,7 @@ class TicketSerializer(Representation[Ticket], serializers.ModelSerializer[Ticke
         source="reservation.schedule.cancelled_at", allow_null=True
     )
     label = serializers.CharField(source="seat.label")  # type: ignore[assignment]
-    # When the show is, not when it was to be: the ticket itself keeps what was bought.
+    # The show's current times; the ticket has the times at the purchase.
     start_at = serializers.DateTimeField(source="reservation.schedule.start_at")
     end_at = serializers.DateTimeField(source="reservation.schedule.end_at")
 

@@ -1,4 +1,4 @@
-"""Cancelling a whole schedule, on the schedule's own page: concerts know nothing of refunds."""
+"""Cancelling a schedule, on its page in the admin; here because concerts must not know refunds."""
 
 import uuid
 from typing import Any, cast
@@ -26,7 +26,7 @@ admin.site.unregister(ConcertSchedule)
 
 
 class CancelScheduleForm(BaseDialogForm):  # type: ignore[misc]
-    """Says what would be refunded, and asks why."""
+    """Shows the refunds that would follow, and asks for a reason."""
 
     form_before_template = "admin/payments/what_cancelling_refunds.html"
 
@@ -65,7 +65,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
     def has_change_permission(
         self, request: HttpRequest, obj: ConcertSchedule | None = None
     ) -> bool:
-        # What was cancelled is a record.
+        # A cancelled schedule is read-only.
         live = not isinstance(obj, ConcertSchedule) or obj.cancelled_at is None
         return live and bool(super().has_change_permission(request, obj))
 
@@ -73,7 +73,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         return bool(request.user.has_perm("concerts.cancel_concertschedule"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Those that make sense: nothing is generated or cancelled any more once it is."""
+        """The possible actions: none to generate or cancel once the schedule is cancelled."""
         schedule = self.get_object(request, object_id)
         off = schedule is not None and schedule.cancelled_at is not None
         return [
@@ -133,7 +133,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         description=_("Refunds"), permissions=["view"], icon="undo"
     )
     def refunds(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """How far the refunds are; asks again by itself until all are made."""
+        """The progress of the refunds; the page reloads it until all are made."""
         schedule = self._get(request, object_id)
         if schedule.cancelled_at is None:
             raise Http404

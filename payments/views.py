@@ -56,11 +56,11 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         messages.error(request, _("Please choose at least one seat."))
         return redirect(request.path)
     try:
-        # What to offer instead the page finds out when it is shown.
+        # The page computes the seats to offer instead when it is shown.
         holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers, suggest=False)
     except SeatTaken:
         if set(numbers) <= _my_numbers(reservations.my_holds(user=request.user), schedule):
-            # The second click of two: they are held already, by this very person.
+            # The second click of a double click: the user holds the seats already.
             return redirect("checkout")
         return redirect(f"{request.path}?{urlencode({'taken': numbers}, doseq=True)}")
     return redirect("checkout")
@@ -100,7 +100,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
 def _instead(
     request: MemberRequest, schedule: ConcertSchedule, seats: list[SeatOnMap], mine: set[int]
 ) -> dict[str, Any] | None:
-    """What is offered to a buyer who came too late: as of now, each time the page is loaded."""
+    """The seats to offer instead of taken ones, computed each time the page is loaded."""
     wanted = set(request.GET.getlist("taken")[: holds.MOST_AT_ONCE])
     others = [seat for seat in seats if seat.number not in mine]
     taken = [seat for seat in others if str(seat.number) in wanted]
@@ -116,15 +116,15 @@ def _instead(
     }
 
 
-# The name of a row and its seats, from left to right.
+# The name of a row, and its seats from left to right.
 Row = tuple[str, list[SeatOnMap]]
 
 
 def _blocks(seats: Iterable[SeatOnMap]) -> list[dict[str, Any]]:
-    """Seats as they stand in the hall: blocks of rows alike, section by section.
+    """The seats as they are arranged in the hall: blocks of similar rows, section by section.
 
-    A row is one section's and row's seats by their number in it, whatever each costs. Its block is
-    that of the offer (grade and price) that most of its seats have.
+    A row contains all its seats by their number in the row, at any price. Its block is that of the
+    offer (grade and price) of most of its seats.
     """
     rows: dict[tuple[str, str], list[SeatOnMap]] = {}
     for seat in seats:
@@ -147,7 +147,7 @@ def _block(section: str, rows: list[Row]) -> dict[str, Any]:
 
 
 def _named(seat: SeatOnMap, offer: tuple[str, int]) -> dict[str, Any]:
-    """The seat as the template has it: a dict, which costs a template less than attributes."""
+    """The seat for the template: a dict, which templates read faster than attributes."""
     differs = (seat.grade, seat.price) != offer
     name = f"{seat.label}, {seat.grade} {won(seat.price)}" if differs else seat.label
     return {**seat._asdict(), "differs": differs, "name": name}
@@ -191,7 +191,7 @@ def _pay(request: MemberRequest) -> HttpResponse:
             user=request.user, reservation_ids=wanted, once=once
         ),
     )
-    # Sent twice or once: what was asked for is done, and looks the same.
+    # Whether sent once or twice: the payment is done, and the answer is the same.
     messages.success(request, _("Paid. Here are your tickets."))
     return redirect("ticket_list")
 
@@ -216,7 +216,7 @@ def reservation_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
-        # Sent when the log-in was over: back to the page with the button.
+        # A form sent after the log-in expired: back to the page with the button.
         return redirect("checkout")
     releases.release_reservation(user=request.user, reservation_id=reservation_id)
     messages.success(request, _("You have let go of the seat."))

@@ -1,7 +1,7 @@
-"""The audit: what no query may find on a live database, all of it in one snapshot.
+"""The audit: searches a live database for violations, in one snapshot.
 
-The database's own constraints refuse most of this as it is written. The audit does not believe
-them: it asks the data, so that a dropped constraint, a restored dump or a script shows.
+The database's constraints refuse most of these when they are written. The audit checks the data
+itself, to find the effects of a dropped constraint, a restored dump or a script.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: how many violations, and the first few of them."""
+    """The result of one check: the number of violations, and the first few."""
 
     check: Check
     violations: int
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """Every finding, and the figures to write down and compare with later."""
+    """All findings, and the sums and the hash to compare with later."""
 
     findings: list[Finding]
     totals: Totals
@@ -40,7 +40,7 @@ class Audit:
 
 
 def run_audit() -> list[Finding]:
-    """Every check in one read-only snapshot; one finding each, also of those that found nothing.
+    """Run every check in one read-only snapshot; one finding each, also without violations.
 
     Takes no lock and may run during a sale. Not inside a transaction.
     """
@@ -52,7 +52,7 @@ def full_audit(*, as_of: int | None = None) -> Audit:
     """run_audit with the totals of the same snapshot, and a hash over the ledger.
 
     The hash is over the lines up to the id ``as_of``, by default the last one. Raises NotFound
-    for a line that is not there yet, Unavailable when the ledger is written to without a pause.
+    for a line that does not exist yet, Unavailable when the ledger is written to without a pause.
     """
     last = settled_line(wanted=as_of)
     with snapshot(statement_timeout=STATEMENT_TIMEOUT):
@@ -60,7 +60,7 @@ def full_audit(*, as_of: int | None = None) -> Audit:
 
 
 def run_checks() -> list[Finding]:
-    """Every check, in the transaction that the caller is in."""
+    """Run every check in the caller's transaction."""
     return [_run(check) for check in CHECKS]
 
 

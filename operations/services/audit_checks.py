@@ -1,4 +1,4 @@
-"""The checks of the audit: a query for each thing that must not be in the data."""
+"""The checks of the audit: a query for each kind of violation."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from operations.services.ledger_proof import REAL, REHEARSED, totals_of
 
 @dataclass(frozen=True)
 class Check:
-    """``violations`` is a query with one column, what is wrong: the ids that an operator
-    would look up. ``meaning`` says what an answer of any row would mean."""
+    """``violations`` is a query with one column: the ids of wrong rows. ``meaning`` explains a
+    violation to the operator."""
 
     name: str
     meaning: str
     violations: str
 
 
-# What must have a line in the ledger, and which. A refund that gives nothing back moves nothing.
+# The rows that must have a ledger line. A refund of 0 won has none.
 MONEY_MOVED = """
     SELECT id, user_id, 'CHARGE' AS type, amount, status
     FROM accounts_charge WHERE status <> 'PENDING'

@@ -36,7 +36,7 @@ from operations.models import Export, ExportChunk
 logger = logging.getLogger(__name__)
 
 KEPT = dt.timedelta(hours=24)
-# Half of the time between two ticks: the other half of a core is for the line.
+# Half of the time between two ticks, so that the line's ticks have the other half of a core.
 SLICE_SECONDS = 1.0
 ROWS_IN_A_BATCH = 1000
 MOST_FAILURES = 3
@@ -52,9 +52,9 @@ def queue_export(
     columns: Sequence[str],
     once: IdempotentRequest | None = None,
 ) -> Export:
-    """Have these columns of the list with the query string ``query`` exported for ``user``.
+    """Queue an export of these columns of the list with the query string ``query`` for ``user``.
 
-    The caller has checked that the user may see the records of ``model``, a label as in
+    The caller has checked that the user may view the records of ``model``, a label such as
     ``accounts.Charge``. Raises AnsweredBefore, IdempotencyKeyReused.
     """
     with transaction.atomic():
@@ -67,14 +67,14 @@ def queue_export(
 
 
 def may_export(user: Any, model: str) -> bool:
-    """Whether the operator may see the records of this model now."""
+    """Whether the operator may view the records of this model now."""
     request = HttpRequest()
     request.user = user
     return bool(user.is_active and user.is_staff and _admin_of(model).has_view_permission(request))
 
 
 def records_of(export: Export) -> str:
-    """What is exported, in the active language."""
+    """The name of the exported records, in the active language."""
     return str(apps.get_model(export.model)._meta.verbose_name_plural)
 
 
@@ -85,15 +85,15 @@ def chunks_of(export: Export) -> Iterator[bytes]:
 
 
 def delete_old_exports() -> int:
-    """Delete exports that were asked for more than 24 hours ago; returns how many."""
+    """Delete exports that were requested more than 24 hours ago; returns how many."""
     _all, by_model = Export.objects.filter(created_at__lt=database_now() - KEPT).delete()
     return by_model.get("operations.Export", 0)
 
 
 def write_slice(*, seconds: float = SLICE_SECONDS) -> int:
-    """Write rows of the oldest export that no other worker has, for about so long.
+    """Write rows of the oldest export that no other worker has locked, for about so many seconds.
 
-    At least one batch. Returns how many rows were written.
+    Writes at least one batch. Returns how many rows were written.
     """
     with transaction.atomic():
         unfinished = Export.objects.filter(state__in=[Export.State.QUEUED, Export.State.RUNNING])
@@ -106,7 +106,7 @@ def write_slice(*, seconds: float = SLICE_SECONDS) -> int:
             with transaction.atomic():
                 _Slice(export).write(deadline=time.monotonic() + seconds)
         except Exception:
-            # Whatever it was, the exports behind this one must not wait for it for good.
+            # After any error: the exports behind this one must not wait for it forever.
             logger.exception("Export %s failed", export.pk)
             return _count_failure(export.pk)
         return export.rows_done - rows_before
@@ -141,7 +141,7 @@ class _Slice:
         if not may_export(export.user, export.model):
             _fail(export, Export.Error.NOT_PERMITTED)
         else:
-            # Reads much of a table; elsewhere a plan that does so is an accident.
+            # An export reads much of a table, so a sequential scan is right here.
             set_local("enable_seqscan", "on")
             if export.state == Export.State.QUEUED:
                 self._start()
@@ -157,8 +157,8 @@ class _Slice:
         self._append(BYTE_ORDER_MARK + _csv([header]))
 
     def _write_rows(self, deadline: float) -> bool:
-        """Whether these were the last rows."""
-        # A cursor of the server: the rows come a batch at a time.
+        """Write one slice; whether it contained the last rows."""
+        # A server-side cursor: rows are fetched in batches.
         rows: Any = self._rest().iterator(chunk_size=ROWS_IN_A_BATCH)
         with closing(rows):
             while batch := list(islice(rows, ROWS_IN_A_BATCH)):

@@ -1,7 +1,7 @@
-"""What to write down of an audit: the sums that must agree, and a hash over the whole ledger.
+"""The sums of an audit, and a hash over the whole ledger.
 
-The hash is SHA-256 over what PostgreSQL answers to ``COPY (...) TO STDOUT (FORMAT csv)`` for LINES
-in UTF-8: anybody with psql and sha256sum can make it anew (docs/operations.md).
+The hash is SHA-256 over the output of ``COPY (...) TO STDOUT (FORMAT csv)`` for LINES in UTF-8, so
+it can be computed with psql and sha256sum as well (docs/operations.md).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ REHEARSING = "SELECT id FROM accounts_user WHERE rehearsal <> ''"
 def totals_of(whose: str) -> str:
     """The query for charged, granted, balances, paid and refunded.
 
-    ``whose`` says of ``user_id`` who counts: REAL or REHEARSED.
+    ``whose`` is the condition on ``user_id``: REAL or REHEARSED.
     """
     return f"""
         SELECT
@@ -53,8 +53,8 @@ REHEARSED = f"user_id IN ({REHEARSING})"
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all users but rehearsals' buyers, in won. ``granted`` is what OTHER lines gave or
-    took."""
+    """Sums over all users except rehearsals' buyers, in won. ``granted`` is the sum of OTHER
+    lines."""
 
     charged: int
     granted: int
@@ -68,7 +68,7 @@ class Totals:
 
     @property
     def difference(self) -> int:
-        """What came in less what is there; 0 or something is wrong."""
+        """Incoming money less existing money; must be 0."""
         return self.charged + self.granted - self.balances - self.net_sales
 
 
@@ -82,14 +82,14 @@ class LedgerHash:
 
 
 def read_totals() -> Totals:
-    """As of the caller's snapshot."""
+    """The sums in the caller's snapshot."""
     return Totals(*map(int, fetch_row(totals_of(REAL))))
 
 
 def hash_ledger(*, as_of: int) -> LedgerHash:
-    """The hash over all lines up to this one, in memory that does not grow with them.
+    """The hash over all lines up to this one, in constant memory.
 
-    The same again at any later time if no line up to there was on its way (see settled_line).
+    It never changes later if no line up to there was uncommitted (see settled_line).
     """
     digest = hashlib.sha256()
     for block in copy_as_csv(LINES.format(as_of=as_of)):
@@ -99,11 +99,11 @@ def hash_ledger(*, as_of: int) -> LedgerHash:
 
 
 def settled_line(*, wanted: int | None = None) -> int:
-    """The last line's id, or ``wanted``, once no line can come in before it any more.
+    """The last line's id, or ``wanted``, when no line can be committed before it any more.
 
     An id is drawn before its line is committed, so a lower one may appear after a higher one:
-    this waits for whoever writes to the ledger just now, and keeps nobody waiting. Outside a
-    transaction. Raises NotFound when the ledger is not that long yet; Unavailable when somebody
+    this waits for the transactions that write to the ledger now, and blocks none. Outside a
+    transaction. Raises NotFound when the ledger is shorter; Unavailable when a transaction
     writes for longer than WAIT_SECONDS.
     """
     last: int = BalanceHistory.objects.aggregate(last=Max("pk", default=0))["last"]
@@ -119,7 +119,7 @@ def settled_line(*, wanted: int | None = None) -> int:
 
 
 def _writers() -> set[str]:
-    """The transactions that write to the ledger now: each took this lock before drawing an id."""
+    """The transactions that write to the ledger now: each takes this lock before it draws an id."""
     found = fetch_all(
         """
         SELECT virtualtransaction FROM pg_locks

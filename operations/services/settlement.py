@@ -1,7 +1,7 @@
-"""What was sold, given back and kept, by concert and day, held against the ledger to the won.
+"""The settlement: sales, refunds and fees by concert and day, compared with the ledger.
 
-The rows come from payments, refunds and charges; the ledger is asked by itself, for the same days.
-A difference is shown, never smoothed over. Rehearsals are left out of both.
+The rows come from payments, refunds and charges; the ledger is summed separately, for the same
+days. Every difference is shown. Rehearsals are left out of both.
 """
 
 import datetime as dt
@@ -23,14 +23,14 @@ from payments.errors import InvalidPeriod
 from payments.models import Payment, Refund
 
 LONGEST_PERIOD = dt.timedelta(days=366)
-# Well within what a calendar with time zones can reckon.
+# Within the range of dates that survives a conversion of time zones.
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2999, 12, 31)
 STATEMENT_TIMEOUT = "2min"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Counts of tickets, and won. ``refunds`` is what went back, ``fees`` what of it was kept."""
+    """Counts of tickets, and amounts in won: ``refunds`` paid back, ``fees`` kept."""
 
     tickets_sold: int = 0
     sales: int = 0
@@ -42,7 +42,7 @@ class Figures:
 
     @property
     def net(self) -> int:
-        """Sales less refunds: what is kept, the fees among it."""
+        """Sales less refunds, including the fees."""
         return self.sales - self.refunds
 
 
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger's own sums of the same days, in won; with one concert only those about it.
+    """The ledger's own sums of the same days, in won; for one concert only its lines.
 
     ``opening`` and ``closing`` are all balances before and after, None with one concert.
     """
@@ -85,7 +85,7 @@ class Settlement:
 
     @property
     def differences(self) -> dict[str, int]:
-        """Ours less the ledger's, in won; all 0 or something is wrong."""
+        """The table's sums less the ledger's, in won; all must be 0."""
         names = ("sales", "refunds", "charges", "other")
         found = {name: getattr(self.total, name) - getattr(self.ledger, name) for name in names}
         if self.ledger.opening is not None and self.ledger.closing is not None:
@@ -103,7 +103,7 @@ def settle_period(
 ) -> Settlement:
     """The settlement from the first day to the last, both included, in the venue's time zone.
 
-    All of it from one read-only snapshot; may run during a sale. Not inside a transaction.
+    From one read-only snapshot; may run during a sale. Not inside a transaction.
     Raises InvalidPeriod, NotFound for an unknown concert and for a rehearsal's.
     """
     if not (FIRST_DAY <= first <= last <= LAST_DAY and last - first < LONGEST_PERIOD):
@@ -153,7 +153,7 @@ def _sum(all_figures: Iterable[Figures]) -> Figures:
     )
 
 
-# The day, the concert if any, and the figures that one table tells of them.
+# The day, the concert if any, and the figures from one table.
 Money = Iterable[tuple[tuple[dt.date, uuid.UUID | None], Figures]]
 
 
@@ -212,12 +212,12 @@ def _refunds_of(concert: Concert | None) -> QuerySet[Refund]:
 
 
 def _real(things: QuerySet[Any], user: str) -> QuerySet[Any]:
-    """Without those of rehearsals' buyers, who are few: ``user`` leads to whose they are."""
+    """Without the rows of rehearsals' buyers, who are few: ``user`` is the path to the user."""
     return things.exclude(**{f"{user}__in": User.objects.exclude(rehearsal="").values("pk")})
 
 
 def _ledger(period: Period, concert: Concert | None) -> Ledger:
-    """Asked of the ledger's lines alone; a concert's are known by what they are about."""
+    """Computed from the ledger's lines only; a concert's lines are found by their source."""
     start, end = period
     lines = BalanceHistory.objects.filter(status=BalanceHistory.Status.SUCCESS)
     lines = _real(lines, "balance__user")

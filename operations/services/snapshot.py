@@ -1,4 +1,4 @@
-"""Many questions about one and the same moment."""
+"""A read-only snapshot for many queries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from concertbook.db.statements import execute, set_local
 
 @contextmanager
 def snapshot(*, statement_timeout: str) -> Iterator[None]:
-    """Everything inside sees the database as it was at its first query, and can write nothing.
+    """All queries inside see the database as of the first one, and cannot write.
 
     Takes no lock and may run during a sale. Not inside a transaction.
     """
     with transaction.atomic(durable=True):
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         set_local("statement_timeout", statement_timeout)
-        # Here whole tables are read.
+        # Whole tables are read here, so sequential scans are right.
         set_local("enable_seqscan", "on")
         yield

@@ -102,7 +102,7 @@ def _hold_all(asked: Sequence[AskedToHold], *, wait: bool = False) -> list[Held 
 def _hold_in_one_schedule(
     requests: Sequence[HoldRequest], *, wait: bool
 ) -> Sequence[Held | Exception]:
-    """A transaction of its own: if it fails, what is held in other schedules stays held."""
+    """In a transaction of its own: its failure does not undo the holds in other schedules."""
     try:
         outcomes = holds.hold(requests, wait=wait)
     except Exception as exc:

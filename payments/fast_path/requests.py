@@ -1,4 +1,4 @@
-"""What holds and payments have in common: read the request, do it with others, count it."""
+"""Shared by holds and payments: read the request, run it in a group commit, count it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ Request = TypeVar("Request", covariant=True)
 
 
 class Asked(Protocol[Request]):
-    """A request as it came, before it is known whether its session still lasts."""
+    """A request before its session was checked."""
 
     @property
     def visitor(self) -> credentials.Credential: ...
@@ -36,7 +36,7 @@ def do(
     group: GroupCommit[AskedRequest, Result],
     do_all: Callable[..., Sequence[Result | Exception]],
 ) -> Result | bytes:
-    """The result, or the answer saved under the request's key; alone where it has to wait.
+    """The result, or the answer saved under the request's key. Runs alone after Retry.
 
     Counts a request that does not succeed at once. Raises FallThrough and refusals.
     """
@@ -59,7 +59,7 @@ def do(
 def requests_of(
     asked: Sequence[Asked[Request]],
 ) -> tuple[dict[int, Request], dict[int, Exception]]:
-    """By their places, the requests of users who are logged in, and what the others are told."""
+    """The requests of logged-in users, and the refusals of the others, by their index."""
     users = credentials.load_users([each.visitor for each in asked])
     requests: dict[int, Request] = {}
     refusals: dict[int, Exception] = {}
@@ -79,7 +79,7 @@ def hash_of(environ: Environ, named: dict[str, Any]) -> str:
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """A database that fails is Django's to explain."""
+    """After a failure of the database the request falls through: Django answers with the error."""
     close_old_connections()
     try:
         yield
@@ -88,7 +88,7 @@ def connected() -> Iterator[None]:
 
 
 def list_of(body: Any, name: str, is_valid: Any) -> list[Any]:
-    """Raises FallThrough for anything but a list as long as it may be, without doubles."""
+    """Raises FallThrough unless it is a list of the allowed length without duplicates."""
     wanted = body.get(name) if isinstance(body, dict) else None
     if not isinstance(wanted, list) or not 0 < len(wanted) <= MOST_AT_ONCE:
         raise FallThrough

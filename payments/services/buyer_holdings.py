@@ -1,4 +1,4 @@
-"""What a buyer has of a sale and had of any: what the rules of a hold go by."""
+"""A buyer's holdings in a sale, and released holds in all sales, for the rules of a hold."""
 
 import datetime as dt
 import json
@@ -32,7 +32,7 @@ class Sale:
 
 @dataclass(frozen=True)
 class BuyerHoldings:
-    """What one user has of a schedule, and gave up of any, at the sale's moment."""
+    """One user's holdings in a schedule, and released holds in all, at the sale's time."""
 
     filled_slots: Sequence[int] = ()
     first_hold_ends: dt.datetime | None = None
@@ -43,13 +43,13 @@ class BuyerHoldings:
         return self.first_hold_ends is not None and self.first_hold_ends <= now
 
     def require_no_hoarding(self, now: dt.datetime) -> None:
-        """Raises GivenUpTooOften for a user who keeps taking seats and letting them go."""
+        """Raises GivenUpTooOften for a user who released too many holds."""
         if self.given_up >= settings.GIVEN_UP_PER_HOUR and self.first_given_up:
             again = self.first_given_up + HOARDING_WINDOW - now
             raise GivenUpTooOften(retry_after=max(1, math.ceil(again.total_seconds())))
 
     def free_slots(self, count: int, *, limit: int) -> list[int]:
-        """The first slots up to the limit that are not filled. Raises PurchaseLimitExceeded."""
+        """The first free slots up to the limit. Raises PurchaseLimitExceeded."""
         free = (slot for slot in range(1, limit + 1) if slot not in self.filled_slots)
         slots = list(islice(free, count))
         if len(slots) < count:
@@ -57,7 +57,7 @@ class BuyerHoldings:
         return slots
 
 
-# What a sale goes by, in the order of the columns.
+# The columns of a Sale, in their order.
 RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
 NO_HOLDINGS = BuyerHoldings()
 
@@ -65,11 +65,11 @@ NO_HOLDINGS = BuyerHoldings()
 def read_holdings(
     schedule_id: uuid.UUID, user_ids: Sequence[uuid.UUID]
 ) -> tuple[Sale, dict[uuid.UUID, BuyerHoldings]]:
-    """The sale, and of each of these users who has or had seats what that is; one statement.
+    """Read the sale, and the holdings of those of these users who have any; one statement.
 
-    After the last lock: an operator may have moved the sale while the caller waited. The caller
-    has the users' tokens locked, so that no other hold of theirs fills a slot meanwhile. Raises
-    NotFound for an unknown schedule.
+    To be read after the last lock: an operator may have changed the sale while the caller waited.
+    The caller holds the locks on the users' tokens, so that no other hold of theirs fills a slot
+    meanwhile. Raises NotFound for an unknown schedule.
     """
     row = fetch_first(
         """

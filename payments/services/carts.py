@@ -1,4 +1,4 @@
-"""Carts: what is about to be paid, locked in the one lock order, and its rules."""
+"""Carts: the rows of a payment, locked in the one lock order, and its rules."""
 
 import datetime as dt
 import json
@@ -27,7 +27,7 @@ from queueing.services.gate import locked_tokens, read_admissions, require_still
 
 @dataclass(frozen=True)
 class PaymentRequest:
-    """Which of their reservations a user wants to pay; ``once`` is the request's key, if any."""
+    """A user's request to pay reservations; ``once`` is the request's key, if any."""
 
     user: User
     reservation_ids: Sequence[uuid.UUID]
@@ -36,21 +36,21 @@ class PaymentRequest:
 
 @dataclass(frozen=True)
 class LockedCart:
-    """What a request is about, as far as it could be locked.
+    """The rows of a request that could be locked.
 
-    ``existing`` is what exists without being locked here, because another transaction has it
-    locked: reservations as (user, reservation), tokens that let in as (user, room).
+    ``existing`` are rows that another transaction has locked: reservations as (user, reservation),
+    active tokens as (user, room).
     """
 
     request: PaymentRequest
-    # Of the cart's rooms that let the user in, by room.
+    # The user's active tokens in the cart's rooms, by room.
     admissions: dict[int, QueueToken]
     # In seat order.
     reservations: list[Reservation]
     locked_balance: Balance | None
     # Read after the last lock.
     now: dt.datetime
-    # Where the user holds other seats.
+    # The rooms in which the user holds other seats.
     busy_rooms: Collection[int]
     existing: Set[tuple[uuid.UUID, uuid.UUID | int]] = frozenset()
 
@@ -68,7 +68,7 @@ class LockedCart:
 
     @property
     def balance(self) -> Balance:
-        """Raises Retry for one that is locked, or has yet to be made."""
+        """Raises Retry for a balance that is locked or does not exist yet."""
         if self.locked_balance is None:
             raise Retry
         return self.locked_balance
@@ -85,7 +85,7 @@ class LockedCart:
         """Raises NotFound, AlreadyPaid, ScheduleCancelled, AlreadyCancelled, HoldExpired,
         QueueNotAdmitted, InsufficientBalance, or Retry.
         """
-        # First of all, as a failure is recorded there too.
+        # First, as it records failures too.
         balance = self.balance
         self.require_held()
         self.require_inside()
@@ -99,7 +99,7 @@ class LockedCart:
         missing = {(self.user.pk, reservation_id) for reservation_id in self.missing_reservations}
         if missing:
             raise Retry if missing <= self.existing else NotFound
-        # What is paid already comes first: then nothing has failed, and nothing is recorded.
+        # Paid ones come first: then no attempt has failed, and nothing is recorded.
         for reservation in sorted(self.reservations, key=lambda each: each.confirmed_at is None):
             reservation.require_payable(self.now)
 
@@ -113,11 +113,10 @@ class LockedCart:
 
 
 def lock_carts(requests: Sequence[PaymentRequest], *, wait: bool) -> list[LockedCart]:
-    """Lock what these requests of different users are about: tokens, seats with their
-    reservations, balances, in the one lock order. Inside a transaction only.
+    """Lock the rows of these requests of different users: tokens, seats with their reservations,
+    balances, in the one lock order. Inside a transaction only.
 
-    What is missing is for the carts to judge: that a reservation is paid already is a better
-    answer than that its buyer is not let in.
+    Missing rows are judged by the carts: "already paid" is a better answer than "not admitted".
     """
     users = [request.user.pk for request in requests]
     wanted = list({pk for request in requests for pk in request.reservation_ids})
@@ -146,14 +145,14 @@ def lock_carts(requests: Sequence[PaymentRequest], *, wait: bool) -> list[Locked
 def _by_request(
     requests: Sequence[PaymentRequest], reservations: Sequence[Reservation]
 ) -> list[list[Reservation]]:
-    """Of each request those of its user that it names: others may name them too."""
+    """For each request its user's reservations among those that it names."""
     by_key = {(each.user_id, each.pk): each for each in reservations}
     named = [
         {(request.user.pk, pk) for pk in request.reservation_ids} & by_key.keys()
         for request in requests
     ]
-    # Seats of two schedules may have the same number: their key decides, so that the ledger's lines
-    # and the answer are in one order, also when the request is sent again.
+    # Seats of two schedules may have the same number. Ordered by key then, so that the ledger's
+    # lines and the answer have the same order, also when the request is sent again.
     return [
         sorted((by_key[key] for key in keys), key=lambda each: (each.seat.number, each.seat_id))
         for keys in named
@@ -171,7 +170,7 @@ def _rooms_of(reservations: Iterable[Reservation]) -> set[int]:
 
 
 def _with_existing(carts: list[LockedCart]) -> list[LockedCart]:
-    """The carts, told what of theirs exists though it is not locked; mostly none asks."""
+    """The carts, with ``existing`` set where rows are missing, which is rare."""
     ids = {pk for cart in carts for pk in cart.missing_reservations}
     if not ids and not any(cart.missing_rooms for cart in carts):
         return carts
@@ -193,7 +192,7 @@ def _locked_admissions(wait: bool) -> QuerySet[QueueToken]:
 
 def _locked_reservations(wait: bool) -> QuerySet[Reservation]:
     reservations = _wanted_reservations()
-    # Each seat is locked before its reservation, as by everybody who locks a reservation.
+    # Each seat is locked before its reservation, as in every transaction that locks reservations.
     locked = reservations.select_for_update(
         of=("seat", "self"), no_key=True, skip_locked=not wait
     ).order_by("seat_id")
@@ -214,7 +213,7 @@ RESERVATIONS = PreparedLock(_locked_reservations)
 def _read_moment(
     user_ids: list[uuid.UUID], paid: list[uuid.UUID]
 ) -> tuple[dt.datetime, defaultdict[uuid.UUID, set[int]]]:
-    """The clock, read after the last lock, and in which rooms each user holds anything else."""
+    """The clock, read after the last lock, and the rooms in which each user holds other seats."""
     now, found = fetch_row(
         """
         SELECT clock_timestamp(), (

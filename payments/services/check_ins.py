@@ -1,7 +1,7 @@
-"""Check-ins: a ticket's code lets its holder in once, at a door of its own show.
+"""Check-ins: a ticket's code admits its holder once, to its own show.
 
-A check-in is refused before anything is written. One that was a mistake is undone within minutes,
-on the record, and the ticket is as good as before.
+A refused check-in writes nothing. A mistaken one can be undone within minutes, which is recorded,
+and the ticket is valid again.
 """
 
 import datetime as dt
@@ -31,11 +31,12 @@ from payments.models import CheckIn, Ticket, save_change
 
 
 def check_in(*, code: str, schedule_id: uuid.UUID, by: User, gate: str = "") -> CheckIn:
-    """Let the ticket's holder in. ``schedule_id`` is whose door it is, ``by`` the staff there.
+    """Check a ticket in. ``schedule_id`` is the show of this entrance, ``by`` the member of the
+    staff.
 
-    Raises UnknownTicket, UnknownSchedule; WrongSchedule for another show's ticket, with that show;
-    AlreadyCancelled (also when the whole schedule is); TicketUsed with when, where and which
-    check-in; DoorsNotOpen and ShowOver with when.
+    Raises UnknownTicket, UnknownSchedule; WrongSchedule with the ticket's show; AlreadyCancelled
+    (also when the schedule is); TicketUsed with time, gate and check-in; DoorsNotOpen and ShowOver
+    with the time.
     """
     with transaction.atomic(durable=True):
         ticket = _lock_ticket(code=code)
@@ -55,11 +56,11 @@ def check_in(*, code: str, schedule_id: uuid.UUID, by: User, gate: str = "") -> 
 
 
 def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
-    """Take a check-in back: the ticket is issued again and lets its holder in.
+    """Undo a check-in: the ticket is issued again and can be checked in.
 
-    Within CHECK_IN_UNDO_MINUTES, also if the show ended meanwhile: the record is put right, and
-    the ticket is neither let in nor refunded any more. Raises UnknownCheckIn, AlreadyUndone,
-    UndoTooLate; AlreadyCancelled once the schedule was, as its used tickets are refunded as such;
+    Within CHECK_IN_UNDO_MINUTES, also after the end of the show: the record is corrected, but the
+    ticket can be neither checked in nor refunded any more. Raises UnknownCheckIn, AlreadyUndone,
+    UndoTooLate; AlreadyCancelled when the schedule was cancelled, as used tickets are refunded too;
     Malformed without a reason.
     """
     if not has_visible(reason):
@@ -68,7 +69,7 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
         ticket = _lock_ticket(check_ins=check_in_id)
         if ticket is None:
             raise UnknownCheckIn
-        # As it is now: whoever writes one has the ticket locked.
+        # Read after the ticket's lock, which every change of a check-in needs.
         checked_in = ticket.check_ins.get(pk=check_in_id)
         _require_undoable(checked_in, ticket)
         now = database_now()
@@ -76,7 +77,7 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
         checked_in.undone_at = now
         checked_in.undone_by = by
         checked_in.undo_reason = reason
-        # Before the ticket, which may only go back when this is written.
+        # Written before the ticket: the trigger lets it leave USED only after that.
         checked_in.save(update_fields=["undone_at", "undone_by", "undo_reason"])
         ticket.status = Ticket.Status.ISSUED
         _save_use(ticket, now=now, used_at=None, used_by=None, gate="")
@@ -86,7 +87,7 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
 
 
 def _lock_ticket(**which: object) -> Ticket | None:
-    """The ticket, locked, with all that the door shows of it, read after the lock."""
+    """The locked ticket, with the related rows for the answer, read after the lock."""
     locked = Ticket.objects.select_for_update(of=("self",), no_key=True)
     key = locked.filter(**which).values_list("pk", flat=True).first()
     if key is None:

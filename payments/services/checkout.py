@@ -28,7 +28,7 @@ from queueing.services.gate import extend_admissions, finish
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a payment bought; ``balance`` is what is left, in won."""
+    """The result of a payment; ``balance`` is the remaining balance in won."""
 
     payments: list[Payment]
     tickets: list[Ticket]
@@ -84,8 +84,8 @@ def _pay(requests: Sequence[PaymentRequest], *, wait: bool) -> dict[uuid.UUID, O
         requests = [request for request in requests if request.user.pk not in outcomes]
         payable, failed = [], []
         for cart in lock_carts(requests, wait=wait) if requests else []:
-            # Every check comes before the first write: a refusal leaves nothing half done, and
-            # its record can go into this same transaction.
+            # All checks come before the first write, so that a refusal can be recorded in this same
+            # transaction.
             try:
                 cart.require_payable()
             except (DomainError, Retry) as refusal:
@@ -99,17 +99,16 @@ def _pay(requests: Sequence[PaymentRequest], *, wait: bool) -> dict[uuid.UUID, O
         if failed:
             _record_failures(failed)
         if not payable and not failed:
-            # There is nothing to wait for the disk for.
+            # Nothing was written: a rollback does not wait for the disk.
             transaction.set_rollback(True)
     return outcomes
 
 
 def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.datetime:
-    """Give holds a little longer, once each, because their payment has begun.
+    """Extend holds, once each, because their payment has begun.
 
-    Returns when the first of them ends. A hold that was extended before keeps its time: neither
-    asking again nor adding seats buys more. Raises what pay_reservations raises, and records
-    nothing.
+    Returns when the first of them ends. A hold that was extended before keeps its time. Raises
+    what pay_reservations raises, and records nothing.
     """
     longer = dt.timedelta(seconds=settings.PAYMENT_SECONDS)
     with transaction.atomic(durable=True):
@@ -123,7 +122,7 @@ def begin_payment(*, user: User, reservation_ids: Sequence[uuid.UUID]) -> dt.dat
 
 
 def _extend(reservations: Sequence[Reservation], *, by: dt.timedelta, now: dt.datetime) -> None:
-    """Two statements, however many they are: the rows are locked meanwhile."""
+    """Two statements for any number of holds, as the rows are locked meanwhile."""
     extended = [each for each in reservations if each.extended_at is None]
     if not extended:
         return
@@ -138,7 +137,7 @@ def _extend(reservations: Sequence[Reservation], *, by: dt.timedelta, now: dt.da
 
 
 def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
-    """The receipts by user, each of whom has one cart; all of one moment."""
+    """The receipts by user, each with one cart; all with the same time."""
     now = carts[0].now
     receipts = {
         cart.user.pk: Receipt(
@@ -159,7 +158,7 @@ def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
         seat.reserve()
     balances = {cart.user.pk: cart.balance for cart in carts}
     answers = [(cart.request.once, receipts[cart.user.pk]) for cart in carts if cart.request.once]
-    # One statement for all tables: each round trip more is a twentieth of the time.
+    # One statement for all tables: each further round trip costs a twentieth of the time.
     write_rows(
         new_answers(answers),
         new_statuses(sold, from_status=Seat.Status.HELD, reason="paid", now=now),
@@ -216,7 +215,7 @@ def _new_ticket(cart: LockedCart, reservation: Reservation) -> Ticket:
 
 
 def _leave_rooms(carts: Sequence[LockedCart], now: dt.datetime) -> None:
-    """Give the places inside to the next in line, but for buyers who still hold seats there."""
+    """End the admissions of buyers who hold no other seats in the room."""
     done = [
         admission
         for cart in carts
@@ -227,9 +226,9 @@ def _leave_rooms(carts: Sequence[LockedCart], now: dt.datetime) -> None:
 
 
 def _record_failures(failed: Sequence[tuple[LockedCart, str]]) -> None:
-    """Write failed attempts to pay, with the reason of each, and end the holds that are overdue.
+    """Record failed attempts to pay, with their reasons, and end the overdue holds.
 
-    Once for each reservation and reason, however often it is tried again.
+    Recorded once for each reservation and reason, however often it is retried.
     """
     expire_overdue([seat for cart, _reason in failed for seat in cart.seats], now=failed[0][0].now)
     reservations = [each for cart, _reason in failed for each in cart.reservations]

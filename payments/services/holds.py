@@ -3,8 +3,8 @@
 1. Claim the keys of requests that have one.
 2. Lock the queue tokens, then the seats, in the one lock order.
 3. Read the sale, what each user has of it, and the clock: after the last lock.
-4. Judge each request by all the rules. A refusal is an answer: the others go on.
-5. Write all that is granted, with the answers to the keys, and commit.
+4. Apply all rules to each request. A refusal is an outcome: the other requests go on.
+5. Write the granted holds, with the answers to the keys, and commit.
 """
 
 import datetime as dt
@@ -40,7 +40,7 @@ from queueing.services.gate import (
     require_still_inside,
 )
 
-# Seats held, or paid, by one request.
+# The most seats that one request may hold or pay.
 MOST_AT_ONCE = 50
 # The trigger in payments/constraints.
 NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
@@ -50,7 +50,7 @@ Outcome = list[Reservation] | DomainError | AnsweredBefore | Retry
 
 @dataclass(frozen=True)
 class HoldGrant:
-    """A request that no rule refuses: its seats are held, in memory, and not yet saved."""
+    """A request that passed all rules: its seats are held in memory, but not saved yet."""
 
     request: HoldRequest
     admission: QueueToken
@@ -98,10 +98,10 @@ def _own_token(user: User, schedule_id: uuid.UUID) -> uuid.UUID:
 def explain(
     refusal: DomainError, *, user_id: uuid.UUID, schedule_id: uuid.UUID, numbers: Sequence[int]
 ) -> DomainError:
-    """The refusal of a hold as the buyer hears it. After its transaction: it needs no locks.
+    """The refusal of a hold for the buyer. Called after the transaction, without locks.
 
-    SeatTaken names the seats to try instead (``nearest``). Of a schedule that the user does not
-    see, NotFound says more than that its seats or its room are not found.
+    Adds the seats to try instead (``nearest``) to SeatTaken. For a schedule that the user cannot
+    see, NotFound replaces refusals about its seats or its room.
     """
     if isinstance(refusal, SeatTaken):
         refusal.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
@@ -151,10 +151,10 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
         if grants:
             _write(grants, locked.sale.now)
         else:
-            # Nothing to wait for the disk for; and a refusal leaves what is overdue as it is.
+            # A rollback does not wait for the disk, and a refusal changes no overdue holds.
             transaction.set_rollback(True)
     if locked.ended and any(isinstance(each, SeatTaken) for each in outcomes.values()):
-        # But of the seats that were wanted: they are offered again.
+        # The rollback revived overdue holds of the wanted seats: end them again.
         on_seats = [seat.pk for seat in locked.seats.values()]
         release_overdue(Reservation.objects.filter(checked("status", "HOLD"), seat__in=on_seats))
     return outcomes | {grant.request.user.pk: grant.reservations for grant in grants}
@@ -162,9 +162,9 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
 
 @contextmanager
 def refused_once_cancelled() -> Iterator[None]:
-    """Around a transaction that sells: raises ScheduleCancelled when the database refuses it.
+    """Wraps a transaction that sells: raises ScheduleCancelled when the trigger refuses it.
 
-    The schedule was then cancelled between our reading it and our writing.
+    The schedule was cancelled between our read and our write.
     """
     try:
         yield
@@ -176,7 +176,7 @@ def refused_once_cancelled() -> Iterator[None]:
 
 
 def _grant(request: HoldRequest, locked: LockedSale) -> HoldGrant:
-    """All the rules of a hold, before it is written. Raises the refusal, or Retry."""
+    """Apply all rules of a hold, before it is written. Raises the refusal, or Retry."""
     admission = locked.admission_of(request)
     seats = locked.seats_of(request)
     sale, now = locked.sale, locked.sale.now

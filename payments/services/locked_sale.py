@@ -1,4 +1,4 @@
-"""What the rules of a hold go by: locked in the one lock order, then read with the clock."""
+"""The rows for the rules of a hold: locked in the one lock order, then read with the clock."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -21,10 +21,9 @@ from queueing.services.gate import lock_admissions, read_admissions
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """One user's wish for seats of a schedule, by their numbers, each once.
+    """One user's request to hold seats of a schedule, by distinct numbers.
 
-    ``token`` is the queue token that is to let the user in; ``once`` is the request's key, None
-    without one.
+    ``token`` is the user's queue token; ``once`` is the request's key, None without one.
     """
 
     user: User
@@ -36,11 +35,11 @@ class HoldRequest:
 
 @dataclass(frozen=True)
 class LockedSale:
-    """Of several requests of different users; ``sale.now`` was read after the last lock.
+    """The rows of several requests of different users; ``sale.now`` was read after the last lock.
 
     With ``wait`` every row is locked. Without it ``tokens_elsewhere`` are those that another
-    transaction has locked, and ``read_only`` the numbers of seats that are as they were read:
-    locked by another transaction, or taken, which needs no lock.
+    transaction has locked, and ``read_only`` the numbers of seats that were read without a lock:
+    locked by another transaction, or taken.
     """
 
     wait: bool
@@ -50,7 +49,7 @@ class LockedSale:
     tokens_elsewhere: Collection[tuple[uuid.UUID, uuid.UUID]]
     seats: Mapping[int, Seat]
     read_only: Collection[int]
-    # How many overdue holds on these seats were ended.
+    # The number of overdue holds on these seats that were ended.
     ended: int = 0
 
     def admission_of(self, request: HoldRequest) -> QueueToken:
@@ -69,7 +68,7 @@ class LockedSale:
         return [self.seats[number] for number in sorted(request.numbers)]
 
     def holdings_of(self, request: HoldRequest) -> BuyerHoldings:
-        """Raises Retry while some of it is overdue: it is the user's no more, and given up."""
+        """Raises Retry while one of the user's holds is overdue: it must be ended first."""
         holdings = self.holdings.get(request.user.pk, NO_HOLDINGS)
         if not self.wait and holdings.has_overdue(self.sale.now):
             raise Retry
@@ -91,9 +90,9 @@ class LockedSale:
 
 
 def lock_sale(requests: Sequence[HoldRequest], *, wait: bool) -> LockedSale:
-    """Lock what requests of one schedule are about: tokens, then the seats of users let in.
+    """Lock the rows of requests of one schedule: tokens, then the seats of admitted users.
 
-    With ``wait`` also ends what is overdue and in their way. Inside a transaction only. Raises
+    With ``wait`` also ends overdue holds that are in the way. Inside a transaction only. Raises
     NotFound for an unknown schedule.
     """
     schedule_id = requests[0].schedule_id
@@ -116,7 +115,7 @@ def lock_sale(requests: Sequence[HoldRequest], *, wait: bool) -> LockedSale:
 
 
 def _end_overdue(locked: LockedSale, users: Sequence[uuid.UUID]) -> LockedSale:
-    """End the overdue holds on the seats, and the users' own of the schedule."""
+    """End the overdue holds on the seats, and the users' own in the schedule."""
     now, schedule_id = locked.sale.now, locked.sale.schedule.pk
     locked = replace(locked, ended=expire_overdue(list(locked.seats.values()), now=now))
     late = [user for user in users if locked.holdings.get(user, NO_HOLDINGS).has_overdue(now)]

@@ -1,4 +1,4 @@
-"""How a hold ends unpaid: let go of, or overdue."""
+"""The ends of unpaid holds: released by the buyer, or expired."""
 
 import datetime as dt
 import uuid
@@ -22,9 +22,9 @@ SWEEP_BATCH = 500
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
-    """Let go of a hold before its time. What is no longer held stays as it is.
+    """Release a hold before its end. An ended reservation is not changed.
 
-    Raises NotFound for anybody else's reservation, AlreadyPaid for a confirmed one.
+    Raises NotFound, also for another user's reservation, AlreadyPaid for a confirmed one.
     """
     mine = Reservation.objects.filter(user=user, pk=reservation_id)
     seat_id = mine.values_list("seat_id", flat=True).first()
@@ -37,7 +37,7 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
             raise AlreadyPaid
         if reservation.status == Reservation.Status.HOLD:
             now = database_now()
-            # Overdue it is not let go, but has expired, and its seat comes back after a cooldown.
+            # An overdue hold expires instead, and its seat comes back after a cooldown.
             if expire_overdue([seat], now=now):
                 return
             reservation.status = Reservation.Status.CANCELLED
@@ -49,10 +49,10 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
 
 
 def release_expired_holds(*, user: User | None = None) -> int:
-    """Free the seats of overdue holds, of everybody or of one user; returns how many.
+    """Free the seats of overdue holds, of all users or of one; returns how many.
 
-    Safe to run twice at once, and to be killed: each batch is one transaction, and a seat that
-    somebody else has locked is left to them.
+    May run twice at the same time, and may be killed: each batch is one transaction, and seats
+    that another transaction has locked are skipped.
     """
     if user is None:
         holds = Reservation.objects.held()
@@ -65,7 +65,7 @@ def release_expired_holds(*, user: User | None = None) -> int:
 
 
 def release_overdue(holds: ReservationQuerySet) -> int:
-    """Free the seats of one batch of those among these that are overdue; returns how many."""
+    """Free the seats of one batch of the overdue ones among these; returns how many."""
     now = database_now()
     seats = _seats_of(holds.overdue(now))
     if not seats:
@@ -79,12 +79,12 @@ def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
 
 
 def _seats_of(overdue: QuerySet[Reservation]) -> list[uuid.UUID]:
-    """One batch of them, those first that have been overdue for the longest."""
+    """One batch of their seats, the longest overdue first."""
     return list(overdue.order_by("expires_at").values_list("seat_id", flat=True)[:SWEEP_BATCH])
 
 
 def _overdue_seats() -> QuerySet[Seat]:
-    # Skipping what is locked keeps this out of every circle of waiting, in whatever order.
+    # Locked rows are skipped, so that the order of locks cannot cause a deadlock.
     locked = Seat.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
     seats = locked.filter(AnyOf("pk", "seats")).order_by("pk")
     return seats.only("schedule", "status", "hold_expires_at", "available_from", "version")
@@ -94,7 +94,7 @@ OVERDUE_SEATS = Prepared(_overdue_seats)
 
 
 def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
-    """End whichever holds on these seats are overdue at ``now``; returns how many.
+    """End the holds on these seats that are overdue at ``now``; returns how many.
 
     The caller holds the seats' row locks; their reservations are locked here.
     """

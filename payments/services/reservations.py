@@ -1,4 +1,4 @@
-"""What somebody holds or has paid for, as pages and apps show it."""
+"""A user's reservations, for pages and apps."""
 
 import uuid
 
@@ -11,13 +11,13 @@ from payments.services.releases import release_expired_holds
 
 
 def my_reservations(*, user: User) -> ReservationQuerySet:
-    """The user's reservations, newest first, none of them shown as held past its time."""
+    """The user's reservations, newest first; overdue holds are ended before."""
     release_expired_holds(user=user)
     return Reservation.objects.filter(user=user).select_related("seat", "schedule__concert")
 
 
 def my_holds(*, user: User) -> list[Reservation]:
-    """What the user holds and has not paid yet; what ends first comes first."""
+    """The user's unpaid holds, ordered by their end."""
     holds = my_reservations(user=user).filter(checked("status", "HOLD"))
     return list(holds.order_by("expires_at", "schedule", "seat__number"))
 
@@ -30,7 +30,7 @@ def allowance(*, user: User, schedule: ConcertSchedule) -> int:
 
 
 def get_reservation(*, user: User, reservation_id: uuid.UUID) -> Reservation:
-    """Raises NotFound, also for anybody else's."""
+    """Raises NotFound, also for another user's."""
     reservation = my_reservations(user=user).filter(pk=reservation_id).first()
     if reservation is None:
         raise NotFound

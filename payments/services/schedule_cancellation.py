@@ -1,8 +1,8 @@
-"""Cancel a whole schedule: nothing of it is sold any more, and every buyer is refunded in full.
+"""Cancel a schedule: it sells nothing more, and every buyer is refunded in full.
 
-The row is the message. All that an operator's request writes is that the schedule was cancelled;
-what is left to do is read off its reservations that are still live. A sweep does it, some buyers in
-one transaction: any number of workers may run it at once, and each may be killed at any statement.
+The row is the message. The operator's request only writes that the schedule was cancelled; the
+remaining work is read from its live reservations. A sweep does it, some buyers in one transaction:
+any number of workers may run it at the same time, and each may be killed at any statement.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ from payments.services.ticket_cancellation import ledger_entry
 
 logger = logging.getLogger(__name__)
 
-# One transaction's worth: their balances are locked meanwhile, for a tenth of a second.
+# Buyers in one transaction: their balances are locked meanwhile, for a tenth of a second.
 BUYERS_AT_ONCE = 100
 BATCHES_AT_ONCE = 5
 
@@ -53,8 +53,9 @@ class Progress:
 
 
 def progress_of(*, schedule_id: uuid.UUID) -> Progress:
-    """How far the refunds of a schedule are; before it is cancelled, what cancelling would do."""
-    # By the seats, which have an index by schedule.
+    """The progress of a schedule's refunds; before it is cancelled, the refunds that would
+    follow."""
+    # Joined through the seats, which have an index by schedule.
     live = Reservation.objects.live().filter(seat__schedule=schedule_id)
     sold = Q(status=Reservation.Status.CONFIRMED)
     refunds = Refund.objects.filter(
@@ -73,9 +74,9 @@ def progress_of(*, schedule_id: uuid.UUID) -> Progress:
 def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bool:
     """Cancel the whole schedule, for good. From the commit on it sells nothing.
 
-    ``reason`` is shown to its buyers. The refunds follow by the sweep, those of used tickets too:
-    a show that breaks off is given back as well. False when it was cancelled before: by whom and
-    why then stay as they are. Raises NotFound.
+    ``reason`` is shown to its buyers. The sweep refunds all tickets, used ones too, as the show may
+    have been broken off. Returns False, and changes nothing, when it was cancelled before. Raises
+    NotFound.
     """
     with transaction.atomic(durable=True):
         schedules = ConcertSchedule.objects.select_for_update(no_key=True)
@@ -92,9 +93,9 @@ def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bo
 
 
 def refund_cancelled_schedules() -> int:
-    """Refund and let go what is left of cancelled schedules; returns how many seats were freed.
+    """Refund and release the live reservations of cancelled schedules; returns how many seats.
 
-    A round of a few batches, about a second's work: beat's other ticks wait for the same workers.
+    A few batches, about a second's work, as beat's other ticks wait for the same workers.
     """
     left = Reservation.objects.of_cancelled_schedules()
     schedules = ConcertSchedule.objects.filter(pk__in=left.values("schedule"))
@@ -111,10 +112,10 @@ def refund_cancelled_schedules() -> int:
 
 
 def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.UUID]:
-    """Whom this round has not tried, from another buyer on each time, in a circle.
+    """The next buyers that this round has not tried, from a random buyer on, in a circle.
 
-    From the first on it would be the same ones in every round; where their records are damaged,
-    it would never come to those behind them.
+    From the first buyer on, every round would try the same ones; if their records are damaged, it
+    would never reach the others.
     """
     left = Reservation.objects.live().filter(schedule=schedule).exclude(user__in=tried)
     users = left.order_by("user").values_list("user", flat=True).distinct()
@@ -131,7 +132,8 @@ def _end_some_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
 
 
 def _end_alone(schedule: ConcertSchedule, user: uuid.UUID) -> int:
-    """Of a batch that failed: whose records are damaged is passed over, and named by the audit."""
+    """After a failed batch: each buyer alone; damaged records are skipped, and the audit reports
+    them."""
     try:
         return _end_all_of(schedule, [user])
     except IntegrityError:
@@ -140,7 +142,7 @@ def _end_alone(schedule: ConcertSchedule, user: uuid.UUID) -> int:
 
 
 def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
-    """All that these people have of a cancelled schedule, or what nobody else is at just now."""
+    """All live reservations of these buyers in a cancelled schedule, except locked ones."""
     live = Reservation.objects.live().filter(schedule=schedule, user__in=users)
     with transaction.atomic(durable=True):
         seats = _lock_free_seats(live)
@@ -161,7 +163,7 @@ def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
 
 
 def _lock_free_seats(live: QuerySet[Reservation]) -> list[Seat]:
-    # What another sweep or the buyer has locked is theirs, or waits for the next round.
+    # Rows locked by another sweep or the buyer are left to them, or to the next round.
     free = Seat.objects.select_for_update(skip_locked=True, no_key=True)
     return list(free.filter(pk__in=live.values("seat")).order_by("pk"))
 
@@ -172,7 +174,7 @@ def _refund(
     balances: Mapping[uuid.UUID, Balance],
     now: dt.datetime,
 ) -> None:
-    """In full, to the balances, which the caller holds locked.
+    """Refund in full to the balances, whose locks the caller holds.
 
     A buyer's refunds are written in the order of the purchases: by time, and within one checkout
     by seat number, as its payments were (carts._by_request).
@@ -204,7 +206,7 @@ def _release(
     was: Seat.Status,
     now: dt.datetime,
 ) -> None:
-    """Nobody has these seats any more; nor are they offered, as their schedule is cancelled."""
+    """Free these seats; they are not offered again, as their schedule is cancelled."""
     of_ended = {reservation.seat_id for reservation in ended}
     freed = [seat for seat in seats if seat.pk in of_ended]
     for seat in freed:

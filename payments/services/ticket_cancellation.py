@@ -27,7 +27,7 @@ from payments.models import (
 
 @dataclass(frozen=True)
 class Quote:
-    """What cancelling now would give back and cost, in won; together the price paid."""
+    """The refund and the fee of cancelling now, in won; their sum is the price paid."""
 
     amount: int
     fee: int
@@ -63,9 +63,9 @@ def cancel_ticket(
 ) -> Refund:
     """Cancel the user's ticket and refund it to the balance.
 
-    In full and at any time once the whole schedule was cancelled, should the user be faster than
-    the sweep. Raises NotFound (also for anybody else's), AlreadyCancelled, TicketUsed,
-    CancellationClosed; with ``once`` also what its claim raises.
+    In full and at any time if the schedule was cancelled and the sweep has not refunded it yet.
+    Raises NotFound (also for another user's), AlreadyCancelled, TicketUsed, CancellationClosed;
+    with ``once`` also what its claim raises.
     """
     mine = Ticket.objects.filter(user=user, pk=ticket_id)
     seat_id = mine.values_list("seat", flat=True).first()
@@ -81,7 +81,7 @@ def cancel_ticket(
         ticket = mine.select_for_update(no_key=True).get()
         payment = reservation.payments.get(status=Payment.Status.SUCCESS)
         balance = lock_balance(user_id=user.pk)
-        # As it is now: it may have been cancelled while we waited for the locks.
+        # Read again: it may have been cancelled while we waited for the locks.
         schedule = ConcertSchedule.objects.get(pk=reservation.schedule_id)
         now = database_now()
         quote = _quote(ticket, schedule, now)
@@ -111,14 +111,14 @@ def _refund(
         reason=reason,
         created_at=now,
     )
-    # A fee of 100 % moves no money, and the ledger has no empty lines.
+    # With a fee of 100 % no money moves, and the ledger has no lines of 0 won.
     if refund.amount:
         write_lines(balance=balance, entries=[ledger_entry(refund)])
     return refund
 
 
 def ledger_entry(refund: Refund) -> LedgerEntry:
-    """What a refund that gives something back does to its balance."""
+    """The ledger entry of a refund above 0 won."""
     return LedgerEntry(
         type=BalanceHistory.Type.CANCELLATION,
         amount=refund.amount,

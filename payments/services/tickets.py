@@ -1,4 +1,4 @@
-"""Look at tickets and their QR codes."""
+"""A user's tickets and their QR codes."""
 
 import io
 import uuid
@@ -12,7 +12,7 @@ from payments.models import Payment, Ticket
 
 
 def my_tickets(*, user: User) -> QuerySet[Ticket]:
-    """With all that an answer says of them; what came back for them is read along."""
+    """The user's tickets with the related rows of an answer, refunds included."""
     payments = Payment.objects.select_related("refund")
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.filter(user=user).prefetch_related(Prefetch("reservation__payments", payments))
@@ -27,7 +27,7 @@ def get_ticket(*, user: User, ticket_id: uuid.UUID) -> Ticket:
 
 
 def qr_svg(ticket: Ticket) -> bytes:
-    """The code for the door as a picture: a standalone SVG, black on white in any theme."""
+    """The ticket's code as a QR code: a standalone SVG, black on white in any theme."""
     picture = io.BytesIO()
     code = segno.make(ticket.code, error="m", micro=False)
     code.save(picture, kind="svg", scale=6, border=4, dark="#000", light="#fff")

@@ -1,4 +1,4 @@
-"""manage.py audit: is everything that was promised true of the data?"""
+"""manage.py audit: check the data for violations of the guarantees."""
 
 import dataclasses
 import json
@@ -63,7 +63,7 @@ def as_text(audit: Audit) -> str:
 
 
 def as_table(findings: list[Finding]) -> str:
-    """One line per check, and under a check that found something what it means."""
+    """One line per check, and the meaning below a check with violations."""
     width = max(len(finding.check.name) for finding in findings)
     lines = [f"{'check':<{width}}  violations  examples"]
     for finding in findings:

@@ -1,4 +1,4 @@
-"""manage.py loadsample: accounts and concerts to try everything with."""
+"""manage.py loadsample: sample accounts and concerts."""
 
 import datetime as dt
 from argparse import ArgumentParser
@@ -35,8 +35,8 @@ class Account:
 
 @dataclass(frozen=True)
 class Show:
-    """A concert as on a poster. Days count from today; the sale opens ``opens_in_days`` from
-    now, at once for 0. ``slug`` is its waiting room's."""
+    """A sample concert. Days count from today; the sale opens in ``opens_in_days``, immediately for
+    0. ``slug`` is its waiting room's."""
 
     slug: str
     title: str
@@ -155,14 +155,14 @@ def load_account(account: Account) -> None:
         is_staff=account.is_staff,
         is_superuser=account.is_superuser,
     )
-    # Also to one of an earlier version: it is what the account is for.
+    # Also for an account of an earlier version.
     user.user_permissions.add(*Permission.objects.filter(codename__in=account.permissions))
     if account.is_buyer and not user.charges.exists():
         charge(user=user, amount=WON_PER_BUYER)
 
 
 def load_show(show: Show) -> None:
-    """Put the show on sale unless it is: once its schedules are over or sold out, new ones."""
+    """Put the show on sale; it gets new schedules when the old ones are over or sold out."""
     room = WaitingRoom.objects.filter(slug=show.slug).first() or open_room(show)
     seats = Seat.objects.filter(
         schedule__concert__waiting_room=room,
@@ -199,18 +199,18 @@ def announce(show: Show, room: WaitingRoom) -> None:
 
 
 def evening(days: int, hour: int) -> dt.datetime:
-    """That hour at the venue, so many days from today."""
+    """This hour at the venue, so many days from today."""
     day = timezone.localtime(database_now()) + dt.timedelta(days=days)
     return day.replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
 def sale_opening(show: Show) -> dt.datetime:
-    """At eight in the evening for a sale to come, now for one that is open."""
+    """20:00 for a future sale, now for an open one."""
     return evening(show.opens_in_days, 20) if show.opens_in_days else database_now()
 
 
 def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Concert:
-    """The show's concert, new or with its run prolonged to these evenings."""
+    """The show's concert, new or with its run extended to these evenings."""
     end_time = evenings[-1] + dt.timedelta(hours=2)
     concert, created = Concert.objects.get_or_create(
         waiting_room=room,

@@ -1,4 +1,4 @@
-"""manage.py settlement: sales, refunds and fees by concert and day, held against the ledger."""
+"""manage.py settlement: sales, refunds and fees by concert and day, compared with the ledger."""
 
 import datetime as dt
 import sys
