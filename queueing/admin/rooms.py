@@ -169,9 +169,9 @@ class WaitingRoomAdmin(Admin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         room = WaitingRoom.objects.filter(pk=_room_id(object_id)).first()
-        doors = () if room is None else ACTIONS_IN_STATE[room.state]
+        sensible = () if room is None else ACTIONS_IN_STATE[room.state]
         allowed = super().get_actions_detail(request, object_id)
-        return [door for door in allowed if door.path in doors]
+        return [each for each in allowed if each.path in sensible]
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

@@ -44,7 +44,7 @@ def follow(
 
     It is told what is true now rather than what changed, which also makes good what an earlier
     tick that died has not told it. If Redis cannot be reached, the next tick or the builder does
-    it. ``full`` when places inside, not the doors, set the pace.
+    it. ``full`` when the places inside set the pace, not the limit per minute.
     """
     if watermark.undrawn and not is_undrawn(room):
         return _drop(room)

@@ -14,7 +14,7 @@ BEFORE = 300
 
 
 def snapshot_of(room: WaitingRoom, watermark: IndexWatermark, *, full: bool) -> RoomSnapshot:
-    """What polls are told of the room. ``full`` when places inside, not the doors, set the pace."""
+    """What polls are told of the room. ``full`` when the places inside set the pace."""
     pace = forecast.pace(
         room,
         full=full,

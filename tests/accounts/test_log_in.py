@@ -29,7 +29,7 @@ WRONG = "not the password"
 
 
 @pytest.fixture
-def fan():
+def buyer():
     return UserFactory()
 
 
@@ -56,49 +56,49 @@ def fail_from_many_addresses(email, times):
 # --- One account, one address --------------------------------------------------------------------
 
 
-def test_five_wrong_passwords_are_answered_and_the_sixth_attempt_is_refused(fan):
-    statuses = [api_status(fan.email, WRONG) for _ in range(FAILED_LOG_INS.amount)]
-    refused = try_api(fan.email, PASSWORD)
+def test_five_wrong_passwords_are_answered_and_the_sixth_attempt_is_refused(buyer):
+    statuses = [api_status(buyer.email, WRONG) for _ in range(FAILED_LOG_INS.amount)]
+    refused = try_api(buyer.email, PASSWORD)
 
     assert set(statuses) == {401}
     assert_problem(refused, 429, "too_many_requests")
     assert 290 < int(refused["Retry-After"]) <= 300
 
 
-def test_an_attempt_beyond_the_limit_is_not_hashed(fan, monkeypatch):
+def test_an_attempt_beyond_the_limit_is_not_hashed(buyer, monkeypatch):
     for _ in range(FAILED_LOG_INS.amount):
-        try_api(fan.email, WRONG)
+        try_api(buyer.email, WRONG)
     monkeypatch.setattr(log_in, "check_password", lambda *_, **__: pytest.fail("hashed"))
 
-    assert api_status(fan.email, PASSWORD) == 429
+    assert api_status(buyer.email, PASSWORD) == 429
 
 
-def test_an_account_that_does_not_exist_answers_like_one_that_does(fan):
+def test_an_account_that_does_not_exist_answers_like_one_that_does(buyer):
     unknown = [try_api("nobody@example.com", WRONG) for _ in range(6)]
-    known = [try_api(fan.email, WRONG) for _ in range(6)]
+    known = [try_api(buyer.email, WRONG) for _ in range(6)]
 
     assert [each.status_code for each in unknown] == [401] * 5 + [429]
     assert [each.json() for each in unknown] == [each.json() for each in known]
 
 
-def test_a_strangers_wrong_passwords_do_not_keep_the_owner_out(fan):
-    strangers = [api_status(fan.email, WRONG, ELSEWHERE) for _ in range(6)]
+def test_a_strangers_wrong_passwords_do_not_keep_the_owner_out(buyer):
+    strangers = [api_status(buyer.email, WRONG, ELSEWHERE) for _ in range(6)]
 
     assert strangers == [401] * 5 + [429]
-    assert api_status(fan.email, PASSWORD, HOME) == 200
-    assert api_status(fan.email, PASSWORD, ELSEWHERE) == 429
-    assert try_page(fan.email, PASSWORD, HOME).status_code == 302
+    assert api_status(buyer.email, PASSWORD, HOME) == 200
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE) == 429
+    assert try_page(buyer.email, PASSWORD, HOME).status_code == 302
 
 
-def test_log_ins_that_succeed_use_nothing_up(fan):
-    assert {api_status(fan.email, PASSWORD) for _ in range(40)} == {200}
-    assert {try_page(fan.email, PASSWORD).status_code for _ in range(10)} == {302}
+def test_log_ins_that_succeed_use_nothing_up(buyer):
+    assert {api_status(buyer.email, PASSWORD) for _ in range(40)} == {200}
+    assert {try_page(buyer.email, PASSWORD).status_code for _ in range(10)} == {302}
 
 
-def test_a_success_between_failures_gives_no_guesses_back(fan):
-    assert [api_status(fan.email, WRONG) for _ in range(4)] == [401] * 4
-    assert api_status(fan.email, PASSWORD) == 200
-    assert [api_status(fan.email, WRONG) for _ in range(2)] == [401, 429]
+def test_a_success_between_failures_gives_no_guesses_back(buyer):
+    assert [api_status(buyer.email, WRONG) for _ in range(4)] == [401] * 4
+    assert api_status(buyer.email, PASSWORD) == 200
+    assert [api_status(buyer.email, WRONG) for _ in range(2)] == [401, 429]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_spellings_of_an_address_that_find_one_account_are_counted_as_one(spelli
     assert devices.account_key(spelling) == devices.account_key("victim@example.com")
 
 
-def test_pages_and_api_share_one_log_in_limit(fan):
+def test_pages_and_api_share_one_log_in_limit(buyer):
     for attempt in (try_api, try_page, try_api, try_page, try_api):
-        attempt(fan.email, WRONG)
+        attempt(buyer.email, WRONG)
 
-    refused = try_page(fan.email, PASSWORD)
+    refused = try_page(buyer.email, PASSWORD)
 
     assert refused.status_code == 429
     assert 290 < int(refused["Retry-After"]) <= 300
@@ -133,14 +133,14 @@ def test_the_log_in_of_the_staff_is_counted_too():
     assert try_page(operator.email, PASSWORD).status_code == 429
 
 
-def test_a_user_who_set_a_new_password_by_mail_may_log_in_immediately(fan):
+def test_a_user_who_set_a_new_password_by_mail_may_log_in_immediately(buyer):
     browser = Client()
     for _ in range(5):
-        try_page(fan.email, WRONG, browser=browser)
-    browser.post("/accounts/password/reset/", {"email": fan.email}, REMOTE_ADDR=HOME)
-    browser.post(link_to(fan.email), {"password1": "a new long one"}, REMOTE_ADDR=HOME)
+        try_page(buyer.email, WRONG, browser=browser)
+    browser.post("/accounts/password/reset/", {"email": buyer.email}, REMOTE_ADDR=HOME)
+    browser.post(link_to(buyer.email), {"password1": "a new long one"}, REMOTE_ADDR=HOME)
 
-    assert try_page(fan.email, "a new long one").status_code == 302
+    assert try_page(buyer.email, "a new long one").status_code == 302
 
 
 def test_an_inactive_account_logs_in_nowhere():
@@ -153,70 +153,70 @@ def test_an_inactive_account_logs_in_nowhere():
 # --- One account, many addresses -----------------------------------------------------------------
 
 
-def test_an_account_that_many_addresses_guess_at_is_closed_to_strangers(fan):
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+def test_an_account_that_many_addresses_guess_at_is_closed_to_strangers(buyer):
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
 
-    refused = try_api(fan.email, PASSWORD, HOME)
+    refused = try_api(buyer.email, PASSWORD, HOME)
 
     assert_problem(refused, 429, "too_many_requests")
 
 
-def test_an_address_that_logged_in_before_is_not_kept_out_by_other_addresses(fan):
-    assert api_status(fan.email, PASSWORD, HOME) == 200
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+def test_an_address_that_logged_in_before_is_not_kept_out_by_other_addresses(buyer):
+    assert api_status(buyer.email, PASSWORD, HOME) == 200
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
 
-    assert api_status(fan.email, PASSWORD, HOME) == 200
-    assert api_status(fan.email, PASSWORD, ELSEWHERE) == 429
+    assert api_status(buyer.email, PASSWORD, HOME) == 200
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE) == 429
 
 
 def test_an_address_that_signed_up_is_not_kept_out_by_other_addresses():
-    fields = {"email": "fan@example.com", "password": PASSWORD, "name": "팬"}
+    fields = {"email": "buyer@example.com", "password": PASSWORD, "name": "팬"}
     APIClient().post("/api/v1/auth/signup/", fields, format="json", REMOTE_ADDR=HOME)
-    fail_from_many_addresses("fan@example.com", FAILED_LOG_INS_PER_ACCOUNT.amount)
+    fail_from_many_addresses("buyer@example.com", FAILED_LOG_INS_PER_ACCOUNT.amount)
 
-    assert api_status("fan@example.com", PASSWORD, HOME) == 200
-
-
-def test_an_app_that_logged_in_before_is_let_in_from_anywhere(fan):
-    device = try_api(fan.email, PASSWORD, HOME).json()["device"]
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
-
-    assert api_status(fan.email, PASSWORD, ELSEWHERE) == 429
-    assert api_status(fan.email, PASSWORD, ELSEWHERE, **{"Device-Token": device}) == 200
+    assert api_status("buyer@example.com", PASSWORD, HOME) == 200
 
 
-def test_a_browser_that_logged_in_before_is_let_in_from_anywhere(fan):
+def test_an_app_that_logged_in_before_is_let_in_from_anywhere(buyer):
+    device = try_api(buyer.email, PASSWORD, HOME).json()["device"]
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE) == 429
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE, **{"Device-Token": device}) == 200
+
+
+def test_a_browser_that_logged_in_before_is_let_in_from_anywhere(buyer):
     browser = Client()
-    try_page(fan.email, PASSWORD, HOME, browser)
+    try_page(buyer.email, PASSWORD, HOME, browser)
     browser.post("/accounts/logout/")
     cookie = browser.cookies[devices.COOKIE]
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
 
     assert cookie["httponly"]
-    assert try_page(fan.email, PASSWORD, ELSEWHERE).status_code == 429
-    assert try_page(fan.email, PASSWORD, ELSEWHERE, browser).status_code == 302
+    assert try_page(buyer.email, PASSWORD, ELSEWHERE).status_code == 429
+    assert try_page(buyer.email, PASSWORD, ELSEWHERE, browser).status_code == 302
 
 
-def test_a_device_is_known_for_the_accounts_that_it_logged_in_to_and_no_other(fan):
+def test_a_device_is_known_for_the_accounts_that_it_logged_in_to_and_no_other(buyer):
     device = try_api(UserFactory().email, PASSWORD).json()["device"]
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
 
-    assert api_status(fan.email, PASSWORD, ELSEWHERE, **{"Device-Token": device}) == 429
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE, **{"Device-Token": device}) == 429
 
 
-def test_a_device_keeps_the_accounts_that_share_it(fan):
-    first = try_api(fan.email, PASSWORD).json()["device"]
+def test_a_device_keeps_the_accounts_that_share_it(buyer):
+    first = try_api(buyer.email, PASSWORD).json()["device"]
     second = try_api(UserFactory().email, PASSWORD, **{"Device-Token": first}).json()["device"]
-    fail_from_many_addresses(fan.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
+    fail_from_many_addresses(buyer.email, FAILED_LOG_INS_PER_ACCOUNT.amount)
 
-    assert api_status(fan.email, PASSWORD, ELSEWHERE, **{"Device-Token": second}) == 200
+    assert api_status(buyer.email, PASSWORD, ELSEWHERE, **{"Device-Token": second}) == 200
 
 
-def test_a_device_token_buys_no_more_guesses_than_an_address(fan):
-    device = try_api(fan.email, PASSWORD).json()["device"]
+def test_a_device_token_buys_no_more_guesses_than_an_address(buyer):
+    device = try_api(buyer.email, PASSWORD).json()["device"]
 
     tried = [
-        api_status(fan.email, WRONG, f"192.0.2.{number}", **{"Device-Token": device})
+        api_status(buyer.email, WRONG, f"192.0.2.{number}", **{"Device-Token": device})
         for number in range(6)
     ]
 
@@ -224,18 +224,18 @@ def test_a_device_token_buys_no_more_guesses_than_an_address(fan):
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 5000, "a:b:c", "\u00fc"])
-def test_a_device_token_that_is_not_ours_is_ignored(fan, token):
-    assert api_status(fan.email, PASSWORD, **{"Device-Token": token}) == 200
+def test_a_device_token_that_is_not_ours_is_ignored(buyer, token):
+    assert api_status(buyer.email, PASSWORD, **{"Device-Token": token}) == 200
 
 
 # --- One address, many accounts ------------------------------------------------------------------
 
 
 def test_an_address_that_guesses_at_many_accounts_is_refused():
-    statuses = [api_status(f"fan{number}@example.org", WRONG) for number in range(34)]
+    statuses = [api_status(f"buyer{number}@example.org", WRONG) for number in range(34)]
 
     assert statuses == [401] * FAILED_LOG_INS_PER_ADDRESS.amount + [429] * 4
-    assert api_status("fan@example.org", WRONG, ELSEWHERE) == 401
+    assert api_status("buyer@example.org", WRONG, ELSEWHERE) == 401
 
 
 def test_addresses_of_one_ipv6_network_share_a_limit():
@@ -244,7 +244,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit():
     ]
 
     assert statuses[-1] == 429
-    assert api_status("fan@a.org", WRONG, "2001:db8:0:1::1") == 401
+    assert api_status("buyer@a.org", WRONG, "2001:db8:0:1::1") == 401
 
 
 def test_successful_log_ins_raise_the_limit_of_wrong_passwords():
@@ -256,11 +256,11 @@ def test_successful_log_ins_raise_the_limit_of_wrong_passwords():
     assert set(mistyped) == {401}
 
 
-def test_one_account_that_logs_in_again_and_again_makes_room_once(fan):
+def test_one_account_that_logs_in_again_and_again_makes_room_once(buyer):
     for _ in range(20):
-        assert api_status(fan.email, PASSWORD) == 200
+        assert api_status(buyer.email, PASSWORD) == 200
 
-    statuses = [api_status(f"fan{number}@example.org", WRONG) for number in range(34)]
+    statuses = [api_status(f"buyer{number}@example.org", WRONG) for number in range(34)]
 
     assert statuses.count(401) == FAILED_LOG_INS_PER_ADDRESS.amount + 1
 
@@ -303,8 +303,8 @@ def test_a_crowd_of_one_address_signs_up_at_once_without_refusals():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_concurrent_wrong_passwords_five_are_checked_and_the_others_refused(fan):
-    statuses = at_once(60, lambda at: api_status(fan.email, WRONG))
+def test_of_many_concurrent_wrong_passwords_five_are_checked_and_the_others_refused(buyer):
+    statuses = at_once(60, lambda at: api_status(buyer.email, WRONG))
 
     assert sorted(statuses) == [401] * 5 + [429] * 55
 
@@ -317,19 +317,19 @@ def test_of_many_guesses_at_many_accounts_at_once_thirty_are_answered():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_right_guess_beyond_the_limit_learns_nothing(fan, monkeypatch):
+def test_a_right_guess_beyond_the_limit_learns_nothing(buyer, monkeypatch):
     """All others fail between this attempt's first look at the limit and its answer."""
     check_password = log_in.check_password
 
     def slow(request, **credentials):
         user = check_password(request, **credentials)
         monkeypatch.setattr(log_in, "check_password", check_password)
-        assert [api_status(fan.email, WRONG) for _ in range(5)] == [401] * 5
+        assert [api_status(buyer.email, WRONG) for _ in range(5)] == [401] * 5
         return user
 
     monkeypatch.setattr(log_in, "check_password", slow)
 
-    assert api_status(fan.email, PASSWORD) == 429
+    assert api_status(buyer.email, PASSWORD) == 429
 
 
 # --- Other forms ---------------------------------------------------------------------------------
@@ -349,24 +349,24 @@ def test_sign_ups_of_an_address_have_a_limit_of_their_own(settings):
     assert [by_api(1), by_page(2), by_page(3), by_api(4)] == [201, 302, 429, 429]
 
 
-def test_all_log_ins_of_an_address_have_a_limit_of_their_own(settings, fan):
+def test_all_log_ins_of_an_address_have_a_limit_of_their_own(settings, buyer):
     settings.LOG_INS_PER_ADDRESS = 2
 
-    assert [api_status(fan.email, PASSWORD) for _ in range(3)] == [200, 200, 429]
+    assert [api_status(buyer.email, PASSWORD) for _ in range(3)] == [200, 200, 429]
 
 
-def test_reset_mails_to_one_address_are_limited(fan):
+def test_reset_mails_to_one_address_are_limited(buyer):
     def ask(email):
         return Client().post("/accounts/password/reset/", {"email": email}).status_code
 
-    assert [ask(fan.email) for _ in range(6)] == [302] * 5 + [429]
+    assert [ask(buyer.email) for _ in range(6)] == [302] * 5 + [429]
     assert [ask("nobody@example.com") for _ in range(6)] == [302] * 5 + [429]
-    assert len(mails_to(fan.email)) == 5
+    assert len(mails_to(buyer.email)) == 5
 
 
-def test_password_changes_of_one_user_are_limited(fan):
+def test_password_changes_of_one_user_are_limited(buyer):
     browser = Client()
-    browser.force_login(fan)
+    browser.force_login(buyer)
     form = {"oldpassword": WRONG, "password1": "another long one", "password2": "another long one"}
 
     statuses = [browser.post("/accounts/password/change/", form).status_code for _ in range(6)]
@@ -374,11 +374,11 @@ def test_password_changes_of_one_user_are_limited(fan):
     assert statuses == [200] * 5 + [429]
 
 
-def test_the_page_of_a_refusal_is_in_the_language_of_the_request(fan):
+def test_the_page_of_a_refusal_is_in_the_language_of_the_request(buyer):
     for _ in range(5):
-        try_page(fan.email, WRONG)
+        try_page(buyer.email, WRONG)
 
-    fields = {"login": fan.email, "password": PASSWORD}
+    fields = {"login": buyer.email, "password": PASSWORD}
     page = Client().post(PAGE, fields, REMOTE_ADDR=HOME, headers={"Accept-Language": "ko"})
 
     with translation.override("ko"):
@@ -386,6 +386,6 @@ def test_the_page_of_a_refusal_is_in_the_language_of_the_request(fan):
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_without_redis_log_in_works_without_limits(fan):
-    assert [api_status(fan.email, WRONG) for _ in range(7)] == [401] * 7
-    assert api_status(fan.email, PASSWORD) == 200
+def test_without_redis_log_in_works_without_limits(buyer):
+    assert [api_status(buyer.email, WRONG) for _ in range(7)] == [401] * 7
+    assert api_status(buyer.email, PASSWORD) == 200
