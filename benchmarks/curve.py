@@ -8,16 +8,16 @@ from django.conf import settings
 from benchmarks.rows import Fact
 from queueing.line import scripts
 
-# Each place in line is tried with so many of the chances that a poll may draw.
+# Each position in line is tried with so many of the chances that a poll may draw.
 CHANCES = 20
 BATCH = 50_000
-PLACES = [0, 100, 600, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
+POSITIONS = [0, 100, 600, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000]
 LENGTHS = [1_000, 10_000, 100_000, 1_000_000]
 # How many people at the head of the line the goal wants to know within two seconds.
 FIRST = 600
 
-# ARGV: places from and up to, how many of the line's pace in people a second, chances
-# Returns polls a second of all those places, the shortest and the longest time between two.
+# ARGV: positions from and up to, how many of the line's pace in people a second, chances
+# Returns polls a second of all those positions, the shortest and the longest time between two.
 SWEEP = scripts.compose("""
 -- include poll_after
 local slow, chances = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -36,7 +36,7 @@ return {tostring(rate), tostring(shortest), tostring(longest)}
 
 
 def poll_curve(waiting: int) -> Iterator[Fact]:
-    for ahead in (place for place in PLACES if place <= waiting):
+    for ahead in (ahead for ahead in POSITIONS if ahead <= waiting):
         _rate, shortest, longest = _sweep(ahead, ahead)
         yield Fact(f"asked to poll again, {ahead:,} ahead", f"{shortest:g} to {longest:g} s")
     _rate, _shortest, longest = _sweep(0, FIRST - 1)

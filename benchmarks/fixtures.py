@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import User
 from benchmarks.load import prepared
-from operations.load import requests
+from operations.load import api_requests
 from operations.load.client import Account
 from operations.load.fixtures import Terms, create_sale
 from payments.models import Reservation
@@ -67,7 +67,7 @@ class PreparedSale:
         for turn, start in enumerate(range(0, len(numbers), seats_each)):
             buyer = self.buyers[turn % len(self.buyers)]
             wanted = numbers[start : start + seats_each]
-            hold = requests.hold(self.schedule_id, wanted, queue_token=str(buyer.token))
+            hold = api_requests.hold(self.schedule_id, wanted, queue_token=str(buyer.token))
             holds.append(prepared(hold, buyer.account.access))
         return holds
 
@@ -81,7 +81,7 @@ class PreparedSale:
         ]
         purchases.sort(key=lambda purchase: purchase[0])  # every buyer's first, then the second
         return [
-            prepared(requests.pay(ids).under(str(uuid.uuid4())), access[user])
+            prepared(api_requests.pay(ids).under(str(uuid.uuid4())), access[user])
             for _start, user, ids in purchases
         ]
 

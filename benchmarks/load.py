@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from operations.load.api_requests import API, Request
 from operations.load.recorder import percentile
-from operations.load.requests import API, Request
 
 CONNECTIONS = 16
 HEAD_END = b"\r\n\r\n"

@@ -16,7 +16,7 @@ from benchmarks.load import Load, Result, prepared, run, run_loads
 from benchmarks.rows import Fact, Row, require_status
 from benchmarks.waiting import FEW, open_room, polls_of
 from loadkit.servers import WORKERS, web
-from operations.load.requests import Request
+from operations.load.api_requests import Request
 from queueing.services import admission, index_build
 
 ACCOUNTS = 500

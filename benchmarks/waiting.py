@@ -16,7 +16,7 @@ from benchmarks.curve import poll_curve
 from benchmarks.load import http_request, prepared
 from benchmarks.rows import Fact, Row, answered, in_ms
 from loadkit.servers import web
-from operations.load import requests
+from operations.load import api_requests
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index_build
 
@@ -175,7 +175,7 @@ def polls_of(
 
 
 def _poll(token: uuid.UUID, shown: str) -> bytes:
-    poll = requests.poll(str(token))
+    poll = api_requests.poll(str(token))
     return prepared(poll, cookie=shown) if ";" in shown else prepared(poll, shown)
 
 
@@ -185,7 +185,7 @@ def _poll(token: uuid.UUID, shown: str) -> bytes:
 def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row]:
     bare = [http_request("POST", "/row/")] * options.operations
     rooms = {
-        "join, nobody waiting": hall.empty,
+        "join, empty line": hall.empty,
         f"join, {hall.waiting // 10:,} waiting": hall.medium,
         f"join, {hall.waiting:,} waiting": hall.longest,
         "join, let in at once": hall.unhindered,
@@ -199,11 +199,11 @@ def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row
             rows[name].theirs.append(answered(plain, bare, 201, options))
     yield from rows.values()
     shortest, _medium, longest, _inside = rows.values()
-    yield Row("join, the longest line", "the same with nobody", longest.ours, shortest.ours)
+    yield Row("join, the longest line", "the same, empty line", longest.ours, shortest.ours)
 
 
 def _joins(room: WaitingRoom, numbers: list[int]) -> list[bytes]:
-    join = requests.join(room.slug)
+    join = api_requests.join(room.slug)
     return [prepared(join, access) for access in bulk_users.access_tokens(numbers)]
 
 

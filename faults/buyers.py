@@ -13,11 +13,11 @@ from threading import Thread
 
 from django.conf import settings
 
-from operations.load import buyers, requests
+from operations.load import api_requests, buyers
+from operations.load.api_requests import Request
 from operations.load.client import Account, Client
 from operations.load.fixtures import TERMS, Sale
 from operations.load.recorder import Operation
-from operations.load.requests import Request
 
 # How often and how long a buyer tries.
 ATTEMPTS = 40
@@ -131,10 +131,10 @@ class Buyer(buyers.Buyer):
                 break
             if self._shop():
                 return
-        self.clients.send(requests.leave(self.token))
+        self.clients.send(api_requests.leave(self.token))
 
     def _join(self) -> bool:
-        joined = self._press(requests.join(self.sale.slug))
+        joined = self._press(api_requests.join(self.sale.slug))
         if not joined.ok:
             self._pause()
             return False
@@ -144,7 +144,7 @@ class Buyer(buyers.Buyer):
     def _is_inside(self) -> bool:
         """Wait for our turn. False when it is all over."""
         while not self.population.over.is_set():
-            place = self.clients.send(requests.poll(self.token))
+            place = self.clients.send(api_requests.poll(self.token))
             if place.ok and place.json["status"] != "WAITING":
                 return bool(place.json["status"] == "ACTIVE")
             self._pause()
@@ -155,7 +155,7 @@ class Buyer(buyers.Buyer):
     def _shop(self) -> bool:
         """Hold, and then what people do. True when that was the end of our admission."""
         if len(self.tickets) >= TERMS.purchase_limit:
-            self._insist(requests.cancel(self.tickets.pop()))
+            self._insist(api_requests.cancel(self.tickets.pop()))
         held = self._hold(self._wanted())
         if not held:
             self._pause()
@@ -169,7 +169,7 @@ class Buyer(buyers.Buyer):
         if paid.ok:
             self.tickets += [ticket["id"] for ticket in paid.json["tickets"]]
             if self._chance(0.5):
-                self._insist(requests.cancel(self.tickets.pop()))
+                self._insist(api_requests.cancel(self.tickets.pop()))
         return paid.ok
 
     def _wanted(self) -> list[int]:
@@ -179,13 +179,13 @@ class Buyer(buyers.Buyer):
         return self.random.sample(seats, self.random.randint(1, most))
 
     def _hold(self, numbers: list[int]) -> list[str]:
-        wanted = requests.hold(self.sale.schedule_id, numbers, queue_token=self.token)
+        wanted = api_requests.hold(self.sale.schedule_id, numbers, queue_token=self.token)
         held = self._press(wanted)
         if held.unknown:
             self.held_at = self.population.recorder.now()
-            return self._mine(requests.see_reservations(), status="HOLD")
+            return self._mine(api_requests.see_reservations(), status="HOLD")
         if held.code == "purchase_limit_exceeded":
-            self.tickets = self._mine(requests.see_tickets(), status="ISSUED")
+            self.tickets = self._mine(api_requests.see_tickets(), status="ISSUED")
         if not held.ok:
             return []
         self.held_at = held.ended
@@ -199,14 +199,14 @@ class Buyer(buyers.Buyer):
 
     def _release(self, held: Sequence[str]) -> None:
         for reservation in held:
-            self.clients.send(requests.release(reservation))
+            self.clients.send(api_requests.release(reservation))
 
     def _pay(self, held: Sequence[str]) -> Operation:
         if self._chance(self.manners.late):
             self._wait_until_nearly_too_late()
-        paid = self._insist(requests.pay(held))
+        paid = self._insist(api_requests.pay(held))
         if paid.code == "insufficient_balance" and self._charge():
-            return self._insist(requests.pay(held))
+            return self._insist(api_requests.pay(held))
         return paid
 
     def _wait_until_nearly_too_late(self) -> None:
@@ -215,7 +215,7 @@ class Buyer(buyers.Buyer):
         time.sleep(max(0.0, ends + self.random.uniform(-0.2, 0.1) - now))
 
     def _charge(self) -> bool:
-        charge = requests.charge(TERMS.price * self.random.randint(1, 4))
+        charge = api_requests.charge(TERMS.price * self.random.randint(1, 4))
         if self._chance(0.2):
             return self.clients.send(charge).ok
         # Under another key it would be another charge, which the buyer does not want.

@@ -258,7 +258,7 @@ JUDGES: list[Callable[[Recorder, Truth], Iterator[Violation]]] = [
 
 
 def _effect(name: str, attempts: Sequence[Operation], found: int) -> Iterator[Violation]:
-    """All attempts together have one effect, if any."""
+    """The attempts have one effect between them, if any."""
     least = int(any(each.ok for each in attempts))
     most = int(any(each.ok or each.unknown for each in attempts))
     yield from _between(name, attempts, found, least, most)

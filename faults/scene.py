@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faults.buyers import Clients, Population
 from faults.system import System
-from operations.load import requests
+from operations.load import api_requests
 from operations.load.fixtures import Sale
 from queueing.line.errors import LineUnavailable
 from queueing.line.room_record import read_watermark
@@ -82,7 +82,7 @@ class Scene:
         return time.time() - began
 
     def _money_moves(self, canary: Clients) -> bool:
-        return canary.send(requests.charge(1)).ok
+        return canary.send(api_requests.charge(1)).ok
 
     def _line_moves(self, since: float) -> bool:
         try:

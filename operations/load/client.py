@@ -7,8 +7,8 @@ from threading import Event
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from operations.load.api_requests import API, Request
 from operations.load.recorder import Operation, Recorder
-from operations.load.requests import API, Request
 
 TIMEOUT_SECONDS = 20
 # How often one request is sent when the server asks for patience or the connection breaks.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from threading import Barrier, Thread
 from typing import Any
 
-from operations.load import buyers, requests
+from operations.load import api_requests, buyers
 from operations.load.client import Client, ConnectionLost, RunEnded
 from operations.load.fixtures import TERMS, Sale
 from operations.load.recorder import Operation
@@ -142,17 +142,17 @@ class Buyer(buyers.Buyer):
         return self._shop()
 
     def _join(self) -> bool:
-        answer = self.client.ask(requests.join(self.sale.slug))
+        answer = self.client.ask(api_requests.join(self.sale.slug))
         if answer.ok:
             self.token = answer.json["token"]
             self.phase = "waiting"
         return answer.ok
 
     def _poll(self) -> Any:
-        return self.client.ask(requests.poll(self.token)).json
+        return self.client.ask(api_requests.poll(self.token)).json
 
     def _leave(self, ending: str) -> str:
-        self.client.ask(requests.leave(self.token))
+        self.client.ask(api_requests.leave(self.token))
         return ending
 
     def _shop(self) -> str:
@@ -173,7 +173,7 @@ class Buyer(buyers.Buyer):
 
     def _look(self) -> bool:
         """See the seats as they are now; ends the run when all are sold. False: sent out."""
-        look = requests.see_seats(self.sale.schedule_id, queue_token=self.token, etag=self.etag)
+        look = api_requests.see_seats(self.sale.schedule_id, queue_token=self.token, etag=self.etag)
         answer = self.client.ask(look)
         if answer.status == 200:
             self.seats = answer.json["seats"]
@@ -214,7 +214,7 @@ class Buyer(buyers.Buyer):
         return sorted({*mine, *held})
 
     def _hold_with(self, client: Client, numbers: Sequence[int]) -> list[str]:
-        wanted = requests.hold(self.sale.schedule_id, numbers, queue_token=self.token)
+        wanted = api_requests.hold(self.sale.schedule_id, numbers, queue_token=self.token)
         try:
             answer = client.ask(wanted, may_repeat=False)
         except ConnectionLost:
@@ -222,18 +222,18 @@ class Buyer(buyers.Buyer):
         return [each["id"] for each in answer.json["reservations"]] if answer.ok else []
 
     def _held_according_to_server(self, client: Client) -> list[str]:
-        mine = client.ask(requests.see_reservations()).json["results"]
+        mine = client.ask(api_requests.see_reservations()).json["results"]
         return [each["id"] for each in mine if each["status"] == "HOLD"]
 
     def _release(self, held: Sequence[str]) -> str:
         self.phase = "holding"
         for reservation in held:
-            self.client.ask(requests.release(reservation))
+            self.client.ask(api_requests.release(reservation))
         return self._leave("released")
 
     def _pay(self, held: Sequence[str]) -> str:
         self.phase = "holding"
-        payment = requests.pay(held).under(str(uuid.uuid4()))
+        payment = api_requests.pay(held).under(str(uuid.uuid4()))
         paid = self.client.ask(payment)
         if not paid.ok:
             return f"could not pay: {paid.code}"

@@ -1,7 +1,8 @@
 """Let time pass for a whole database and its line by moving every timestamp into the past.
 
-The clocks of PostgreSQL and Redis cannot be frozen or set. Moving every timestamp in every table
-and in the line's index by the same amount has the same effect on every comparison with the clock.
+A clock of our own (loadkit/clock.py) is not enough here: column defaults keep PostgreSQL's. Moving
+every timestamp in every table and in the line's index by the same amount has the same effect on
+every comparison with the clock.
 """
 
 import functools

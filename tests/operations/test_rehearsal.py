@@ -17,7 +17,7 @@ from django.db.models import Sum
 
 from accounts.models import Balance, BalanceHistory, Charge, User, UserSession
 from concerts.models import ConcertSchedule
-from operations.load import fixtures, guarantees, requests
+from operations.load import api_requests, fixtures, guarantees
 from operations.load.client import Account, Client, ConnectionLost, RunEnded
 from operations.load.fixtures import Sale, create_sale
 from operations.load.recorder import Operation, Recorder, percentile
@@ -392,7 +392,7 @@ def client(scripted):
 def test_a_buyer_retries_with_the_same_key_when_the_server_says_so(scripted, client):
     scripted.script = [503, 429, 201]
 
-    answer = client.ask(requests.pay(["r1"]).under("k"))
+    answer = client.ask(api_requests.pay(["r1"]).under("k"))
 
     assert answer.status == 201
     assert scripted.asked == ["k", "k", "k"]
@@ -402,7 +402,7 @@ def test_a_buyer_retries_with_the_same_key_when_the_server_says_so(scripted, cli
 def test_a_buyer_calls_again_when_the_line_breaks(scripted, client):
     scripted.script = [None, 201]
 
-    assert client.ask(requests.pay(["r1"])).status == 201
+    assert client.ask(api_requests.pay(["r1"])).status == 201
     assert len(client.recorder.connection_errors) == 1
 
 
@@ -410,7 +410,7 @@ def test_a_buyer_does_not_repeat_a_request_that_may_have_had_an_effect(scripted,
     scripted.script = [None]
 
     with pytest.raises(ConnectionLost):
-        client.ask(requests.pay(["r1"]), may_repeat=False)
+        client.ask(api_requests.pay(["r1"]), may_repeat=False)
     assert len(scripted.asked) == 1
 
 
@@ -419,4 +419,4 @@ def test_no_buyer_waits_for_a_server_once_the_run_is_over(scripted, client):
     client.over.set()
 
     with pytest.raises(RunEnded):
-        client.ask(requests.join("room"))
+        client.ask(api_requests.join("room"))

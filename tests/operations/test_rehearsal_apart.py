@@ -49,7 +49,7 @@ def rehearsal():
 
 
 def outsiders():
-    """Nobody, a real user, an operator, and a buyer of another rehearsal."""
+    """No user, a real user, an operator, and a buyer of another rehearsal."""
     create_sale(buyers=1, seats=1, capacity=1)
     other = User.objects.exclude(rehearsal="").latest("created_at")
     operator = UserFactory(is_staff=True, is_superuser=True)
@@ -181,9 +181,9 @@ def test_the_name_of_a_rehearsal_never_changes(rehearsal):
     real, room = UserFactory(), WaitingRoomFactory()
     for marked, unmarked in [(rehearsal.buyer, real), (rehearsal.room, room)]:
         rows = type(marked).objects
-        for row, mark in [(marked, ""), (unmarked, rehearsal.slug)]:
+        for row, name in [(marked, ""), (unmarked, rehearsal.slug)]:
             with pytest.raises(IntegrityError, match="never changes"):
-                rows.filter(pk=row.pk).update(rehearsal=mark)
+                rows.filter(pk=row.pk).update(rehearsal=name)
 
 
 def test_its_concert_cannot_leave_its_room_and_a_real_one_cannot_enter_it(rehearsal):
