@@ -88,13 +88,7 @@ class Clients:
         return ports[next(self.turns) % len(ports)]
 
     def _new_client(self, port: int, timeout: float) -> Client:
-        return Client(
-            url=f"http://127.0.0.1:{port}",
-            account=self.account,
-            recorder=self.population.recorder,
-            over=self.population.over,
-            timeout=timeout,
-        )
+        return self.population.new_client(f"http://127.0.0.1:{port}", self.account, timeout=timeout)
 
     def close(self) -> None:
         for client in self.open.values():
@@ -104,9 +98,10 @@ class Clients:
 class Buyer(buyers.Buyer):
     """One person, who comes again and again until it is over."""
 
+    population: Population
+
     def __init__(self, population: Population, number: int) -> None:
-        super().__init__(number, sale=population.sale, seed=population.seed)
-        self.population = population
+        super().__init__(population, number)
         self.manners = population.manners
         self.clients = Clients(population, self.account, first=number)
         self.tickets: list[str] = []

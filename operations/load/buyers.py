@@ -9,9 +9,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from threading import Event, Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from operations.load.client import Account
+from operations.load.client import TIMEOUT_SECONDS, Account, Client
 from operations.load.fixtures import Sale
 from operations.load.recorder import Recorder
 
@@ -22,10 +22,13 @@ class Buyer(ABC):
     ``phase`` says where it is now, in the end how it ended.
     """
 
-    def __init__(self, number: int, *, sale: Sale, seed: int) -> None:
-        self.sale = sale
-        self.account: Account = sale.accounts[number]
-        self.random = random.Random(f"{seed} {number}")
+    population: "Population[Any]"
+
+    def __init__(self, population: "Population[Any]", number: int) -> None:
+        self.population = population
+        self.sale = population.sale
+        self.account: Account = self.sale.accounts[number]
+        self.random = random.Random(f"{population.seed} {number}")
         self.token = ""
         self.phase = "joining"
 
@@ -57,6 +60,12 @@ class Population(Generic[B]):
         self.over = Event()
         self.wrong: list[str] = []
         self.threads: list[Thread] = []
+
+    def new_client(self, url: str, account: Account, *, timeout: float = TIMEOUT_SECONDS) -> Client:
+        """A connection for one thread; ``timeout`` in seconds."""
+        return Client(
+            url=url, account=account, recorder=self.recorder, over=self.over, timeout=timeout
+        )
 
     def start(self) -> None:
         self.threads = [

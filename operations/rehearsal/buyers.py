@@ -95,23 +95,18 @@ class Population(buyers.Population["Buyer"]):
 class Buyer(buyers.Buyer):
     """One person with one telephone."""
 
+    population: Population
+
     def __init__(self, population: Population, number: int) -> None:
-        super().__init__(number, sale=population.sale, seed=population.seed)
-        self.population = population
+        super().__init__(population, number)
         (self.habit,) = self.random.choices(list(HABITS), list(HABITS.values()))
         self.wanted = self.random.randint(1, TERMS.purchase_limit)
         self.arrives = self.random.uniform(0, population.within)
-        self.client = self._new_client()
-        self.second_tab = self._new_client()
+        self.client = population.new_client(population.url, self.account)
+        self.second_tab = population.new_client(population.url, self.account)
         self.etag = ""
         self.seats: list[dict[str, Any]] = []
         self.bought = 0
-
-    def _new_client(self) -> Client:
-        everyone = self.population
-        return Client(
-            url=everyone.url, account=self.account, recorder=everyone.recorder, over=everyone.over
-        )
 
     def close(self) -> None:
         self.client.close()
