@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WITH_SERVERS := $(BIN)/python -m scripts.with_servers
 IN_DEMO := $(BIN)/python -m scripts.in_demo
-# What Django wants to know before it will do anything; nothing here is served to anyone.
+# Settings that Django needs to start, for tools only.
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
@@ -17,7 +17,7 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-interleave: .venv/.stamp-dev ## play races in 25,000 orders; ARGS="--schedules 100" of each, "--seed 7" again
+interleave: .venv/.stamp-dev ## run races in 25,000 orders; ARGS="--schedules 100" of each, "--seed 7" repeats
 	@$(BIN)/python -m pytest tests/concurrency/test_interleavings.py -k in_every_order \
 		--schedules 1200 $(ARGS)
 
@@ -39,40 +39,40 @@ openapi: .venv/.stamp-dev ## write docs/openapi.yaml anew
 bench: .venv/.stamp-dev ## measure under load, on servers as durable as in production
 	@$(WITH_SERVERS) --durable $(BIN)/python -m benchmarks $(ARGS)
 
-faults: .venv/.stamp-dev ## break each thing once, under load, and judge what is left; ARGS="--rounds 300" for more
+faults: .venv/.stamp-dev ## inject each fault once, under load, and check the result; ARGS="--rounds 300" for more
 	@$(BIN)/python -m faults $(ARGS)
 
 rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buyers 300"
 	@$(IN_DEMO) sh -c 'exec $(BIN)/python manage.py rehearse --url "http://127.0.0.1:$$PORT" "$$@"' \
 		rehearse $(ARGS)
 
-audit: .venv/.stamp ## see whether the running demo's money, seats and lines add up
+audit: .venv/.stamp ## check that the running demo's money, seats and lines add up
 	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
 
-model: .venv/.stamp-dev ## play 2,000 sales of 50 steps against the oracle in tests/model; eight minutes on two cores
+model: .venv/.stamp-dev ## compare 2,000 random sales of 50 steps with the oracle in tests/model; eight minutes on two cores
 	@rm -rf var/model; mkdir -p var/model
 	MODEL_ROUNDS=20 MODEL_EXAMPLES=100 MODEL_STEPS=50 MODEL_REPORT=var/model \
 		$(BIN)/python -m pytest -n 2 -q tests/model/test_sale_as_a_model.py
 	@$(BIN)/python -m tests.model.report var/model
 
-guards: .venv/.stamp-dev ## take every guard away in turn and see that a test fails; a quarter of an hour
+guards: .venv/.stamp-dev ## remove every guard in turn and check that a test fails; a quarter of an hour
 	@$(BIN)/python -m scripts.mutate_guards $(ARGS)
 
-audit-dependencies: .venv/.stamp-dev ## look for known holes in what we depend on
+audit-dependencies: .venv/.stamp-dev ## check the dependencies for known vulnerabilities
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r requirements.txt
 
 COMPILE := uv pip compile --universal --python-version 3.11 -q --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make requirements"
 
-requirements: ## pin what requirements*.in ask for; ARGS=--upgrade for newer versions
+requirements: ## pin the packages of requirements*.in; ARGS=--upgrade for newer versions
 	@set -e; venv=$$(mktemp -d); trap 'rm -rf "$$venv"' EXIT; \
 	$(PYTHON) -m venv "$$venv"; "$$venv/bin/pip" install -q --disable-pip-version-check uv; \
 	"$$venv/bin/"$(COMPILE) requirements.in -o requirements.txt $(ARGS); \
 	"$$venv/bin/"$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt $(ARGS)
 
-ci: lint faults test ## what must pass before a merge
+ci: lint faults test ## the checks before a merge
 
-clean: ## remove everything made here, the demo's data too
+clean: ## remove all generated files, the demo's data too
 	@$(PYTHON) -m scripts.reach --forget var/demo
 	rm -rf .venv var staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -111,7 +111,7 @@ class ReservationDetail(APIView):
 
     @extend_schema(
         responses={204: None},
-        description="Let go of a hold: its seat is free, and it stays among mine as CANCELLED.",
+        description="Release a hold: its seat is free, and it remains in the list as CANCELLED.",
     )
     def delete(self, request: Request, reservation_id: uuid.UUID) -> Response:
         releases.release_reservation(user=current_user(request), reservation_id=reservation_id)
@@ -239,7 +239,7 @@ class CheckIns(APIView):
 
     class CheckInsInput(serializers.Serializer[Any]):
         code = serializers.CharField(max_length=40)
-        schedule = serializers.UUIDField(help_text="the show that the door is for")
+        schedule = serializers.UUIDField(help_text="the show of this entrance")
         gate = serializers.CharField(max_length=50, required=False, default="", allow_blank=True)
 
     @extend_schema(request=CheckInsInput, responses=CheckInSerializer)

@@ -1,8 +1,8 @@
-"""`make demo`: the whole of concertbook on this machine, until Ctrl-C.
+"""`make demo`: all of concertbook on this machine, until Ctrl-C.
 
 Starts PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others), prepares the database,
-then runs web, worker and beat, and starts again whichever of them dies. Everything lives under
-var/demo, or under the folder CONCERTBOOK_VAR, and is kept for the next time.
+then runs web, worker and beat, and restarts those that die. All data is in var/demo, or in the
+folder CONCERTBOOK_VAR, and is kept for the next time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FIRST_PORT = 8000
 CRASHES, WITHIN_SECONDS = 5, 60.0
 SECONDS_UNTIL_COMPLAINT = 60.0
 PRINTING = threading.Lock()
-# What the demo decides for its children; the rest of their environment is the shell's own.
+# Variables that the demo sets for its children; the others come from the shell.
 WRITTEN_DOWN = [
     "DATABASE_URL",
     "REDIS_URL",
@@ -54,7 +54,7 @@ class DemoError(RuntimeError):
 
 
 class Stopped(BaseException):
-    """Someone wants the demo to end; like KeyboardInterrupt it is no error."""
+    """A signal ends the demo; like KeyboardInterrupt it is no error."""
 
 
 def main() -> int:
@@ -85,7 +85,7 @@ def run(var: Path) -> int:
     with only_demo(var) as note, choose_port(os.environ.get("PORT")) as port:
         address = f"http://127.0.0.1:{port}"
         note_down(note, address)
-        # Patience: a demo killed a moment ago has left its servers stopping.
+        # Wait: the servers of a demo that was just killed may still be stopping.
         with missing_servers(var, os.environ, durable=True, patience=20) as servers:
             environ = child_environ(var) | addresses(servers)
             accounts = prepare(environ)
@@ -102,7 +102,7 @@ def run(var: Path) -> int:
 
 @contextlib.contextmanager
 def only_demo(var: Path) -> Iterator[IO[str]]:
-    """Hold the demo's lock. Raises DemoError, with the first demo's address, if another does."""
+    """Hold the demo's lock. Raises DemoError, with the running demo's address, if it is taken."""
     with (var / "demo.lock").open("a+") as note:
         try:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +135,7 @@ def already_running(text: str) -> str:
 
 @contextlib.contextmanager
 def choose_port(wanted: str | None) -> Iterator[int]:
-    """The port that was asked for, else the first free one from 8000 on; kept from other demos.
+    """The requested port, else the first free one from 8000 on; locked against other demos.
 
     Raises DemoError.
     """
@@ -174,7 +174,7 @@ def lock_port(port: int) -> socket.socket | None:
 
 
 def is_taken(port: int) -> bool:
-    # Both questions: on macOS one may bind 127.0.0.1 while another listens on all addresses.
+    # Test both: on macOS a program can bind 127.0.0.1 while another listens on all addresses.
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     with socket.socket() as probe:
@@ -188,7 +188,7 @@ def is_taken(port: int) -> bool:
 
 def child_environ(var: Path) -> dict[str, str]:
     defaults = {
-        "DEBUG": "0",  # with 1, Django keeps every query: no way to see how fast it is
+        "DEBUG": "0",  # with 1, Django records every query, which makes it slow
         "HTTPS": "0",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "SECRET_KEY": os.environ.get("SECRET_KEY") or kept_secret(var / "secret_key"),
@@ -198,20 +198,20 @@ def child_environ(var: Path) -> dict[str, str]:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in that file, made the first time and readable by its owner only."""
+    """The secret in that file, created at the first start and readable by its owner only."""
     if not path.exists():
         write_private(path, secrets.token_urlsafe(64))
     return path.read_text()
 
 
 def write_environment(path: Path, environ: dict[str, str]) -> None:
-    """Write down, for `scripts.in_demo` or a shell to read, what makes a command join this demo."""
+    """Write the environment of this demo to a file, for `scripts.in_demo` or a shell."""
     lines = [f"{name}={shlex.quote(environ[name])}\n" for name in WRITTEN_DOWN if name in environ]
     write_private(path, "".join(lines))
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file whole or not at all, for its owner only."""
+    """Write the file atomically, readable by its owner only."""
     aside = path.with_suffix(".new")
     aside.unlink(missing_ok=True)
     aside.touch(mode=0o600)
@@ -223,12 +223,12 @@ def prepare(environ: dict[str, str]) -> list[str]:
     """Bring database, static files and sample data up to date; return the sample accounts."""
     manage(environ, "migrate", "--noinput")
     collect_static(environ)
-    # Sample data wants to be asked twice where DEBUG is off; here nobody's data is at stake.
+    # Without DEBUG, loadsample needs --force; this database has sample data only.
     return manage(environ, "loadsample", "--force")
 
 
 def collect_static(environ: dict[str, str]) -> None:
-    """Collect static files if any may have changed: compressing them all takes half a minute."""
+    """Collect static files if any may have changed, as compressing all takes half a minute."""
     stamp = ROOT / "staticfiles" / ".collected"
     state = static_state()
     if stamp.exists() and stamp.read_text() == state:
@@ -240,7 +240,7 @@ def collect_static(environ: dict[str, str]) -> None:
 
 
 def static_state() -> str:
-    """A digest of what static files are made of: ours, and the packages that bring theirs."""
+    """A digest of the sources of static files: our own, and the versions of the packages."""
     files = [ROOT / "requirements.txt", ROOT / "concertbook" / "settings.py"]
     files += sorted([*ROOT.glob("static/**/*"), *ROOT.glob("*/static/**/*")])
     facts = [(str(path), path.stat().st_mtime_ns) for path in files if path.is_file()]
@@ -261,13 +261,13 @@ def manage(environ: dict[str, str], *arguments: str) -> list[str]:
 
 
 def commands(var: Path, port: int) -> dict[str, list[str | Path]]:
-    """What to run, in the order of starting; stopped in the reverse order."""
+    """The programs in the order of starting; they are stopped in the reverse order."""
     web: list[str | Path] = [BIN / "granian", "--interface", "wsgi", "concertbook.wsgi:application"]
     web += ["--host", "127.0.0.1", "--port", str(port), "--backlog", "4096", "--no-ws"]
     web += ["--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--blocking-threads", "32"]
-    # Without the time-out a worker told to stop while it imports may never do so.
+    # Without the time-out a worker that gets SIGTERM while it imports may never stop.
     web += ["--workers-kill-timeout", "5", "--respawn-failed-workers", "--log-level", "warning"]
-    # At level info, a sweep every few seconds would soon scroll the address out of sight.
+    # At level INFO the sweeps would soon scroll the address out of view.
     level = ["-l", os.environ.get("LOG_LEVEL") or "warning"]
     celery: list[str | Path] = [BIN / "celery", "--quiet", "-A", "concertbook"]
     return {
@@ -334,7 +334,8 @@ class Program:
 
 
 def watch(watched: list[Watched], banner: Banner) -> None:
-    """Keep everything running until a signal raises Stopped, or DemoError if that is no use."""
+    """Keep everything running until a signal raises Stopped, or DemoError if a child keeps
+    dying."""
     parent = parent_to_follow()
     while parent in (None, os.getppid()):
         for child in watched:
@@ -345,12 +346,12 @@ def watch(watched: list[Watched], banner: Banner) -> None:
 
 
 def parent_to_follow() -> int | None:
-    """Under `make demo` the demo ends with make, even if that is killed; else with nobody."""
+    """The process id of `make`, with which the demo ends, even if it is killed; else None."""
     return os.getppid() if "MAKELEVEL" in os.environ else None
 
 
 class Watched:
-    """A child that is started again when it dies, unless it does nothing but die."""
+    """A child that is restarted when it dies, unless it keeps dying."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -378,7 +379,7 @@ class Watched:
 
 
 class Banner:
-    """What to open in the browser, shown when that works."""
+    """The addresses to open, printed when the site is ready."""
 
     def __init__(self, address: str, accounts: list[str]) -> None:
         self.address = address
@@ -404,15 +405,15 @@ class Banner:
             f"admin         {self.address}/admin/",
             *(["", *self.accounts] if self.accounts else []),
             "",
-            "Stop with Ctrl-C. The data stays for the next time.",
+            "Stop with Ctrl-C. The data is kept for the next time.",
         ]
         for line in ["", *facts, ""]:
             say(line)
 
 
 def readiness(address: str) -> str:
-    """The HTTP status of /readyz, or why there is none."""
-    # Not urllib: a proxy set in the environment knows nothing of this machine's loopback.
+    """The HTTP status of /readyz, or the reason why there is none."""
+    # Not urllib, which would use a proxy from the environment for the loopback address.
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
     try:
         connection.request("GET", "/readyz")
@@ -424,7 +425,7 @@ def readiness(address: str) -> str:
 
 
 def say(line: str, name: str = "demo") -> None:
-    """Print the line under the name, whole, whichever thread it comes from."""
+    """Print the line with the name in one write, from any thread."""
     prefix = f"{name:<8} | "
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         prefix = f"\033[{COLOURS.get(name, 1)}m{prefix}\033[0m"

@@ -48,7 +48,7 @@ def missing_servers(
     scratch: bool = False,
     patience: float = 0.0,
 ) -> Iterator[list[EmbeddedServer]]:
-    """Run, under `folder`, the servers whose address `environ` does not already give.
+    """Run, in `folder`, the servers whose addresses are not in `environ`.
 
     `durable` and `scratch` are as in `EmbeddedServer`, `patience` is as in its `start`, and so is
     what is raised.
@@ -90,7 +90,7 @@ def addresses(servers: Iterable[EmbeddedServer]) -> dict[str, str]:
 
 
 class EmbeddedServer:
-    """What PostgreSQL and Valkey have in common: a folder, a lock, a port, a supervisor."""
+    """The base of PostgreSQL and Valkey: a folder, a lock, a port, a supervisor."""
 
     name: str
     variable: str
@@ -119,10 +119,10 @@ class EmbeddedServer:
         return self.folder / f"{self.name}.log"
 
     def start(self, patience: float = 0.0) -> Self:
-        """Start on the data that is there, on the port used last time if that is free.
+        """Start with the existing data, on the last port if that is free.
 
-        Waits up to `patience` seconds for the data to be let go of by another server. Raises
-        DataInUseError if it is not, ServerError if the server does not answer within a minute.
+        Waits up to `patience` seconds for another server to release the data. Raises DataInUseError
+        if it does not, ServerError if the server does not answer within a minute.
 
         If the user that root must become cannot enter `folder`, that becomes its stand-in.
         """
@@ -134,15 +134,14 @@ class EmbeddedServer:
             self.port = free_port(self.port or self.last_port())
             self.supervisor = self.supervise(self.command(), user, lock)
         finally:
-            # From here on the server holds the lock, and so it outlives this process as long as
-            # the server does.
+            # From here on the server holds the lock, also after the end of this process.
             os.close(lock)
         self.write_down()
         self.wait_until_ready()
         return self
 
     def stop(self) -> None:
-        """Stop in good order; return when the server and all its processes are gone."""
+        """Stop cleanly; return when the server and all its processes have ended."""
         if self.supervisor:
             self.supervisor.stop()
 
@@ -211,7 +210,7 @@ class EmbeddedServer:
         status = self.poll()
         if status is None and not too_late:
             return
-        why = "does not answer" if status is None else f"ended at once ({describe_exit(status)})"
+        why = "does not answer" if status is None else f"ended early ({describe_exit(status)})"
         self.stop()
         raise ServerError(f"{self.name} {why}:\n{tail(self.log)}")
 
@@ -233,7 +232,8 @@ class PostgreSQL(EmbeddedServer):
         return self.folder / "cluster"
 
     def prepare(self, user: str | None, lock: int) -> None:
-        """Make the cluster aside and rename it once whole: a half-made one is never used."""
+        """Create the cluster in a temporary folder and rename it, so that a partial one is never
+        used."""
         if self.cluster.exists():
             return
         aside = self.folder / "cluster.half-made"
@@ -321,7 +321,7 @@ def initdb_options(folder: Path) -> list[str | Path]:
 
 def create_database_command(postgres: Path, folder: Path) -> list[str | Path]:
     query = f"CREATE DATABASE {DATABASE}"
-    # A single-user server forgives its input every error unless told not to.
+    # By default a single-user server ignores errors in its input.
     options: list[str | Path] = ["--single", "-F", "-c", "exit_on_error=on", "-D", folder]
     return ["sh", "-c", 'echo "$0" | "$@"', query, postgres, *options, "postgres"]
 
@@ -352,8 +352,8 @@ def in_use_message(folder: Path) -> str:
 def free_port(wanted: int = 0) -> int:
     """Return `wanted` if it is free, else some free loopback port.
 
-    Below 32768, where no system takes the ports of outgoing connections from: a client that keeps
-    trying to reach a stopped server could be given that very port, and so connect to itself.
+    Below 32768, outside the range of ports for outgoing connections: a client that retries a
+    stopped server could be given this port, and connect to itself.
     """
     candidates = ([wanted] if wanted else []) + random.sample(range(15000, 30000), 100)
     for port in candidates:
@@ -373,7 +373,7 @@ def is_free(port: int) -> bool:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
+    """Write the file atomically."""
     aside = path.with_suffix(".new")
     aside.write_text(text)
     aside.rename(path)

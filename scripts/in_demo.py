@@ -1,7 +1,6 @@
 """Run a command with the environment of the running demo: python -m scripts.in_demo CMD ARGS...
 
-The command also finds the demo's PORT. What the demo was started with goes before what this
-shell says.
+The command also gets the demo's PORT. The demo's environment overrides the shell's.
 """
 
 from __future__ import annotations

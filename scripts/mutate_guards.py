@@ -1,8 +1,8 @@
-"""Take every guard away in turn and see that the tests notice: python -m scripts.mutate_guards
+"""Remove every guard in turn and check that a test fails: python -m scripts.mutate_guards
 
-First every test that has a guard to notice must pass. Then each guard of the code is taken from a
-copy, and those of the database, all in one run, from the test's own transaction; each time a test
-must fail. Prints a table in Markdown, and fails if there is a guard that nothing noticed.
+First every test of a guard must pass. Then each guard of the code is removed in a copy, and those
+of the database, all in one run, in the test's own transaction; each time a test must fail. Prints a
+table in Markdown, and fails if no test failed for a guard.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.guards import code
 from tests.guards.code import ROOT, Guard
 
 WORKERS = 2
-# Longer than any of these tests takes on a busy machine; who hangs has noticed nothing.
+# Longer than any of these tests takes on a busy machine; a test that hangs does not count.
 PATIENCE = 600
 DATABASE = ("tests/project/test_guards.py", "-k", "database")
 A_TEST_THAT_NEEDS_A_DATABASE = "tests/accounts/test_ledger.py"
@@ -44,7 +44,7 @@ class Bench:
     environ: dict[str, str]
 
     def run(self, *arguments: str, anew: bool = False) -> subprocess.CompletedProcess[str]:
-        # The migrations of a database that is there already take longer to check than the tests.
+        # Checking the migrations of an existing database takes longer than the tests.
         database = "--create-db" if anew else "--no-migrations"
         command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "--reuse-db", database]
         command += arguments
@@ -60,7 +60,7 @@ class Bench:
         )
 
     def is_clean(self) -> bool:
-        """Whether the last run left no row that the next could stumble over."""
+        """Whether the last run left no rows, which could break the next one."""
         url = urlsplit(self.environ["DATABASE_URL"])
         with psycopg.connect(url._replace(path=f"/test_{url.path[1:]}").geturl()) as connection:
             found = connection.execute(
@@ -122,7 +122,7 @@ def bench(number: int) -> Iterator[Bench]:
         copy_code(Path(folder))
         environ = {**os.environ, **addresses(servers), "PYTHONPATH": folder}
         made = Bench(Path(folder), environ)
-        # The database that every later run finds.
+        # Creates the database for all later runs.
         done = made.run(A_TEST_THAT_NEEDS_A_DATABASE, anew=True)
         if done.returncode != PASSED:
             raise SystemExit(f"bench {number} does not work:\n{done.stdout}{done.stderr}")
@@ -130,7 +130,7 @@ def bench(number: int) -> Iterator[Bench]:
 
 
 def copy_code(to: Path) -> None:
-    """What git has or would have."""
+    """Copy the files that git tracks or would track."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT,
@@ -181,7 +181,7 @@ def first_failure(output: str) -> str:
         verdict, _space, rest = line.partition(" ")
         if verdict == "FAILED":
             return rest.partition(" - ")[0].rpartition("::")[2]
-    # A test that could not even begin has noticed nothing.
+    # A test that could not start does not count.
     return ""
 
 

@@ -1,10 +1,9 @@
-"""Programs and data where the servers' user can reach them.
+"""Programs and data in places that the servers' user can reach.
 
 PostgreSQL refuses to run as root, so root starts the servers as an unprivileged user. That user
 cannot enter a checkout under /root or in a folder that `mktemp -d` made. For such a checkout the
-programs are copied, once for each version, and the data is kept, under /var/lib/concertbook: not
-under /tmp or /var/tmp, where others could put something in our place and a clean-up could take
-away half of it.
+programs are copied, once for each version, and the data is kept, in /var/lib/concertbook: not in
+/tmp or /var/tmp, where other users could create our folder and a clean-up could delete parts of it.
 
     python -m scripts.reach --forget var/demo      # remove what is kept there for that folder
 """
@@ -36,9 +35,9 @@ class ServerError(RuntimeError):
 
 
 def reachable_data(folder: Path) -> tuple[Path, str | None]:
-    """Make the folder, or its stand-in outside; return it and the user a server there must become.
+    """Create the folder or its stand-in; return it, and the user that a server there must become.
 
-    The user is None for the present one. Raises ServerError if there can be no stand-in.
+    The user is None for the current one. Raises ServerError if no stand-in is possible.
     """
     make_folder(folder)
     if os.geteuid() != 0:
@@ -54,7 +53,7 @@ def reachable_data(folder: Path) -> tuple[Path, str | None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder; a new one that root makes belongs to the unprivileged user."""
+    """Create the folder; one created by root gets the unprivileged user as owner."""
     if folder.exists():
         return
     folder.mkdir(parents=True)
@@ -79,7 +78,7 @@ def usual_user() -> str:
 
 
 def stand_in(folder: Path) -> Path:
-    """What stands in for the folder, always the same, if the servers' user cannot enter it."""
+    """The stand-in for a folder that the servers' user cannot enter; always the same one."""
     return OUTSIDE / f"data-{hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]}"
 
 
@@ -101,7 +100,7 @@ def reachable_program(package: str, path: str, user: str | None) -> Path:
 
 
 def package_folder(package: str) -> Path:
-    """Where the package's files lie. It is not imported: that makes users and lock folders."""
+    """The package's folder. The package is not imported, as that creates users and lock folders."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ServerError(f"The package {package} is not installed: run make .venv/.stamp")
@@ -109,7 +108,7 @@ def package_folder(package: str) -> Path:
 
 
 def copied_package(package: str) -> Path:
-    """The package's copy outside, made now if this version has none. Raises ServerError."""
+    """The package's copy, created if this version has none. Raises ServerError."""
     open_outside()
     copy = OUTSIDE / f"{package}-{version(package)}"
     with sole_copier():
@@ -122,7 +121,7 @@ def copied_package(package: str) -> Path:
 
 
 def open_outside() -> None:
-    """Make the folder outside, or see that nobody but root can have put anything in it."""
+    """Create the folder, or check that only root can have written to it."""
     try:
         OUTSIDE.mkdir(0o755, parents=True)
         OUTSIDE.chmod(0o755)  # the umask may have taken more
@@ -148,7 +147,7 @@ def sole_copier() -> Iterator[None]:
 
 
 def copy_readable(folder: Path, into: Path) -> None:
-    """Copy a package and the shared libraries beside it, for everyone to read and root to write."""
+    """Copy a package and its shared libraries, readable by all and writable by root."""
     into.mkdir()
     for part in (folder, folder.with_name(f"{folder.name}.libs")):
         if part.exists():

@@ -1,9 +1,9 @@
-"""A command that cannot outlive whoever started it.
+"""A command that cannot outlive its launcher.
 
 `Supervisor` is the launcher's end; run as a program, this file is the holder's end. The holder sits
 between the two, in a session of its own, and reads its standard input from the launcher: one
-letter is an order, end of file means that the launcher is dead, even by kill -9. Either way the
-holder stops the command and then every process the command left behind.
+letter is an order, end of file means that the launcher has died, also by kill -9. In both cases the
+holder stops the command and then every process that the command left behind.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 class Supervisor:
     """Start `command` under a supervisor.
 
-    `stop_signal` asks the command to stop; `grace` seconds later the rest is killed.
-    `user` is a user name to become first (only root may). `keep` are file descriptors that the
-    command inherits. `remove` is a folder to delete if the launcher dies without saying stop.
+    `stop_signal` asks the command to stop; `grace` seconds later the remaining processes are
+    killed. `user` is a user name to become first (only root may). `keep` are file descriptors that
+    the command inherits. `remove` is a folder to delete if the launcher dies without saying stop.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Supervisor:
 
     @property
     def pid(self) -> int:
-        """The holder's process id: a SIGTERM to it stops the command in good order."""
+        """The holder's process id: a SIGTERM to it stops the command cleanly."""
         return self.holder.pid
 
     def poll(self) -> int | None:
@@ -91,11 +91,12 @@ class Supervisor:
             self._close()
 
     def stop(self) -> int:
-        """Ask the command to stop, kill it after its grace; return when nothing is left."""
+        """Ask the command to stop, kill it after its grace; return when all processes have
+        ended."""
         return self._order(STOP)
 
     def kill(self) -> int:
-        """Kill the command and all it started, at once; return when nothing is left."""
+        """Kill the command and all its processes; return when they have ended."""
         return self._order(KILL)
 
     def _order(self, word: bytes) -> int:
@@ -146,7 +147,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def adopt_orphans() -> None:
-    """On Linux, have grandchildren whose parent dies become ours, so that none is lost."""
+    """On Linux, adopt grandchildren whose parent dies, so that none is lost."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -169,8 +170,8 @@ def listen_to_signals() -> int:
 
 
 def spawn(options: argparse.Namespace) -> subprocess.Popen[bytes]:
-    # Should someone kill -9 this holder as well, the kernel passes the stop signal on. It forgets
-    # that wish when the user changes, and Popen runs preexec_fn after that.
+    # If this holder is killed by kill -9 as well, the kernel sends the stop signal. That setting is
+    # reset when the user changes, and Popen runs preexec_fn after that.
     return subprocess.Popen(
         options.command,
         stdin=subprocess.DEVNULL,
@@ -182,7 +183,7 @@ def spawn(options: argparse.Namespace) -> subprocess.Popen[bytes]:
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """The arguments with which Popen becomes that user, none for the user we are."""
+    """The arguments with which Popen becomes that user, none for the current user."""
     if not user:
         return {}
     import pwd
@@ -202,7 +203,7 @@ class Holder:
         self.launcher_died = False
 
     def hold(self) -> int:
-        """Wait for the command to end, obeying orders; leave nothing; return its exit status."""
+        """Wait for the command to end, follow orders, stop all its processes; its exit status."""
         self.reap()
         while self.status is None:
             self.obey()
@@ -215,7 +216,7 @@ class Holder:
         return self.status
 
     def reap(self) -> None:
-        """Collect whatever has ended, orphans too, and note how the command itself did."""
+        """Collect all ended processes, orphans too, and the exit status of the command itself."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self.child:
@@ -260,7 +261,7 @@ class Holder:
 
 
 def descendants() -> list[int]:
-    """Our children, theirs, and so on. PostgreSQL's leave the process group, so that is no list."""
+    """All descendants. The process group is not enough: PostgreSQL's processes leave it."""
     children: dict[int, list[int]] = {}
     for pid, parent in processes():
         children.setdefault(parent, []).append(pid)
@@ -271,7 +272,7 @@ def descendants() -> list[int]:
 
 
 def processes() -> list[tuple[int, int]]:
-    """(process, its parent) of everything that runs."""
+    """(process, parent) of all running processes."""
     if sys.platform == "linux":
         return [row for entry in os.listdir("/proc") if entry.isdigit() for row in read_stat(entry)]
     with subprocess.Popen(

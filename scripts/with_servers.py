@@ -1,7 +1,7 @@
-"""Run a command with PostgreSQL and Valkey at hand: python -m scripts.with_servers CMD ARGS...
+"""Run a command with PostgreSQL and Valkey: python -m scripts.with_servers CMD ARGS...
 
 Servers that DATABASE_URL or REDIS_URL already name are used; the others are started, empty, in a
-temporary folder (or in --data DIR, which is kept), and go with the command. The exit status is the
+temporary folder (or in --data DIR, which is kept), and end with the command. The exit status is the
 command's.
 """
 

@@ -218,7 +218,7 @@ CHECKS = [
     ),
     Check(
         "held_without_admission",
-        "A hold by somebody who was not inside the concert's waiting room at that time.",
+        "A hold by a user who was not admitted to the concert's waiting room at that time.",
         """
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule s ON s.id = r.schedule_id
@@ -236,7 +236,7 @@ CHECKS = [
     ),
     Check(
         "hold_overdue",
-        "A hold whose time has been over for more than a minute: nobody releases it.",
+        "A hold that expired more than a minute ago and was not released.",
         """
         SELECT id FROM payments_reservation
         WHERE status = 'HOLD' AND expires_at < now() - interval '60 seconds'
@@ -244,8 +244,8 @@ CHECKS = [
     ),
     Check(
         "cancelled_schedule_unfinished",
-        "A live reservation of a schedule that was cancelled more than an hour ago: nobody ends"
-        " and refunds it.",
+        "A live reservation of a schedule that was cancelled more than an hour ago, and was not"
+        " refunded.",
         """
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule s ON s.id = r.schedule_id
@@ -278,7 +278,7 @@ CHECKS = [
     ),
     Check(
         "room_over_capacity",
-        "A waiting room that let somebody in when it was full, by its capacity at that moment.",
+        "A waiting room that admitted a buyer when it was full, by its capacity at that moment.",
         """
         SELECT DISTINCT room_id FROM (
             SELECT token.room_id, at, change,
@@ -301,7 +301,7 @@ CHECKS = [
     ),
     Check(
         "overtaken_in_line",
-        "Somebody still waiting in a room that has let in somebody who came later.",
+        "A buyer still waits in a room that has admitted a buyer who joined later.",
         """
         SELECT waiting.token FROM queueing_queuetoken waiting
         JOIN (

@@ -217,5 +217,5 @@ def _release(
 
 
 def _who_cancelled(schedule: ConcertSchedule) -> User:
-    assert schedule.cancelled_by is not None, "a constraint names somebody"
+    assert schedule.cancelled_by is not None, "a constraint requires the operator"
     return schedule.cancelled_by

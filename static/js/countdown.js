@@ -1,5 +1,5 @@
-// Counts down the seconds that the server named; its clock counts, not the browser's. While a machine
-// sleeps, performance.now() may stand still, so the clock that ran further is believed.
+// Counts down the seconds that the server sent, as the browser's clock may be wrong. While a machine
+// sleeps, performance.now() may stop, so the clock that advanced further is used.
 "use strict";
 
 for (const time of document.querySelectorAll("[data-countdown]")) {
@@ -12,7 +12,7 @@ for (const time of document.querySelectorAll("[data-countdown]")) {
     time.classList.toggle("urgent", left <= 60);
     if (left === 0) {
       clearInterval(ticking);
-      // A moment later: the server then says what has become of it.
+      // A moment later, so that the server's answer has the new state.
       setTimeout(() => location.reload(), 1500);
     }
   };

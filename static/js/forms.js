@@ -1,9 +1,9 @@
-// A form that is on its way cannot be sent twice.
+// A form that is being sent cannot be sent again.
 "use strict";
 
 document.addEventListener("submit", (event) => {
   const buttons = event.target.querySelectorAll("button:not([type=button])");
-  // After the browser has read the form: a disabled button's own value would be left out.
+  // After the browser has read the form: the value of a disabled button would be left out.
   setTimeout(() => {
     for (const button of buttons) {
       if (!button.disabled) {
@@ -14,7 +14,7 @@ document.addEventListener("submit", (event) => {
   });
 });
 
-// Coming back with the back button shows the page as it was left, buttons and all.
+// Back restores the page as it was left, with disabled buttons.
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[data-sent]")) {
     button.disabled = false;

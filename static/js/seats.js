@@ -1,5 +1,5 @@
-// The seat map: what is chosen and what it costs, which seats others take meanwhile, and what an
-// operator makes of them.
+// The seat map: the chosen seats and their price, seats taken by other buyers, and an operator's
+// changes.
 "use strict";
 
 const ASK_EVERY = 3000;
@@ -25,11 +25,11 @@ form.addEventListener("change", (event) => {
   }
   showTotal();
 });
-// What we are about to hold must not be reported to us as lost.
+// Seats in our own request must not be reported as lost.
 form.addEventListener("submit", () => {
   asking = true;
 });
-// The browser may restore choices when somebody comes back to the page.
+// The browser may restore the choice when the page is shown again.
 window.addEventListener("pageshow", () => {
   asking = false;
   showTotal();
@@ -49,7 +49,7 @@ function chosen() {
   return [...seats.values()].filter((seat) => seat.checked && !seat.disabled);
 }
 
-// Grade and price: the block's, unless the seat has its own.
+// Grade and price are the block's, unless the seat has its own.
 function offerOf(seat) {
   return "price" in seat.dataset ? seat.dataset : seat.closest(".block").dataset;
 }
@@ -77,11 +77,11 @@ async function ask() {
       }
       cursor = changes.cursor;
     } else if (answer.status === 401 || answer.status === 403) {
-      // The time inside is over, or the log-in is: the server sends us where we belong.
+      // The admission or the log-in has ended: the server redirects.
       location.reload();
     }
   } catch {
-    // Out of reach, or let out just now: the next turn asks again from the same cursor.
+    // The server cannot be reached: ask again from the same cursor at the next interval.
   } finally {
     asking = false;
   }
@@ -120,7 +120,7 @@ function isDrawn({ number: key, label, section, grade, price, seat_in_row: place
   );
 }
 
-// Seats that are new or were edited: the server draws them, and what was chosen stays chosen.
+// New or edited seats: load the map again, and keep the choice.
 async function redraw() {
   const answer = await fetch(location.href, { cache: "no-store" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");

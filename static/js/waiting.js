@@ -1,4 +1,4 @@
-// The waiting room: asks how the line moves, shows it, and moves on when it is time.
+// The waiting room: polls the place in line, shows it, and goes on when the buyer is admitted.
 "use strict";
 
 const MOVE_ON_AFTER = 2000;
@@ -21,7 +21,7 @@ let failures = 0;
 let counting = 0;
 
 begin();
-// Who wakes up, comes back or is on the net again wants to know at once.
+// Poll immediately when the page wakes up, is shown again, or is online again.
 document.addEventListener("visibilitychange", wake);
 window.addEventListener("pageshow", (event) => event.persisted && wake());
 window.addEventListener("online", wake);
@@ -48,7 +48,7 @@ function askIn(seconds) {
 
 async function ask() {
   clearTimeout(asking);
-  // An answer that was on its way when the machine fell asleep may never come.
+  // The answer to a request from before a sleep may never arrive.
   asked?.abort();
   const mine = new AbortController();
   asked = mine;
@@ -74,7 +74,7 @@ async function get(address, signal) {
     return answer;
   }
   if (answer.redirected || [401, 403, 404].includes(answer.status)) {
-    // Logged out, or somebody else by now: the server says where we belong.
+    // Logged out, or another user's session: the server redirects.
     location.reload();
   }
   throw new Refusal(answer);
@@ -88,7 +88,7 @@ class Refusal extends Error {
   }
 }
 
-// Nothing is lost: ask again when the server says, else less and less often, not all at once.
+// Poll again when the server says; without an answer at growing, random intervals.
 function bear(trouble) {
   const refused = trouble instanceof Refusal;
   const pause = Math.min(LONGEST_PAUSE, 2 ** ++failures) * (0.5 + Math.random() / 2);
@@ -116,7 +116,7 @@ async function hear(news, signal) {
   }
 }
 
-// Another state has other words: the server writes them.
+// A new state has other texts: load the page part from the server.
 async function turn(signal) {
   const answer = await get(place.dataset.fragment, signal);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -145,7 +145,7 @@ function show({ ahead, seats_left: left, ...news }) {
   advance(ahead, inTitle);
 }
 
-// Never backwards; read out at every tenth of the way.
+// The progress never goes backwards; a screen reader reads it at every tenth.
 function advance(ahead, inTitle) {
   const bar = document.getElementById("progress");
   if (!bar) {
@@ -159,7 +159,7 @@ function advance(ahead, inTitle) {
   }
 }
 
-// As the template filter of the same purpose: concertbook/templatetags/times.py.
+// The same as the template filter in concertbook/templatetags/times.py.
 function inWords(fewest, most) {
   const { less, minutes, hours } = document.getElementById("wait")?.dataset ?? {};
   if (!minutes || most < 60) {
@@ -189,12 +189,12 @@ function countDown() {
     return;
   }
   const seconds = Number(opening.dataset.seconds);
-  // While a machine sleeps, performance.now() may stand still.
+  // While a machine sleeps, performance.now() may stop.
   const began = [performance.now(), Date.now()];
   const show = () => {
     const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
     const left = Math.max(0, Math.ceil(seconds - past));
-    // Everybody's reaches zero at once: each asks when it is told to, not now.
+    // All browsers reach zero at the same moment: poll when told to, not now.
     write("opening", left ? inDays(left) : opening.dataset.soon);
   };
   opening.hidden = false;
@@ -214,7 +214,7 @@ function moveOn() {
   if (!next) {
     return;
   }
-  // Instead of this page, so that the way back does not lead to another moving on.
+  // Replaces this page, so that Back does not return here and go on again.
   const go = () => location.replace(next);
   setTimeout(() => {
     if (navigator.onLine) {

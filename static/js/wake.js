@@ -1,8 +1,8 @@
-// A page that was put away or asleep asks the server again before it is believed. The waiting room
-// and the seat map keep themselves up to date and come back from the browser's memory only here.
+// A page that was hidden or asleep is loaded again. The waiting room and the seat map keep themselves
+// up to date, and are handled here only when they come back from the browser's memory.
 "use strict";
 
-// A block: scripts of a page share their outermost names.
+// A block, as all scripts of a page share their global names.
 {
   const STALE_AFTER = 30_000;
   // Seconds.
@@ -11,7 +11,7 @@
   let since = Date.now();
   let edited = false;
 
-  // Kept by the browser for Back: blank until the server has said what may be shown, and to whom.
+  // Restored by Back: blank until the server has confirmed the content and the user.
   window.addEventListener("pagehide", () => document.documentElement.classList.add("put-away"));
   window.addEventListener("pageshow", (event) => event.persisted && askAgain());
   document.addEventListener("input", () => {
@@ -28,7 +28,7 @@
     since = Math.min(since, Date.now());
   });
   window.addEventListener("online", wake);
-  // A machine that slept with the page in view: its clock jumped, and no event tells.
+  // A machine that slept with the page in view: its clock jumps, without an event.
   let ticked = Date.now();
   setInterval(() => {
     if (Date.now() - ticked > STALE_AFTER && !document.hidden) {
@@ -38,7 +38,7 @@
     ticked = Date.now();
   }, 5000);
 
-  // A sale opens while the page is in view: by the server's clock, and not all visitors at once.
+  // A sale opens while the page is in view: by the server's clock, after a random delay.
   const changesIn = Number(page.changesIn);
   if (changesIn > 0 && changesIn < 86_400) {
     setTimeout(() => {
@@ -49,7 +49,7 @@
     }, (changesIn + 1 + SPREAD * Math.random()) * 1000);
   }
 
-  // What was typed is not thrown away.
+  // Keep typed text.
   function wake() {
     const stale = Date.now() - since >= STALE_AFTER;
     since = Date.now();
@@ -62,7 +62,7 @@
     if (page.posted === undefined) {
       location.reload();
     } else {
-      // Asking for the answer to a form again would ask whether to send it again.
+      // Reloading the answer to a form would ask to send the form again.
       location.replace(location.pathname + location.search);
     }
   }

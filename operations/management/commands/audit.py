@@ -14,8 +14,8 @@ from operations.services.ledger_proof import LedgerHash, Totals
 
 class Command(BaseCommand):
     help = (
-        "Check the live database against every promise, in one snapshot, and print the sums and"
-        " a hash over the ledger to compare with later; exits 1 if a promise broke."
+        "Check the live database for violations, in one snapshot, and print the sums and a hash"
+        " over the ledger to compare with later; exits 1 if there is a violation."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -124,7 +124,7 @@ SHOWS = [
 
 
 class Command(BaseCommand):
-    help = "Load sample accounts and concerts; what is there already stays as it is."
+    help = "Load sample accounts and concerts; existing ones are not changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -134,7 +134,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:
             raise CommandError(
-                "The sample accounts have passwords that everybody knows, and DEBUG is off."
+                "The sample accounts have public passwords, and DEBUG is off."
                 " Give --force if this is no real box office."
             )
         for account in ACCOUNTS:
