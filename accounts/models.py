@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.email_addresses import fold_email
 from accounts.sessions import end_sessions
 from concertbook.db.rows import is_saved
+from concertbook.db.status import status_is
 
 # A session ends when one of these changes.
 CREDENTIALS = {"password", "is_active"}
@@ -331,6 +332,7 @@ class Charge(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="charges", verbose_name=_("user"))
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.PENDING)
+    is_pending = status_is("PENDING")
     # The client's key, so that a retry finds this charge in any state.
     key = models.CharField(_("idempotency key"), max_length=255, null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
@@ -359,7 +361,7 @@ class Charge(models.Model):
         indexes = [
             models.Index(
                 fields=["created_at"],
-                condition=Q(status="PENDING"),
+                condition=Q(is_pending=True),
                 name="accounts_charge_pending",
             ),
         ]

@@ -76,7 +76,7 @@ def _insert(room: WaitingRoom, users: list[uuid.UUID]) -> list[tuple[uuid.UUID, 
                    buyer, %(room)s, nextval(%(sequence)s::regclass), 'WAITING',
                    clock_timestamp(), clock_timestamp()
             FROM unnest(%(users)s::uuid[]) buyer
-            ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
+            ON CONFLICT (user_id, room_id) WHERE is_live DO NOTHING
             RETURNING user_id, token, position
             """,
             {"room": room.pk, "sequence": f"queueing_position_{room.pk}", "users": users},

@@ -11,20 +11,20 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.db.clock import utc
-from concertbook.db.literals import Literal, checked, one_of, unless
+from concertbook.db.status import status_is
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def live(self) -> "ReservationQuerySet":
-        return self.filter(status__regex=Literal(one_of("HOLD", "CONFIRMED")))
+        return self.filter(is_live=True)
 
     def held(self) -> "ReservationQuerySet":
-        return self.filter(status=Literal("HOLD"))
+        return self.filter(is_held=True)
 
     def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
-        """Of these holds (``held`` for all, ``checked`` for those of one user) the overdue ones."""
+        """Of these holds (``held`` for all, or those of one user) the overdue ones."""
         return self.filter(expires_at__lte=now)
 
     def of_cancelled_schedules(self) -> "ReservationQuerySet":
@@ -68,6 +68,8 @@ class Reservation(models.Model):
     )
     slot = models.PositiveSmallIntegerField(_("slot"))
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.HOLD)
+    is_live = status_is("HOLD", "CONFIRMED")
+    is_held = status_is("HOLD")
     price = models.BigIntegerField(_("price"), help_text=_("won"))
     created_at = models.DateTimeField(_("held at"))
     expires_at = models.DateTimeField(_("hold expires"))
@@ -83,13 +85,13 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=unless("status", "EXPIRED", "CANCELLED"),
+                condition=Q(is_live=True),
                 name="payments_reservation_one_live_per_seat",
             ),
             models.UniqueConstraint(
                 fields=["schedule", "user", "slot"],
                 # This index also finds the live reservations of a schedule.
-                condition=checked("status", "HOLD", "CONFIRMED"),
+                condition=Q(is_live=True),
                 name="payments_reservation_one_live_per_slot",
             ),
             models.CheckConstraint(
@@ -110,7 +112,7 @@ class Reservation(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at"], name="payments_reservation_mine"),
             models.Index(
-                fields=["expires_at"], condition=Q(status="HOLD"), name="payments_reservation_due"
+                fields=["expires_at"], condition=Q(is_held=True), name="payments_reservation_due"
             ),
         ]
 
@@ -149,6 +151,7 @@ class Payment(models.Model):
     )
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     status = models.CharField(_("status"), max_length=7, choices=Status)
+    is_success = status_is("SUCCESS")
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     paid_at = models.DateTimeField(_("paid at"))
 
@@ -159,7 +162,7 @@ class Payment(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["reservation"],
-                condition=unless("status", "FAILED"),
+                condition=Q(is_success=True),
                 name="payments_payment_one_success_per_reservation",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
@@ -201,6 +204,7 @@ class Ticket(models.Model):
         verbose_name=_("user"),
     )
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.ISSUED)
+    is_live = status_is("ISSUED", "USED")
     price = models.BigIntegerField(_("price"), help_text=_("won"))
     seat_number = models.PositiveIntegerField(_("seat number"))
     # The times at the purchase; if the show is moved later, the schedule has the new times.
@@ -234,7 +238,7 @@ class Ticket(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
-                condition=unless("status", "CANCELLED"),
+                condition=Q(is_live=True),
                 name="payments_ticket_one_live_per_seat",
             ),
             models.CheckConstraint(

@@ -12,7 +12,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
-from concertbook.db.literals import Literal, unless
+from concertbook.db.status import status_is
 
 
 class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):
@@ -168,13 +168,13 @@ def room_of(token: uuid.UUID) -> int:
 
 class QueueTokenQuerySet(models.QuerySet["QueueToken"]):
     def live(self) -> "QueueTokenQuerySet":
-        return self.exclude(status=Literal("EXPIRED"))
+        return self.exclude(status="EXPIRED")
 
     def waiting(self) -> "QueueTokenQuerySet":
-        return self.filter(status=Literal("WAITING"))
+        return self.filter(is_waiting=True)
 
     def active(self) -> "QueueTokenQuerySet":
-        return self.filter(status=Literal("ACTIVE"))
+        return self.filter(is_active=True)
 
 
 class QueueToken(models.Model):
@@ -209,6 +209,9 @@ class QueueToken(models.Model):
     position = models.BigIntegerField(_("position"))
     drawn_from = models.BigIntegerField(_("position before the draw"), null=True, blank=True)
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
+    is_live = status_is("WAITING", "ACTIVE")
+    is_waiting = status_is("WAITING")
+    is_active = status_is("ACTIVE")
     issued_at = models.DateTimeField(_("issued"))
     available_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
@@ -230,7 +233,7 @@ class QueueToken(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["user", "room"],
-                condition=unless("status", "EXPIRED"),
+                condition=Q(is_live=True),
                 name="queueing_queuetoken_one_live_per_user",
             ),
             models.CheckConstraint(
@@ -243,12 +246,12 @@ class QueueToken(models.Model):
         indexes = [
             models.Index(
                 fields=["room", "position"],
-                condition=Q(status="WAITING"),
+                condition=Q(is_waiting=True),
                 name="queueing_token_waiting",
             ),
             models.Index(
                 fields=["room", "expires_at"],
-                condition=Q(status="ACTIVE"),
+                condition=Q(is_active=True),
                 name="queueing_token_active",
             ),
             # How many were let in within the last minute.

@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('amount', models.BigIntegerField(help_text='won', verbose_name='amount')),
                 ('status', models.CharField(choices=[('PENDING', 'Pending'), ('SUCCESS', 'Success'), ('FAILED', 'Failed')], default='PENDING', max_length=7, verbose_name='status')),
+                ('is_pending', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('PENDING',))), output_field=models.BooleanField())),
                 ('key', models.CharField(blank=True, max_length=255, null=True, verbose_name='idempotency key')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created')),
@@ -200,7 +201,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='charge',
-            index=models.Index(condition=models.Q(('status', 'PENDING')), fields=['created_at'], name='accounts_charge_pending'),
+            index=models.Index(condition=models.Q(('is_pending', True)), fields=['created_at'], name='accounts_charge_pending'),
         ),
         migrations.AddConstraint(
             model_name='charge',

@@ -23,7 +23,6 @@ from accounts.models import BalanceHistory, Charge, User
 from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from concertbook.db.clock import database_now
-from concertbook.db.literals import Literal
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +126,7 @@ def settle_pending_charges() -> int:
     Oldest first. The round ends after several charges that the gateway does not settle; the next
     rounds try these last, so that they do not block the others.
     """
-    overdue = Charge.objects.filter(
-        status=Literal("PENDING"), created_at__lt=database_now() - SETTLE_AFTER
-    )
+    overdue = Charge.objects.filter(is_pending=True, created_at__lt=database_now() - SETTLE_AFTER)
     settled = failures = 0
     for pending in overdue.order_by(F("asked_at").asc(nulls_first=True), "created_at")[:1000]:
         try:

@@ -4,7 +4,7 @@ CREATE FUNCTION payments_limit_covers_live_reservations() RETURNS trigger LANGUA
 BEGIN
     IF EXISTS (
         SELECT FROM payments_reservation
-        WHERE schedule_id = NEW.id AND status IN ('HOLD', 'CONFIRMED')
+        WHERE schedule_id = NEW.id AND is_live
           AND slot > NEW.purchase_limit
     ) THEN
         RAISE EXCEPTION 'the limit of schedule % is below what people have', NEW.id

@@ -1,6 +1,4 @@
 -- A seat's status, holder and time agree with its live reservation (checked at commit).
--- The status is compared by a regular expression so that no partial index of statuses answers the
--- look-up: planned while nothing was held, it would read all that is held for good.
 
 CREATE FUNCTION payments_seat_agrees_with_reservation() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -16,7 +14,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM concerts_seat s
         LEFT JOIN payments_reservation r
-            ON r.seat_id = s.id AND NOT r.status ~ '^(EXPIRED|CANCELLED)$'
+            ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
         WHERE s.id = the_seat
           AND (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
               CASE r.status WHEN 'HOLD' THEN 'HELD' WHEN 'CONFIRMED' THEN 'RESERVED'

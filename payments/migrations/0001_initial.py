@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('slot', models.PositiveSmallIntegerField(verbose_name='slot')),
                 ('status', models.CharField(choices=[('HOLD', 'Held'), ('CONFIRMED', 'Confirmed'), ('EXPIRED', 'Expired'), ('CANCELLED', 'Cancelled')], default='HOLD', max_length=9, verbose_name='status')),
+                ('is_live', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('HOLD', 'CONFIRMED'))), output_field=models.BooleanField())),
+                ('is_held', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('HOLD',))), output_field=models.BooleanField())),
                 ('price', models.BigIntegerField(help_text='won', verbose_name='price')),
                 ('created_at', models.DateTimeField(verbose_name='held at')),
                 ('expires_at', models.DateTimeField(verbose_name='hold expires')),
@@ -44,6 +46,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('amount', models.BigIntegerField(help_text='won', verbose_name='amount')),
                 ('status', models.CharField(choices=[('SUCCESS', 'Success'), ('FAILED', 'Failed')], max_length=7, verbose_name='status')),
+                ('is_success', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('SUCCESS',))), output_field=models.BooleanField())),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('paid_at', models.DateTimeField(verbose_name='paid at')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to=settings.AUTH_USER_MODEL, verbose_name='user')),
@@ -60,6 +63,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('ISSUED', 'Issued'), ('USED', 'Used'), ('CANCELLED', 'Cancelled')], default='ISSUED', max_length=9, verbose_name='status')),
+                ('is_live', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('ISSUED', 'USED'))), output_field=models.BooleanField())),
                 ('price', models.BigIntegerField(help_text='won', verbose_name='price')),
                 ('seat_number', models.PositiveIntegerField(verbose_name='seat number')),
                 ('start_at', models.DateTimeField(verbose_name='starts')),
@@ -126,15 +130,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='reservation',
-            index=models.Index(condition=models.Q(('status', 'HOLD')), fields=['expires_at'], name='payments_reservation_due'),
+            index=models.Index(condition=models.Q(('is_held', True)), fields=['expires_at'], name='payments_reservation_due'),
         ),
         migrations.AddConstraint(
             model_name='reservation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__regex', '^(EXPIRED|CANCELLED)$'), _negated=True), fields=('seat',), name='payments_reservation_one_live_per_seat'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('seat',), name='payments_reservation_one_live_per_seat'),
         ),
         migrations.AddConstraint(
             model_name='reservation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__regex', '^(HOLD|CONFIRMED)$')), fields=('schedule', 'user', 'slot'), name='payments_reservation_one_live_per_slot'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('schedule', 'user', 'slot'), name='payments_reservation_one_live_per_slot'),
         ),
         migrations.AddConstraint(
             model_name='reservation',
@@ -150,7 +154,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__regex', '^(FAILED)$'), _negated=True), fields=('reservation',), name='payments_payment_one_success_per_reservation'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_success', True)), fields=('reservation',), name='payments_payment_one_success_per_reservation'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -170,7 +174,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ticket',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__regex', '^(CANCELLED)$'), _negated=True), fields=('seat',), name='payments_ticket_one_live_per_seat'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('seat',), name='payments_ticket_one_live_per_seat'),
         ),
         migrations.AddConstraint(
             model_name='ticket',

@@ -222,7 +222,7 @@ def _read_moment(
                 FROM payments_reservation AS held
                 JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
                 JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                WHERE held.user_id = ANY(%s::uuid[]) AND held.status ~ '^(HOLD)$'
+                WHERE held.user_id = ANY(%s::uuid[]) AND held.status = 'HOLD'
                     AND NOT held.id = ANY(%s::uuid[])
                 GROUP BY held.user_id
             ) AS busy)

@@ -21,7 +21,6 @@ from psycopg.errors import CheckViolation
 from accounts.models import User
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from concertbook.db.group_commit import Retry, one_of_each
-from concertbook.db.literals import checked
 from concertbook.db.rows import Insert, write_rows
 from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
@@ -156,7 +155,7 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
     if locked.ended and any(isinstance(each, SeatTaken) for each in outcomes.values()):
         # The rollback revived overdue holds of the wanted seats: end them again.
         on_seats = [seat.pk for seat in locked.seats.values()]
-        release_overdue(Reservation.objects.filter(checked("status", "HOLD"), seat__in=on_seats))
+        release_overdue(Reservation.objects.filter(status="HOLD", seat__in=on_seats))
     return outcomes | {grant.request.user.pk: grant.reservations for grant in grants}
 
 

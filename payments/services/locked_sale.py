@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from accounts.models import User
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import Retry
-from concertbook.db.literals import checked
 from concerts.errors import SeatNotFound
 from concerts.models import Seat
 from concerts.services.seat_locks import lock_seats, read_seats
@@ -121,9 +120,7 @@ def _end_overdue(locked: LockedSale, users: Sequence[uuid.UUID]) -> LockedSale:
     late = [user for user in users if locked.holdings.get(user, NO_HOLDINGS).has_overdue(now)]
     if not late:
         return locked
-    theirs = Reservation.objects.filter(
-        checked("status", "HOLD"), user__in=late, schedule=schedule_id
-    )
+    theirs = Reservation.objects.filter(status="HOLD", user__in=late, schedule=schedule_id)
     expire_overdue(lock_overdue_seats(theirs.overdue(now)), now=now)
     sale, holdings = read_holdings(schedule_id, users)
     return replace(locked, sale=sale, holdings=holdings)

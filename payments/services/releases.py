@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
-from concertbook.db.literals import checked
 from concertbook.db.prepared import AnyOf, Prepared
 from concertbook.db.statements import execute
 from concertbook.errors import NotFound
@@ -57,7 +56,7 @@ def release_expired_holds(*, user: User | None = None) -> int:
     if user is None:
         holds = Reservation.objects.held()
     else:
-        holds = Reservation.objects.filter(checked("status", "HOLD"), user=user)
+        holds = Reservation.objects.filter(status="HOLD", user=user)
     released = 0
     while batch := release_overdue(holds):
         released += batch
@@ -104,7 +103,7 @@ def expire_overdue(seats: Sequence[Seat], *, now: dt.datetime) -> int:
     execute(
         """
         UPDATE payments_reservation SET status = 'EXPIRED'
-        WHERE seat_id = ANY(%s::uuid[]) AND status ~ '^(HOLD)$'
+        WHERE seat_id = ANY(%s::uuid[]) AND status = 'HOLD'
         """,
         [array(seat.pk for seat in overdue)],
     )

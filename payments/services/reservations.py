@@ -3,7 +3,6 @@
 import uuid
 
 from accounts.models import User
-from concertbook.db.literals import checked
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
@@ -18,14 +17,14 @@ def my_reservations(*, user: User) -> ReservationQuerySet:
 
 def my_holds(*, user: User) -> list[Reservation]:
     """The user's unpaid holds, ordered by their end."""
-    holds = my_reservations(user=user).filter(checked("status", "HOLD"))
+    holds = my_reservations(user=user).filter(status="HOLD")
     return list(holds.order_by("expires_at", "schedule", "seat__number"))
 
 
 def allowance(*, user: User, schedule: ConcertSchedule) -> int:
     """How many more seats of the schedule the user may hold now."""
     mine = Reservation.objects.filter(user=user, schedule=schedule)
-    live = mine.filter(checked("status", "HOLD", "CONFIRMED"))
+    live = mine.filter(status__in=["HOLD", "CONFIRMED"])
     return max(0, schedule.purchase_limit - live.count())
 
 

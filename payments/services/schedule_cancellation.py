@@ -120,8 +120,11 @@ def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.
     left = Reservation.objects.live().filter(schedule=schedule).exclude(user__in=tried)
     users = left.order_by("user").values_list("user", flat=True).distinct()
     start = uuid.uuid4()
-    found = list(users.filter(user__gte=start)[:BUYERS_AT_ONCE])
-    return found + list(users.filter(user__lt=start)[: BUYERS_AT_ONCE - len(found)])
+    found = [
+        *users.filter(user__gte=start)[:BUYERS_AT_ONCE],
+        *users.filter(user__lt=start)[:BUYERS_AT_ONCE],
+    ]
+    return found[:BUYERS_AT_ONCE]
 
 
 def _end_some_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
@@ -143,10 +146,11 @@ def _end_alone(schedule: ConcertSchedule, user: uuid.UUID) -> int:
 
 def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
     """All live reservations of these buyers in a cancelled schedule, except locked ones."""
-    live = Reservation.objects.live().filter(schedule=schedule, user__in=users)
+    theirs = Reservation.objects.filter(schedule=schedule, user__in=users)
     with transaction.atomic(durable=True):
-        seats = _lock_free_seats(live)
-        locked = live.select_for_update(no_key=True).filter(seat__in=seats).order_by("pk")
+        seats = _lock_free_seats(theirs.live())
+        live = theirs.filter(seat__in=seats, status__in=["HOLD", "CONFIRMED"])
+        locked = live.select_for_update(no_key=True).order_by("pk")
         reservations = list(locked)
         sold = [each for each in reservations if each.status == Reservation.Status.CONFIRMED]
         held = [each for each in reservations if each.status == Reservation.Status.HOLD]

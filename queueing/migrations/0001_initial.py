@@ -64,6 +64,9 @@ class Migration(migrations.Migration):
                 ('position', models.BigIntegerField(verbose_name='position')),
                 ('drawn_from', models.BigIntegerField(blank=True, null=True, verbose_name='position before the draw')),
                 ('status', models.CharField(choices=[('WAITING', 'Waiting'), ('ACTIVE', 'Admitted'), ('EXPIRED', 'Expired')], default='WAITING', max_length=7, verbose_name='status')),
+                ('is_live', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('WAITING', 'ACTIVE'))), output_field=models.BooleanField())),
+                ('is_waiting', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('WAITING',))), output_field=models.BooleanField())),
+                ('is_active', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ('ACTIVE',))), output_field=models.BooleanField())),
                 ('issued_at', models.DateTimeField(verbose_name='issued')),
                 ('available_at', models.DateTimeField(blank=True, null=True, verbose_name='admitted at')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
@@ -142,11 +145,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='queuetoken',
-            index=models.Index(condition=models.Q(('status', 'WAITING')), fields=['room', 'position'], name='queueing_token_waiting'),
+            index=models.Index(condition=models.Q(('is_waiting', True)), fields=['room', 'position'], name='queueing_token_waiting'),
         ),
         migrations.AddIndex(
             model_name='queuetoken',
-            index=models.Index(condition=models.Q(('status', 'ACTIVE')), fields=['room', 'expires_at'], name='queueing_token_active'),
+            index=models.Index(condition=models.Q(('is_active', True)), fields=['room', 'expires_at'], name='queueing_token_active'),
         ),
         migrations.AddIndex(
             model_name='queuetoken',
@@ -158,7 +161,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='queuetoken',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__regex', '^(EXPIRED)$'), _negated=True), fields=('user', 'room'), name='queueing_queuetoken_one_live_per_user'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_live', True)), fields=('user', 'room'), name='queueing_queuetoken_one_live_per_user'),
         ),
         migrations.AddConstraint(
             model_name='queuetoken',

@@ -16,7 +16,7 @@ DRAW = """
 WITH participants AS MATERIALIZED (
     SELECT token, position, sha256(%(outer)s || sha256(%(inner)s || uuid_send(token))) AS lot
     FROM queueing_queuetoken
-    WHERE room_id = %(room)s AND status = 'WAITING' AND position <= %(settled)s
+    WHERE room_id = %(room)s AND is_waiting AND position <= %(settled)s
 ), moves AS (
     SELECT token, position AS drawn_from,
            (SELECT array_agg(position ORDER BY position) FROM participants)

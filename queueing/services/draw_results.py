@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from accounts.models import User
-from concertbook.db.literals import checked
 from concertbook.errors import NotFound
 from queueing.models import Draw, QueueToken, QueueTokenQuerySet, WaitingRoom
 
@@ -49,7 +48,7 @@ class Lot:
 def find_lot(*, user: User, draw: Draw) -> Lot | None:
     """The user's lot; None for a user who did not come before the draw, or is not in line."""
     if draw.drawn_at is None:
-        tokens = QueueToken.objects.filter(checked("status", "WAITING"), user=user, room=draw.room)
+        tokens = QueueToken.objects.filter(status="WAITING", user=user, room=draw.room)
         waiting = tokens.first()
         return None if waiting is None else Lot(token=waiting.pk, number=None)
     participants = participants_of(draw.room)

@@ -9,7 +9,6 @@ from django.conf import settings
 from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
-from concertbook.db.literals import checked
 from concertbook.db.prepared import AnyOf, Prepared, PreparedLock
 from concertbook.db.statements import execute
 from queueing.errors import QueueNotAdmitted
@@ -29,7 +28,7 @@ def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = Non
 
 def find_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """As require_admission, whether the token's time is over or not. Not locked."""
-    mine = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room_id)
+    mine = QueueToken.objects.filter(status="ACTIVE", user=user, room=room_id)
     found = (mine if token is None else mine.filter(pk=token)).first()
     if found is None:
         raise QueueNotAdmitted
@@ -57,7 +56,7 @@ def read_admissions(*, user_ids: Sequence[uuid.UUID]) -> list[QueueToken]:
 
 def admitted_tokens() -> QueueTokenQuerySet:
     """The tokens of ``AnyOf("user", "users")`` that let into a room, in the order of the rooms."""
-    active = QueueToken.objects.filter(AnyOf("user", "users"), checked("status", "ACTIVE"))
+    active = QueueToken.objects.filter(AnyOf("user", "users"), status="ACTIVE")
     # By the column: ordering by the room would join it, and lock it for all buyers.
     active = active.order_by("room_id")
     return active.only("token", "user", "room", "status", "available_at", "expires_at")

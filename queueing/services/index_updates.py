@@ -115,7 +115,7 @@ def _sum_inside(room: WaitingRoom) -> tuple[int, int]:
         """
         SELECT count(*), coalesce(sum(position + mod(
             floor(extract(epoch FROM expires_at) * 1000)::bigint, 1000000000)), 0)::bigint
-        FROM queueing_queuetoken WHERE room_id = %s AND status = 'ACTIVE'
+        FROM queueing_queuetoken WHERE room_id = %s AND is_active
         """,
         [room.pk],
     )

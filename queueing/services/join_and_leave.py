@@ -7,7 +7,6 @@ from django.db import transaction
 
 from accounts.models import User
 from concertbook.db.clock import database_now
-from concertbook.db.literals import checked
 from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound, TooManyRequests
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
@@ -87,7 +86,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
             SELECT FROM queueing_queuetoken
             WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
         )
-        ON CONFLICT (user_id, room_id) WHERE NOT (status ~ '^(EXPIRED)$') DO NOTHING
+        ON CONFLICT (user_id, room_id) WHERE is_live DO NOTHING
         RETURNING token, position
         """,
         {"random": new_token(0).hex[8:], "user": user_id, "slug": slug},
@@ -116,7 +115,7 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[QueuePosition, 
 def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
     """A user whose admission is over may join again without waiting for the tick."""
     with transaction.atomic(durable=True):
-        admitted = QueueToken.objects.filter(checked("status", "ACTIVE"), user=user, room=room)
+        admitted = QueueToken.objects.filter(status="ACTIVE", user=user, room=room)
         token = admitted.select_for_update(no_key=True).first()
         if token is None or token.admits(now := database_now()):
             return False

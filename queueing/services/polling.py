@@ -3,7 +3,6 @@
 import uuid
 
 from accounts.models import User
-from concertbook.db.literals import checked
 from concertbook.errors import TooManyRequests
 from queueing.line import polls
 from queueing.line.errors import AskedTooOften, LineUnavailable, UnknownPerson
@@ -34,7 +33,7 @@ def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> QueuePosition:
         return poll(token=token, user_id=user_id, address=address)
     except UnknownPerson:
         budget.take()
-        waiting = QueueToken.objects.filter(checked("status", "WAITING"), pk=token, user=user_id)
+        waiting = QueueToken.objects.filter(status="WAITING", pk=token, user=user_id)
         position = waiting.values_list("position", flat=True).first()
         if position is not None:
             return enter(user_id=user_id, token=token, position=position, address=address)

@@ -12,7 +12,6 @@ from django.db.models import F
 
 from accounts.services.charges import settle_pending_charges
 from accounts.services.idempotency import IdempotentRequest
-from concertbook.db.literals import Literal
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import Receipt, begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
@@ -127,7 +126,7 @@ def test_refunds_of_a_cancelled_schedule_do_not_read_ended_reservations():
     with statements() as seen:
         assert refund_cancelled_schedules() == 1
 
-    looked = [sql for sql in seen if "FROM " in sql and "'^(HOLD|CONFIRMED)$'" in sql]
+    looked = [sql for sql in seen if "FROM " in sql and re.search('"is_live"( AND|[)])', sql)]
     assert len(looked) > 2
     for sql in looked:
         assert "payments_reservation_one_live_per_slot" in plan(sql), sql
@@ -285,8 +284,3 @@ def test_a_purchase_reads_few_rows_while_thousands_are_inside_and_hold_seats():
             before = read
 
     assert too_much == set()
-
-
-def test_nothing_but_a_word_stands_in_a_statement():
-    with pytest.raises(ValueError, match="is not a word"):
-        QueueToken.objects.filter(status=Literal("'; --")).exists()

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import BalanceHistory
+from concertbook.db.rows import Insert, write_rows
 from concertbook.errors import NotFound
 from concerts.errors import ScheduleCancelled
 from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
@@ -114,11 +115,8 @@ def store_in_reverse(payments):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         for payment in reversed(payments):
-            cursor.execute(
-                "WITH gone AS (DELETE FROM payments_payment WHERE id = %s RETURNING *)"
-                " INSERT INTO payments_payment SELECT * FROM gone",
-                [payment.pk],
-            )
+            cursor.execute("DELETE FROM payments_payment WHERE id = %s", [payment.pk])
+            write_rows(Insert([payment]))
 
 
 def test_a_used_ticket_is_refunded_too_and_keeps_when_it_was_used(schedule, operator):
