@@ -49,7 +49,7 @@ def hold_and_pay(
     """In seats per second, so that one and four at a time compare."""
     seats = options.operations * seats_each
     sale = PreparedSale(buyers=options.buyers, seats=seats * options.rounds)
-    unit = "one seat" if seats_each == 1 else f"{seats_each} seats at once"
+    unit = "one seat" if seats_each == 1 else f"{seats_each} seats in one request"
     hold = Row(f"hold, {unit}", "pgbench hold")
     pay = Row(f"pay, {unit}", "pgbench pay")
     for turn in range(options.rounds):

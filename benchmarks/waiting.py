@@ -188,7 +188,7 @@ def joins(hall: Hall, ours: int, plain: int, options: Namespace) -> Iterator[Row
         "join, empty line": hall.empty,
         f"join, {hall.waiting // 10:,} waiting": hall.medium,
         f"join, {hall.waiting:,} waiting": hall.longest,
-        "join, let in at once": hall.unhindered,
+        "join, admitted immediately": hall.unhindered,
     }
     rows = {name: Row(name, INSERT) for name in rooms}
     for _turn in range(options.rounds):
