@@ -110,8 +110,8 @@ class ConcertSchedule(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Seats one person may hold and own at once."),
     )
-    rest_seconds = models.PositiveSmallIntegerField(
-        _("rest of a seat that comes back"),
+    cooldown_seconds = models.PositiveSmallIntegerField(
+        _("cooldown of a seat that comes back"),
         default=30,
         help_text=_(
             "Seats of expired holds and cancelled tickets are offered again after a random time "
@@ -192,9 +192,9 @@ class ConcertSchedule(models.Model):
     def after_cooldown(self, now: dt.datetime) -> dt.datetime | None:
         """When a seat released at ``now`` is offered again: a random time, so that buyers cannot
         wait for it."""
-        if not self.rest_seconds:
+        if not self.cooldown_seconds:
             return None
-        return now + dt.timedelta(seconds=secrets.SystemRandom().uniform(0, self.rest_seconds))
+        return now + dt.timedelta(seconds=secrets.SystemRandom().uniform(0, self.cooldown_seconds))
 
     def require_on_sale(self, now: dt.datetime) -> None:
         """Raises ScheduleCancelled, SaleNotOpen or SaleClosed at ``now``, the database's clock."""
@@ -310,7 +310,7 @@ class Seat(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status="AVAILABLE") | Q(available_from=None),
-                name="concerts_seat_rests_only_while_available",
+                name="concerts_seat_cooldown_only_while_available",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["AVAILABLE", "HELD", "RESERVED"]),

@@ -103,7 +103,7 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
     concert = factory.SubFactory(ConcertFactory)
     price = 10_000
     purchase_limit = 4
-    rest_seconds = 0
+    cooldown_seconds = 0
     reserve_from = ago(hours=1)
     reserve_until = ahead(days=29)
     start_at = ahead(days=30)

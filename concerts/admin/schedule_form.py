@@ -33,5 +33,5 @@ SCHEDULE_ROWS = (
     "reserve_from",
     "reserve_until",
     ("price", "purchase_limit"),
-    ("rest_seconds", "doors_open_minutes"),
+    ("cooldown_seconds", "doors_open_minutes"),
 )

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('price', models.BigIntegerField(help_text='won; each seat may differ', validators=[django.core.validators.MinValueValidator(1)], verbose_name='price')),
                 ('seat_quantity', models.PositiveIntegerField(default=0, editable=False, verbose_name='number of seats')),
                 ('purchase_limit', models.PositiveSmallIntegerField(default=4, help_text='Seats one person may hold and own at once.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='purchase limit')),
-                ('rest_seconds', models.PositiveSmallIntegerField(default=30, help_text='Seats of expired holds and cancelled tickets are offered again after a random time of up to this many seconds.', verbose_name='rest of a seat that comes back')),
+                ('cooldown_seconds', models.PositiveSmallIntegerField(default=30, help_text='Seats of expired holds and cancelled tickets are offered again after a random time of up to this many seconds.', verbose_name='cooldown of a seat that comes back')),
                 ('reserve_from', models.DateTimeField(verbose_name='sale opens')),
                 ('reserve_until', models.DateTimeField(verbose_name='sale closes')),
                 ('start_at', models.DateTimeField(verbose_name='starts')),
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='seat',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'AVAILABLE'), ('available_from', None), _connector='OR'), name='concerts_seat_rests_only_while_available'),
+            constraint=models.CheckConstraint(condition=models.Q(('status', 'AVAILABLE'), ('available_from', None), _connector='OR'), name='concerts_seat_cooldown_only_while_available'),
         ),
         migrations.AddConstraint(
             model_name='seat',

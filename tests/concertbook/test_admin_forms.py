@@ -118,7 +118,7 @@ def every_editable_thing():
         (group, "name", "After", {}),
         (concert.waiting_room, "capacity", "7", {"title": "Other"}),
         (concert, "refund_policy", "3:0 0:100", {"description": "typo fixed"}),
-        (schedule, "price", "20000", {"rest_seconds": "5"}),
+        (schedule, "price", "20000", {"cooldown_seconds": "5"}),
         (schedule.seats.first(), "price", "30000", {"grade": "VIP"}),
     ]
 
@@ -142,19 +142,19 @@ def test_a_stale_form_is_refused_with_what_changed_and_by_whom(operator, colleag
 def test_a_refused_form_keeps_what_was_typed_shows_the_rest_as_it_is_and_can_be_saved(
     operator, colleague
 ):
-    schedule = ScheduleFactory(price=10_000, rest_seconds=0)
+    schedule = ScheduleFactory(price=10_000, cooldown_seconds=0)
     stale = form_at(operator, page(schedule))
     put_off = {"reserve_from_0": "2026-01-01", "reserve_from_1": "20:00:00"}
     colleague.post(page(schedule), form_at(colleague, page(schedule)) | put_off)
 
-    refused = operator.post(page(schedule), stale | {"rest_seconds": "5"})
+    refused = operator.post(page(schedule), stale | {"cooldown_seconds": "5"})
     again = form_on(refused)
 
-    assert again["rest_seconds"] == "5"
+    assert again["cooldown_seconds"] == "5"
     assert put_off.items() <= again.items()
     assert operator.post(page(schedule), again).status_code == 302
     schedule.refresh_from_db()
-    assert schedule.rest_seconds == 5
+    assert schedule.cooldown_seconds == 5
     assert timezone.localtime(schedule.reserve_from).date() == dt.date(2026, 1, 1)
 
 
@@ -225,7 +225,7 @@ def test_a_schedule_changed_on_the_concerts_page_makes_its_own_page_stale(operat
     fresh = form_at(colleague, page(schedule.concert))
     colleague.post(page(schedule.concert), fresh | {"schedules-0-price": "20000"})
 
-    refused = operator.post(page(schedule), stale | {"rest_seconds": "5"})
+    refused = operator.post(page(schedule), stale | {"cooldown_seconds": "5"})
 
     assert ["10000 → 20000", " Second"][0] in complaint_of(refused)
     assert "by Second" in complaint_of(refused)
@@ -261,9 +261,9 @@ def test_a_damaged_version_is_refused(operator):
 def test_a_form_without_a_version_changes_only_what_it_says(operator):
     schedule = ScheduleFactory(price=10_000, purchase_limit=3)
     until = schedule.reserve_until
-    assert operator.post(page(schedule), {"rest_seconds": "5"}).status_code == 302
+    assert operator.post(page(schedule), {"cooldown_seconds": "5"}).status_code == 302
     schedule.refresh_from_db()
-    assert (schedule.price, schedule.purchase_limit, schedule.rest_seconds) == (10_000, 3, 5)
+    assert (schedule.price, schedule.purchase_limit, schedule.cooldown_seconds) == (10_000, 3, 5)
     assert schedule.reserve_until == until
 
 

@@ -711,7 +711,7 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(price=0),
     ),
     "a held seat in its cooldown": (
-        "concerts_seat_rests_only_while_available",
+        "concerts_seat_cooldown_only_while_available",
         lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(available_from=timezone.now()),
     ),
     "two seats of one number": (

@@ -42,7 +42,7 @@ def schedule_fields(prefix="", **changes):
     fields = {
         f"{prefix}price": 50_000,
         f"{prefix}purchase_limit": 4,
-        f"{prefix}rest_seconds": 30,
+        f"{prefix}cooldown_seconds": 30,
         f"{prefix}doors_open_minutes": 120,
     }
     for name, moment in moments.items():

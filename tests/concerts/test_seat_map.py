@@ -117,7 +117,7 @@ def told(seats, cursor):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_seats_cooldown_is_told_at_its_beginning_and_its_end_only(look):
-    schedule = ScheduleFactory(seats=3, rest_seconds=3600)
+    schedule = ScheduleFactory(seats=3, cooldown_seconds=3600)
     seats = look(UserFactory(), schedule)
     buyer = UserFactory(won=100_000)
     ticket = bought(buyer, schedule, 1).tickets[0]
@@ -141,7 +141,7 @@ def test_a_seats_cooldown_is_told_at_its_beginning_and_its_end_only(look):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hold_that_ends_in_a_cooldown_is_not_told_again(look):
-    schedule = ScheduleFactory(seats=3, rest_seconds=3600)
+    schedule = ScheduleFactory(seats=3, cooldown_seconds=3600)
     seats = look(UserFactory(), schedule)
     cursor = seats("changes/").json()["cursor"]
     reservations = held(UserFactory(), schedule, 1)
@@ -229,7 +229,7 @@ def come_back(schedule, how):
 
 @pytest.mark.parametrize("how", ["expiry", "cancellation"])
 def test_a_released_seat_has_a_cooldown_of_random_length(look, app, how):
-    schedule = ScheduleFactory(seats=2, rest_seconds=3600)
+    schedule = ScheduleFactory(seats=2, cooldown_seconds=3600)
     buyer = UserFactory()
     seats = look(buyer, schedule)
     come_back(schedule, how)
@@ -247,7 +247,7 @@ def test_a_released_seat_has_a_cooldown_of_random_length(look, app, how):
 
 
 def test_a_seat_is_offered_again_when_its_rest_is_over(look, app):
-    schedule = ScheduleFactory(seats=2, rest_seconds=3600)
+    schedule = ScheduleFactory(seats=2, cooldown_seconds=3600)
     buyer = UserFactory()
     seats = look(buyer, schedule)
     come_back(schedule, "expiry")
@@ -262,7 +262,7 @@ def test_a_seat_is_offered_again_when_its_rest_is_over(look, app):
 
 
 def test_without_a_rest_a_seat_is_free_at_once(look, app):
-    schedule = ScheduleFactory(seats=2, rest_seconds=0)
+    schedule = ScheduleFactory(seats=2, cooldown_seconds=0)
     buyer = UserFactory()
     look(buyer, schedule)
     come_back(schedule, "expiry")

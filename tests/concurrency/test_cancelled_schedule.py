@@ -199,7 +199,7 @@ def test_cancelling_while_the_schedule_is_edited(client, schedule):
 
 def test_a_form_that_changes_nothing_brings_no_cancelled_schedule_back(client, schedule):
     client.force_login(StaffFactory(is_superuser=True))
-    same = form_of(schedule, rest_seconds=schedule.rest_seconds)
+    same = form_of(schedule, cooldown_seconds=schedule.cooldown_seconds)
     save = partial(client.post, page("change", schedule), same)
     gate = Gate(after='"_check"')
 

@@ -757,7 +757,7 @@ def begin_again(oracle: Oracle) -> list[str]:
             f" start_at = now() + interval '{each.starts} seconds',"
             f" end_at = now() + interval '{each.starts + books.HOUR} seconds',"
             " cancelled_at = NULL, cancelled_by_id = NULL, cancel_reason = ''"
-            f" WHERE rest_seconds = {each.cooldown}"
+            f" WHERE cooldown_seconds = {each.cooldown}"
             for each in oracle.schedules
         ),
         "UPDATE concerts_seat SET status = 'AVAILABLE', held_by_id = NULL, hold_expires_at = NULL,"
@@ -773,7 +773,7 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
     schedule: ConcertSchedule = ScheduleFactory.create(
         concert=concert,
         seats=0,
-        rest_seconds=each["cooldown"],
+        cooldown_seconds=each["cooldown"],
         doors_open_minutes=books.DOORS_OPEN_BEFORE // 60,
     )
     Seat.objects.bulk_create(

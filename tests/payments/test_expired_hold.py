@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db
 
 
 def test_without_a_rest_the_next_buyer_takes_an_overdue_seat_at_once():
-    schedule = ScheduleFactory(rest_seconds=0)
+    schedule = ScheduleFactory(cooldown_seconds=0)
     overdue(*held(UserFactory(), schedule, 1))
     held(UserFactory(), schedule, 1)
     assert set(Reservation.objects.values_list("status", flat=True)) == {"EXPIRED", "HOLD"}
 
 
 def test_a_hold_of_an_overdue_seat_starts_its_cooldown():
-    schedule = ScheduleFactory(rest_seconds=30)
+    schedule = ScheduleFactory(cooldown_seconds=30)
     overdue(*held(UserFactory(), schedule, 1))
     buyer = UserFactory()
     admitted(buyer, schedule)
@@ -41,7 +41,7 @@ def test_a_hold_of_an_overdue_seat_starts_its_cooldown():
 
 
 def test_releasing_an_overdue_hold_starts_the_cooldown_of_its_seat():
-    user, schedule = UserFactory(), ScheduleFactory(rest_seconds=30)
+    user, schedule = UserFactory(), ScheduleFactory(cooldown_seconds=30)
     (reservation,) = held(user, schedule, 1)
     overdue(reservation)
 
@@ -54,7 +54,7 @@ def test_releasing_an_overdue_hold_starts_the_cooldown_of_its_seat():
 
 
 def test_releasing_twice_does_not_end_the_next_hold_of_the_seat():
-    user, schedule = UserFactory(), ScheduleFactory(rest_seconds=0)
+    user, schedule = UserFactory(), ScheduleFactory(cooldown_seconds=0)
     (reservation,) = held(user, schedule, 1)
     release_reservation(user=user, reservation_id=reservation.pk)
     (next_hold,) = held(UserFactory(), schedule, 1)
