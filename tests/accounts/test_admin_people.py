@@ -1,4 +1,4 @@
-"""Who may do what to whom: users, groups, and the powers of staff."""
+"""The admin of users and groups: permissions of staff and superusers."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -28,7 +28,7 @@ def operator(client):
 
 @pytest.fixture
 def clerk():
-    """Staff who may do everything to users that a permission can give."""
+    """A member of the staff with all permissions on users."""
     clerk = StaffFactory(is_superuser=False)
     names = [
         f"{verb}_{what}"

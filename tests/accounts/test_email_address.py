@@ -1,4 +1,4 @@
-"""One address, one account: who has it, who gets it by proving it, and how it is changed."""
+"""E-mail addresses: one account each, proof by a link, changes by the user or an operator."""
 
 import datetime as dt
 
@@ -40,7 +40,7 @@ def browser_of(user):
 
 
 def logs_in(email, password):
-    """The account that these open, on the page and by the API alike; None for none."""
+    """The account of this address and password, the same by page and API; None for none."""
     browser = Client()
     browser.post("/accounts/login/", {"login": email, "password": password})
     fields = {"email": email, "password": password}
@@ -65,11 +65,11 @@ def change(client, email, password=PASSWORD):
 
 @pytest.fixture
 def squatter():
-    """Somebody who signed up with an address that is another's, and has charged money."""
+    """A user with another person's address, unconfirmed, and money."""
     return UserFactory(email=OWNERS, email_verified_at=None, won=50_000)
 
 
-# --- An address that nobody has proven ---------------------------------------------------------
+# --- Unconfirmed addresses ---------------------------------------------------------------------
 
 
 def test_the_link_sent_at_sign_up_confirms_the_address(client):
@@ -82,7 +82,7 @@ def test_the_link_sent_at_sign_up_confirms_the_address(client):
 
     assert User.objects.get().email_verified
     assert client.get(link).status_code == 410, "it was used"
-    assert client.get("/accounts/").status_code == 200, "and nobody was logged out"
+    assert client.get("/accounts/").status_code == 200, "and no session was ended"
 
 
 def test_a_link_does_not_confirm_an_account_of_another_user(squatter):
@@ -175,7 +175,7 @@ def test_an_address_confirmed_before_the_link_is_followed_keeps_its_account():
     assert me.email != OWNERS
 
 
-# --- Another address for one's account ---------------------------------------------------------
+# --- A change of address by its user -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["page", "api"])
@@ -314,7 +314,7 @@ def test_a_link_of_one_kind_is_none_of_another(client):
         assert client.get(f"/accounts/{path}/{key}/").status_code == 410
 
 
-# --- What an operator does ---------------------------------------------------------------------
+# --- A change of address by an operator --------------------------------------------------------
 
 
 @pytest.fixture
@@ -424,7 +424,7 @@ def test_mail_waits_for_a_mail_server_that_is_away(settings, monkeypatch):
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert send_due_mail() == 0
     settings.EMAIL_BACKEND = away
-    assert send_due_mail() == 0, "it gets a rest"
+    assert send_due_mail() == 0, "the next attempt is a minute later"
     OutgoingMail.objects.update(due_at=timezone.now() - dt.timedelta(seconds=1))
     assert send_due_mail() == 1
     assert send_due_mail() == 0

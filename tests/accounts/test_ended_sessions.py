@@ -1,4 +1,4 @@
-"""A session that has ended opens nothing, on the fast path as in Django, at once."""
+"""An ended session is refused immediately, by the fast path and by Django."""
 
 import datetime as dt
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ NEW = "New-Harbor-4821!x"
 
 
 class Device:
-    """A phone or a browser of somebody in line: what the fast path and Django say to it."""
+    """A phone or a browser of a user in line, with the answers of the fast path and Django."""
 
     def __init__(self, user, room, **headers):
         self.headers = headers
@@ -82,7 +82,7 @@ def on_the_page(user):
     client.force_login(user)
     fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
     assert client.post(reverse("account_change_password"), fields).status_code == 302
-    assert client.get("/api/v1/me/").status_code == 200, "where it was changed one stays"
+    assert client.get("/api/v1/me/").status_code == 200, "the session of the change is kept"
 
 
 def by_the_link(user):

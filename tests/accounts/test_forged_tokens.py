@@ -1,4 +1,4 @@
-"""Tokens that look right and are not: refused by the fast path, and by Django with 401."""
+"""Forged tokens fall through the fast path, and Django refuses them with 401."""
 
 import base64
 import json

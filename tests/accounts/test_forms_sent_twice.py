@@ -42,8 +42,8 @@ def words(response):
 
 
 def read(*responses):
-    """What these pages say of the requests, off the page itself: while two threads render, the
-    test client of each is told of both, and its ``context`` may be the other's.
+    """Read the pages' content, not ``context``: while two threads render, each test client gets the
+    signals of both, and its ``context`` may be the other's.
     """
     pages = [response.content.decode() for response in responses]
     return sorted(answer for page in pages for answer in ANSWERS if answer in page)

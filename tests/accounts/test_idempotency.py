@@ -189,7 +189,7 @@ def test_a_declined_charge_remains_declined_under_its_key(app):
 
 
 class DeadGateway:
-    """The process died, or the line did, before the answer came."""
+    """The process or the connection dies before the answer."""
 
     def charge(self, **request):
         raise ConnectionError
@@ -242,7 +242,7 @@ def test_a_declined_charge_is_answered_again_without_asking_the_gateway(app, set
 
 
 class MoodyGateway(ApprovingGateway):
-    """Has trouble with some charges, of three kinds."""
+    """Fails for some charges, in three ways."""
 
     asked: ClassVar[list[int]] = []
 

@@ -1,4 +1,4 @@
-"""The ledger is append-only, for everybody who has a connection."""
+"""The ledger is append-only for every connection."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Log-in: what is counted, who is kept out by whose failures, and a crowd at one address."""
+"""Log-in: its limits, per account and per address, and many log-ins from one address."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +48,7 @@ def api_status(*arguments, **headers):
 
 
 def fail_from_many_addresses(email, times):
-    """As many failures as a limit across addresses takes, none of them stopped by a narrower."""
+    """Use up a limit across all addresses, without reaching a narrower limit."""
     for number in range(times):
         assert api_status(email, WRONG, f"192.0.2.{number // FAILED_LOG_INS.amount}") == 401
 
@@ -74,7 +74,7 @@ def test_an_attempt_beyond_the_limit_is_not_hashed(buyer, monkeypatch):
 
 
 def test_an_account_that_does_not_exist_answers_like_one_that_does(buyer):
-    unknown = [try_api("nobody@example.com", WRONG) for _ in range(6)]
+    unknown = [try_api("unknown@example.com", WRONG) for _ in range(6)]
     known = [try_api(buyer.email, WRONG) for _ in range(6)]
 
     assert [each.status_code for each in unknown] == [401] * 5 + [429]
@@ -248,7 +248,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit():
 
 
 def test_successful_log_ins_raise_the_limit_of_wrong_passwords():
-    """Of a carrier's crowd one in ten mistypes: more than thirty, and nobody is refused."""
+    """More than thirty wrong passwords from one carrier's address, and none is refused."""
     for user in UserFactory.create_batch(50):
         assert api_status(user.email, PASSWORD) == 200
     mistyped = [api_status(user.email, WRONG) for user in UserFactory.create_batch(60)]
@@ -318,7 +318,7 @@ def test_of_many_guesses_at_many_accounts_at_once_thirty_are_answered():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_right_guess_beyond_the_limit_learns_nothing(buyer, monkeypatch):
-    """All others fail between this attempt's first look at the limit and its answer."""
+    """All other attempts fail between this attempt's first check of the limit and its answer."""
     check_password = log_in.check_password
 
     def slow(request, **credentials):
@@ -360,7 +360,7 @@ def test_reset_mails_to_one_address_are_limited(buyer):
         return Client().post("/accounts/password/reset/", {"email": email}).status_code
 
     assert [ask(buyer.email) for _ in range(6)] == [302] * 5 + [429]
-    assert [ask("nobody@example.com") for _ in range(6)] == [302] * 5 + [429]
+    assert [ask("unknown@example.com") for _ in range(6)] == [302] * 5 + [429]
     assert len(mails_to(buyer.email)) == 5
 
 

@@ -1,4 +1,4 @@
-"""How passwords are hashed while a crowd logs in."""
+"""Hashing of passwords during many log-ins."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ def _real_passwords(settings):
 
 
 def test_no_more_passwords_are_hashed_at_once_than_the_processor_can_bear(monkeypatch):
-    """A gate in the hash itself: the first one waits there, and no second one comes."""
+    """The first hash waits at a gate, and no second one starts."""
     inside, threads, enter, go = [], set(), threading.Event(), threading.Event()
 
     def gated(*args, **kwargs):
@@ -37,7 +37,7 @@ def test_no_more_passwords_are_hashed_at_once_than_the_processor_can_bear(monkey
         assert len(inside) == AT_ONCE
         go.set()
         assert len([each.result() for each in hashes]) == 4
-        # Each thread that ever hashed keeps 19 MiB.
+        # glibc keeps 19 MiB for each thread that ever hashed.
         assert len(threads) == AT_ONCE
 
 

@@ -1,4 +1,4 @@
-"""A new password by mail: for the reader of the account's one mailbox, and for no account else."""
+"""A new password by mail, for the account of this mailbox only."""
 
 import pytest
 from django.test import Client

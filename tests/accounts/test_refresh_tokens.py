@@ -1,4 +1,4 @@
-"""A refresh token is used once, for a short grace answered alike, and ends the session after."""
+"""A refresh token is used once; repeated within the grace period, later it ends the session."""
 
 import datetime as dt
 import threading
@@ -23,7 +23,7 @@ def is_alive(app, access):
 
 
 def let_the_grace_pass():
-    """The database's clock decides, and it cannot be frozen: what moves is the refresh."""
+    """Move the refresh into the past, as the database's clock cannot be frozen."""
     for session in UserSession.objects.exclude(refreshed_at=None):
         session.refreshed_at -= dt.timedelta(seconds=31)
         session.save()

@@ -1,4 +1,4 @@
-"""A form that is sent after the log-in is over, or after another log-in, leads back to its page."""
+"""A form sent after the session ended, or after another log-in, leads back to its page."""
 
 import re
 
@@ -100,7 +100,7 @@ def test_every_page_answers_get(client, buyer, names, address):
 
     response = client.get(given, follow=True)
 
-    # 410: the link was used, or is none of ours.
+    # 410: the link was used or is invalid.
     assert response.status_code in {200, 404, 410}
 
 

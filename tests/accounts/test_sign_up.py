@@ -15,7 +15,7 @@ EMAIL = "fan@example.com"
 
 
 def by_api(email=EMAIL, password=PASSWORD, name="팬", **headers):
-    """None when the account was made, else the field and the code of each error."""
+    """None when the account was created, else the field and the code of each error."""
     fields = {"email": email, "password": password, "name": name}
     answer = Client().post(
         "/api/v1/auth/signup/", fields, content_type="application/json", headers=headers

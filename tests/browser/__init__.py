@@ -1,1 +1,1 @@
-"""Whole stories in a real Chromium."""
+"""Complete flows in a real Chromium."""

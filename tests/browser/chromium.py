@@ -1,4 +1,4 @@
-"""A real browser for the tests that need one: fixtures (see conftest.py) and questions."""
+"""A real browser: fixtures (see conftest.py) and helpers."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import sync_playwright
 
-# As root in a container, and where /dev/shm is small and no graphics card is at hand.
+# For root in a container, with a small /dev/shm and no graphics card.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
@@ -16,7 +16,7 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 def chromium():
     """Playwright's own Chromium where it is installed, else the system's."""
     with pytest.MonkeyPatch.context() as environ, sync_playwright() as playwright:
-        # Playwright's own event loop runs in the thread that also asks the database.
+        # Playwright's event loop runs in the thread that also queries the database.
         environ.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         try:
             browser = playwright.chromium.launch(args=FLAGS)
@@ -31,13 +31,13 @@ def chromium():
 
 @pytest.fixture
 def complaints():
-    """What the browser has to complain about: errors of scripts and of the console."""
+    """The browser's errors: of scripts and of the console."""
     return []
 
 
 @pytest.fixture
 def page(chromium, live_server, complaints):
-    """An English-speaking phone; any complaint of the browser fails the test."""
+    """A phone in English; an error of the browser fails the test."""
     phone = {"width": 390, "height": 844}
     context = chromium.new_context(base_url=live_server.url, locale="en", viewport=phone)
     page = context.new_page()

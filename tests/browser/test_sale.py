@@ -1,4 +1,4 @@
-"""The sale in a real browser: scripts run, the policy holds, and nobody is shut out."""
+"""The sale in a real browser: scripts, the content security policy, accessibility."""
 
 import re
 
@@ -152,7 +152,7 @@ def test_one_button_takes_the_nearest_seats_when_the_chosen_one_is_gone(
     )
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-    # The map must not find out before the button is pressed.
+    # The map must not poll before the button is pressed.
     page.route("**/seats/changes/**", lambda route: route.abort())
     log_in(page, live_server, user)
     page.goto(f"/schedules/{schedule.pk}/seats/")

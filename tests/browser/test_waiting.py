@@ -1,4 +1,4 @@
-"""The waiting page in a real browser: it moves by itself, and nothing that happens loses it."""
+"""The waiting page in a real browser: it updates itself, and survives sleep and a lost network."""
 
 import datetime as dt
 import json
@@ -17,9 +17,10 @@ from tests.factories import ScheduleFactory, UserFactory, admitted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-# It asks every two seconds; a slow machine may take its time.
+# The page polls every two seconds; a slow machine may take longer.
 LONG = 15_000
-# Pauses end never and are written down, and so is every question: only an event makes it ask.
+# Timers of 500 ms or more are recorded and never fire, and every request is recorded: only events
+# cause a poll.
 NO_PAUSE_ENDS = """
     const { fetch, setTimeout } = window;
     Object.assign(window, { asked: 0, pauses: [] });
@@ -35,7 +36,7 @@ WAKE_UP = "document.dispatchEvent(new Event('visibilitychange'))"
 
 @pytest.fixture
 def schedule():
-    """A sale whose room has one place, which is taken."""
+    """A sale whose room has one place inside, which is taken."""
     schedule = ScheduleFactory(concert__waiting_room__capacity=1)
     admitted(UserFactory(), schedule)
     return schedule
@@ -83,7 +84,7 @@ def give_up(user):
 
 
 def forgive(complaints, words):
-    """A browser that is cut off, or refused, complains of it; that is no fault of the page."""
+    """Ignore the browser's errors about a lost network or a refusal."""
     assert [line for line in complaints if words in line]
     complaints[:] = [line for line in complaints if words not in line]
 
@@ -150,7 +151,7 @@ def test_the_progress_never_goes_backwards(page, room, schedule, me):
 
 
 def answer_with(page, **figures):
-    """Polls answer as they do, but for these figures."""
+    """Change these values in the answers to polls."""
 
     def answer(route):
         real = route.fetch()
@@ -205,7 +206,7 @@ def test_a_lost_network_is_said_politely_and_asked_for_at_once_when_it_is_back(
     until(lambda: page.evaluate("window.asked === 1"))
     expect(headline(page, "You are in line")).to_be_visible()
     let_me_in(room)
-    # The browser may say that it is online a moment before it is.
+    # The browser may report that it is online a moment too early.
     page.evaluate("letPausesEnd()")
     page.context.set_offline(False)
 

@@ -1,4 +1,4 @@
-"""A page that was put away, asleep or left open tells the truth when it is seen again."""
+"""A page that was hidden, asleep or left open is up to date when it is shown again."""
 
 import datetime as dt
 import shutil

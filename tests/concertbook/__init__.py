@@ -1,1 +1,1 @@
-"""The tools and what holds for every app alike."""
+"""The tools, and rules that hold for every app."""

@@ -65,7 +65,7 @@ def attribute(tag, name):
 
 
 def form_at(client, address):
-    """What a browser would send if its user changed nothing."""
+    """The values that a browser would send for an unchanged form."""
     return form_on(client.get(address))
 
 
@@ -109,7 +109,7 @@ each_thing = pytest.mark.parametrize("which", range(len(THINGS)), ids=THINGS)
 
 
 def every_editable_thing():
-    """A row of each model with a form, its page's field, what it is set to, and what it was."""
+    """A row of each model with a form, a field of the form, its new value, and its old value."""
     schedule = ScheduleFactory(price=10_000, concert__refund_policy="10:0 0:90")
     concert = schedule.concert
     group = Group.objects.create(name="door")
@@ -369,7 +369,7 @@ def test_every_dialog_that_changes_a_row_is_built_on_the_form_that_notices():
         for name in dir(type(model_admin))
         if getattr(action := getattr(type(model_admin), name), "dialog", None)
     }
-    # What was cancelled before stays as it was: by whom, when and why.
+    # A cancelled schedule keeps its operator, time and reason.
     assert dialogs.pop("cancel")
     assert sorted(dialogs) == sorted(DIALOGS)
     for name, dialog in dialogs.items():
@@ -590,7 +590,7 @@ def test_the_generator_sent_twice_at_the_same_moment_adds_its_seats_once():
 
 
 def password_form(client, user, password):
-    """Of the page that sets a user's password, opened and filled in."""
+    """The filled-in form of the page that sets a user's password."""
     filled = {"password1": password, "password2": password}
     return form_at(client, reverse("admin:auth_user_password_change", args=[user.pk])) | filled
 

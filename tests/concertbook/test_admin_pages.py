@@ -1,4 +1,4 @@
-"""The admin as a whole: every page answers, who may come in, and what nobody may change."""
+"""The admin as a whole: every page answers, permissions, and read-only models."""
 
 import hashlib
 
@@ -47,8 +47,8 @@ READ_ONLY = [
 ]
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# The key of a session opens the account (or did), a mail that is not sent yet has a link in it, the
-# pieces of an export are downloaded as one file, and the room's history tells of its capacities.
+# Without a page: a session's key gives access to the account, an unsent mail contains a link, the
+# pieces of an export are downloaded as one file, and the room's history shows its capacities.
 WITHOUT_PAGES = {UserSession, EndedSession, OutgoingMail, ExportChunk, RoomCapacity}
 
 
@@ -68,7 +68,7 @@ def _a_sale():
 
 
 def play_a_sale():
-    """At least one row of every model: bought, cancelled, held, and an answer kept."""
+    """Create at least one row of every model: bought, cancelled, held, and a saved answer."""
     buyer, holder = UserFactory(won=100_000), UserFactory()
     schedule = ScheduleFactory(doors_open=True)
     receipt = bought(buyer, schedule, 1, 2)
@@ -134,8 +134,8 @@ def test_a_user_is_found_by_address_and_by_name(operator):
     for word in (buyer.email, "홍길동"):
         found = operator.get(page(Payment, "changelist"), {"q": word})
         assert found.context["cl"].result_count == 2
-    nobody = operator.get(page(Payment, "changelist"), {"q": "nobody@example.com"})
-    assert nobody.context["cl"].result_count == 0
+    none = operator.get(page(Payment, "changelist"), {"q": "unknown@example.com"})
+    assert none.context["cl"].result_count == 0
 
 
 def test_no_list_takes_more_queries_for_more_rows(operator):

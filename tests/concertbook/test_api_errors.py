@@ -21,7 +21,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
-# What clients rely on: see docs of the API.
+# Clients rely on these; they are in the API's documentation.
 DOCUMENTED = {
     400: {
         "too_many_seats",
@@ -227,7 +227,7 @@ def test_the_schema_says_of_every_call_how_it_is_refused(client):
 
 
 def test_each_refusal_has_a_code_of_its_own():
-    """Several of one code are kinds of one: a client may treat them alike."""
+    """Classes with the same code must be subclasses of one, as clients treat them alike."""
     by_code = {}
     for refusal in every_refusal():
         by_code.setdefault(refusal.code, []).append(refusal)

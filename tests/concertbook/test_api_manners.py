@@ -1,4 +1,4 @@
-"""What the standards say of a request and its answer: ids, Accept, languages, types, headers."""
+"""HTTP standards in the API: ids, Accept, languages, types, headers."""
 
 import json
 import re
@@ -267,7 +267,7 @@ def test_allow_comes_with_405_alone(client, method):
     assert "GET" in client.options("/api/v1/me/")["Allow"]
 
 
-# Whatever GET answers there: a page, YAML, a picture, lines of text.
+# Also where GET answers with a page, YAML, a picture or text.
 NO_JSON = [
     "docs/",
     "schema/",
@@ -292,7 +292,7 @@ def test_a_406_is_a_problem_in_json_everywhere(client, path):
 
 
 def api_addresses():
-    """Every address of the API, with an id that nothing has."""
+    """Every address of the API, with an unknown id."""
     (api,) = [each for each in get_resolver().url_patterns if str(each.pattern) == "api/v1/"]
     for each in api.url_patterns:
         for pattern in getattr(each, "url_patterns", [each]):

@@ -1,4 +1,4 @@
-"""The application needs no more than to read and write rows: the role in docs/operations.md."""
+"""The application runs with the role in docs/operations.md, which only reads and writes rows."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def run(*statements):
 
 @pytest.fixture
 def application_role(transactional_db):
-    """Every connection from now on is the role's, those of a server's threads too."""
+    """All new connections use this role, also those of a server's threads."""
     role, owner = f"app_of_{connection.settings_dict['NAME']}", connection.settings_dict["USER"]
     run(*filter(str.strip, documented(role).split(";")))
     connection.close()
@@ -103,7 +103,7 @@ def test_the_application_cannot_lift_the_ledgers_guard(application_role, stateme
 
 
 def test_nothing_in_the_product_asks_for_more():
-    """Migrations are the owner's; the rest reads and writes rows."""
+    """Only migrations need the owner."""
     asks = re.compile(
         r"\b(ALTER|DROP|CREATE|TRUNCATE|LOCK|REINDEX|CLUSTER)\s+"
         r"(TABLE|TRIGGER|SEQUENCE|INDEX|FUNCTION|UNIQUE|TEMP|ONLY|accounts_|payments_|queueing_)"

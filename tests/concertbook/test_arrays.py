@@ -1,4 +1,4 @@
-"""A column of values comes to the database as it was."""
+"""Values of an array arrive in the database unchanged."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ from concertbook.db.arrays import array
 
 pytestmark = pytest.mark.django_db
 
-# PostgreSQL's text has neither NUL nor half a character.
+# PostgreSQL's text can contain neither NUL nor surrogates.
 TEXT = some.text(some.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 MOMENTS = some.datetimes(timezones=some.just(dt.UTC)).filter(lambda moment: moment.year > 1900)
 

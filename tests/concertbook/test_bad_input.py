@@ -1,4 +1,4 @@
-"""What a careless or hostile client sends: refused with the documented code, and never a 500."""
+"""Bad input is refused with the documented code, and never with a 500."""
 
 import base64
 import datetime as dt
@@ -32,12 +32,12 @@ CHARGES = "/api/v1/me/balance/charges/"
 PAYMENTS = "/api/v1/payments/"
 LONE_SURROGATE = r"\ud800"
 NUL = r"\u0000"
-# Written down: every worker of a parallel run must name the tests alike.
+# Constants, as every worker of a parallel run must give the tests the same names.
 UNKNOWN = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 
 def assert_problem(response, status, code):
-    """RFC 9457, whole, with this status and this code."""
+    """A complete RFC 9457 problem with this status and code."""
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"] == "application/problem+json"
     problem = json.loads(response.content)
@@ -47,7 +47,7 @@ def assert_problem(response, status, code):
 
 
 def send(client, path, body, content_type="application/json", **headers):
-    """The body as it is, valid or not."""
+    """Send the body unchanged, valid or not."""
     return client.post(path, body.encode("utf-8"), content_type=content_type, headers=headers)
 
 
@@ -144,7 +144,7 @@ def test_an_invalid_list_of_seat_numbers_is_malformed(client, user, schedule, se
     assert_problem(holding(client, schedule, seats, admitted(user, schedule).pk), 400, "malformed")
 
 
-# --- Fields that are not the client's to say -----------------------------------------------------
+# --- Fields that a client may not set ------------------------------------------------------------
 
 
 def test_a_price_status_or_user_sent_with_a_hold_is_never_believed(client, user, schedule):
@@ -188,7 +188,7 @@ def test_a_sign_up_cannot_set_staff_rights(app):
     )
 
 
-# --- What belongs to somebody else -------------------------------------------------------------
+# --- Another user's objects --------------------------------------------------------------------
 
 
 def test_another_users_objects_look_like_unknown_ones(app, user, schedule):
@@ -212,7 +212,7 @@ def test_another_users_objects_look_like_unknown_ones(app, user, schedule):
     unknown = stranger.get(f"/api/v1/tickets/{uuid.uuid4()}/")
 
     bodies = {assert_problem(answer, 404, "not_found")["detail"] for answer in [*answers, unknown]}
-    assert len(bodies) == 1, "nobody can tell what exists"
+    assert len(bodies) == 1, "the answers do not tell which objects exist"
     reservation.refresh_from_db()
     ticket.refresh_from_db()
     assert (reservation.status, ticket.status) == ("HOLD", "ISSUED")
@@ -315,7 +315,7 @@ def test_a_sale_has_its_hours(client, user, opens, closes, code):
     assert_problem(holding(client, schedule, [1], admitted(user, schedule).pk), 403, code)
 
 
-# --- Who is asking -----------------------------------------------------------------------------
+# --- Authentication ----------------------------------------------------------------------------
 
 GUARDED = [
     ("get", "me/"),
@@ -412,7 +412,7 @@ def test_a_browsers_session_with_the_csrf_token_may_charge(user):
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(app, user):
     answers = [
         app().post("/api/v1/auth/login/", {"email": email, "password": "wrong"}, format="json")
-        for email in (user.email, "nobody@example.com")
+        for email in (user.email, "unknown@example.com")
     ]
     first, second = (assert_problem(answer, 401, "not_authenticated") for answer in answers)
     assert first == second
@@ -485,7 +485,7 @@ def test_a_body_of_64_kib_is_read(client):
 BROKEN = {
     "empty": "",
     "cut off": '{"amount": 1000',
-    "two at once": '{"amount": 1000}{"amount": 1000}',
+    "two objects": '{"amount": 1000}{"amount": 1000}',
     "a trailing comma": '{"amount": 1000,}',
     "a name twice": '{"amount": 1, "amount": 1000}',
     "no object": "[1000]",

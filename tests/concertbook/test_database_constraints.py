@@ -520,7 +520,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "queueing_draw_stays_with_its_room",
         lambda sale: Draw.objects.filter(room=sale.shuffling()).delete(),
     ),
-    # Times that a script might bend.
+    # Wrong times.
     "a payment after the hold has ended": (
         "payments_reservation_confirmed_in_time",
         lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(
@@ -803,7 +803,7 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "operations_exportchunk_one_per_seq",
         lambda sale: [sale.export().chunks.create(seq=0, data=b"x") for _twice in range(2)],
     ),
-    "a piece of a file that is too long to be read at once": (
+    "a piece of a file that is too long": (
         "operations_exportchunk_short",
         lambda sale: sale.export().chunks.create(seq=0, data=bytes(256 * 1024 + 1)),
     ),

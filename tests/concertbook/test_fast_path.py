@@ -1,4 +1,4 @@
-"""What is answered before Django: the same words, less SQL, nothing it should not say."""
+"""The fast path of polls and joins: Django's answers with less SQL."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ from queueing.services import admission, index_build, join_and_leave
 from tests.factories import UserFactory, WaitingRoomFactory
 from tests.fast_path import FellThrough, ask
 
-# Outside of a transaction: the fast path closes connections that are too old.
+# Outside a transaction: the fast path closes connections that are too old.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -31,7 +31,7 @@ def address_of(token):
 
 @pytest.fixture
 def room():
-    """With one place, which is taken, and an index."""
+    """A room with one place inside, which is taken, and an index."""
     room = WaitingRoomFactory(capacity=1)
     join_and_leave.join(user=UserFactory(), slug=room.slug)
     index_build.build_missing()
@@ -104,20 +104,20 @@ def test_a_browser_polls_with_the_credential_of_its_waiting_room_page(
 
 
 def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room, client):
-    me, somebody = UserFactory(), UserFactory()
+    me, other_user = UserFactory(), UserFactory()
     client.force_login(me)
     client.post(f"/rooms/{room.slug}/", follow=True)
     token = QueueToken.objects.get(user=me)
     session = client.cookies["sessionid"].value
     _name, _dot, signature = client.cookies["line_credential"].value.partition(".")
-    # Another browser: the first session stays good, and only the signature is wrong.
+    # Another browser: the first session remains valid, and only the signature is wrong.
     other = Client()
-    other.force_login(somebody)
+    other.force_login(other_user)
     other_session = other.cookies["sessionid"].value
 
     for line_credential, session_key in [
         (f"{me.pk.hex}.{signature}", other_session),
-        (f"{somebody.pk.hex}.{signature}", session),
+        (f"{other_user.pk.hex}.{signature}", session),
         (f"{me.pk.hex}.{signature}", ""),
         (me.pk.hex, session),
         ("", session),
@@ -192,7 +192,7 @@ def test_another_host_is_left_to_django(room, host, caplog):
     with pytest.raises(FellThrough):
         ask(address_of(me), Host=host, **bearer(me.user))
 
-    # Django's own check, which the common headers pass through, would raise and be logged.
+    # Django's own check, which the common headers run through, would raise and be logged.
     assert caplog.messages == []
 
 
@@ -245,7 +245,7 @@ def test_the_wait_counts_from_the_opening_of_a_room_that_has_yet_to_open():
 
     assert body["room_state"] == "SCHEDULED"
     assert 3500 < body["estimated_wait_from_seconds"] <= body["estimated_wait_until_seconds"]
-    assert body["poll_after_seconds"] > 40, "nobody has to ask every two seconds for an hour"
+    assert body["poll_after_seconds"] > 40, "no browser polls every two seconds for an hour"
     assert body["poll_after_seconds"] <= 60
 
 
@@ -301,7 +301,7 @@ def test_joins_out_of_the_ordinary_are_left_to_django(room, app, client):
 def test_an_inactive_user_does_not_join(room, app):
     me = UserFactory()
     headers = bearer(me)
-    # The user's own manager would end the session, and the statement would not be reached.
+    # The user's manager would end the session, and the statement would not be reached.
     QuerySet(User).filter(pk=me.pk).update(is_active=False)
 
     with pytest.raises(FellThrough):

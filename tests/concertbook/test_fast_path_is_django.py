@@ -1,6 +1,6 @@
-"""The fast path and Django answer every request alike: status, headers and body.
+"""The fast path and Django give equal answers: status, headers and body.
 
-Each odd request is sent to both, in two worlds of the same making, and the answers are compared.
+Each unusual request is sent to both, in two equal worlds, and the answers are compared.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @dataclass
 class World:
-    """A buyer who is let in and holds seat 1; another one holds seat 2."""
+    """An admitted buyer who holds seat 1; another buyer holds seat 2."""
 
     access: str
     refresh: str
@@ -81,7 +81,7 @@ class World:
 
 
 def send(wsgi, world, asked):
-    """Status, headers and body of a request; the buyer's, if it says nothing else."""
+    """Status, headers and body of a request, by default the buyer's."""
     asked = {"method": "GET", "body": b"", "type": "", "environ": {}, "headers": {}} | asked
     headers = {
         "Host": "testserver",
@@ -112,7 +112,7 @@ def send(wsgi, world, asked):
 def comparable(headers):
     if "vary" in headers:
         headers["vary"] = {name.strip().lower() for name in headers["vary"].split(",")}
-    # Spread at random, and as long as what is compared in the body.
+    # Random.
     if headers.get("retry-after"):
         headers["retry-after"] = "some"
     headers.pop("content-length", None)
@@ -126,7 +126,7 @@ RANDOM = re.compile(
 
 
 def said(body):
-    """The body without what differs from one world to the next."""
+    """The body without the values that differ between worlds."""
     return RANDOM.sub("-", body.decode())
 
 
@@ -154,7 +154,7 @@ POLLS = {
     "a tab": {"scheme": "Bearer\t"},
     "another scheme": {"scheme": "Basic"},
     "no token": {"headers": {"Authorization": "Bearer"}},
-    "nobody": {"headers": {"Authorization": None}},
+    "no credentials": {"headers": {"Authorization": None}},
     "a forged token": {"headers": {"Authorization": "Bearer x.y.z"}},
     "a token of letters": {"headers": {"Authorization": "Bearer \xe9"}},
     "HTTPS": {"environ": {"wsgi.url_scheme": "https"}},
@@ -230,7 +230,7 @@ HOLDS = {
     "with a key": {"headers": {"Idempotency-Key": "a key"}},
     "with an empty key": {"headers": {"Idempotency-Key": ""}},
     "with too long a key": {"headers": {"Idempotency-Key": "k" * 256}},
-    "a seat of somebody else": {"body": b'{"seats": [2]}'},
+    "a seat of another buyer": {"body": b'{"seats": [2]}'},
     "a seat of mine": {"body": b'{"seats": [1]}'},
     "no such seat": {"body": b'{"seats": [99]}'},
     "too many": {"body": b'{"seats": [3, 4, 5, 6, 7]}'},
@@ -306,7 +306,7 @@ HOLDS = {
     "a token in braces": {"headers": {"Queue-Token": f"{{{uuid.UUID(int=7)}}}"}},
     "English": {"headers": {"Accept-Language": "en"}, "body": b'{"seats": [2]}'},
     "html": {"headers": {"Accept": "text/html"}},
-    "nobody": {"headers": {"Authorization": None}},
+    "no credentials": {"headers": {"Authorization": None}},
     "no such schedule": {"path": f"/api/v1/schedules/{uuid.UUID(int=7)}/reservations/"},
 }
 PAYMENTS = {
@@ -326,7 +326,7 @@ PAYMENTS = {
     "without hyphens": {"reservations": lambda world: [world.mine.hex]},
     "with a NUL": {"reservations": lambda world: [f"{world.mine}\0"]},
     "with a newline": {"reservations": lambda world: [f"{world.mine}\n"]},
-    "somebody else's": {"reservations": lambda world: [str(world.theirs)]},
+    "another buyer's": {"reservations": lambda world: [str(world.theirs)]},
     "too many": {"reservations": lambda _world: [str(uuid.UUID(int=n)) for n in range(51)]},
     "an object": {"reservations": lambda world: {"0": str(world.mine)}},
     "nested in a field": {
@@ -360,7 +360,7 @@ JOINS = {
     "no JSON": {"body": b"{", "type": "application/json"},
     "a long body": {"body": b"x" * 70_000, "type": "application/json"},
     "html": {"headers": {"Accept": "text/html"}},
-    "nobody": {"headers": {"Authorization": None}},
+    "no credentials": {"headers": {"Authorization": None}},
     "in chunks": {"environ": {"HTTP_TRANSFER_ENCODING": "chunked"}, "body": b"{}"},
     "a negative length": {"environ": {"CONTENT_LENGTH": "-1"}},
     "GET": {"method": "GET"},
@@ -385,7 +385,7 @@ def request_of(kind):
 
 
 def told(part, world):
-    """With what must know the world in its place."""
+    """The request with the world's values filled in."""
     if isinstance(part, dict):
         return {name: told(each, world) for name, each in part.items()}
     return part(world) if callable(part) else part
@@ -429,7 +429,7 @@ def fail(_environ, _start_response):
 
 @dataclass
 class Browser:
-    """Waits in a room, with the cookies that it got for that."""
+    """A browser that waits in a room, with the cookies for it."""
 
     cookies: dict[str, str]
     token: uuid.UUID

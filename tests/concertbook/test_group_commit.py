@@ -1,4 +1,4 @@
-"""Requests that come at the same moment are done in one group commit."""
+"""Requests that arrive at the same moment are served by one group commit."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.concurrency.threads import DEADLINE, until
 
 
 class Work:
-    """Stops the first of its calls until told to go on, so that others gather meanwhile."""
+    """Blocks its first call until released, so that further requests are collected."""
 
     def __init__(self, fails_with=None, refuses=()):
         self.calls = []
@@ -45,7 +45,7 @@ def group_commit():
 
 
 def gathered(meeting, work, numbers):
-    """The first of these numbers leads, alone, and the others gather one after the other."""
+    """Send the first number alone, and collect the others one after the other."""
     with ThreadPoolExecutor(len(numbers)) as pool:
         asked = [pool.submit(meeting.do, numbers[0])]
         assert work.begun.wait(DEADLINE)

@@ -1,4 +1,4 @@
-"""Large answers: compressed where the client takes it, and not sent again when nothing changed."""
+"""Large answers: compressed if the client accepts it, and 304 when unchanged."""
 
 import gzip
 
@@ -19,7 +19,7 @@ def schedule():
 
 @pytest.fixture
 def look(app, schedule):
-    """GETs of an address by a user who may look at the seats."""
+    """GET requests of an address by a user who may view the seats."""
     user = UserFactory()
     client = app(user)
     admitted(user, schedule)

@@ -1,4 +1,4 @@
-"""What a client does wrong writes one line to the log at most, and no traceback."""
+"""A client's error writes at most one line to the log, and no traceback."""
 
 import io
 import logging
@@ -62,7 +62,7 @@ REQUESTS = {
 
 @pytest.fixture
 def log():
-    """What the process writes, by the handler and its filters as they are configured."""
+    """The output of the configured handler and its filters."""
     (console,) = [
         each
         for each in logging.getLogger().handlers

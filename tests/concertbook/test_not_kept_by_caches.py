@@ -1,4 +1,4 @@
-"""No cache keeps a page or an answer, but for what is the same for every visitor."""
+"""No cache stores a page or an answer, except public ones."""
 
 import pytest
 from django.conf import settings

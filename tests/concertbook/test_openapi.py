@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the server does: fields, limits and media types."""
+"""The OpenAPI document agrees with the server: fields, limits and media types."""
 
 import json
 import re
@@ -128,7 +128,7 @@ def test_answers_have_the_headers_that_the_document_requires(app, user, document
 # --- Requests ----------------------------------------------------------------------------------
 
 LIMITS = {"pattern", "format", "enum", "minimum", "maximum", "maxLength", "minLength"}
-# Whatever is sent is either one of ours or ignored.
+# Any value is either valid or ignored.
 UNLIMITED = {"Device-Token", "If-None-Match"}
 
 

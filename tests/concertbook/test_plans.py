@@ -1,4 +1,4 @@
-"""A statement that is planned once finds the few by their index, however many have gone."""
+"""Plans of prepared statements read few rows by an index, however many rows have ended."""
 
 import datetime as dt
 import itertools
@@ -38,13 +38,13 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GONE = 20_000
-# The indexes that say who of a room waits, is inside, or was let in when.
+# The indexes of a room's waiting, active and recently admitted tokens.
 LINE = {"queueing_token_waiting", "queueing_token_active", "queueing_token_admitted"}
 
 
 @contextmanager
 def statements():
-    """What is sent to the database meanwhile."""
+    """The statements sent to the database meanwhile."""
     seen = []
 
     def see(execute, sql, *args):
@@ -56,7 +56,7 @@ def statements():
 
 
 def plan(sql):
-    """As PostgreSQL plans a prepared statement, which is before it knows the parameters."""
+    """The generic plan of a prepared statement, made without the parameters."""
     numbers = itertools.count(1)
     numbered = re.sub("%s", lambda _slot: f"${next(numbers)}", sql)
     with connection.cursor() as cursor:
@@ -66,7 +66,7 @@ def plan(sql):
 
 @pytest.fixture
 def room():
-    """A room that 20,000 have been through."""
+    """A room with 20,000 ended tokens."""
     room = WaitingRoomFactory(capacity=3)
     user = UserFactory()
     with connection.cursor() as cursor:
@@ -141,7 +141,7 @@ def test_a_sweep_does_not_look_through_charges_that_are_settled():
 
 
 def rows_read():
-    """By index, and by table where one is read from end to end; of all connections so far."""
+    """Rows read so far by all connections: by index, and by table for sequential scans."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute(
@@ -152,7 +152,7 @@ def rows_read():
 
 
 def analyze():
-    """As autovacuum does, any minute."""
+    """ANALYZE, as autovacuum does at any time."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -163,7 +163,7 @@ def test_a_sale_that_begins_on_empty_tables_does_not_read_all_of_them_once_they_
     analyze()
     before = rows_read()
 
-    # Often enough for plans that are made for good, in triggers and foreign keys as well.
+    # Often enough for generic plans, in triggers and foreign keys as well.
     for number, buyer in enumerate(buyers, start=1):
         bought(buyer, schedule, number)
 
@@ -172,13 +172,13 @@ def test_a_sale_that_begins_on_empty_tables_does_not_read_all_of_them_once_they_
 
 
 CROWD = 2000
-# What one buyer may have of anything; those who share a room and a sale are many more.
+# The most rows that one buyer may have; a room and a sale have many more.
 FEW = 100
 
 
 @transaction.atomic
 def crowd(schedule, *, token, reservation):
-    """2,000 people with a token and a seat of the schedule each, of these statuses."""
+    """2,000 users with a token and a seat of the schedule each, with these statuses."""
     with connection.cursor() as cursor:
         names = {
             "people": CROWD,
@@ -229,10 +229,10 @@ def crowd(schedule, *, token, reservation):
 
 
 def what_one_does(buyer, schedule, number):
-    """All that a buyer does in a sale, step by step."""
+    """All steps of a buyer in a sale."""
     room = schedule.concert.waiting_room
     first = CROWD + 3 * number
-    sold, given_up, together = first, first + 1, first + 2
+    sold, given_up, grouped = first, first + 1, first + 2
     place, _joined = join(user=buyer, slug=room.slug)
     assert place == find_position(user=buyer, room=room)
     yield "joined again"
@@ -241,13 +241,13 @@ def what_one_does(buyer, schedule, number):
         for seat in (sold, given_up)
     }
     yield "held"
-    assert isinstance(hold([HoldRequest(buyer, schedule.pk, [together], place.token)])[0], list)
-    yield "held together"
+    assert isinstance(hold([HoldRequest(buyer, schedule.pk, [grouped], place.token)])[0], list)
+    yield "held in a group"
     release_reservation(user=buyer, reservation_id=held_seats[given_up])
     yield "let go"
     assert len(my_holds(user=buyer)) == 2
     assert allowance(user=buyer, schedule=schedule) == 2
-    yield "looked at the basket"
+    yield "looked at the cart"
     begin_payment(user=buyer, reservation_ids=[held_seats[sold]])
     yield "began to pay"
     (ticket,) = pay_reservations(user=buyer, reservation_ids=[held_seats[sold]]).tickets
@@ -257,7 +257,7 @@ def what_one_does(buyer, schedule, number):
     )
     request = PaymentRequest(buyer, [my_holds(user=buyer)[0].pk], once)
     assert isinstance(pay([request])[0], Receipt)
-    yield "paid together"
+    yield "paid in a group"
     cancel_ticket(user=buyer, ticket_id=ticket.pk)
     yield "cancelled"
 
@@ -266,7 +266,7 @@ def test_a_purchase_reads_few_rows_while_thousands_are_inside_and_hold_seats():
     room = WaitingRoomFactory(capacity=1_000_000)
     schedule = ScheduleFactory(seats=CROWD + 100, concert__waiting_room=room)
     crowd(schedule, token="EXPIRED", reservation="EXPIRED")
-    # The sale begins: of what was, nothing lives, and that is what all is planned for.
+    # Before the sale no row is live, and all statements are planned for that.
     analyze()
     buyers = UserFactory.create_batch(30, won=1_000_000)
     for buyer in buyers:

@@ -1,4 +1,4 @@
-"""Where the ``type`` of a problem leads: a page that says what each code means."""
+"""The page behind the ``type`` of a problem: the meaning of each code."""
 
 import re
 

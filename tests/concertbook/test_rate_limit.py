@@ -1,4 +1,4 @@
-"""One person may ask so often within ten seconds, and no oftener, whatever it is."""
+"""The limit on all requests of one user within ten seconds."""
 
 import json
 import threading
@@ -296,7 +296,7 @@ def test_all_limits_are_decided_in_one_round_trip(monkeypatch):
     assert commands == ["EVALSHA"]
 
 
-# --- What is away --------------------------------------------------------------------------------
+# --- Without Redis -------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_no_redis")

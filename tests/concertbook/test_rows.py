@@ -1,4 +1,4 @@
-"""Rows of models are written as they are, many at a time."""
+"""Rows of models are written unchanged, many at a time."""
 
 import datetime as dt
 import uuid

@@ -1,4 +1,4 @@
-"""The settings as a production machine would meet them, and what a supervisor asks."""
+"""The settings of a production machine, and the health checks."""
 
 import ast
 import json
@@ -157,7 +157,7 @@ def test_the_parameters_of_the_database_url_are_used():
     assert (database["HOST"], database["PORT"]) == ("one,two", "5432,5433")
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["target_session_attrs"] == "read-write"
-    assert database["OPTIONS"]["connect_timeout"] == 3, "ours stay as they are"
+    assert database["OPTIONS"]["connect_timeout"] == 3, "the project's own options are kept"
 
 
 @pytest.mark.parametrize(

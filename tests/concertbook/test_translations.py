@@ -1,4 +1,4 @@
-"""Every word that people see has a Korean translation, and what runs is what was translated."""
+"""Every message has a Korean translation, and the compiled catalog is up to date."""
 
 from io import BytesIO
 from pathlib import Path

@@ -1,12 +1,12 @@
-"""Every address there is. Libraries bring pages along: one that is not listed here is not designed.
+"""The list of all addresses. Libraries add pages: one that is not listed here has no design.
 
-Who adds an address adds it here, and sees in the list what else came with it.
+A new address must be added here, which also shows further addresses that came with it.
 """
 
 import pytest
 from django.urls import URLPattern, get_resolver
 
-# Of each model in the admin: its list, and how one row is added, shown, changed and deleted.
+# For each model in the admin: its list, and the pages to add, show, change and delete a row.
 OF_A_MODEL = (
     "",
     "add/",

@@ -1,4 +1,4 @@
-"""Concerts, schedules and seats as an operator makes, changes and deletes them."""
+"""Concerts, schedules and seats: created, changed and deleted by an operator."""
 
 import datetime as dt
 
@@ -270,7 +270,7 @@ def test_a_schedule_that_never_sold_is_deleted_with_its_seats(operator):
     assert confirm.context["protected"] == []
     with CaptureQueriesContext(connection) as queries:
         operator.post(page("delete", schedule.concert, "concert"), {"post": "yes"})
-    # No seat is read, however many there are, but for its lock.
+    # The seats are read only to lock them.
     of_seats = [query["sql"] for query in queries if 'FROM "concerts_seat"' in query["sql"]]
     assert not [sql for sql in of_seats if '"concerts_seat"."label"' in sql]
     assert not Concert.objects.exists()

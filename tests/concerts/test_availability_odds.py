@@ -1,4 +1,4 @@
-"""Honest odds: people in line are told how many seats are left behind the door."""
+"""The number of seats left, as shown to the people in line."""
 
 import pytest
 

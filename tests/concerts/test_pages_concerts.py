@@ -1,4 +1,4 @@
-"""What is on, in a browser."""
+"""The pages of the programme."""
 
 import datetime as dt
 

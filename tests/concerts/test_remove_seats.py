@@ -1,4 +1,4 @@
-"""Seats that nobody ever had are removed by the row, in the admin."""
+"""Rows of seats that were never held are removed in the admin."""
 
 import pytest
 from django.contrib.admin.models import LogEntry

@@ -1,4 +1,4 @@
-"""A search finds what looks equal, however composed: on pages, in the API, in the admin."""
+"""A search finds texts that look equal in any composition: on pages, in the API, in the admin."""
 
 import unicodedata
 

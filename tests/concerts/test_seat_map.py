@@ -1,4 +1,4 @@
-"""The seat map: what is free, what changed since, and seats that come back without a fixed hour."""
+"""The seat map: free seats, changes since a cursor, and the random cooldown of released seats."""
 
 import datetime as dt
 from functools import partial

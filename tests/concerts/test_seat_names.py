@@ -1,4 +1,4 @@
-"""What a seat is called: one label and one place in its row for each seat of a schedule."""
+"""The names of seats: a unique label and a unique place in its row."""
 
 import re
 import unicodedata
@@ -197,7 +197,7 @@ def test_a_rows_letters_are_counted(row, index):
     assert row_index(row) == index
 
 
-# --- At once -------------------------------------------------------------------------------------
+# --- Concurrent ----------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""What can be bought now: the same on the list, the concert's page, in the API and its filter."""
+"""What can be bought now is the same on the list, the concert's page, in the API and its filter."""
 
 import datetime as dt
 import re
@@ -91,7 +91,7 @@ SALES = {
         "upcoming",
     ),
     "no seats yet": (lambda: ScheduleFactory(seats=0), "unannounced"),
-    "the room takes nobody new": (lambda: in_room("DRAINING"), "draining"),
+    "the room drains": (lambda: in_room("DRAINING"), "draining"),
     "the room is closed": (lambda: in_room("CLOSED"), "closed"),
     "every seat is sold": (sold_out, "sold_out"),
     "every seat is sold and the room is closed": (closed_after_it_sold_out, "sold_out"),

@@ -34,7 +34,8 @@ def another_password(user):
 
 
 def run_beside(first, gate, second):
-    """``first`` up to its gate; then ``second``, which waits for it or is done; then the rest."""
+    """``first`` up to its gate; then ``second``, which waits for it or has ended; then the
+    remainder."""
     with background(first, gate) as begun:
         gate.wait()
         with background(second) as other:

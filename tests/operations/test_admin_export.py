@@ -1,4 +1,4 @@
-"""Records leave the admin as a spreadsheet that runs nothing and is only for who may see them."""
+"""Exports of records: no cell runs as a formula, and they need the view permission."""
 
 import csv
 import io

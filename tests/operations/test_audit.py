@@ -1,4 +1,4 @@
-"""manage.py audit: a healthy sale finds nothing; each promise, broken on purpose, is found."""
+"""manage.py audit: finds nothing in a healthy sale, and every violation made on purpose."""
 
 import datetime as dt
 import json
@@ -31,7 +31,7 @@ from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held
 
 
 class Sale:
-    """A sale in which everything has happened once, by the rules."""
+    """A valid sale in which every operation has happened once."""
 
     def __init__(self):
         self.schedule = ScheduleFactory(seats=8, price=10_000, doors_open=True)
@@ -63,7 +63,7 @@ def sale(db):
 
 
 def lift_guards(*constraints):
-    """Until the test's transaction ends: no trigger fires, and these constraints are gone."""
+    """Disable all triggers and drop these constraints until the end of the test's transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -298,7 +298,7 @@ BROKEN = [
     (break_the_chain, {"ledger_broken"}),
     (number_a_line_wrongly, {"ledger_broken"}),
     (shift_money_between_balances, {"balance_differs_from_ledger"}),
-    # The total follows from the other checks on money: it is a second opinion, never alone.
+    # The total follows from the other checks of money, so it never fails alone.
     (make_money, {"balance_differs_from_ledger", "money_does_not_add_up"}),
     (exceed_the_limit, {"over_purchase_limit"}),
     (hold_before_the_sale, {"held_outside_the_sale"}),

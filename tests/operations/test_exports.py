@@ -1,4 +1,5 @@
-"""Exports of the admin's lists: queued by a form, written in slices, downloaded by who asked."""
+"""Exports of the admin's lists: queued by a form, written in slices, downloaded by their
+operator."""
 
 import csv
 import datetime as dt
@@ -30,7 +31,7 @@ BATCH = 10
 
 @pytest.fixture
 def staff(client):
-    """An operator who may see charges, logged in."""
+    """A logged-in operator who may view charges."""
     operator = StaffFactory()
     permit(operator)
     client.force_login(operator)

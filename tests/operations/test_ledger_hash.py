@@ -1,4 +1,4 @@
-"""The hash over the ledger: the same for the same lines whenever it is made, another for others."""
+"""The hash over the ledger: equal for the same lines at any time, different for others."""
 
 import csv
 import hashlib
@@ -34,7 +34,7 @@ def test_it_is_the_documented_encoding_of_every_line():
     rows = csv.writer(written, lineterminator="\n")
     for line in BalanceHistory.objects.order_by("pk"):
         at = line.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        # PostgreSQL tells the empty text from no text: the one is "", the other nothing.
+        # In CSV PostgreSQL writes an empty text as "", and NULL as nothing.
         rows.writerow(
             [
                 *(line.pk, line.balance_id, line.seq, line.type, line.status, line.amount),
@@ -54,7 +54,7 @@ def test_the_statement_in_the_documents_gives_the_same_hash():
     bought(UserFactory(won=50_000), ScheduleFactory(), 1)
     page = (settings.BASE_DIR / "docs/operations.md").read_text()
     (statement,) = re.findall(r'psql "\$DATABASE_URL" -c "(.*?)" \| sha256sum', page, re.DOTALL)
-    # As the shell hands it over.
+    # As the shell passes it to psql.
     copy = statement.replace('\\"', '"').replace("LINE", str(last_line()))
     digest = hashlib.sha256()
 

@@ -1,4 +1,4 @@
-"""A rehearsal is invisible to real buyers, apart from the sale, and left out of its sums."""
+"""A rehearsal is invisible to real buyers, separate from the sale, and left out of its sums."""
 
 import datetime as dt
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Rehearsal:
-    """On sale, with two buyers; the first has bought seat 1."""
+    """A rehearsal on sale with two buyers; the first has bought seat 1."""
 
     def __init__(self):
         self.slug = create_sale(buyers=2, seats=3, capacity=5).slug
@@ -193,7 +193,7 @@ def test_its_concert_cannot_leave_its_room_and_a_real_one_cannot_enter_it(rehear
             Concert.objects.filter(pk=concert.pk).update(waiting_room=room)
 
 
-# --- Left out of what is added up -----------------------------------------------------------------
+# --- Left out of sums and lists -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -227,7 +227,7 @@ def test_a_rehearsals_concert_cannot_be_settled(rehearsal, client):
 
 
 def admin_lists():
-    """Every model's admin but those whose rows are the staff's own."""
+    """Every model's admin except those of the staff's own rows."""
     staffs = {"auth.Group", "admin.LogEntry"}
     ours = ("accounts", "queueing", "concerts", "payments", "operations", "auth", "admin")
     for model, model_admin in admin.site._registry.items():
@@ -259,4 +259,4 @@ def test_lists_of_the_admin_show_rehearsals_when_asked_for_them(rehearsal, clien
     assert listed(BalanceHistory, rehearsals="only") > 2
 
 
-# --- Those of earlier versions --------------------------------------------------------------------
+# --- Rehearsals of earlier versions ---------------------------------------------------------------

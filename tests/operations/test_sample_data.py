@@ -1,4 +1,4 @@
-"""manage.py loadsample: something to buy and somebody to buy it, however often it runs."""
+"""manage.py loadsample: shows on sale and buyers with money, after every run."""
 
 import datetime as dt
 from io import StringIO

@@ -1,4 +1,4 @@
-"""The settlement adds up to the ledger, by the venue's days, and no title runs as a formula."""
+"""The settlement agrees with the ledger, by the venue's days, and no title runs as a formula."""
 
 import csv
 import datetime as dt
@@ -38,7 +38,7 @@ def settled(**options):
 
 
 def moved(to, *things):
-    """Let charges, payments and refunds, and their lines, have happened at that moment."""
+    """Move charges, payments and refunds, and their lines, to this time."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
@@ -49,7 +49,7 @@ def moved(to, *things):
 
 
 class Sale:
-    """Two concerts: three tickets sold of the one, one of them given back for a fee."""
+    """Two concerts: three tickets sold for one of them, and one cancelled for a fee."""
 
     def __init__(self):
         self.schedule = ScheduleFactory(price=10_000, concert__title="가을밤")
@@ -159,7 +159,7 @@ def test_a_day_is_one_of_seoul(utc, day):
     assert {row.day for row in found.rows} == ({day} if day else set())
     assert found.reconciles
     assert found.total.sales == (37_000 if day else 0)
-    # Whichever zone is active where it is asked, as it is in the API.
+    # In any active time zone, for example UTC in the API.
     with timezone.override(dt.UTC):
         assert {row.day for row in settle_period(first=MAY_1, last=MAY_2).rows} == (
             {day} if day else set()

@@ -1,4 +1,4 @@
-"""A schedule that is cancelled sells nothing more, and gives everybody all their money back."""
+"""A cancelled schedule sells nothing more, and refunds every buyer in full."""
 
 import datetime as dt
 import uuid
@@ -57,7 +57,7 @@ def operator():
 
 
 def bought_long_ago(user, schedule, *numbers):
-    """So that cancelling on one's own would cost a fee."""
+    """Move the purchase into the past, so that cancelling a ticket would cost a fee."""
     tickets = bought(user, schedule, *numbers).tickets
     long_ago = timezone.now() - dt.timedelta(days=7)
     Ticket.objects.filter(pk__in=[each.pk for each in tickets]).update(created_at=long_ago)
@@ -111,7 +111,7 @@ def test_a_buyers_refunds_are_written_in_the_order_of_the_purchases(schedule, op
 
 
 def store_in_reverse(payments):
-    """So that a query without an order finds the last one first."""
+    """Store rows so that a query without an order returns the last one first."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         for payment in reversed(payments):
@@ -408,7 +408,7 @@ def test_no_fee_is_kept_when_the_schedule_was_cancelled(schedule, operator):
     )
 
 
-# --- What people see --------------------------------------------------------------------------
+# --- Pages of buyers --------------------------------------------------------------------------
 
 
 def test_the_buyer_reads_it_on_the_ticket_before_and_after_the_refund(client, schedule, operator):

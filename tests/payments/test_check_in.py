@@ -1,4 +1,4 @@
-"""The scanner: who is let in, at which show and when, and a check-in that was a mistake."""
+"""Check-ins: valid tickets, refusals by show and time, and undoing."""
 
 import datetime as dt
 import uuid
@@ -67,14 +67,14 @@ def moved(schedule, **moments):
 
 
 def is_untouched(ticket):
-    """Nothing was written of a refused check-in."""
+    """A refused check-in has written nothing."""
     ticket.refresh_from_db()
     return (ticket.status, ticket.used_at, ticket.version) == ("ISSUED", None, 1) and (
         not CheckIn.objects.exists()
     )
 
 
-# --- Let in --------------------------------------------------------------------------------------
+# --- Accepted ------------------------------------------------------------------------------------
 
 
 def test_the_answer_names_the_holder_and_the_seat(scanner, ticket, schedule):
@@ -346,7 +346,7 @@ def test_a_used_ticket_is_not_cancelled_until_its_check_in_is_undone(ticket):
     assert cancel_ticket(user=ticket.user, ticket_id=ticket.pk).amount == 10_000
 
 
-# --- At once -------------------------------------------------------------------------------------
+# --- Concurrent ----------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -382,7 +382,7 @@ def test_an_undo_a_scan_and_a_cancellation_at_once_end_in_one_of_the_three(ticke
     assert not [finding for finding in run_checks() if finding.violations]
 
 
-# --- Looked at -----------------------------------------------------------------------------------
+# --- In the admin --------------------------------------------------------------------------------
 
 
 def test_the_operators_list_tells_every_check_in(client, ticket):

@@ -1,4 +1,4 @@
-"""An overdue hold stands in nobody's way, also when beat is dead, and is refused with a record."""
+"""An overdue hold blocks no buyer, also without beat, and its payment is refused and recorded."""
 
 import pytest
 from django.utils import timezone

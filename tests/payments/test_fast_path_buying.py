@@ -1,4 +1,4 @@
-"""Holds and payments that are answered before Django: the same words, in few statements."""
+"""The fast path of holds and payments: Django's answers in few statements."""
 
 import json
 import uuid
@@ -33,7 +33,7 @@ def schedule():
 
 
 class App:
-    """A mobile app of a user who is let in and has money."""
+    """A mobile app of an admitted user with money."""
 
     def __init__(self, schedule):
         self.user = UserFactory(won=500_000)
@@ -75,7 +75,7 @@ def test_a_body_above_64_kib_is_left_to_django(fan):
 
 
 def in_chunks(fan, body):
-    """The status of a charge whose body comes without saying how long it is."""
+    """The status of a charge whose body is sent in chunks, without Content-Length."""
     environ = (
         RequestFactory(
             headers={
@@ -136,7 +136,7 @@ def test_a_payment_sent_again_gets_the_same_bytes_from_here_and_from_django(fan,
 
 @pytest.fixture
 def in_this_thread(monkeypatch):
-    """Where a test counts statements."""
+    """Run the group commit in the test's thread, to count its statements."""
     for meeting in HOLDS, PAYMENTS:
 
         def do(asked, meeting=meeting):

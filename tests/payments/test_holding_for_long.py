@@ -1,4 +1,4 @@
-"""What keeps a seat from being kept from others: one bounded extension, a cap on letting go."""
+"""Limits on blocking seats: one extension of a hold, and a cap on released holds."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Every page and every call on something of somebody's: not for the anonymous, nor for others."""
+"""Every page and call on a user's objects refuses anonymous requests and other users."""
 
 import uuid
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Sale:
-    """Somebody with a ticket, a hold and a place in line."""
+    """A user with a ticket, a hold and a place in line."""
 
     def __init__(self):
         self.owner, self.schedule = UserFactory(won=100_000), ScheduleFactory()
@@ -41,7 +41,7 @@ def sale():
     return Sale()
 
 
-# The address, and how it is asked.
+# The method and the address.
 PAGES = {
     "balance": ("get", "/balance/"),
     "account": ("get", "/accounts/"),
@@ -193,9 +193,9 @@ def test_a_draw_page_shows_only_the_users_own_lot():
 def test_an_unknown_object_is_answered_like_another_users_object(app, sale):
     stranger = app(UserFactory())
     theirs = stranger.get(f"/api/v1/tickets/{sale.ticket}/")
-    nobodys = stranger.get(f"/api/v1/tickets/{uuid.uuid4()}/")
+    unknown = stranger.get(f"/api/v1/tickets/{uuid.uuid4()}/")
 
-    assert theirs.json() == nobodys.json()
+    assert theirs.json() == unknown.json()
 
 
 def two_overdue_holds():
@@ -230,7 +230,8 @@ def test_reading_the_seat_map_frees_the_buyers_own_overdue_holds_only():
 
 
 def write(user, **columns):
-    """Past UserQuerySet.update, which would end the sessions: each guard must do alone."""
+    """Bypass UserQuerySet.update, which would end the sessions, so that each guard is tested
+    alone."""
     QuerySet(User).filter(pk=user.pk).update(**columns)
 
 

@@ -1,4 +1,4 @@
-"""Buying in a browser: seats, checkout, tickets, and what is refused on the way."""
+"""The pages of buying: seats, checkout, tickets, and refusals."""
 
 import pytest
 from django.test import Client
@@ -22,7 +22,7 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
 def came_from(address):
-    """What a browser says about the page whose form it sends."""
+    """The Referer header of a form."""
     return {"Referer": f"http://testserver{address}"}
 
 
@@ -131,7 +131,7 @@ def test_the_sandbox_is_named_only_where_it_is_in_use(client, settings):
 
 
 class RealGateway:
-    """Stands for a gateway that is not the sandbox; the page only asks what it is."""
+    """Stands for a gateway that is not the sandbox; the page only checks its class."""
 
 
 def test_the_seat_map_sends_the_unadmitted_to_the_waiting_room_and_back(client):

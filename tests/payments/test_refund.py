@@ -1,4 +1,4 @@
-"""What cancelling costs, and that a sold ticket keeps its terms."""
+"""The fee of cancelling, by the terms at the purchase."""
 
 import datetime as dt
 
@@ -60,7 +60,7 @@ def bought_a_week_ago(user, schedule):
 
 
 def moved(schedule, *, by):
-    """The schedule, whose show is moved by so much after its tickets were sold."""
+    """Move the show by this much after its tickets were sold."""
     schedule.start_at += by
     schedule.end_at += by
     schedule.save()

@@ -1,4 +1,4 @@
-"""The whole sale as a mobile app walks it."""
+"""The whole sale through the API, as a mobile app."""
 
 import uuid
 

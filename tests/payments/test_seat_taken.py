@@ -1,4 +1,4 @@
-"""이선좌: somebody was faster. The answer names seats that one more call can take."""
+"""이선좌: another buyer was faster. The answer names free seats to try instead."""
 
 import pytest
 from django.db import connection
@@ -65,7 +65,7 @@ def test_the_refusal_names_seats_of_the_same_grade_that_one_call_takes(app):
 
 
 def hall(*blocks):
-    """A schedule with these blocks of seats; whoever buys may have nearly all."""
+    """A schedule with these blocks of seats, and a purchase limit of nearly all of them."""
     schedule = ScheduleFactory(seats=0, purchase_limit=100)
     generate_seats(schedule_id=schedule.pk, blocks=blocks)
     return schedule

@@ -1,4 +1,4 @@
-"""Each demo has a port of its own."""
+"""Every demo gets a port of its own."""
 
 import socket
 

@@ -1,6 +1,6 @@
-"""The front that the compose file ships (deploy/), run for real: nginx before granian.
+"""The reverse proxy of the compose file (deploy/): a real nginx before a real granian.
 
-The files are tried as they are, but for the ports, and for what Debian's older nginx does not know.
+The files are used unchanged, except for the ports and directives that Debian's older nginx lacks.
 """
 
 import datetime as dt
@@ -41,7 +41,7 @@ FORGED = "203.0.113.9"
 
 @dataclass
 class Edge:
-    """A running nginx; the ports are those that it has instead of the container's."""
+    """A running nginx, with ports instead of the container's."""
 
     http: int
     https: int
@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What the application behind nginx was told."""
+        """The WSGI environ of the application behind nginx."""
         environ: dict[str, str] = json.loads(self.body)["environ"]
         return environ
 
@@ -93,7 +93,7 @@ def ask(
 @pytest.fixture(scope="module")
 def nginx() -> str:
     """The program."""
-    # Debian has it where only root looks.
+    # Debian installs it in /usr/sbin.
     path = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if path is None:
         pytest.skip("No nginx: apt-get install --no-install-recommends nginx.")
@@ -102,7 +102,7 @@ def nginx() -> str:
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of the image's web server, with an application that tells its environ."""
+    """The port of the image's web server, with an application that returns its environ."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
     command += ["--host", "127.0.0.1", "--port", str(port), "tests.show_request:application"]
@@ -147,15 +147,15 @@ def prepare(nginx: str, web: int, tmp_path_factory: pytest.TempPathFactory) -> P
         for shipped, tried in changes.items():
             assert main.count(shipped) == 1
             main = main.replace(shipped, tried)
-        # The build's own folders for what does not fit in memory are root's.
+        # The default folders for temporary files belong to root.
         scratch = [f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH]
         (folder / "nginx.conf").write_text(main.replace("http {", " ".join(["http {", *scratch])))
         server = here(DEPLOY / f"edge-{variant}.conf", nginx, edge, web_port)
-        # The peer that a balancer would be is this machine.
+        # This machine takes the place of the load balancer.
         server = server.replace("set_real_ip_from 10.0.0.0/8;", "set_real_ip_from 127.0.0.1;")
         (folder / "edge.conf").write_text(server)
         write_certificate(folder / "certificates")
-        # As root it would change to a user who may not enter the tests' folders.
+        # As root, nginx would change to a user who may not enter the tests' folders.
         ours = f"daemon off; pid {folder}/pid;" + (" user root;" if os.getuid() == 0 else "")
         return edge, [nginx, "-c", f"{folder}/nginx.conf", "-e", "stderr", "-g", ours]
 
@@ -163,7 +163,7 @@ def prepare(nginx: str, web: int, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def here(path: Path, nginx: str, edge: Edge, web: int) -> str:
-    """The file as it can run beside whatever else this machine runs."""
+    """The configuration file with free ports and temporary folders."""
     text = path.read_text()
     text = text.replace("listen 80;", f"listen 127.0.0.1:{edge.http};")
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{edge.https} ssl;")
@@ -223,7 +223,7 @@ def test_nginx_accepts_the_configuration_and_has_nothing_to_warn_of(prepare, var
     assert "warn" not in checked.stderr
 
 
-# Whose address it is
+# The client's address
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_the_host_goes_through_as_it_was_asked_for(edge):
 
 
 def test_tls_ends_at_edge_and_plain_requests_are_redirected(prepare, tmp_path):
-    # The certificate is our own.
+    # The certificate is self-signed.
     anyone = ssl._create_unverified_context()
 
     with running(prepare, "tls", tmp_path) as edge:
@@ -333,9 +333,9 @@ def test_a_body_in_pieces_is_taken_in_before_the_application_hears_of_it(edge):
     assert "HTTP_TRANSFER_ENCODING" not in answer.environ
 
 
-# Too many log-ins, and no web server
+# Too many log-ins, and a web server that is down
 
-# One, and then no other for a minute.
+# One a minute.
 ONE_LOG_IN = {"rate=40r/s": "rate=1r/m", " burst=1200": ""}
 
 
@@ -394,7 +394,7 @@ def test_without_a_web_server_an_app_is_told_what_the_application_would_tell_it(
     assert "no-store" in page.headers["Cache-Control"]
 
 
-# Itself
+# nginx itself
 
 
 def test_it_does_not_tell_its_version(edge):

@@ -1,4 +1,4 @@
-"""The embedded servers must not outlive, lose or share anything. Needs no Django."""
+"""The embedded servers: they end with their launcher, keep their data, share nothing."""
 
 import contextlib
 import os
@@ -77,7 +77,7 @@ def test_a_supervisor_kills_a_command_that_ignores_the_request_to_stop():
 
 
 def test_a_restart_keeps_the_data_and_the_port(folder):
-    # Stopped in good order, PostgreSQL keeps its data even if it is not durable.
+    # Stopped cleanly, PostgreSQL keeps its data even if it is not durable.
     database, cache = PostgreSQL(folder / "postgres", durable=False), Valkey(folder / "valkey")
     with database, cache:
         first = (database.url, cache.url)
@@ -137,7 +137,7 @@ def test_a_half_made_cluster_is_not_used(folder, monkeypatch):
 
 @pytest.mark.parametrize(("command", "status"), [("exit 7", 7), ("kill -9 $$", 137)])
 def test_with_servers_passes_the_exit_status_through(folder, command, status):
-    # The addresses are given, so no server is needed to see this.
+    # The addresses are given, so that no server is started.
     given = {"DATABASE_URL": "postgresql://nowhere/", "REDIS_URL": "redis://nowhere/"}
     with launched(folder, "sh", "-c", command, **given) as launcher:
         assert launcher.wait(timeout=20) == status
@@ -156,7 +156,7 @@ def test_with_servers_passes_a_signal_on_and_stops_its_servers(folder):
 
 @pytest.fixture
 def closed(folder, monkeypatch):
-    """A folder that only root may enter, and a place of this test's own for what stands in."""
+    """A folder that only root may enter, and this test's own place for its stand-in."""
     if os.geteuid() != 0:
         pytest.skip("only root runs the servers as another user, whom a folder may shut out")
     monkeypatch.setattr(reach, "OUTSIDE", folder / "outside")
@@ -172,7 +172,7 @@ def test_servers_start_from_a_checkout_that_their_user_cannot_enter(closed, monk
             (closed / package).symlink_to(real)
     monkeypatch.syspath_prepend(closed)
     for kind in (PostgreSQL, Valkey):
-        # Valkey's package brings a pytest plugin, which has been imported by now.
+        # Valkey's package has a pytest plugin, which is already imported.
         monkeypatch.delitem(sys.modules, kind.package, raising=False)
         assert reach.package_folder(kind.package).parent == closed
         with kind(closed / "var" / kind.name, durable=False) as server:
@@ -201,7 +201,7 @@ def test_a_place_outside_that_others_can_write_to_is_not_trusted(closed, mode, o
 
 @contextlib.contextmanager
 def launched(folder, *command, **environ):
-    """`with_servers` around the command, its temporary files under the folder."""
+    """The command under `with_servers`, with its temporary files in the folder."""
     keep = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
     with subprocess.Popen(
         [sys.executable, "-m", "scripts.with_servers", *command],
@@ -226,13 +226,13 @@ def find(pattern, root):
 
 
 def below(root):
-    """The command line of each process descended from `root`, by process id."""
+    """The command lines of all descendants of `root`, by process id."""
     table = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in table.stdout.splitlines()]
     found = {str(root): ""}
-    for pid, parent, *words in rows * 5:  # a child may stand above its parent in the table
+    for pid, parent, *words in rows * 5:  # a child may be listed before its parent
         if parent in found and not "".join(words).startswith("ps "):
             found[pid] = "".join(words)
     return {int(pid): words for pid, words in found.items() if int(pid) != root}

@@ -1,7 +1,7 @@
-"""No guard without a test that notices when it is gone (see tests/guards).
+"""Every guard has a test that fails without it (see tests/guards).
 
-Those of the database are taken away right here, each in a transaction of its own. Those of the
-code take a run of pytest each: `make guards`.
+The guards of the database are dropped here, each in a transaction of its own. Those of the code
+need a run of pytest each: `make guards`.
 """
 
 import ast
@@ -32,7 +32,7 @@ def test_without_a_guard_of_the_database_its_test_fails(name):
 
     with pytest.raises(FAILURES):
         test()
-    # What got through is as wrong as it was meant to be; it goes with the transaction.
+    # The attack succeeded; its rows are rolled back with the transaction.
     connection.needs_rollback = True
 
 

@@ -1,4 +1,4 @@
-"""A lock locks what it names, and nothing that a default ordering or a join brought along."""
+"""A row lock locks only its own table, not tables joined by a default ordering."""
 
 import pytest
 from django.db import connection

@@ -1,6 +1,6 @@
-"""Dockerfile, compose file, .env.example and CI, as far as they can be tried without an engine.
+"""Dockerfile, compose file, .env.example and CI, tested without a container engine.
 
-The commands in them are run for real, with our .venv in the image's place.
+Their commands are run for real, with .venv in place of the image.
 """
 
 import ast
@@ -61,7 +61,7 @@ def example() -> dict[str, str]:
 
 
 def in_container(command: str) -> str:
-    """The compose file's text as a shell in the container gets it."""
+    """The compose file's text as the shell in the container gets it."""
     defaults = re.sub(r"\$\{(\w+):-([^}]*)\}", r"\2", command)
     return defaults.replace("$$", "$")
 
@@ -241,7 +241,7 @@ def test_the_example_filled_in_passes_the_deployment_check():
 
 @contextmanager
 def running(command: str, folder: Path, **environ: str) -> Iterator[dict[str, str]]:
-    """The shell command, started as a container would; the value is its environment."""
+    """Run the shell command as a container would; yields its environment."""
     full = {
         **os.environ,
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -276,7 +276,7 @@ def becomes_healthy(check: str, environ: dict[str, str], seconds: float = 90) ->
 
 
 def command_of(service: str, folder: Path) -> tuple[str, str]:
-    """The service's command and its health check, with the container's /tmp being ``folder``."""
+    """The service's command and its health check, with ``folder`` as the container's /tmp."""
     facts = compose()["services"][service]
     pair = (facts["command"], facts["healthcheck"]["test"])
     command, check = (in_container(text).replace("/tmp", str(folder)) for text in pair)
@@ -331,13 +331,13 @@ def test_every_pre_commit_hook_is_a_program_of_the_virtual_environment():
     ]
 
     assert len(programs) == len(hooks)
-    # .venv may be elsewhere here; what counts is that a developer's has the program.
+    # .venv may be elsewhere here; the program must be in a developer's .venv.
     assert [name for name in programs if not (BIN / Path(name).name).exists()] == []
 
 
 @pytest.fixture
 def bare_machine(tmp_path):
-    """Run .ci/run where there is nothing but what it may count on, all of it faked."""
+    """Run .ci/run with fakes of the few programs of a bare machine."""
     for name, says in {
         "apt-get": 'echo "apt-get $*"',
         "id": "echo 0",

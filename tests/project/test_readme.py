@@ -1,4 +1,4 @@
-"""What the README tells people to do works, and what it points at exists."""
+"""The README's commands work, and its links exist."""
 
 import os
 import re
@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 
 def purchase(base: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The README's block, pasted into a shell whose current folder is ``folder``."""
+    """Run the README's block in a shell in ``folder``."""
     (block,) = re.findall(r"^```bash\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     environ = {**os.environ, "BASE": base, "NO_PROXY": "*", "PYTHONUTF8": "1"}
     return subprocess.run(

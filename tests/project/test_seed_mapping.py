@@ -1,4 +1,4 @@
-"""docs/seeds.md against the customer's three diagrams on one side and our models on the other."""
+"""docs/seeds.md agrees with the customer's three diagrams and with our models."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def attributes(seed: str) -> list[str]:
 
 
 def mapping(seed: str) -> dict[str, str]:
-    """Our column, as the table writes it, by `ENTITY.attribute` of the seed."""
+    """Our column as in the table, by `ENTITY.attribute` of the seed."""
     text = (DOCS / "seeds.md").read_text()
     section = re.search(rf"^## Seed {seed}$(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert section

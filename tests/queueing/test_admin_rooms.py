@@ -116,7 +116,7 @@ def test_the_pace_is_asked_for_as_it_is(operator):
     dialog = operator.get(page("set_pace", room)).content.decode()
     assert 'value="7"' in dialog
     assert 'value="42"' in dialog
-    # The room's own form stands behind the dialog.
+    # The room's own form is behind the dialog.
     assert 'for="pace_capacity"' in dialog
 
 
@@ -154,7 +154,7 @@ def test_a_form_opened_before_the_room_was_paused_does_not_open_it_again(operato
 
 
 def line_up(room, people):
-    """So many people join, and are asked for as users in the order of the line."""
+    """Let this many users join; the users in the order of the line."""
     users = UserFactory.create_batch(people)
     for user in users:
         join_and_leave.join(user=user, slug=room.slug)

@@ -1,4 +1,4 @@
-"""The line as one person or one tick sees it; crowds are in tests/concurrency."""
+"""The line with single requests and ticks; concurrent ones are in tests/concurrency."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Servers whose clocks differ by minutes: nothing of it is seen by anybody."""
+"""Servers whose clocks differ by minutes give the same answers."""
 
 import datetime as dt
 
@@ -20,7 +20,7 @@ def run():
 
 
 def tick(**headers):
-    """What comes of a message with these headers."""
+    """Deliver a tick with these headers; its result."""
     run.push_request(**headers)
     try:
         return run()

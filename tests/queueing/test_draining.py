@@ -1,4 +1,4 @@
-"""A room that drains: nobody new, everybody in line to the end, then closed."""
+"""A draining room: it refuses joins, admits the whole line, then closes."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Lots drawn at the opening: by a seed promised before, for anybody to check."""
+"""The draw at the opening: by a seed committed before, and verifiable by participants."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ def line_of(room, n):
 
 
 def waiting_room(n, **fields):
-    """A room that draws lots when it opens, and n people before it."""
+    """A room that draws lots when it opens, and n people in its line."""
     room = WaitingRoomFactory(**{"shuffle": True, "state": "PAUSED", **fields})
     line_of(room, n)
     return room
@@ -55,7 +55,7 @@ def line(room):
 
 
 def by_hand(room):
-    """The order that the seed gives, by the textbook."""
+    """The order that the seed gives, computed with hmac."""
     seed = bytes(Draw.objects.get(room=room).seed)
     tokens = QueueToken.objects.filter(room=room).values_list("token", flat=True)
     return sorted(tokens, key=lambda token: hmac.digest(seed, token.bytes, "sha256"))
@@ -206,7 +206,7 @@ def test_a_failure_after_the_draw_rolls_the_draw_back():
 
 
 def swap(one, other):
-    """Two people change places, behind everybody's back."""
+    """Swap two positions by SQL."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE queueing_queuetoken SET position = CASE token WHEN %s THEN %s ELSE %s END"
@@ -216,7 +216,7 @@ def swap(one, other):
 
 
 def verify_draw(slug, capsys):
-    """What the command prints, and the words it fails with."""
+    """The command's output, and its error."""
     try:
         call_command("verify_draw", slug)
     except CommandError as error:
@@ -307,7 +307,7 @@ def test_a_room_without_lots_has_nothing_to_verify(slug, capsys):
     assert verify_draw(slug, capsys) == ("", f"No waiting room {slug} that draws lots.")
 
 
-# --- For everybody to see ------------------------------------------------------------------------
+# --- The public API and page ---------------------------------------------------------------------
 
 
 def api(room, rest=""):
@@ -438,7 +438,7 @@ def test_the_waiting_room_leads_to_the_draw_if_there_is_one(client):
 
 
 def check(room, tmp_path, app, *mine, **forged):
-    """The program in docs/draw.md on what the API publishes of the room, unless forged."""
+    """Run the program in docs/draw.md on the API's answers, with ``forged`` values."""
     (program,) = re.findall(
         r"^```python\n(.*?)^```$", (ROOT / "docs/draw.md").read_text(), re.DOTALL | re.MULTILINE
     )
@@ -477,7 +477,7 @@ def test_the_program_in_the_docs_detects_forgeries(app, tmp_path):
     assert "took no part" in check(room, tmp_path, app, stranger).stderr
 
 
-# --- The operators' desk -------------------------------------------------------------------------
+# --- The admin -----------------------------------------------------------------------------------
 
 
 @pytest.fixture

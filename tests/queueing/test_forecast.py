@@ -1,4 +1,4 @@
-"""How long it will take: a range that holds, and does not jump about."""
+"""The estimate of the wait: a range that contains the real wait, and is stable."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The gate cannot be gone around: every way into the sale, with every token that is no good."""
+"""The gate cannot be bypassed: every gated request is tried with every kind of invalid token."""
 
 import uuid
 
@@ -13,7 +13,7 @@ from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, ad
 
 pytestmark = pytest.mark.django_db
 
-# What only somebody who was let in may do: the address, and what the methods need.
+# Requests that need an admission: the address, and the arguments of each method.
 GATED = {
     "api/v1/schedules/<any_case_uuid:schedule_id>/seats/",
     "api/v1/schedules/<any_case_uuid:schedule_id>/seats/changes/",
@@ -23,7 +23,7 @@ GATED = {
     "schedules/<any_case_uuid:schedule_id>/seats/",
     "checkout/",
 }
-# What needs no admission: looking at what is on, my own things, the line itself, the door.
+# Requests that need no admission: the programme, the user's own objects, the line, check-ins.
 OPEN = {
     "",
     "api/v1/check-ins/",
@@ -60,7 +60,7 @@ OPEN = {
     "tickets/<any_case_uuid:ticket_id>/cancel/",
     "tickets/<any_case_uuid:ticket_id>/qr.svg",
 }
-# Who one is, and the operators' desk.
+# Accounts, and the admin.
 ELSEWHERE = ("accounts/", "admin/", "api/v1/auth/", "api/v1/me/", "balance/", "i18n/")
 
 
@@ -119,7 +119,7 @@ NO_GOOD = [none, another_persons, of_another_room, waiting, expired, forged]
 
 @pytest.fixture
 def sale(app, client):
-    """Somebody inside with a hold and the money for it, as app and as browser."""
+    """An admitted user with a hold and the money for it, as app and as browser."""
     user, schedule = UserFactory(won=100_000), ScheduleFactory()
     (reservation,) = held(user, schedule, 1)
     client.force_login(user)
@@ -127,7 +127,7 @@ def sale(app, client):
 
 
 def ways_in(schedule, reservation, phone, browser, headers):
-    """Each gated address with everything in order but the token."""
+    """Each gated request, valid except for the token."""
     api = f"/api/v1/schedules/{schedule.pk}"
     ids = {"reservations": [str(reservation.pk)]}
     key = headers | {"Idempotency-Key": "k"}
@@ -151,7 +151,7 @@ def test_every_gate_refuses_an_invalid_token(sale, token):
         if answer.request["PATH_INFO"].startswith("/api/"):
             assert (answer.status_code, answer.json()["code"]) == (403, "queue_not_admitted")
         else:
-            # A page leads back to the line, or says why where it was.
+            # A page redirects to the line, or shows the refusal.
             assert answer.status_code in (302, 403)
 
     assert not Payment.objects.filter(status=Payment.Status.SUCCESS).exists()

@@ -1,4 +1,4 @@
-"""Redis is flushed, killed, or comes back old, and workers die: the order stays as it was."""
+"""Redis is flushed, killed or restored with old data, and workers die: the order is unchanged."""
 
 import datetime as dt
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def valkey(tmp_path_factory, settings):
-    """A Redis of this test's own, to be killed; it writes down all that it is told."""
+    """A separate Redis for this test, to be killed; it keeps an append-only file."""
     with Valkey(tmp_path_factory.mktemp("valkey"), scratch=True) as server:
         settings.REDIS_URL = server.url
         yield server
@@ -56,13 +56,13 @@ def in_table(room, status):
 
 
 def assert_index_agrees(room):
-    """The same people in the same order, and the same people inside."""
+    """Index and table have the same line in the same order, and the same people inside."""
     assert client().zrange(f"line:{room.pk}:waiting", 0, -1) == in_table(room, "WAITING")
     assert set(client().hkeys(f"line:{room.pk}:inside")) == set(in_table(room, "ACTIVE"))
 
 
 def told_ahead(room):
-    """What each of those who wait is told, by the index or by the table."""
+    """The position that each waiting token is told, by the index or the table."""
     tokens = QueueToken.objects.waiting().filter(room=room).order_by("position")
     return [polling.get_position(user=token.user, token=token.pk).ahead for token in tokens]
 

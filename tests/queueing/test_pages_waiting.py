@@ -1,4 +1,4 @@
-"""The waiting room, in a browser."""
+"""The pages of the waiting room."""
 
 import datetime as dt
 from dataclasses import replace
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def full_room():
-    """A room with one place, which is taken."""
+    """A room with one place inside, which is taken."""
     schedule = ScheduleFactory(concert__waiting_room__capacity=1)
     admitted(UserFactory(), schedule)
     return schedule.concert.waiting_room
@@ -88,7 +88,7 @@ def test_the_part_that_changes_says_where_to_ask_until_it_is_my_turn(client, ful
 
 @pytest.fixture
 def in_line(client, full_room):
-    """Me in the full room's line behind two others, and my browser."""
+    """A user in the full room's line behind two others, and the user's browser."""
     for user in UserFactory.create_batch(2):
         join_and_leave.join(user=user, slug=full_room.slug)
     me = UserFactory()

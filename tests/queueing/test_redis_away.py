@@ -1,4 +1,4 @@
-"""Without Redis we are slower, not down."""
+"""Without Redis requests are slower, but served."""
 
 import pytest
 
