@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# allauth imports this at its first use, and two threads that do so at once are an error.
+# Imported here, as allauth's own import at first use fails when two threads do it concurrently.
 import cryptography.hazmat.primitives.ciphers  # noqa: F401
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from django.conf import settings

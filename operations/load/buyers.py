@@ -1,4 +1,4 @@
-"""Many buyers at once over HTTP, each in a thread: what every load with real clients shares.
+"""Many concurrent buyers over HTTP, each in a thread, for every load with real clients.
 
 The simulation of the benchmarks has buyers of its own: a million of them fit into no threads, and
 they live by a clock that no server has.

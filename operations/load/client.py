@@ -34,7 +34,7 @@ class RunEnded(Exception):
 
 
 class Client:
-    """``over`` ends all patience; ``timeout`` in seconds. Not for two threads at once."""
+    """``over`` ends all retries; ``timeout`` in seconds. Not safe for two threads."""
 
     def __init__(
         self,

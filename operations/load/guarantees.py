@@ -35,7 +35,7 @@ SELECT coalesce(max(within), 0) FROM (
 
 
 def most_inside(slug: str) -> int:
-    """The most people that were inside the room at once, at any time of its whole life."""
+    """The maximum number of people inside the room at the same time."""
     return _count(MOST_INSIDE, slug)
 
 

@@ -23,7 +23,7 @@ HOARDING_WINDOW = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Sale:
-    """One schedule's rules and the database's clock, read at once."""
+    """One schedule's rules and the database's clock, read in one statement."""
 
     now: dt.datetime
     room_id: int
