@@ -79,6 +79,7 @@ ModelAdmin: Any = admin.ModelAdmin
 class IdempotentForms(ModelAdmin):  # type: ignore[misc]
     """For an admin whose forms to add and to change act once."""
 
+    # As in concertbook/admin/versions.py: inside the transaction that saves the form.
     def _changeform_view(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
     ) -> Any:

@@ -4,7 +4,6 @@ import json
 from typing import Any, cast
 
 from django import forms
-from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
@@ -22,6 +21,7 @@ from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_
 from accounts.services.idempotency import AnsweredBefore
 from concertbook.admin.columns import Colors, colored
 from concertbook.admin.exportable import LIST, Exportable
+from concertbook.admin.pages import registered_admins
 from operations.models import Export
 from operations.services.exports import chunks_of, may_export, queue_export, records_of
 
@@ -61,9 +61,9 @@ class ExportsAdmin(ReadOnlyAdmin):
         if obj is not None:
             return may_export(request.user, obj.model)
         return any(
-            may_export(request.user, model._meta.label)
-            for model, model_admin in admin.site._registry.items()
-            if isinstance(model_admin, Exportable)
+            may_export(request.user, listed.model._meta.label)
+            for listed in registered_admins()
+            if isinstance(listed, Exportable)
         )
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -105,13 +105,10 @@ class ExportsAdmin(ReadOnlyAdmin):
 
     def _exportable(self, label: str) -> Any:
         """The admin of the list with this model's label."""
-        try:
-            listed = self.admin_site._registry.get(apps.get_model(label))
-        except (LookupError, ValueError):
-            listed = None
-        if not isinstance(listed, Exportable):
-            raise PermissionDenied
-        return listed
+        for listed in registered_admins():
+            if isinstance(listed, Exportable) and listed.opts.label_lower == label.lower():
+                return listed
+        raise PermissionDenied
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

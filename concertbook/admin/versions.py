@@ -27,7 +27,7 @@ from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import transaction
 from django.db.models import ManyToManyField, Model, Q, QuerySet
-from django.forms.models import _get_foreign_key
+from django.forms.models import _get_foreign_key  # as the inline itself finds its key
 from django.forms.utils import ErrorDict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -36,6 +36,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from unfold.forms import BaseDialogForm
 
+from concertbook.admin.pages import registered_admins
 from concertbook.db.rows import is_saved
 
 VERSION = "_version"
@@ -80,12 +81,14 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
         if not (commit and self.is_change) or self.errors:
             return super().save(commit)
         self.save_edited()
+        # What save() does besides: private, pinned in tests/project/test_private_apis.py.
         self._save_m2m()  # type: ignore[attr-defined]
         return self.instance
 
     def full_clean(self) -> None:
         complaint = self._complaint() if self.is_bound else None
         if complaint is not None:
+            # Before the fields are looked at (pinned in tests/project/test_private_apis.py).
             self._errors = ErrorDict()
             self.cleaned_data = {}
             self.add_error(None, complaint)
@@ -278,6 +281,8 @@ class VersionedForms(ModelAdmin):  # type: ignore[misc]
         refusal = getattr(request, "form_refusal", None)
         return super().get_form(request, obj, change, form=versioned(form, refusal), **kwargs)
 
+    # Inside the transaction that changeform_view opens, which calls this private method
+    # (pinned in tests/project/test_private_apis.py).
     def _changeform_view(
         self, request: Any, object_id: str | None, form_url: str, extra_context: Any
     ) -> Any:
@@ -380,7 +385,7 @@ def who_changed(row: Model, last_entry: int) -> str:
 def _logged_under(row: Model) -> Q:
     """A row's own entries, and those of the row on whose page it is an inline."""
     logged = Q(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
-    for page in admin.site._registry.values():
+    for page in registered_admins():
         for inline in page.inlines:
             if inline.model is type(row):
                 fk = _get_foreign_key(page.model, inline.model, fk_name=inline.fk_name)

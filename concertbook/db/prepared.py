@@ -91,6 +91,8 @@ class PreparedLock(Generic[Row]):
         return (self._waiting if wait else self._skipping).fetch(**values)
 
 
+# Django has no public way to keep a queryset's SQL and to make instances of its rows. What is used
+# here and in Prepared._statement is pinned in tests/project/test_private_apis.py.
 def _reader(compiler: Any) -> Callable[[Any], Any]:
     """Creates an instance from a row, as Django's ModelIterable does."""
     info, select = compiler.klass_info, compiler.select

@@ -68,6 +68,7 @@ class MoreLimits(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 def _map_field(auto_schema: AutoSchema, field: Any, direction: Any) -> dict[str, Any]:
     """The schema of the field by drf-spectacular without our extensions."""
+    # Private, but what the library's documentation uses in its own examples of extensions.
     schema: dict[str, Any] = auto_schema._map_serializer_field(  # type: ignore[no-untyped-call]
         field, direction, bypass_extensions=True
     )

@@ -14,7 +14,6 @@ import pytest
 from allauth.headless.internal import sessionkit
 from allauth.headless.tokens.strategies.jwt import internal as jwt
 from django.conf import settings
-from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
@@ -55,7 +54,6 @@ USED = {
     "_get_validation_exclusions": "a room's form checks the state, which is not among its fields",
     "_jwt_global_obj": "a token from a server whose clock is ahead; allauth passes no options",
     "_map_serializer_field": "OpenAPI: what the library says of a field, to add limits to it",
-    "_registry": "admin: the pages on which a model's rows are inlines, and the lists to export",
     "_rollback": "faults: as _commit",
     "_save_m2m": "admin forms: what save() does besides save_edited()",
     "_validate_session_key": "sessions: a cookie that cannot be a key asks no store",
@@ -103,10 +101,6 @@ def test_a_form_has_its_errors_where_we_put_them():
     form._errors = ErrorDict(name=["too old"])
 
     assert form.errors == {"name": ["too old"]}
-
-
-def test_the_admin_has_its_pages_where_we_look():
-    assert admin.site._registry[User] is admin.site.get_model_admin(User)
 
 
 def test_a_session_is_in_the_cache_under_its_prefix():
