@@ -1,14 +1,14 @@
 """Statuses as columns that the database computes, for the conditions of partial indexes.
 
-A prepared statement is planned once, by what was in the tables then. Before a sale the index of
-those who wait is empty, and PostgreSQL would take it even to find one of them by its key; later,
-with thousands inside, it would go on to read all of them. So a partial index has such a column for
-its condition, and answers the statements alone that name the column:
+A prepared statement is planned once, by the statistics of that moment. Before a sale the partial
+index of waiting rows is empty, and PostgreSQL would use it even to look up one row by its key;
+later, with thousands of waiting rows, the same plan would read all of them. So a partial index has
+such a column as its condition, and only statements that name the column use it:
 
     all that wait            filter(is_waiting=True, room=room)
     one that is looked up    filter(status=Status.WAITING, user=user): by another index
 
-The column is for the database. It is never read in Python: after a change of the status an
+The column is for the database only. Do not read it in Python: after a change of the status an
 instance has its old value.
 """
 

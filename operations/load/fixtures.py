@@ -23,7 +23,7 @@ from concerts.services.seat_generation import Block, generate_seats
 from operations.load.client import Account
 from queueing.models import WaitingRoom
 
-# For people to read: what is of a rehearsal is known by the column ``rehearsal``.
+# For people to read; the product recognizes a rehearsal by the column ``rehearsal``.
 PREFIX = "rehearsal-"
 DOMAIN = "@rehearsal.invalid"
 # The reason in the ledger of the money that a rehearsal's buyers are given, and taken again.

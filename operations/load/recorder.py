@@ -1,4 +1,4 @@
-"""What the buyers of a load asked and were told: every request with its answer, or with none."""
+"""The requests of the buyers of a load: every request with its answer, or with none."""
 
 import json
 import math

@@ -5,7 +5,7 @@ Answers requests that are well formed, refusals included; Django answers what is
 2. One that succeeds is answered, and asks Redis nothing: seats and money limit it.
 3. Every other one is counted (concertbook.http.requests_per_user), except for sessions that are
    over: a stolen token does not use up the limit.
-4. One that has to wait for a lock (Retry) is done alone.
+4. One that must wait for a lock (Retry) runs again alone.
 5. A refusal is answered.
 """
 

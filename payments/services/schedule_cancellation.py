@@ -72,7 +72,7 @@ def progress_of(*, schedule_id: uuid.UUID) -> Progress:
 
 
 def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bool:
-    """Cancel the whole schedule, for good. From the commit on it sells nothing.
+    """Cancel the schedule permanently. From the commit on it sells nothing.
 
     ``reason`` is shown to its buyers. The sweep refunds all tickets, used ones too, as the show may
     have been broken off. Returns False, and changes nothing, when it was cancelled before. Raises

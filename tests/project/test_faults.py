@@ -173,7 +173,7 @@ def test_an_acknowledged_release_that_is_lost():
     assert wrongs([*GOOD, hold, release], held=kept) == ["let go of, and still there"]
 
 
-# --- What no buyer was told -----------------------------------------------------------------------
+# --- Effects without a request --------------------------------------------------------------------
 
 
 def test_an_effect_of_a_refused_request():
