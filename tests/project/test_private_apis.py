@@ -1,4 +1,4 @@
-"""What the product uses of its libraries without being promised that it stays.
+"""The private APIs of libraries that the product uses, which may change without notice.
 
 Every name with an underscore that is not the product's own is listed here with the reason for its
 use, and every function is pinned by its signature: a library that changes one fails a test here
