@@ -69,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
     # The name of the rehearsal that created this buyer; empty for all others. A trigger keeps it
-    # unchanged (queueing_rehearsal_mark_never_changes.sql), so that rehearsals and real sales are
+    # unchanged (queueing_rehearsal_never_changes.sql), so that rehearsals and real sales are
     # separate.
     rehearsal = models.CharField(
         _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
@@ -301,7 +301,7 @@ class BalanceHistory(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(seq__gt=0, balance_after__gte=0),
-                name="accounts_balancehistory_line_sane",
+                name="accounts_balancehistory_figures_valid",
             ),
         ]
 

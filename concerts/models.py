@@ -174,7 +174,7 @@ class ConcertSchedule(models.Model):
             models.CheckConstraint(
                 condition=Q(cancelled_at=None, cancelled_by=None, cancel_reason="")
                 | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
-                name="concerts_concertschedule_cancelled_by_somebody",
+                name="concerts_concertschedule_cancelled_has_operator",
             ),
         ]
 

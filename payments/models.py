@@ -343,7 +343,7 @@ class CheckIn(models.Model):
                 condition=Q(undone_at=None, undone_by=None, undo_reason="")
                 | Q(undone_at__gte=F("checked_in_at"), undone_by__isnull=False)
                 & ~Q(undo_reason=""),
-                name="payments_checkin_undone_by_somebody_for_a_reason",
+                name="payments_checkin_undone_has_operator_and_reason",
             ),
         ]
         indexes = [models.Index(fields=["ticket"], name="payments_checkin_ticket")]

@@ -307,7 +307,7 @@ class Draw(models.Model):
                 | (
                     Q(drawn_at__isnull=False, participants__isnull=False) & ~Q(participants_hash="")
                 ),
-                name="queueing_draw_is_whole",
+                name="queueing_draw_is_complete",
             )
         ]
 

@@ -1,4 +1,4 @@
-"""The waiting room: my number, how long, and the door."""
+"""The pages of the waiting room: join, wait, leave."""
 
 import uuid
 

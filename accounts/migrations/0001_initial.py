@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='balancehistory',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0), ('seq__gt', 0)), name='accounts_balancehistory_line_sane'),
+            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0), ('seq__gt', 0)), name='accounts_balancehistory_figures_valid'),
         ),
         migrations.AddIndex(
             model_name='charge',

@@ -10,6 +10,6 @@ class Migration(migrations.Migration):
 
     operations = [
         constraint("concerts", "concerts_concert_keeps_its_rehearsal"),
-        constraint("concerts", "concerts_schedule_stays_cancelled"),
-        constraint("concerts", "concerts_seat_stays_in_its_schedule"),
+        constraint("concerts", "concerts_schedule_cancellation_is_final"),
+        constraint("concerts", "concerts_seat_schedule_never_changes"),
     ]

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         constraint("payments", "payments_checkin_for_its_schedule"),
         constraint("payments", "payments_checkin_is_a_record"),
         constraint("payments", "payments_limit_covers_live_reservations"),
-        constraint("payments", "payments_nothing_sold_once_cancelled"),
+        constraint("payments", "payments_no_sale_in_cancelled_schedule"),
         constraint("payments", "payments_payment_never_changes"),
         constraint("payments", "payments_refund_makes_up_payment"),
         constraint("payments", "payments_reservation_within_limit"),
@@ -20,5 +20,5 @@ class Migration(migrations.Migration):
         constraint("payments", "payments_ticket_agrees_with_check_in"),
         constraint("payments", "payments_ticket_begins_unused"),
         constraint("payments", "payments_ticket_for_its_reservation"),
-        constraint("payments", "payments_ticket_goes_one_way"),
+        constraint("payments", "payments_ticket_status_transitions"),
     ]

@@ -42,7 +42,7 @@ from queueing.services.gate import (
 # The most seats that one request may hold or pay.
 MOST_AT_ONCE = 50
 # The trigger in payments/constraints.
-NOTHING_SOLD = "payments_nothing_sold_once_cancelled"
+NO_SALE = "payments_no_sale_in_cancelled_schedule"
 
 Outcome = list[Reservation] | DomainError | AnsweredBefore | Retry
 
@@ -169,7 +169,7 @@ def refused_once_cancelled() -> Iterator[None]:
         yield
     except IntegrityError as exc:
         refusal = exc.__cause__
-        if not isinstance(refusal, CheckViolation) or refusal.diag.constraint_name != NOTHING_SOLD:
+        if not isinstance(refusal, CheckViolation) or refusal.diag.constraint_name != NO_SALE:
             raise
         raise ScheduleCancelled from exc
 

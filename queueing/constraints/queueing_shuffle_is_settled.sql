@@ -2,7 +2,7 @@
 
 CREATE FUNCTION queueing_shuffle_is_settled() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- Whoever joins holds this lock shared until the commit: nobody is on the way unseen.
+    -- A join holds this lock shared until its commit, so no buyer is joining unseen now.
     PERFORM pg_advisory_xact_lock(hashtextextended(OLD.id::text, 0));
     IF EXISTS (SELECT FROM queueing_queuetoken WHERE room_id = OLD.id)
        OR EXISTS (SELECT FROM queueing_draw WHERE room_id = OLD.id AND drawn_at IS NOT NULL) THEN

@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('drawn_at', None), ('participants', None), ('participants_hash', '')), models.Q(('drawn_at__isnull', False), ('participants__isnull', False), models.Q(('participants_hash', ''), _negated=True)), _connector='OR'), name='queueing_draw_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('drawn_at', None), ('participants', None), ('participants_hash', '')), models.Q(('drawn_at__isnull', False), ('participants__isnull', False), models.Q(('participants_hash', ''), _negated=True)), _connector='OR'), name='queueing_draw_is_complete'),
         ),
         migrations.AddIndex(
             model_name='queuetoken',

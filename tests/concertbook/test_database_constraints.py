@@ -276,7 +276,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         lambda sale: Balance.objects.filter(pk=sale.balance.pk).update(amount=-1),
     ),
     "a ledger that goes below zero": (
-        "accounts_balancehistory_line_sane",
+        "accounts_balancehistory_figures_valid",
         lambda sale: sale.write_line(
             type="RESERVATION",
             amount=sale.balance.amount + 1,
@@ -483,13 +483,13 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         lambda sale: WaitingRoom.objects.filter(pk=sale.drawn().pk).update(shuffle=False),
     ),
     "a seed that does not match its commitment": (
-        "queueing_draw_seed_is_as_promised",
+        "queueing_draw_seed_matches_commitment",
         lambda sale: Draw.objects.create(
             room=sale.token.room, seed=bytes(32), commitment=hashlib.sha256(b"").hexdigest()
         ),
     ),
     "a seed that could be guessed": (
-        "queueing_draw_seed_is_as_promised",
+        "queueing_draw_seed_matches_commitment",
         lambda sale: Draw.objects.create(
             room=sale.token.room, seed=b"1", commitment=hashlib.sha256(b"1").hexdigest()
         ),
@@ -517,7 +517,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         ),
     ),
     "a draw deleted to make another": (
-        "queueing_draw_stays_with_its_room",
+        "queueing_draw_not_deleted_before_room",
         lambda sale: Draw.objects.filter(room=sale.shuffling()).delete(),
     ),
     # Wrong times.
@@ -556,7 +556,7 @@ AFTERWARDS: dict[str, tuple[str, Attack]] = {
         lambda sale: Payment.objects.filter(refund=sale.refund).update(status="FAILED", reason="x"),
     ),
     "a seat moved away from its reservation's schedule": (
-        "concerts_seat_stays_in_its_schedule",
+        "concerts_seat_schedule_never_changes",
         lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(
             schedule=ScheduleFactory(seats=0)
         ),
@@ -634,23 +634,23 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         ),
     ),
     "a schedule cancelled without an operator": (
-        "concerts_concertschedule_cancelled_by_somebody",
+        "concerts_concertschedule_cancelled_has_operator",
         lambda sale: ConcertSchedule.objects.update(cancelled_at=timezone.now()),
     ),
     "a cancelled schedule whose reason is changed": (
-        "concerts_schedule_stays_cancelled",
+        "concerts_schedule_cancellation_is_final",
         lambda sale: ConcertSchedule.objects.filter(pk=sale.cancelled_schedule()).update(
             cancel_reason="x"
         ),
     ),
     "a cancelled schedule whose cancellation is undone": (
-        "concerts_schedule_stays_cancelled",
+        "concerts_schedule_cancellation_is_final",
         lambda sale: ConcertSchedule.objects.filter(pk=sale.cancelled_schedule()).update(
             cancelled_at=None, cancelled_by=None, cancel_reason=""
         ),
     ),
     "a hold in a cancelled schedule": (
-        "payments_nothing_sold_once_cancelled",
+        "payments_no_sale_in_cancelled_schedule",
         lambda sale: (sale.cancelled_schedule(), sale.hold(4)),
     ),
     "a refund for a cancelled schedule that keeps a fee": (
@@ -696,11 +696,11 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         ),
     ),
     "a check-in that is undone for no reason": (
-        "payments_checkin_undone_by_somebody_for_a_reason",
+        "payments_checkin_undone_has_operator_and_reason",
         lambda sale: sale.undone(undo_reason=""),
     ),
     "a used ticket set back to issued": (
-        "payments_ticket_goes_one_way",
+        "payments_ticket_status_transitions",
         lambda sale: [
             Ticket.objects.filter(pk=sale.ticket.pk).update(status=status, used_at=at)
             for status, at in (("USED", timezone.now()), ("ISSUED", None))
@@ -820,7 +820,7 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         lambda sale: WaitingRoom.objects.filter(pk=sale.token.room_id).update(state="SCHEDULED"),
     ),
     "a draw without its number of participants": (
-        "queueing_draw_is_whole",
+        "queueing_draw_is_complete",
         lambda sale: Draw.objects.filter(room=sale.shuffling()).update(drawn_at=timezone.now()),
     ),
 }

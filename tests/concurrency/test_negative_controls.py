@@ -339,7 +339,7 @@ CONTROLS = [
         (
             locks(Ticket, refusal="TicketUsed|AlreadyCancelled"),
             VERSIONS,
-            constraint_layer("payments_ticket_goes_one_way"),
+            constraint_layer("payments_ticket_status_transitions"),
         ),
     ),
     Control(

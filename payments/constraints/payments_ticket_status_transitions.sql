@@ -1,7 +1,7 @@
 -- A ticket leaves USED only by an undone check-in or a cancelled schedule, and never leaves
 -- CANCELLED.
 
-CREATE FUNCTION payments_ticket_goes_one_way() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payments_ticket_status_transitions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.status = 'USED' AND NEW.status = 'ISSUED' AND EXISTS (
         SELECT FROM payments_checkin c
@@ -15,12 +15,12 @@ BEGIN
         WHERE r.id = NEW.reservation_id AND s.cancelled_at IS NOT NULL
     ) THEN
         RAISE EXCEPTION 'ticket % cannot go from % to %', OLD.id, OLD.status, NEW.status
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_ticket_goes_one_way';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_ticket_status_transitions';
     END IF;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER payments_ticket_goes_one_way
+CREATE TRIGGER payments_ticket_status_transitions
     BEFORE UPDATE OF status ON payments_ticket
     FOR EACH ROW WHEN (OLD.status <> 'ISSUED' AND NEW.status <> OLD.status)
-    EXECUTE FUNCTION payments_ticket_goes_one_way();
+    EXECUTE FUNCTION payments_ticket_status_transitions();

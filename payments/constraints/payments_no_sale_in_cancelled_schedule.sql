@@ -1,6 +1,6 @@
 -- No seat of a cancelled schedule is held or sold.
 
-CREATE FUNCTION payments_nothing_sold_once_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION payments_no_sale_in_cancelled_schedule() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
         SELECT FROM concerts_concertschedule
@@ -8,12 +8,12 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'schedule % was cancelled: nothing of it is held or sold', NEW.schedule_id
             USING ERRCODE = 'check_violation',
-                  CONSTRAINT = 'payments_nothing_sold_once_cancelled';
+                  CONSTRAINT = 'payments_no_sale_in_cancelled_schedule';
     END IF;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER payments_nothing_sold_once_cancelled
+CREATE TRIGGER payments_no_sale_in_cancelled_schedule
     BEFORE INSERT OR UPDATE OF status ON payments_reservation
     FOR EACH ROW WHEN (NEW.status IN ('HOLD', 'CONFIRMED'))
-    EXECUTE FUNCTION payments_nothing_sold_once_cancelled();
+    EXECUTE FUNCTION payments_no_sale_in_cancelled_schedule();
