@@ -109,7 +109,7 @@ def settle_charge(
             status=BalanceHistory.Status(pending.status),
             reason=pending.reason,
         )
-        (line,) = write_lines(balance=balance, entries=[entry])
+        (line,) = write_lines(entries=[(balance, entry)])
         return _answer_for(line, once)
 
 

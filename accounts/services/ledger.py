@@ -73,28 +73,23 @@ def _locked_balances(wait: bool) -> QuerySet[Balance]:
 LOCKED_BALANCES = PreparedLock(_locked_balances)
 
 
-def write_lines(*, balance: Balance, entries: Sequence[LedgerEntry]) -> list[BalanceHistory]:
-    """Append lines to the ledger and move the balance with them, all or none.
+def write_lines(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> list[BalanceHistory]:
+    """Append lines to ledgers and move their balances, all or none, in one statement.
 
-    The caller holds the balance's lock (lock_balance) and has checked that the balance suffices;
+    The caller holds the locks of the balances (lock_balances) and has checked that they suffice;
     the database refuses a balance below 0 and a second line for one source.
     """
-    lines = [_next_line(balance, entry) for entry in entries]
-    write_rows(*_moved(lines))
+    lines = [_next_line(balance, entry) for balance, entry in entries]
+    write_rows(*_rows_of(lines))
     return lines
 
 
-def write_lines_of_many(*, entries: Iterable[tuple[Balance, LedgerEntry]]) -> None:
-    """write_lines for several locked balances, in one statement."""
-    write_rows(*new_lines(entries))
-
-
 def new_lines(entries: Iterable[tuple[Balance, LedgerEntry]]) -> tuple[Update, Insert]:
-    """The rows of write_lines_of_many, as part of a larger statement."""
-    return _moved([_next_line(balance, entry) for balance, entry in entries])
+    """What write_lines writes, as part of a larger statement."""
+    return _rows_of([_next_line(balance, entry) for balance, entry in entries])
 
 
-def _moved(lines: Sequence[BalanceHistory]) -> tuple[Update, Insert]:
+def _rows_of(lines: Sequence[BalanceHistory]) -> tuple[Update, Insert]:
     for line in lines:
         line.balance.updated_at = line.created_at
     balances = {line.balance_id: line.balance for line in lines}

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts import app_tokens
 from accounts.models import Balance, BalanceHistory, User
-from accounts.services.ledger import LedgerEntry, lock_balances, write_lines_of_many
+from accounts.services.ledger import LedgerEntry, lock_balances, write_lines
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.seat_generation import Block, generate_seats
@@ -132,7 +132,7 @@ def move_money(amounts: dict[uuid.UUID, int]) -> None:
     """
     balances = lock_balances(user_ids=amounts)
     now = database_now()
-    write_lines_of_many(
+    write_lines(
         entries=[(balances[user_id], _entry(amount, now)) for user_id, amount in amounts.items()]
     )
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import Balance, User
-from accounts.services.ledger import lock_balances, write_lines_of_many
+from accounts.services.ledger import lock_balances, write_lines
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
@@ -128,19 +128,13 @@ def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.
 
 
 def _end_some_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
+    """As _end_all_of, except for buyers whose records are damaged: the audit reports those."""
     try:
         return _end_all_of(schedule, users)
     except IntegrityError:
-        return sum(_end_alone(schedule, user) for user in users)
-
-
-def _end_alone(schedule: ConcertSchedule, user: uuid.UUID) -> int:
-    """After a failed batch: each buyer alone; damaged records are skipped, and the audit reports
-    them."""
-    try:
-        return _end_all_of(schedule, [user])
-    except IntegrityError:
-        logger.exception("Schedule %s: user %s is not refunded", schedule.pk, user)
+        if len(users) > 1:
+            return sum(_end_some_of(schedule, [user]) for user in users)
+        logger.exception("Schedule %s: user %s is not refunded", schedule.pk, users[0])
         return 0
 
 
@@ -198,7 +192,7 @@ def _refund(
     )
     if len(refunds) != len(sold):
         raise IntegrityError("a sold seat without its one payment")
-    write_lines_of_many(
+    write_lines(
         entries=[(balances[refund.payment.user_id], ledger_entry(refund)) for refund in refunds]
     )
 

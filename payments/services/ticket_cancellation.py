@@ -113,7 +113,7 @@ def _refund(
     )
     # With a fee of 100 % no money moves, and the ledger has no lines of 0 won.
     if refund.amount:
-        write_lines(balance=balance, entries=[ledger_entry(refund)])
+        write_lines(entries=[(balance, ledger_entry(refund))])
     return refund
 
 
