@@ -139,7 +139,7 @@ class WaitingRoomAdmin(Admin):
     ) -> Sequence[str]:
         if obj is None:
             return ()
-        # Clients keep the slug as an address; the people in line were promised a draw, or none.
+        # Clients keep the slug as an address; the people in line were told whether lots are drawn.
         settled = ("shuffle",) if rooms.is_shuffle_settled(obj) else ()
         return ("state", "slug", "waiting", "active", "admitted", *settled)
 

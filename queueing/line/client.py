@@ -89,5 +89,5 @@ def reaching_redis() -> Iterator[Any]:
 
 
 @functools.cache
-def _pooled(url: str) -> Any:  # redis-py's own types promise answers or coroutines alike
+def _pooled(url: str) -> Any:  # redis-py's own types are of answers and coroutines alike
     return redis.Redis.from_url(url, **OPTIONS)
