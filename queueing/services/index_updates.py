@@ -46,10 +46,12 @@ def follow(
     tick that died has not told it. If Redis cannot be reached, the next tick or the builder does
     it. ``full`` when the places inside set the pace, not the limit per minute.
     """
-    if watermark.undrawn and not is_undrawn(room):
-        return _drop(room)
     through = min(settled, watermark.through + COMPARED)
     try:
+        if watermark.undrawn and not is_undrawn(room):
+            # Lots were drawn, so the order is another now: the builder makes the index anew.
+            drop_index(room.pk)
+            return
         # In a closed room polls tell the people in the index that it is over.
         if room.state != WaitingRoom.State.CLOSED:
             front = _front(room, settled)
@@ -64,14 +66,6 @@ def follow(
         watermark = replace(measured, through=through)
         snapshot = snapshot_of(room, watermark, full=full)
         room_record.write_room(room.pk, snapshot=snapshot, watermark=watermark)
-    except LineUnavailable:
-        logger.warning("The index of room %s does not follow", room.pk)
-
-
-def _drop(room: WaitingRoom) -> None:
-    """Lots were drawn, and the order is another now: the builder makes the index anew."""
-    try:
-        drop_index(room.pk)
     except LineUnavailable:
         logger.warning("The index of room %s does not follow", room.pk)
 
