@@ -10,13 +10,9 @@ from django.db.models import F, Max
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.statements import fetch_all
-from concerts.errors import SeatsChanged
-from concerts.models import (
-    ConcertSchedule,
-    Seat,
-)
+from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name, look_alike
-from concerts.services.seat_locks import lock_schedule
+from concerts.services.seat_locks import lock_seat_plan
 from concerts.services.seat_rows import row_index, row_letters
 
 
@@ -50,10 +46,7 @@ def generate_seats(
     with transaction.atomic():
         if once is not None:
             once.claim_waiting()
-        schedule = lock_schedule(schedule_id)
-        schedule.require_not_cancelled()
-        if seats_before not in (None, schedule.seat_quantity):
-            raise SeatsChanged
+        schedule = lock_seat_plan(schedule_id, seats_before=seats_before)
         number = schedule.seats.aggregate(last=Max("number", default=0))["last"]
         letters = _FreeRows(schedule, {block.section for block in blocks})
         seats = []

@@ -7,10 +7,8 @@ from django.db.models import QuerySet
 
 from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.errors import NotFound
-from concerts.models import (
-    ConcertSchedule,
-    Seat,
-)
+from concerts.errors import SeatsChanged
+from concerts.models import ConcertSchedule, Seat
 
 # The range of the column.
 HIGHEST_NUMBER = 2**31 - 1
@@ -57,6 +55,19 @@ def lock_schedule(schedule_id: uuid.UUID) -> ConcertSchedule:
     schedule = schedules.filter(pk=schedule_id).first()
     if schedule is None:
         raise NotFound
+    return schedule
+
+
+def lock_seat_plan(schedule_id: uuid.UUID, *, seats_before: int | None) -> ConcertSchedule:
+    """lock_schedule, to add or remove seats.
+
+    ``seats_before`` is the number of seats that the operator saw, None without an operator. Inside
+    a transaction only. Raises NotFound, ScheduleCancelled, SeatsChanged.
+    """
+    schedule = lock_schedule(schedule_id)
+    schedule.require_not_cancelled()
+    if seats_before not in (None, schedule.seat_quantity):
+        raise SeatsChanged
     return schedule
 
 

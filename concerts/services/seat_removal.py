@@ -9,12 +9,9 @@ from django.db.models import F, Q, QuerySet
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.statements import execute
-from concerts.errors import SeatsChanged, SeatTaken
-from concerts.models import (
-    ConcertSchedule,
-    Seat,
-)
-from concerts.services.seat_locks import lock_schedule
+from concerts.errors import SeatTaken
+from concerts.models import ConcertSchedule, Seat
+from concerts.services.seat_locks import lock_seat_plan
 
 
 def remove_rows(
@@ -32,10 +29,7 @@ def remove_rows(
     with transaction.atomic():
         if once is not None:
             once.claim_waiting()
-        schedule = lock_schedule(schedule_id)
-        schedule.require_not_cancelled()
-        if seats_before not in (None, schedule.seat_quantity):
-            raise SeatsChanged
+        schedule = lock_seat_plan(schedule_id, seats_before=seats_before)
         chosen = Q(pk__in=[])
         for section, row in rows:
             chosen |= Q(section=section, row=row)
