@@ -8,9 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import StackedInline
 
-from concertbook.admin.versions import (
-    VersionedInline,
-)
+from concertbook.admin.versions import VersionedInline
 from concerts.admin.base import DeletableUnsold
 from concerts.admin.schedule_form import SCHEDULE_ROWS, ScheduleForm
 from concerts.models import Concert, ConcertSchedule

@@ -10,10 +10,7 @@ from django.db.models.lookups import Exact
 
 from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatTaken
-from concerts.models import (
-    CURRENT_TRANSACTION,
-    Seat,
-)
+from concerts.models import CURRENT_TRANSACTION, Seat
 from concerts.names import clean_name, look_alike
 from concerts.services.seat_locks import lock_schedule
 

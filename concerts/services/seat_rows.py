@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Min, Q
 
-from concerts.models import (
-    ConcertSchedule,
-)
+from concerts.models import ConcertSchedule
 
 
 def row_index(row: str) -> int:

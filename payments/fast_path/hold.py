@@ -11,14 +11,7 @@ from accounts.models import User
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
-from concertbook.http.fast_path import (
-    Answer,
-    Environ,
-    FallThrough,
-    read_json,
-    render,
-    respond,
-)
+from concertbook.http.fast_path import Answer, Environ, FallThrough, read_json, render, respond
 from concerts.services.seat_locks import HIGHEST_NUMBER
 from payments.fast_path.requests import connected, do, hash_of, list_of, requests_of
 from payments.models import Reservation

@@ -10,14 +10,7 @@ from accounts import credentials
 from accounts.models import User
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import GroupCommit
-from concertbook.http.fast_path import (
-    Answer,
-    Environ,
-    FallThrough,
-    read_json,
-    render,
-    respond,
-)
+from concertbook.http.fast_path import Answer, Environ, FallThrough, read_json, render, respond
 from concertbook.http.ids import UUID
 from payments.fast_path.requests import do, hash_of, list_of, requests_of
 from payments.representations import PaymentsOutput
