@@ -5,6 +5,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -15,7 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, rehearsal_of
-from concertbook.db.rows import Part, Recordset, write_rows
+from concertbook.db.arrays import array
+from concertbook.db.rows import Part, Recordset, drop_nulls, write_rows
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
@@ -440,23 +442,34 @@ def new_statuses(
     return NewStatuses(changes, from_status, reason, now)
 
 
-MOVED = Recordset(
-    "given",
-    seat="uuid",
-    status="text",
-    held_by="uuid",
-    hold_expires_at="timestamptz",
-    available_from="timestamptz",
-    changed_by="uuid",
-)
-# The version that the history's line says is the one that was locked, not the one that was read.
-MOVE_SEATS = f"""
-UPDATE concerts_seat AS seat
-SET status = given.status, held_by_id = given.held_by, hold_expires_at = given.hold_expires_at,
-    available_from = given.available_from, version = seat.version + 1
-FROM {MOVED} WHERE seat.id = given.seat
-RETURNING seat.id, seat.version, seat.status, given.changed_by, seat.available_from
-"""
+MOVED = {
+    "seat": "uuid",
+    "status": "text",
+    "held_by": "uuid",
+    "hold_expires_at": "timestamptz",
+    "available_from": "timestamptz",
+    "changed_by": "uuid",
+}
+
+
+@cache
+def _move_seats(given: tuple[str, ...]) -> str:
+    """``given`` are the columns of MOVED that are sent; the others are NULL."""
+    value = {name: f"given.{name}" if name in given else "NULL" for name in MOVED}
+    rows = Recordset("given", **{name: MOVED[name] for name in given})
+    # The version that the history's line says is the one that was locked, not the one that was
+    # read.
+    return f"""
+    UPDATE concerts_seat AS seat
+    SET status = given.status, held_by_id = {value["held_by"]},
+        hold_expires_at = {value["hold_expires_at"]}, available_from = {value["available_from"]},
+        version = seat.version + 1
+    FROM {rows} WHERE seat.id = given.seat
+    RETURNING seat.id, seat.version, seat.status, {value["changed_by"]}::uuid AS changed_by,
+        seat.available_from
+    """
+
+
 WRITE_HISTORY = """
 INSERT INTO concerts_seatstatushistory
     (seat_id, seq, from_status, to_status, changed_by_id, reason, changed_at, available_from)
@@ -474,16 +487,19 @@ class NewStatuses:
     now: dt.datetime
 
     def parts(self) -> list[Part]:
-        moved = MOVED.params(
-            (
-                seat.pk,
-                seat.status,
-                seat.held_by_id,
-                seat.hold_expires_at,
-                seat.available_from,
-                changed_by.pk if changed_by else None,
-            )
-            for seat, changed_by in self.rows
+        moved = drop_nulls(
+            {
+                "seat": [seat.pk for seat, _user in self.rows],
+                "status": [seat.status for seat, _user in self.rows],
+                "held_by": [seat.held_by_id for seat, _user in self.rows],
+                "hold_expires_at": [seat.hold_expires_at for seat, _user in self.rows],
+                "available_from": [seat.available_from for seat, _user in self.rows],
+                "changed_by": [user.pk if user else None for _seat, user in self.rows],
+            }
         )
+        params = list(map(array, moved.values()))
         line = [str(self.from_status), self.reason, self.now.isoformat()]
-        return [Part(MOVE_SEATS, moved, "moved_seats"), Part(WRITE_HISTORY, line)]
+        return [
+            Part(_move_seats(tuple(moved)), params, "moved_seats"),
+            Part(WRITE_HISTORY, line),
+        ]

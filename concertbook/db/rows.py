@@ -82,20 +82,22 @@ class Insert:
     """Instances of one model that are not in its table yet.
 
     A column with ``db_default`` is left to the database where the first instance has no value for
-    it. Times come from the database's clock, and the caller sets them: ``auto_now`` does nothing.
+    it, and a column that is None in every instance is left out, which makes it NULL. Times come
+    from the database's clock, and the caller sets them: ``auto_now`` does nothing.
     """
 
     rows: Sequence[Model]
 
     def parts(self) -> list[Part]:
         first = self.rows[0]
-        columns = tuple(
-            name
-            for name in _insertable(type(first))
-            if not isinstance(getattr(first, name), Expression)
+        columns = drop_nulls(
+            {
+                name: list(map(attrgetter(name), self.rows))
+                for name in _insertable(type(first))
+                if not isinstance(getattr(first, name), Expression)
+            }
         )
-        params = [array(map(attrgetter(name), self.rows)) for name in columns]
-        return [Part(_insert(type(first), columns), params)]
+        return [Part(_insert(type(first), tuple(columns)), list(map(array, columns.values())))]
 
     @property
     def key(self) -> str | None:
@@ -156,6 +158,20 @@ class Recordset:
     def params(self, rows: Iterable[tuple[Element, ...]]) -> list[str]:
         columns = list(zip(*rows, strict=True)) or [()] * len(self.types)
         return list(map(array, columns))
+
+
+def drop_nulls(columns: Mapping[str, Sequence[Element]]) -> dict[str, Sequence[Element]]:
+    """These columns without those that are NULL in every row, which need not be sent.
+
+    Not only to save their arrays: psycopg parses a statement with more than 50 parameters again at
+    each call.
+    """
+    return {
+        name: values
+        for name, values in columns.items()
+        # Mostly the first value answers it; count(None) would call UUID.__eq__ for each.
+        if any(value is not None for value in values)
+    }
 
 
 @cache  # A dozen: one for each call of write_rows.

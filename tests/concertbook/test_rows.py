@@ -65,6 +65,16 @@ def test_what_the_database_gives_a_value_is_left_to_it(seats):
     assert set(SeatStatusHistory.objects.values_list("xid", flat=True)) == {xid}
 
 
+def test_a_column_that_is_null_in_every_row_is_not_sent(seats):
+    rows = [history(seat, 1) for seat in seats]
+    (without,) = Insert(rows).parts()
+    rows[1].changed_by = UserFactory()
+    (with_one,) = Insert(rows).parts()
+
+    assert "changed_by_id" not in without.sql
+    assert "changed_by_id" in with_one.sql
+
+
 def test_an_update_writes_its_fields_and_its_rows_alone(seats):
     first, second, third = seats
     first.price, first.section, second.price = 1, "not written", 2

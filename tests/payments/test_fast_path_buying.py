@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 
 from accounts import credentials
@@ -214,6 +214,28 @@ def test_a_payment_is_ten_round_trips_and_one_to_know_who_asks(
 
     with django_assert_num_queries(11):
         assert fan.pay(*ids)[0] == 201
+
+
+# Larger statements are parsed again at each call (MAX_CACHED_STATEMENT_* of psycopg._queries).
+LONGEST_CACHED = 4096
+MOST_PARAMETERS_CACHED = 50
+
+
+@pytest.mark.usefixtures("in_this_thread")
+def test_the_driver_caches_each_statement_of_a_hold_and_of_a_payment(fan):
+    sent = []
+
+    def note(execute, sql, params, many, context):
+        sent.append((len(sql), len(params or ())))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        _status, _headers, answer = fan.hold(1, 2, **{"Idempotency-Key": "one key"})
+        fan.pay(*ids_of(answer), key="another key")
+
+    assert Payment.objects.count() == 2
+    assert max(length for length, _parameters in sent) <= LONGEST_CACHED
+    assert max(parameters for _length, parameters in sent) <= MOST_PARAMETERS_CACHED
 
 
 @pytest.mark.usefixtures("in_this_thread")
