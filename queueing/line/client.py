@@ -62,7 +62,10 @@ class _Thread(threading.local):
 
     def connected_to(self, url: str) -> Any:
         if self.connection is None or self.url != url:
-            connection = _pooled(url).connection_pool.make_connection()
+            # Not by the pool's make_connection, which refuses the hundred and first: it counts the
+            # connections that it has ever made, and each thread makes a new one after an error.
+            pool = _pooled(url).connection_pool
+            connection = pool.connection_class(**pool.connection_kwargs)
             connection.send_command("INFO", "server")
             facts = dict(RUN_ID.findall(connection.read_response().decode()))
             self.server = facts["run_id"]

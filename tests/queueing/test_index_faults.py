@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from queueing.line import build, last_requests
+from queueing.line import client as line_client
 from queueing.models import QueueToken
 from queueing.services import admission, index_build, index_updates, join_and_leave, polling, rooms
 from queueing.services.last_requests import write_back_requests
@@ -42,6 +43,13 @@ def room(valkey):
         join_and_leave.join(user=user, slug=room.slug)
     assert_index_agrees(room)
     return room
+
+
+def test_a_process_connects_anew_as_often_as_redis_breaks(room):
+    token = QueueToken.objects.waiting().filter(room=room).first()
+    for _break in range(120):
+        line_client._thread.forget()
+        polling.poll(token=token.pk, user_id=token.user_id, address="")
 
 
 def client():
