@@ -45,13 +45,6 @@ def room(valkey):
     return room
 
 
-def test_a_process_connects_anew_as_often_as_redis_breaks(room):
-    token = QueueToken.objects.waiting().filter(room=room).first()
-    for _break in range(120):
-        line_client._thread.forget()
-        polling.poll(token=token.pk, user_id=token.user_id, address="")
-
-
 def client():
     from django.conf import settings
 
@@ -78,6 +71,13 @@ def told_ahead(room):
 def a_buyer_leaves_the_inside(room):
     token = QueueToken.objects.active().filter(room=room).first()
     join_and_leave.leave(user=token.user, token=token.pk)
+
+
+def test_a_process_connects_anew_as_often_as_redis_breaks(room):
+    token = QueueToken.objects.waiting().filter(room=room).first()
+    for _break in range(120):
+        line_client._thread.forget()
+        polling.poll(token=token.pk, user_id=token.user_id, address="")
 
 
 def test_after_a_flush_polls_are_answered_from_the_table_until_the_index_is_back(room):
