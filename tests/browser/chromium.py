@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.test import Client
 from playwright.sync_api import Error as BrowserError
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 # For root in a container, with a small /dev/shm and no graphics card.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -48,7 +48,17 @@ def page(chromium, live_server, complaints):
     assert complaints == []
 
 
-def expect_accessible(page):
+def expect_accessible(page, shown=None):
+    """Checks the page for serious faults with axe.
+
+    `shown` is a locator of what only the expected page has. After a click that
+    leads to another page the caller must name it or have waited for it: the click
+    returns before the next page is there, and axe fails when that page replaces the
+    one it is reading.
+    """
+    if shown is not None:
+        expect(shown).to_be_visible()
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     grave = [each for each in found if each["impact"] in {"serious", "critical"}]
     assert grave == [], f"{page.url}: {[each['id'] for each in grave]}"

@@ -26,20 +26,19 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
 
     page.get_by_role("link", name="Balance").click()
-    expect_accessible(page)
+    expect_accessible(page, heading(page, "Balance"))
     page.get_by_role("button", name="+₩100,000").click()
     page.get_by_role("button", name="Charge the balance").click()
     expect(page.get_by_role("status")).to_have_text("Your balance has been charged.")
     expect(page.get_by_role("banner")).to_contain_text("₩100,000")
 
     page.get_by_role("link", name="Concerts").click()
-    expect_accessible(page)
+    expect_accessible(page, heading(page, "Concerts"))
     page.get_by_role("link", name="Browser night").click()
-    expect_accessible(page)
+    expect_accessible(page, heading(page, "Browser night"))
     page.get_by_role("button", name="Join the line").click()
 
-    expect(page.get_by_role("heading", name="Browser night")).to_be_visible()
-    expect_accessible(page)
+    expect_accessible(page, page.get_by_role("button", name="Hold these seats"))
     page.get_by_label("A-2").check(force=True)
     page.get_by_label("A-3").check(force=True)
     expect(page.locator("#total")).to_have_text("₩100,000")
@@ -59,7 +58,7 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     expect_accessible(page)
 
     page.get_by_role("link", name="Cancel this ticket").click()
-    expect_accessible(page)
+    expect_accessible(page, heading(page, "Cancel this ticket?"))
     page.get_by_role("button", name="Yes, cancel it").click()
     expect(page.get_by_text("Cancelled", exact=True)).to_be_visible()
     assert Ticket.objects.filter(status=Ticket.Status.CANCELLED).count() == 1
@@ -185,6 +184,10 @@ def test_no_more_seats_can_be_chosen_than_one_person_may_buy(page, live_server):
 
     expect(page.get_by_label("A-3")).not_to_be_checked()
     expect(page.locator("#total")).to_have_text("₩20,000")
+
+
+def heading(page, words):
+    return page.get_by_role("heading", name=words, level=1)
 
 
 def open_seat_map(page, live_server):
