@@ -16,7 +16,7 @@ class SeatTaken(DomainError):
 
     code = "seat_taken"
     status = 409
-    message = _("Somebody else was first: this seat is already taken.")
+    message = _("Another buyer was first: this seat is already taken.")
 
     def __init__(self, *, seat: int | None = None, yours: bool = False) -> None:
         super().__init__(seat=seat, yours=yours)
@@ -55,7 +55,7 @@ class ScheduleCancelled(DomainError):
 
     code = "schedule_cancelled"
     status = 403
-    message = _("This performance was cancelled. Whoever had a ticket gets all of it back.")
+    message = _("This performance was cancelled. Every ticket is refunded in full.")
 
 
 class SeatsChanged(DomainError):

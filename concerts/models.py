@@ -155,7 +155,7 @@ class ConcertSchedule(models.Model):
         verbose_name_plural = _("schedules")
         ordering = ["start_at", "pk"]
         permissions = [
-            ("cancel_concertschedule", "Can cancel a schedule and refund everybody in full")
+            ("cancel_concertschedule", "Can cancel a schedule and refund every buyer in full")
         ]
         constraints = [
             models.CheckConstraint(

@@ -134,7 +134,7 @@ class StaleTicket(DomainError):
 
     code = "conflict"
     status = 409
-    message = _("This ticket was changed by somebody else just now. Please look again.")
+    message = _("This ticket was changed by another request just now. Please look again.")
 
 
 class CancellationClosed(DomainError):

@@ -111,7 +111,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
                 "This cannot be undone."
             ),
             "form_class": CancelScheduleForm,
-            "form_submit_text": _("Yes, cancel it and refund everybody"),
+            "form_submit_text": _("Yes, cancel it and refund every buyer"),
         },
     )
     def cancel(

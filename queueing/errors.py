@@ -22,7 +22,7 @@ class WaitingRoomClosed(DomainError):
 class WaitingRoomDraining(WaitingRoomClosed):
     """The room serves its line to the end and then closes."""
 
-    message = _("This line takes nobody new. Those who are in it already are still let in.")
+    message = _("This line takes no more buyers. Those who are in it already are still let in.")
 
 
 class RoomInUse(DomainError):

@@ -84,7 +84,7 @@ class WaitingRoom(models.Model):
         _("idle seconds"),
         default=300,
         validators=[MinValueValidator(1)],
-        help_text=_("Someone waiting who does not ask for this long has left."),
+        help_text=_("A waiting buyer who does not ask for this long has left."),
     )
     shuffle = models.BooleanField(
         _("shuffle at opening"),

@@ -130,12 +130,12 @@ def open_outside() -> None:
         if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o022:
             raise ServerError(
                 f"{OUTSIDE} is not a folder that only root can write to. Remove it, or move the "
-                "checkout to where everyone may enter, or set DATABASE_URL and REDIS_URL."
+                "checkout to where every user may enter, or set DATABASE_URL and REDIS_URL."
             ) from None
     except OSError as error:
         raise ServerError(
             f"{OUTSIDE} cannot be made ({error.strerror}), and the servers' user cannot enter "
-            "this checkout. Move it to where everyone may, or set DATABASE_URL and REDIS_URL."
+            "this checkout. Move it to where every user may, or set DATABASE_URL and REDIS_URL."
         ) from error
 
 

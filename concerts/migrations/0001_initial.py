@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'schedule',
                 'verbose_name_plural': 'schedules',
                 'ordering': ['start_at', 'pk'],
-                'permissions': [('cancel_concertschedule', 'Can cancel a schedule and refund everybody in full')],
+                'permissions': [('cancel_concertschedule', 'Can cancel a schedule and refund every buyer in full')],
             },
         ),
         migrations.CreateModel(

@@ -41,7 +41,7 @@ class Sale(TextChoices):
     BUSY = "busy", _("No seat is free just now")
     UPCOMING = "upcoming", _("Not on sale yet")
     UNANNOUNCED = "unannounced", _("Not on sale yet")
-    DRAINING = "draining", _("The line takes nobody new")
+    DRAINING = "draining", _("The line takes no more buyers")
     CLOSED = "closed", _("The line is closed")
     SOLD_OUT = "sold_out", _("Sold out")
     OVER = "over", _("Sale over")

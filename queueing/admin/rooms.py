@@ -207,7 +207,7 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Pause the waiting room?"),
             "description": _(
-                "Nobody is let in until it is opened again. People keep their places in line, "
+                "No buyer is let in until it is opened again. People keep their places in line, "
                 "and those inside may finish."
             ),
             "form_class": StateDialog,
@@ -225,7 +225,7 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Slow the waiting room down, or speed it up?"),
             "description": _(
-                "In effect within a second. Nobody who is inside already is sent out."
+                "In effect within a second. Buyers who are inside already stay inside."
             ),
             "form_class": PaceDialog,
             "form_submit_text": _("Set the pace"),
@@ -248,8 +248,8 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Drain the waiting room?"),
             "description": _(
-                "Nobody new can join. Everybody in line is still let in, in order and at the same "
-                "pace, and once nobody is left the room closes by itself."
+                "No more buyers can join. All buyers in line are still let in, in order and at "
+                "the same pace, and once the room is empty it closes by itself."
             ),
             "form_class": StateDialog,
             "form_submit_text": _("Drain"),
@@ -257,7 +257,7 @@ class WaitingRoomAdmin(Admin):
     )
     def drain_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._turn(
-            request, object_id, rooms.drain_room, gettext("The room takes nobody new.")
+            request, object_id, rooms.drain_room, gettext("The room takes no more buyers.")
         )
 
     @row_locked
@@ -269,9 +269,9 @@ class WaitingRoomAdmin(Admin):
         dialog={
             "title": _("Close the waiting room?"),
             "description": _(
-                "Everybody who is waiting loses the place in line, and nobody can join. Those "
-                "inside may finish. To stop for a while only, pause it; to let in whoever is in "
-                "line, drain it instead."
+                "All buyers who are waiting lose their places in line, and no buyer can join. "
+                "Those inside may finish. To stop for a while only, pause it; to let in the "
+                "buyers in line, drain it instead."
             ),
             "form_class": StateDialog,
             "form_submit_text": _("Close the room"),

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('capacity', models.PositiveIntegerField(default=100, help_text='People inside at once.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='capacity')),
                 ('admit_per_minute', models.PositiveIntegerField(default=6000, help_text='At most this many are let in within any minute.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='admitted per minute')),
                 ('active_seconds', models.PositiveIntegerField(default=600, help_text='How long an admitted person may stay.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='seconds inside')),
-                ('idle_seconds', models.PositiveIntegerField(default=300, help_text='Someone waiting who does not ask for this long has left.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='idle seconds')),
+                ('idle_seconds', models.PositiveIntegerField(default=300, help_text='A waiting buyer who does not ask for this long has left.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='idle seconds')),
                 ('shuffle', models.BooleanField(default=False, help_text='Draw lots among those who came before the opening.', verbose_name='shuffle at opening')),
                 ('rehearsal', models.CharField(blank=True, db_default='', default='', editable=False, max_length=100, verbose_name='rehearsal')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created')),

@@ -127,7 +127,7 @@ def test_a_seat_offered_instead_of_a_lost_one_shows_its_new_price(page, live_ser
     schedule = open_seat_map(page, live_server)
     held(UserFactory(), schedule, 1)
     page.goto(f"{page.url}?taken=1")
-    offer = page.get_by_role("region", name="Somebody else was first")
+    offer = page.get_by_role("region", name="Another buyer was first")
     expect(offer).to_contain_text("A-2")
     expect(offer.locator(".sum")).to_have_text("₩10,000")
 
@@ -159,14 +159,14 @@ def test_one_button_takes_the_nearest_seats_when_the_chosen_one_is_gone(
     held(rival, schedule, 1)
     page.get_by_role("button", name="Hold these seats").click()
 
-    offer = page.get_by_role("region", name="Somebody else was first")
-    expect(offer).to_contain_text("Somebody else was first: A-1")
+    offer = page.get_by_role("region", name="Another buyer was first")
+    expect(offer).to_contain_text("Another buyer was first: A-1")
     expect(offer).to_contain_text("A-2")
     if scripts:
         expect_accessible(page)
     held(rival, schedule, 2)
     offer.get_by_role("button", name="Hold this seat").click()
-    expect(offer).to_contain_text("Somebody else was first: A-2")
+    expect(offer).to_contain_text("Another buyer was first: A-2")
     offer.get_by_role("button", name="Hold this seat").click()
 
     expect(page).to_have_url(re.compile("/checkout/$"))

@@ -29,7 +29,7 @@ WORDS = {
     "busy": "No seat is free just now",
     "upcoming": "On sale from",
     "unannounced": "Not on sale yet",
-    "draining": "The line takes nobody new",
+    "draining": "The line takes no more buyers",
     "closed": "The line is closed",
     "sold_out": "Sold out",
     "over": "Sale over",

@@ -231,7 +231,7 @@ def test_an_unchanged_draw_is_verified(capsys):
     said, failed = verify_draw(room.slug, capsys)
 
     assert failed is None
-    assert "Everybody's position is as drawn." in said
+    assert "Every position is as drawn." in said
     for published in (done.commitment, bytes(done.seed).hex(), done.participants_hash):
         assert published in said
     assert re.search(r"^participants: +6$", said, re.MULTILINE)

@@ -154,7 +154,7 @@ def test_no_buyer_is_admitted_before_the_opening(client, full_room, in_line):
     [
         ("OPEN", "You are in line"),
         ("PAUSED", "The line stands still for a moment"),
-        ("DRAINING", "Nobody new may join any more."),
+        ("DRAINING", "No more buyers may join."),
     ],
 )
 def test_the_page_says_what_the_room_s_state_means(client, full_room, in_line, state, words):
@@ -205,7 +205,7 @@ ENDINGS = [
     ("LEFT", "You have left the line"),
     ("IDLE", "We heard nothing from you for more than 5 minutes"),
     ("CLOSED", "The waiting room was closed"),
-    ("TIMED_OUT", "Everybody has 10 minutes inside."),
+    ("TIMED_OUT", "Each buyer has 10 minutes inside."),
 ]
 
 
@@ -241,7 +241,7 @@ def test_an_end_of_long_ago_is_no_news(client, full_room, in_line):
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("CLOSED", "This waiting room is closed."), ("DRAINING", "This line takes nobody new.")],
+    [("CLOSED", "This waiting room is closed."), ("DRAINING", "This line takes no more buyers.")],
 )
 def test_a_room_that_refuses_joins_offers_no_way_in(client, full_room, state, words):
     WaitingRoom.objects.update(state=state)

@@ -12,7 +12,7 @@ from queueing.services.join_and_leave import get_room
 
 
 class Command(BaseCommand):
-    help = "Compute a room's draw anew and compare everybody's position; exits 1 on a difference."
+    help = "Compute a room's draw anew and compare every position; exits 1 on a difference."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("room", help="the waiting room's slug, as in its address")
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(verification.differences):,} things are not as drawn.")
         if verification.draw.drawn_at is None:
             raise CommandError("The lots are not drawn yet.")
-        self.stdout.write("Everybody's position is as drawn.")
+        self.stdout.write("Every position is as drawn.")
 
 
 def as_text(draw: Draw) -> str:
