@@ -15,7 +15,7 @@ AT_ONCE = 1
 _hashing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="password-hashing")
 
 
-class CrowdArgon2(Argon2PasswordHasher):
+class SerialArgon2(Argon2PasswordHasher):
     """Argon2id at OWASP's recommended cost (19 MiB, two passes, one thread), one hash at a time.
 
     Django's default takes 100 MiB and eight threads, and nine times the processor time: of 500

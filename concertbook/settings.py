@@ -230,7 +230,7 @@ CELERY_BEAT_SCHEDULE = {
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.auth_backend.EmailBackend"]
-PASSWORD_HASHERS = ["accounts.hashers.CrowdArgon2"]
+PASSWORD_HASHERS = ["accounts.hashers.SerialArgon2"]
 PASSWORD_MIN_LENGTH = 8
 AUTH_PASSWORD_VALIDATORS = [
     {

@@ -156,7 +156,7 @@ def balances_add_up(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
             yield Violation(f"a balance of {has:,} instead of {expected[user]:,}", theirs)
 
 
-def no_place_is_lost(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
+def no_position_is_lost(recorder: Recorder, truth: Truth) -> Iterator[Violation]:
     entries = {each.token: each for each in truth.entries}
     for each in filter(_is_ok, recorder.of("join", "poll")):
         told = each.json
@@ -248,7 +248,7 @@ JUDGES: list[Callable[[Recorder, Truth], Iterator[Violation]]] = [
     charges_are_kept,
     no_seat_is_sold_twice,
     balances_add_up,
-    no_place_is_lost,
+    no_position_is_lost,
     leaving_is_kept,
     positions_are_kept,
     joins_are_in_order,

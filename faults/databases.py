@@ -53,10 +53,10 @@ class Databases:
         self.folder = folder
         self.ports = [free_port(), free_port()]
         self.made = 0
-        self.primary = PostgreSQL(self._new_place(), scratch=True)
+        self.primary = PostgreSQL(self._new_directory(), scratch=True)
         self.primary.port = self.ports[0]
 
-    def _new_place(self) -> Path:
+    def _new_directory(self) -> Path:
         self.made += 1
         return self.folder / f"postgres-{self.made}"
 
@@ -66,7 +66,7 @@ class Databases:
         return f"postgresql://postgres@{hosts}/concertbook?target_session_attrs=read-write"
 
     def add_standby(self) -> Standby:
-        standby = Standby(self._new_place(), self.primary)
+        standby = Standby(self._new_directory(), self.primary)
         (standby.port,) = {*self.ports} - {self.primary.port}
         standby.start()
         standby.make_synchronous()

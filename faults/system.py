@@ -12,7 +12,7 @@ from pathlib import Path
 from faults.databases import Databases
 from loadkit.servers import wait_for, web_command
 from scripts.embedded import Valkey, free_port
-from scripts.reach import temporary_place
+from scripts.reach import temporary_directory
 from scripts.supervisor import Supervisor
 
 LOGS = Path("var") / "faults"
@@ -147,7 +147,7 @@ def wait_until_alive(port: int) -> None:
 @contextlib.contextmanager
 def new_system() -> Iterator[System]:
     """A system in a temporary folder, not started yet; what was started in it stops with it."""
-    folder = Path(tempfile.mkdtemp(prefix="concertbook-faults-", dir=temporary_place()))
+    folder = Path(tempfile.mkdtemp(prefix="concertbook-faults-", dir=temporary_directory()))
     folder.chmod(0o711)  # the servers may run as another user
     system = System(folder)
     try:

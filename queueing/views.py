@@ -50,12 +50,12 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_safe
-def place(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
+def position(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     """The part of the waiting room that changes with the place's and the room's state."""
     address = client_address(request.META)
     found = polling.get_position(user=request.user, token=token, address=address)
     room = join_and_leave.get_room(found.room, viewer=request.user)
-    return _show(request, "queueing/place.html", room, found)
+    return _show(request, "queueing/position.html", room, found)
 
 
 def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:

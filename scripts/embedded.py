@@ -28,7 +28,7 @@ from typing import Self
 import psycopg
 
 from scripts.reach import ServerError as ServerError
-from scripts.reach import reachable_data, reachable_program, temporary_place
+from scripts.reach import reachable_data, reachable_program, temporary_directory
 from scripts.supervisor import Supervisor, describe_exit
 
 SECONDS_TO_START = 60.0
@@ -75,7 +75,7 @@ def throwaway_servers(
     environ: Mapping[str, str], *, durable: bool = False
 ) -> Iterator[list[EmbeddedServer]]:
     """`missing_servers` in a temporary folder, which goes even if this process is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="concertbook-", dir=temporary_place()))
+    folder = Path(tempfile.mkdtemp(prefix="concertbook-", dir=temporary_directory()))
     folder.chmod(0o711)  # the servers may run as another user
     try:
         with missing_servers(folder, environ, durable=durable, scratch=True) as servers:

@@ -156,7 +156,7 @@ def copy_readable(folder: Path, into: Path) -> None:
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
 
 
-def temporary_place() -> str:
+def temporary_directory() -> str:
     """The folder for temporary files, or another if the servers' user cannot enter that one."""
     usual = tempfile.gettempdir()
     if os.geteuid() != 0:

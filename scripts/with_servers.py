@@ -69,12 +69,12 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return 127
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda number, _: pass_on(child, number))
+        signal.signal(number, lambda number, _: forward_signal(child, number))
     status = child.wait()
     return status if status >= 0 else 128 - status
 
 
-def pass_on(child: subprocess.Popen[bytes], number: int) -> None:
+def forward_signal(child: subprocess.Popen[bytes], number: int) -> None:
     if number == signal.SIGINT and in_foreground():
         return  # the terminal has already given the Ctrl-C to the command as well
     child.send_signal(number)

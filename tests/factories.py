@@ -39,7 +39,7 @@ class UserFactory(DjangoModelFactory[User]):
         model = User
         skip_postgeneration_save = True
 
-    email = factory.Sequence(lambda n: f"fan{n}@example.com")
+    email = factory.Sequence(lambda n: f"buyer{n}@example.com")
     email_verified_at = ago(days=1)
     name = factory.Faker("name", locale="ko_KR")
     password = factory.django.Password(PASSWORD)

@@ -67,7 +67,7 @@ class Buyer:
 def create_buyers(count: int, *, within: float, rng: Random) -> list[Buyer]:
     """So many buyers who come ``within`` so many seconds, in the order of their coming."""
     arrivals = sorted(_arrival(within, rng) for _ in range(count))
-    return [_fan(number, arrives, within, rng) for number, arrives in enumerate(arrivals)]
+    return [_buyer(number, arrives, within, rng) for number, arrives in enumerate(arrivals)]
 
 
 def _arrival(within: float, rng: Random) -> float:
@@ -76,7 +76,7 @@ def _arrival(within: float, rng: Random) -> float:
     return within * rng.random() ** 2
 
 
-def _fan(number: int, arrives: float, within: float, rng: Random) -> Buyer:
+def _buyer(number: int, arrives: float, within: float, rng: Random) -> Buyer:
     buyer = Buyer(number, user_id(number), arrives)
     temper = rng.random()
     tires = arrives + 1 + within * rng.expovariate(1 / PATIENCE)

@@ -105,12 +105,14 @@ class InBatches:
 
     def join(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
         joined = bulk_users.line_up(self.room, [buyer.number for buyer in buyers])
-        place_of = {user: (token, position) for user, token, position in joined}
-        place_of |= self._places_held([buyer for buyer in buyers if buyer.user_id not in place_of])
+        position_of = {user: (token, position) for user, token, position in joined}
+        position_of |= self._positions_held(
+            [buyer for buyer in buyers if buyer.user_id not in position_of]
+        )
         for batch in batches(buyers):
-            yield from self._ask(batch, [place_of[buyer.user_id] for buyer in batch])
+            yield from self._ask(batch, [position_of[buyer.user_id] for buyer in batch])
 
-    def _places_held(self, buyers: Sequence[Buyer]) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
+    def _positions_held(self, buyers: Sequence[Buyer]) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
         live = QueueToken.objects.live().filter(user__in=[buyer.user_id for buyer in buyers])
         found = live.filter(room=self.room).values_list("user_id", "token", "position")
         return {user: (token, position) for user, token, position in found}

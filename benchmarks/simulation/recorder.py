@@ -74,7 +74,7 @@ class Recorder:
                 self.dropped_though_asking += silent_for < self.room.idle_seconds
             self.last_seen = pk
 
-    def see_place(self, buyer: Buyer, place: QueuePosition) -> None:
+    def see_position(self, buyer: Buyer, place: QueuePosition) -> None:
         kept = (place.token, place.position) == (buyer.token, buyer.position)
         self.lost_places += not kept
         self.pushed_back += place.ahead > buyer.ahead

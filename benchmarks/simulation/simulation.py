@@ -222,15 +222,15 @@ class Simulation:
         elif isinstance(answer, int):
             self.ask_again(buyer, self.clock.seconds + answer)
         else:
-            self.hear_place(buyer, answer)
+            self.hear_position(buyer, answer)
 
     def hear_gone(self, buyer: Buyer) -> None:
         self.recorder.see_gone(buyer)
         if buyer.comes_again:
             self.joining[int(self.clock.seconds) + 1].append(buyer)
 
-    def hear_place(self, buyer: Buyer, place: QueuePosition) -> None:
-        self.recorder.see_place(buyer, place)
+    def hear_position(self, buyer: Buyer, place: QueuePosition) -> None:
+        self.recorder.see_position(buyer, place)
         if place.is_admitted:
             if not buyer.inside:
                 buyer.inside = True

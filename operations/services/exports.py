@@ -159,7 +159,7 @@ class _Slice:
     def _write_rows(self, deadline: float) -> bool:
         """Write one slice; whether it contained the last rows."""
         # A server-side cursor: rows are fetched in batches.
-        rows: Any = self._rest().iterator(chunk_size=ROWS_IN_A_BATCH)
+        rows: Any = self._remaining().iterator(chunk_size=ROWS_IN_A_BATCH)
         with closing(rows):
             while batch := list(islice(rows, ROWS_IN_A_BATCH)):
                 self._append(_csv(self._cells(row) for row in batch))
@@ -186,7 +186,7 @@ class _Slice:
         listed: QuerySet[Any] = self.admin.get_export_queryset(request)
         return listed
 
-    def _rest(self) -> QuerySet[Any]:
+    def _remaining(self) -> QuerySet[Any]:
         newest_by = self.admin.newest_by
         order = ["-pk"] if not newest_by else [f"-{newest_by}", "-pk"]
         rows = self._listed().order_by(*order)

@@ -1,7 +1,7 @@
 """How often people who wait are asked to poll: the constants of scripts/functions/poll_after.lua.
 
 The next poll is due after ahead / POLLS_SPREAD seconds, between the two bounds, less up to a
-quarter at random so that a crowd that came together does not poll together. A million people
+quarter at random so that buyers who came together do not poll together. A million people
 waiting poll 4,700 times a second in all, however many of them came at once, and those at the front
 every two seconds at most (docs/performance.md has the curve).
 """

@@ -98,7 +98,7 @@ def _tick(room_id: int, watermark: IndexWatermark | None, may_draw: bool) -> Tic
     _close_if_drained(room)
     if room.is_moving and (may_draw or not is_undrawn(room)):
         draw_lots(room, settled=settled)
-        places, allowed = _free_places(room), _still_allowed(room, tick.now)
+        places, allowed = _free_capacity(room), _still_allowed(room, tick.now)
         tick.full = places <= allowed
         tick.admitted = _admit_first(room, max(0, min(places, allowed)), settled)
     return tick
@@ -142,7 +142,7 @@ def _close_if_drained(room: WaitingRoom) -> None:
         room.save(update_fields=["state"])
 
 
-def _free_places(room: WaitingRoom) -> int:
+def _free_capacity(room: WaitingRoom) -> int:
     return room.capacity - QueueToken.objects.active().filter(room=room).count()
 
 

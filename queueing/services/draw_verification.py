@@ -39,7 +39,7 @@ def verify(room: WaitingRoom) -> Verification:
     Of a draw that is to come it is the seed alone. Raises NotFound when the room does not shuffle.
     """
     draw = get_draw(slug=room.slug)
-    differences = list(_broken_promise(draw))
+    differences = list(_broken_commitment(draw))
     if draw.drawn_at is not None:
         lots = participants_of(draw.room).values_list("token", "position", "drawn_from")
         rows = list(lots.iterator(chunk_size=CHUNK))
@@ -51,7 +51,7 @@ def verify(room: WaitingRoom) -> Verification:
     return Verification(draw=draw, differences=differences)
 
 
-def _broken_promise(draw: Draw) -> Iterator[Difference]:
+def _broken_commitment(draw: Draw) -> Iterator[Difference]:
     yield from _difference("commitment", draw.commitment, hashlib.sha256(draw.seed).hexdigest())
 
 

@@ -54,7 +54,7 @@ def follow(
             return
         # In a closed room polls tell the people in the index that it is over.
         if room.state != WaitingRoom.State.CLOSED:
-            front = _front(room, settled)
+            front = _first_waiting(room, settled)
             members.admit(room.pk, admitted, front=front, server=watermark.server)
             members.remove(room.pk, ended)
             _add_newcomers(room, watermark.through, through)
@@ -70,7 +70,7 @@ def follow(
         logger.warning("The index of room %s does not follow", room.pk)
 
 
-def _front(room: WaitingRoom, settled: int) -> int:
+def _first_waiting(room: WaitingRoom, settled: int) -> int:
     """The position of the first who waits, or the one after all settled ones."""
     waiting = QueueToken.objects.waiting().filter(room=room).order_by("position")
     return waiting.values_list("position", flat=True).first() or settled + 1

@@ -107,7 +107,7 @@ def test_a_new_password_is_set_on_its_own_page(operator):
     assert user.check_password(new)
 
 
-@pytest.mark.parametrize("whom", ["self", "fan"])
+@pytest.mark.parametrize("whom", ["self", "buyer"])
 def test_staff_cannot_grant_permissions_to_themselves_or_others(desk, clerk, whom):
     user = clerk if whom == "self" else UserFactory()
     everything = Permission.objects.values_list("pk", flat=True)

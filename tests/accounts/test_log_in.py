@@ -283,23 +283,23 @@ def at_once(number, call):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_of_one_address_logs_in_at_once_without_refusals():
-    crowd = UserFactory.create_batch(60)
+def test_users_of_one_address_log_in_at_once_without_refusals():
+    users = UserFactory.create_batch(60)
 
-    statuses = at_once(len(crowd), lambda at: api_status(crowd[at].email, PASSWORD))
+    statuses = at_once(len(users), lambda at: api_status(users[at].email, PASSWORD))
 
     assert set(statuses) == {200}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_of_one_address_signs_up_at_once_without_refusals():
+def test_users_of_one_address_sign_up_at_once_without_refusals():
     def sign_up(at):
-        fields = {"email": f"crowd{at}@example.com", "password": PASSWORD, "name": "팬"}
+        fields = {"email": f"user{at}@example.com", "password": PASSWORD, "name": "팬"}
         client = APIClient()
         return client.post("/api/v1/auth/signup/", fields, format="json").status_code
 
     assert set(at_once(60, sign_up)) == {201}
-    assert User.objects.filter(email__startswith="crowd").count() == 60
+    assert User.objects.filter(email__startswith="user").count() == 60
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from tests.mailbox import link_to, mails_to
 
 pytestmark = pytest.mark.django_db
 
-EMAIL = "fan@example.com"
+EMAIL = "buyer@example.com"
 NEW = "Quiet-Harbor-4821!"
 
 
@@ -37,7 +37,13 @@ def test_the_link_sets_a_password_and_ends_every_session():
 
 
 @pytest.mark.parametrize(
-    "typed", ["FAN@EXAMPLE.COM", " fan@example.com", "ｆａｎ@example.com", "fan@example.com\u3000"]
+    "typed",
+    [
+        "BUYER@EXAMPLE.COM",
+        " buyer@example.com",
+        "ｂｕｙｅｒ@example.com",
+        "buyer@example.com\u3000",
+    ],
 )
 def test_the_link_goes_to_the_address_as_the_account_has_it(typed):
     UserFactory(email=EMAIL)

@@ -22,7 +22,7 @@ def is_alive(app, access):
     return phone.get("/api/v1/me/").status_code == 200
 
 
-def let_the_grace_pass():
+def end_the_grace():
     """Move the refresh into the past, as the database's clock cannot be frozen."""
     for session in UserSession.objects.exclude(refreshed_at=None):
         session.refreshed_at -= dt.timedelta(seconds=31)
@@ -81,7 +81,7 @@ def test_refreshes_at_once_all_get_one_pair_that_works(app, flush):
 def test_a_refresh_token_used_again_after_the_grace_ends_the_session(app):
     first = issue_tokens(UserFactory())
     second = refresh(first.refresh)
-    let_the_grace_pass()
+    end_the_grace()
 
     with pytest.raises(InvalidRefreshToken):
         refresh(first.refresh)
@@ -104,7 +104,7 @@ def test_the_grace_is_a_setting(settings):
 
 def test_the_newest_refresh_token_lasts_longer_than_the_grace():
     second = refresh(issue_tokens(UserFactory()).refresh)
-    let_the_grace_pass()
+    end_the_grace()
 
     assert refresh(second.refresh)
 
@@ -124,7 +124,7 @@ def test_a_stolen_token_ends_its_own_session_and_no_other(app):
     user = UserFactory()
     phone, tablet = issue_tokens(user), issue_tokens(user)
     refresh(phone.refresh)
-    let_the_grace_pass()
+    end_the_grace()
 
     with pytest.raises(InvalidRefreshToken):
         refresh(phone.refresh)

@@ -104,7 +104,7 @@ def test_list_search_and_page_of_a_row_answer(operator, model, language):
     assert row is not None
     addresses = [
         page(model, "changelist"),
-        page(model, "changelist") + "?q=fan",
+        page(model, "changelist") + "?q=buyer",
         page(model, "changelist") + "?q=" + str(row.pk)[:8],
         page(model, "change", row.pk),
         page(model, "history", row.pk),

@@ -194,17 +194,17 @@ def test_a_sale_that_begins_on_empty_tables_does_not_read_all_of_them_once_they_
     assert tables.isdisjoint(rows_read() - before)
 
 
-CROWD = 2000
+POPULATION = 2000
 # The most rows that one buyer may have; a room and a sale have many more.
 FEW = 100
 
 
 @transaction.atomic
-def crowd(schedule, *, token, reservation):
+def populate(schedule, *, token, reservation):
     """2,000 users with a token and a seat of the schedule each, with these statuses."""
     with connection.cursor() as cursor:
         names = {
-            "people": CROWD,
+            "people": POPULATION,
             "schedule": schedule.pk,
             "room": schedule.concert.waiting_room_id,
             "token": token,
@@ -216,7 +216,7 @@ def crowd(schedule, *, token, reservation):
                 INSERT INTO accounts_user
                     (password, is_superuser, id, email, name, is_staff, is_active, created_at,
                      updated_at)
-                SELECT '!', false, id, id || '@example.com', 'Fan', false, true, now(), now()
+                SELECT '!', false, id, id || '@example.com', 'Buyer', false, true, now(), now()
                 FROM (SELECT gen_random_uuid() FROM generate_series(1, %(people)s)) AS new (id)
                 RETURNING id
             ), numbered AS (
@@ -254,7 +254,7 @@ def crowd(schedule, *, token, reservation):
 def what_one_does(buyer, schedule, number):
     """All steps of a buyer in a sale."""
     room = schedule.concert.waiting_room
-    first = CROWD + 3 * number
+    first = POPULATION + 3 * number
     sold, given_up, grouped = first, first + 1, first + 2
     place, _joined = join(user=buyer, slug=room.slug)
     assert place == find_position(user=buyer, room=room)
@@ -287,8 +287,8 @@ def what_one_does(buyer, schedule, number):
 
 def test_a_purchase_reads_few_rows_while_thousands_are_inside_and_hold_seats():
     room = WaitingRoomFactory(capacity=1_000_000)
-    schedule = ScheduleFactory(seats=CROWD + 100, concert__waiting_room=room)
-    crowd(schedule, token="EXPIRED", reservation="EXPIRED")
+    schedule = ScheduleFactory(seats=POPULATION + 100, concert__waiting_room=room)
+    populate(schedule, token="EXPIRED", reservation="EXPIRED")
     # Before the sale no row is live, and all statements are planned for that.
     analyze()
     buyers = UserFactory.create_batch(30, won=1_000_000)
@@ -297,7 +297,7 @@ def test_a_purchase_reads_few_rows_while_thousands_are_inside_and_hold_seats():
     for number, buyer in enumerate(buyers[:15], start=1):
         list(what_one_does(buyer, schedule, number))
 
-    crowd(schedule, token="ACTIVE", reservation="HOLD")
+    populate(schedule, token="ACTIVE", reservation="HOLD")
     too_much = set()
     for number, buyer in enumerate(buyers[15:], start=16):
         before = rows_read()

@@ -36,7 +36,7 @@ def _three_requests(settings):
 
 
 @pytest.fixture
-def fan():
+def buyer():
     return UserFactory(won=100_000)
 
 
@@ -50,8 +50,8 @@ def charge(client):
     return client.post(CHARGES, DECLINED, format="json")
 
 
-def test_api_requests_above_the_limit_get_429_with_retry_after(app, fan):
-    phone = app(fan)
+def test_api_requests_above_the_limit_get_429_with_retry_after(app, buyer):
+    phone = app(buyer)
     before = BalanceHistory.objects.count()
 
     statuses = [charge(phone).status_code for _ in range(3)]
@@ -63,8 +63,8 @@ def test_api_requests_above_the_limit_get_429_with_retry_after(app, fan):
     assert BalanceHistory.objects.count() == before + 3, "nothing is written any more"
 
 
-def test_page_requests_above_the_limit_get_an_error_page(fan):
-    browser = browser_of(fan)
+def test_page_requests_above_the_limit_get_an_error_page(buyer):
+    browser = browser_of(buyer)
     form = browser.get("/balance/").context["form"]
     body = DECLINED | {"key": form["key"].value()}
     before = BalanceHistory.objects.count()
@@ -81,42 +81,42 @@ def test_page_requests_above_the_limit_get_an_error_page(fan):
     assert BalanceHistory.objects.count() == before
 
 
-def test_the_api_and_the_pages_share_one_limit(app, fan):
-    browser = browser_of(fan)
+def test_the_api_and_the_pages_share_one_limit(app, buyer):
+    browser = browser_of(buyer)
     statuses = [
         browser.get("/tickets/").status_code,
         browser.get(BALANCE).status_code,
-        app(fan).get(BALANCE).status_code,
+        app(buyer).get(BALANCE).status_code,
         browser.get("/tickets/").status_code,
-        app(fan).get(BALANCE).status_code,
+        app(buyer).get(BALANCE).status_code,
     ]
 
     assert statuses == [200, 200, 200, 429, 429]
 
 
-def test_the_requests_of_one_user_do_not_limit_another(app, fan):
-    assert [app(fan).get(BALANCE).status_code for _ in range(4)][-1] == 429
+def test_the_requests_of_one_user_do_not_limit_another(app, buyer):
+    assert [app(buyer).get(BALANCE).status_code for _ in range(4)][-1] == 429
 
     assert app(UserFactory()).get(BALANCE).status_code == 200
     assert browser_of(UserFactory()).get("/tickets/").status_code == 200
 
 
-def test_after_ten_seconds_requests_are_accepted_again(app, fan):
-    phone = app(fan)
+def test_after_ten_seconds_requests_are_accepted_again(app, buyer):
+    phone = app(buyer)
     assert [phone.get(BALANCE).status_code for _ in range(4)][-1] == 429
 
-    get_redis_connection("default").delete(f"rate:requests:{fan.pk}")
+    get_redis_connection("default").delete(f"rate:requests:{buyer.pk}")
 
     assert phone.get(BALANCE).status_code == 200
 
 
-def test_the_count_expires_by_itself_and_further_requests_do_not_extend_it(fan):
-    redis, key = get_redis_connection("default"), f"rate:requests:{fan.pk}"
-    requests_per_user.count_request(fan.pk)
+def test_the_count_expires_by_itself_and_further_requests_do_not_extend_it(buyer):
+    redis, key = get_redis_connection("default"), f"rate:requests:{buyer.pk}"
+    requests_per_user.count_request(buyer.pk)
     assert 0 < redis.ttl(key) <= requests_per_user.WINDOW_SECONDS
     redis.expire(key, 5)
 
-    requests_per_user.count_request(fan.pk)
+    requests_per_user.count_request(buyer.pk)
 
     assert 0 < redis.ttl(key) <= 5
 
@@ -132,8 +132,8 @@ def test_neither_the_anonymous_nor_the_desk_nor_a_supervisor_is_counted(client, 
     assert get_redis_connection("default").keys("rate:*") == []
 
 
-def test_a_customers_requests_to_the_admin_are_counted(fan):
-    browser = browser_of(fan)
+def test_a_customers_requests_to_the_admin_are_counted(buyer):
+    browser = browser_of(buyer)
 
     asked = [browser.get("/admin/").status_code for _ in range(4)]
 
@@ -156,10 +156,10 @@ def hold(access, schedule, token, *numbers):
     return send(access, path, {"seats": numbers}, **{"Queue-Token": str(token.pk)})
 
 
-def test_holds_that_are_refused_before_django_are_counted(fan):
+def test_holds_that_are_refused_before_django_are_counted(buyer):
     schedule = ScheduleFactory(seats=3)
     held(UserFactory(), schedule, 1)
-    token, access = admitted(fan, schedule), issue_tokens(fan).access
+    token, access = admitted(buyer, schedule), issue_tokens(buyer).access
 
     answers = [hold(access, schedule, token, 1)[0] for _ in range(3)]
     status, headers, body = hold(access, schedule, token, 1)
@@ -186,9 +186,9 @@ def test_payments_that_are_refused_before_django_are_counted():
     assert 1 <= int(headers["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
 
 
-def test_a_request_of_an_ended_session_is_not_counted(fan):
+def test_a_request_of_an_ended_session_is_not_counted(buyer):
     schedule = ScheduleFactory()
-    token, access = admitted(fan, schedule), issue_tokens(fan).access
+    token, access = admitted(buyer, schedule), issue_tokens(buyer).access
     Session.objects.all().delete()
 
     with pytest.raises(FellThrough):
@@ -196,14 +196,14 @@ def test_a_request_of_an_ended_session_is_not_counted(fan):
     assert get_redis_connection("default").keys("rate:*") == []
 
 
-def test_a_successful_hold_on_the_fast_path_is_not_counted_in_redis(fan):
+def test_a_successful_hold_on_the_fast_path_is_not_counted_in_redis(buyer):
     schedule = ScheduleFactory(seats=4)
-    token, access = admitted(fan, schedule), issue_tokens(fan).access
+    token, access = admitted(buyer, schedule), issue_tokens(buyer).access
 
     status, _headers, _body = hold(access, schedule, token, 1, 2)
 
     assert status == 201
-    assert Reservation.objects.filter(user=fan).count() == 2
+    assert Reservation.objects.filter(user=buyer).count() == 2
     assert get_redis_connection("default").keys("rate:*") == []
 
 
@@ -300,26 +300,26 @@ def test_all_limits_are_decided_in_one_round_trip(monkeypatch):
 
 
 @pytest.mark.usefixtures("_no_redis")
-def test_without_redis_no_request_is_refused_and_nothing_is_logged(app, fan, caplog):
-    phone, browser = app(fan), browser_of(fan)
+def test_without_redis_no_request_is_refused_and_nothing_is_logged(app, buyer, caplog):
+    phone, browser = app(buyer), browser_of(buyer)
 
     assert {phone.get(BALANCE).status_code for _ in range(5)} == {200}
     assert {browser.get("/tickets/").status_code for _ in range(5)} == {200}
     assert caplog.records == []
 
 
-def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(fan, monkeypatch):
+def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(buyer, monkeypatch):
     asked = []
     monkeypatch.setattr(
         rate_limit, "get_redis_connection", lambda name: asked.append(name) or away()
     )
 
-    requests_per_user.count_request(fan.pk)
-    requests_per_user.count_request(fan.pk)
+    requests_per_user.count_request(buyer.pk)
+    requests_per_user.count_request(buyer.pk)
     assert len(asked) == 1
 
     monkeypatch.setattr(rate_limit, "_backs_off_until", time.monotonic())
-    requests_per_user.count_request(fan.pk)
+    requests_per_user.count_request(buyer.pk)
     assert len(asked) == 2
 
 
@@ -328,9 +328,9 @@ def away():
 
 
 def test_with_the_database_away_a_page_says_so_and_the_log_has_no_traceback(
-    fan, monkeypatch, caplog
+    buyer, monkeypatch, caplog
 ):
-    browser = browser_of(fan)
+    browser = browser_of(buyer)
 
     def fail(_request):
         raise OperationalError("gone")

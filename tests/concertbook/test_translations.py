@@ -16,7 +16,7 @@ ROOT = Path(settings.BASE_DIR)
 CATALOG = ROOT / "locale/ko/LC_MESSAGES"
 APPS = ("accounts", "concertbook", "concerts", "operations", "payments", "queueing")
 ONE, MANY, IN_CONTEXT = None, (1, 2), ((1, "c"), 2)
-MARKS = {
+MARKERS = {
     "_": ONE,
     "gettext": ONE,
     "gettext_lazy": ONE,
@@ -66,7 +66,7 @@ def said_by_templates(folder):
 
 
 def marked(source):
-    for _line, text, _comments, context in extract("python", BytesIO(source.encode()), MARKS):
+    for _line, text, _comments, context in extract("python", BytesIO(source.encode()), MARKERS):
         yield (context or "", *([text] if isinstance(text, str) else text))
 
 

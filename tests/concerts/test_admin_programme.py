@@ -88,7 +88,7 @@ def blocks(*given):
 
 
 VIP = {"section": "1층", "rows": 2, "seats_per_row": 3, "grade": "VIP", "price": 150_000}
-REST = {"section": "2층", "rows": 1, "seats_per_row": 4, "grade": "S", "price": 90_000}
+REGULAR = {"section": "2층", "rows": 1, "seats_per_row": 4, "grade": "S", "price": 90_000}
 
 
 def test_one_form_adds_a_concert_and_its_schedule(operator):
@@ -123,7 +123,7 @@ def test_times_out_of_order_are_refused_with_words(operator):
 def test_the_generator_makes_numbered_seats_by_the_block(operator):
     schedule = ScheduleFactory(seats=0)
     assert operator.get(page("generate", schedule)).status_code == 200
-    response = operator.post(page("generate", schedule), blocks(VIP, REST))
+    response = operator.post(page("generate", schedule), blocks(VIP, REGULAR))
     assert response["Location"] == page("change", schedule)
     seats = list(schedule.seats.order_by("number"))
     assert [seat.number for seat in seats] == list(range(1, 11))
@@ -137,7 +137,7 @@ def test_the_generator_makes_numbered_seats_by_the_block(operator):
 def test_more_seats_are_numbered_on_from_the_last(operator):
     schedule = ScheduleFactory(seats=0)
     operator.post(page("generate", schedule), blocks(VIP))
-    operator.post(page("generate", schedule), blocks(REST))
+    operator.post(page("generate", schedule), blocks(REGULAR))
     assert list(schedule.seats.order_by("number").values_list("number", flat=True)) == list(
         range(1, 11)
     )
@@ -154,7 +154,7 @@ def test_more_seats_are_numbered_on_from_the_last(operator):
         [VIP | {"rows": 10**9}],
         [VIP | {"rows": 500, "seats_per_row": 500}],
         [VIP | {"section": "가" * 13}],
-        [VIP, REST | {"price": ""}],
+        [VIP, REGULAR | {"price": ""}],
     ],
     ids=str,
 )
@@ -167,7 +167,7 @@ def test_a_wrong_block_makes_no_seat_at_all(operator, wrong):
 def test_a_section_goes_on_with_the_row_after_its_last_so_that_no_label_comes_twice(operator):
     schedule = ScheduleFactory(seats=0)
     for _ in range(2):
-        operator.post(page("generate", schedule), blocks(VIP, REST | {"section": "1층"}))
+        operator.post(page("generate", schedule), blocks(VIP, REGULAR | {"section": "1층"}))
 
     seats = list(schedule.seats.order_by("number"))
     assert [seat.number for seat in seats] == list(range(1, 21))

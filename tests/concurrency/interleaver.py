@@ -6,9 +6,9 @@ while the others wait. A part that waits for a lock is not picked until the lock
 PostgreSQL reports it; there are no sleeps. The same seed gives the same order, the same waits and
 the same result.
 
-The clock is controlled as well, and only a part moves it (see pass_time): the connections find the
-stage's clock functions before PostgreSQL's own. So a hold can expire between any two statements,
-also while its row is locked.
+The clock is controlled as well, and only a part moves it (see advance_clock): the connections find
+the clock functions of the schema ``fixtures`` before PostgreSQL's own. So a hold can expire between
+any two statements, also while its row is locked.
 """
 
 import queue
@@ -46,7 +46,7 @@ COMMIT = "COMMIT"
 WAITS = "waits"
 
 # The tables that a sale writes to; they are restored between two plays.
-PROPS: tuple[type[Model], ...] = (
+SALE_MODELS: tuple[type[Model], ...] = (
     *(Balance, BalanceHistory, Charge, IdempotencyKey),
     *(QueueToken, QueueEntryHistory),
     *(ConcertSchedule, Seat, SeatStatusHistory),
@@ -175,7 +175,7 @@ class Whim:
 Pick = Callable[[Sequence[Part]], Part]
 
 
-class Stage:
+class Interleaver:
     """Plays the sale that is in the database now, any number of times.
 
     Needs a superuser's connection: between two plays the rows are restored without triggers.
@@ -189,7 +189,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         self.director.ensure_connection()
-        self._ask(_stage_sql())
+        self._ask(_fixtures_sql())
         self._ask(ENTER)
         return self
 
@@ -198,7 +198,8 @@ class Stage:
         for each in self.connected:
             each.close()
         # The last play may have left invalid rows. Every table refers to one of these two.
-        self._ask("TRUNCATE accounts_user, queueing_waitingroom CASCADE; DROP SCHEMA stage CASCADE")
+        self._ask("TRUNCATE accounts_user, queueing_waitingroom CASCADE")
+        self._ask("DROP SCHEMA fixtures CASCADE")
         self.director.close()
 
     def play(self, calls: Mapping[str, Call], chance: random.Random) -> Played:
@@ -210,9 +211,9 @@ class Stage:
         return self._play(calls, lambda ready: min(ready, key=lambda part: order.index(part.name)))
 
     def _play(self, calls: Mapping[str, Call], pick: Pick) -> Played:
-        self._ask("SELECT stage.set()")
+        self._ask("SELECT fixtures.set()")
         parts = [Part(name, call, self.arrivals) for name, call in calls.items()]
-        with self._on_stage(parts):
+        with self._running(parts):
             trace = self._direct(parts, pick)
         return Played(
             outcomes={part.name: part.outcome for part in parts},
@@ -222,7 +223,7 @@ class Stage:
         )
 
     @contextmanager
-    def _on_stage(self, parts: Sequence[Part]) -> Iterator[None]:
+    def _running(self, parts: Sequence[Part]) -> Iterator[None]:
         futures: list[Future[None]] = []
         with ExitStack() as ends:
             for part in parts:
@@ -290,43 +291,43 @@ class Stage:
         return cursor.fetchall() if cursor.description else []
 
 
-def pass_time(*, seconds: int) -> None:
-    """For a part of a play: set the stage's clock forward."""
+def advance_clock(*, seconds: int) -> None:
+    """For a part of a play: set the clock forward."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE stage.clock SET at = at + make_interval(secs => %s)", [seconds])
+        cursor.execute("UPDATE fixtures.clock SET at = at + make_interval(secs => %s)", [seconds])
 
 
-# --- What the stage is made of -------------------------------------------------------------------
+# --- The schema of the fixtures ------------------------------------------------------------------
 
 # No timeouts: on a busy machine the other parts may take long while one waits for a lock.
 ENTER = f"""
-    {enter("stage")};
+    {enter("fixtures")};
     SET lock_timeout = 0;
     SET statement_timeout = 0
 """
 
 CLOCK = f"""
-CREATE SCHEMA stage;
-CREATE TABLE stage.clock AS SELECT clock_timestamp() AS at, clock_timestamp() AS began;
-{create_clock("stage", "at FROM stage.clock")}
+CREATE SCHEMA fixtures;
+CREATE TABLE fixtures.clock AS SELECT clock_timestamp() AS at, clock_timestamp() AS began;
+{create_clock("fixtures", "at FROM fixtures.clock")}
 """
 
 
-def _stage_sql() -> str:
+def _fixtures_sql() -> str:
     """The clock, a copy of the sale's rows, and the function that brings both back."""
-    copies, returns = [], ["UPDATE stage.clock SET at = began;"]
-    for model in PROPS:
+    copies, returns = [], ["UPDATE fixtures.clock SET at = began;"]
+    for model in SALE_MODELS:
         table = model._meta.db_table
         fields = [field for field in model._meta.concrete_fields if not field.generated]
         columns = ", ".join(str(field.column) for field in fields)
-        copies.append(f"CREATE TABLE stage.first_{table} AS TABLE public.{table};")
+        copies.append(f"CREATE TABLE fixtures.first_{table} AS TABLE public.{table};")
         returns.append(f"DELETE FROM public.{table};")
         returns.append(
-            f"INSERT INTO public.{table} ({columns}) SELECT {columns} FROM stage.first_{table};"
+            f"INSERT INTO public.{table} ({columns}) SELECT {columns} FROM fixtures.first_{table};"
         )
     return f"""
         {CLOCK} {" ".join(copies)}
-        CREATE FUNCTION stage.set() RETURNS void LANGUAGE plpgsql
+        CREATE FUNCTION fixtures.set() RETURNS void LANGUAGE plpgsql
             -- No triggers, no checks of foreign keys.
             SET session_replication_role = replica
             AS $$ BEGIN {" ".join(returns)} END $$;

@@ -25,7 +25,7 @@ from payments.services.releases import release_expired_holds, release_reservatio
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken
-from tests.concurrency.interleaver import Played, pass_time
+from tests.concurrency.interleaver import Played, advance_clock
 from tests.concurrency.threads import Call
 from tests.factories import (
     ScheduleFactory,
@@ -42,7 +42,7 @@ CLOCK = "clock"
 # Sweeps skip locked rows, for the next sweep: they may appear to run too early.
 SWEEPS = {"sweep", "other sweep", "refunds"}
 # Just past the end of a hold, and well before the end of the admission.
-HOLDS_END = {CLOCK: partial(pass_time, seconds=301)}
+HOLDS_END = {CLOCK: partial(advance_clock, seconds=301)}
 
 
 @dataclass(frozen=True)

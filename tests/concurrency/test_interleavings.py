@@ -24,7 +24,7 @@ from payments.models import Reservation, Ticket
 from queueing.models import QueueToken
 from tests.concurrency import scenarios
 from tests.concurrency.guards import Guard, constraint, row_locks
-from tests.concurrency.interleaver import Played, Stage, Step
+from tests.concurrency.interleaver import Interleaver, Played, Step
 from tests.concurrency.scenarios import SCENARIOS, SWEEPS, Scenario, ending_of
 from tests.factories import ScheduleFactory
 
@@ -53,10 +53,10 @@ def play_all(make: Make, seeds: Iterable[int], *, until_violated: bool = False) 
     scenario = make()
     # Allowed endings that were never reached are listed as well.
     season = Season(endings=Counter(dict.fromkeys(sorted(scenario.endings), 0)))
-    with Stage() as stage:
-        in_turn = InTurn(stage, scenario)
+    with Interleaver() as interleaver:
+        in_turn = InTurn(interleaver, scenario)
         for seed in seeds:
-            played = stage.play(scenario.calls, random.Random(seed))
+            played = interleaver.play(scenario.calls, random.Random(seed))
             season.endings[ending_of(played)] += 1
             season.traces.add(tuple(played.trace))
             if wrong := what_is_wrong(scenario, played, in_turn):
@@ -80,8 +80,8 @@ def what_is_wrong(scenario: Scenario, played: Played, in_turn: "InTurn") -> str:
 class InTurn:
     """The endings of a scenario's calls in every serial order."""
 
-    def __init__(self, stage: Stage, scenario: Scenario) -> None:
-        self.stage = stage
+    def __init__(self, interleaver: Interleaver, scenario: Scenario) -> None:
+        self.interleaver = interleaver
         self.scenario = scenario
         self.known: dict[tuple[str, ...], str] = {}
 
@@ -93,7 +93,7 @@ class InTurn:
 
     def _ending(self, order: tuple[str, ...]) -> str:
         if order not in self.known:
-            self.known[order] = ending_of(self.stage.play_in_turn(self.scenario.calls, order))
+            self.known[order] = ending_of(self.interleaver.play_in_turn(self.scenario.calls, order))
         return self.known[order]
 
 
@@ -150,8 +150,8 @@ def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
 
 def told_of(make: Make, seeds: Iterable[int]) -> list[str]:
     scenario = make()
-    with Stage() as stage:
-        plays = [(seed, stage.play(scenario.calls, random.Random(seed))) for seed in seeds]
+    with Interleaver() as interleaver:
+        plays = [(seed, interleaver.play(scenario.calls, random.Random(seed))) for seed in seeds]
     return [told(make, seed, played) for seed, played in plays]
 
 
@@ -172,8 +172,10 @@ def test_two_who_lock_in_opposite_order_deadlock_in_some_order_and_the_play_ends
     ScheduleFactory(seats=2)
     one, other = (partial(_lock, *numbers) for numbers in ((1, 2), (2, 1)))
 
-    with Stage() as stage:
-        plays = [stage.play({"one": one, "other": other}, random.Random(n)) for n in range(20)]
+    with Interleaver() as interleaver:
+        plays = [
+            interleaver.play({"one": one, "other": other}, random.Random(n)) for n in range(20)
+        ]
 
     outcomes = [outcome for played in plays for outcome in played.outcomes.values()]
     assert any("deadlock detected" in str(outcome) for outcome in outcomes)

@@ -175,7 +175,7 @@ def _ticket():
     ).tickets[0]
 
 
-def two_ticks_fill_one_place():
+def two_ticks_exceed_the_capacity():
     room = WaitingRoomFactory(capacity=1, state=WaitingRoom.State.PAUSED)
     for user in UserFactory.create_batch(2):
         join_and_leave.join(user=user, slug=room.slug)
@@ -343,7 +343,7 @@ CONTROLS = [
         ),
     ),
     Control(
-        two_ticks_fill_one_place,
+        two_ticks_exceed_the_capacity,
         '"queueing_queuetoken"."available_at" >',
         (locks(WaitingRoom, refusal=""),),
     ),

@@ -19,7 +19,7 @@ from tests.factories import UserFactory, WaitingRoomFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NUMBER_DRAWN = "INSERT INTO queueing_queuetoken"
-PLACES_COUNTED = '"queueing_queuetoken"."available_at" >'
+ADMISSIONS_COUNTED = '"queueing_queuetoken"."available_at" >'
 
 
 def joining(user, room):
@@ -62,13 +62,13 @@ def test_two_concurrent_ticks_do_not_fill_a_free_place_twice():
     room = WaitingRoomFactory(capacity=1)
     first, _second = line_of(room, 2)
 
-    let_in = race(*[admitting(room)] * 2, meeting=Meeting(PLACES_COUNTED))
+    let_in = race(*[admitting(room)] * 2, meeting=Meeting(ADMISSIONS_COUNTED))
 
     assert sorted(let_in) == [0, 1]
     assert inside(room) == [first.pk]
 
 
-def test_a_crowd_that_joins_at_once_is_let_in_in_order_of_its_numbers():
+def test_buyers_who_join_at_once_are_let_in_in_order_of_their_numbers():
     room = WaitingRoomFactory(capacity=5)
     users = UserFactory.create_batch(20)
 

@@ -22,7 +22,7 @@ def test_two_sign_ups_with_one_address_at_once_make_one_account(app):
         return lambda: app().post("/api/v1/auth/signup/", fields, format="json")
 
     answers = race(
-        signing_up("Fan@Example.com"), signing_up("fan@example.COM"), meeting=at_the_insert()
+        signing_up("Buyer@Example.com"), signing_up("buyer@example.COM"), meeting=at_the_insert()
     )
 
     assert sorted(answer.status_code for answer in answers) == [201, 400]
@@ -31,7 +31,7 @@ def test_two_sign_ups_with_one_address_at_once_make_one_account(app):
     assert [(error["field"], error["code"]) for error in refusal["errors"]] == [
         ("email", "email_taken")
     ]
-    assert User.objects.get().email == "fan@example.com"
+    assert User.objects.get().email == "buyer@example.com"
 
 
 def test_the_sign_up_page_survives_the_same_race():
@@ -41,7 +41,7 @@ def test_the_sign_up_page_survives_the_same_race():
         return lambda: client.post(reverse("account_signup"), fields)
 
     answers = race(
-        signing_up("Fan@Example.com"), signing_up("fan@example.com"), meeting=at_the_insert()
+        signing_up("Buyer@Example.com"), signing_up("buyer@example.com"), meeting=at_the_insert()
     )
 
     assert sorted(answer.status_code for answer in answers) == [200, 302], "the form, or logged in"

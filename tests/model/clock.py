@@ -18,7 +18,7 @@ from queueing.line import keys
 OURS = ("accounts_", "concerts_", "payments_", "queueing_")
 
 
-def pass_time(seconds: int, *, room_id: int) -> None:
+def advance_clock(seconds: int, *, room_id: int) -> None:
     _move_tables(seconds)
     _move_line(redis.Redis.from_url(settings.REDIS_URL), room_id, seconds * 1000)
 

@@ -2,8 +2,8 @@
 
 One room, one line; two schedules behind it. Every public method is one request: it returns the
 expected answer, or raises Refused with the name of the refusal, and updates the expected state.
-Time is a number of seconds that only ``pass_time`` moves, in whole steps: all events between two
-steps have the same time.
+Time is a number of seconds that only ``advance_clock`` moves, in whole steps: all events between
+two steps have the same time.
 """
 
 from collections import Counter
@@ -48,7 +48,7 @@ class AnsweredBefore(Exception):
 
 
 @dataclass(eq=False)
-class Place:
+class QueuePosition:
     """A place in line. ``ends`` is the end of the admission."""
 
     user: int
@@ -70,8 +70,8 @@ class Index:
     """The index in Redis: when each token's next poll is due, and who was inside at a tick."""
 
     moving_since: int | None
-    due: dict[Place, int]
-    inside: dict[Place, int]
+    due: dict[QueuePosition, int]
+    inside: dict[QueuePosition, int]
 
 
 @dataclass
@@ -79,10 +79,10 @@ class Room:
     capacity: int = 2
     pace: int = 3
     open: bool = True
-    line: list[Place] = field(default_factory=list)
+    line: list[QueuePosition] = field(default_factory=list)
     index: Index | None = None
 
-    def those(self, state: str) -> list[Place]:
+    def those(self, state: str) -> list[QueuePosition]:
         return [place for place in self.line if place.state == state]
 
 
@@ -212,14 +212,14 @@ class Oracle:
 
     # --- The clock -------------------------------------------------------------------------------
 
-    def pass_time(self, seconds: int) -> None:
+    def advance_clock(self, seconds: int) -> None:
         assert seconds % STEP == 0
         self.now += seconds
 
     # --- The line --------------------------------------------------------------------------------
 
-    def join(self, user: int) -> tuple[Place, bool]:
-        mine = self.place_of(user)
+    def join(self, user: int) -> tuple[QueuePosition, bool]:
+        mine = self.position_of(user)
         if mine and mine.state == "ACTIVE" and not mine.lets_in(self.now):
             mine.end("TIMED_OUT")
             mine = None
@@ -227,22 +227,22 @@ class Oracle:
             self._asked(mine)
             return mine, False
         first = not self.room.those("WAITING")
-        mine = Place(user)
+        mine = QueuePosition(user)
         self.room.line.append(mine)
         self._asked(mine)
         if first:
             self.tick()
         return mine, True
 
-    def place_of(self, user: int) -> Place | None:
+    def position_of(self, user: int) -> QueuePosition | None:
         live = (place for place in self.room.line if place.state != "EXPIRED")
         return next((place for place in live if place.user == user), None)
 
-    def _asked(self, place: Place) -> None:
+    def _asked(self, place: QueuePosition) -> None:
         if self.room.index and place.state == "WAITING":
             self.room.index.due[place] = self.now
 
-    def poll(self, user: int, place: Place) -> tuple[str, int]:
+    def poll(self, user: int, place: QueuePosition) -> tuple[str, int]:
         """The status, and how many are ahead."""
         if place.user != user:
             raise Refused("NotFound")
@@ -255,7 +255,7 @@ class Oracle:
             return "WAITING", self.room.those("WAITING").index(place)
         return ("ACTIVE" if place.lets_in(self.now) else "EXPIRED"), 0
 
-    def leave(self, user: int, place: Place) -> None:
+    def leave(self, user: int, place: QueuePosition) -> None:
         if place.user != user:
             raise Refused("NotFound")
         if place.state != "EXPIRED":
@@ -264,7 +264,7 @@ class Oracle:
             self._forget(self.room.index, place)
         self.tick()
 
-    def _forget(self, index: Index, place: Place) -> None:
+    def _forget(self, index: Index, place: QueuePosition) -> None:
         index.due.pop(place, None)
         index.inside.pop(place, None)
 
@@ -281,7 +281,7 @@ class Oracle:
         self._follow()
         return len(let_in)
 
-    def _silent(self) -> list[Place]:
+    def _silent(self) -> list[QueuePosition]:
         index = self.room.index
         if not self.room.open or index is None or index.moving_since is None:
             return []
@@ -290,7 +290,7 @@ class Oracle:
         waiting = self.room.those("WAITING")
         return [place for place in waiting if self.now - index.due[place] > IDLE]
 
-    def _first_in_line(self) -> list[Place]:
+    def _first_in_line(self) -> list[QueuePosition]:
         lately = [place for place in self.room.line if place.admitted == self.now]
         places = self.room.capacity - len(self.room.those("ACTIVE"))
         return self.room.those("WAITING")[: max(0, min(places, self.room.pace - len(lately)))]
@@ -306,7 +306,7 @@ class Oracle:
         index.due = {place: index.due[place] for place in self.room.those("WAITING")}
         index.inside = self._inside()
 
-    def _inside(self) -> dict[Place, int]:
+    def _inside(self) -> dict[QueuePosition, int]:
         return {place: place.ends for place in self.room.those("ACTIVE") if place.ends is not None}
 
     def lose_index(self) -> None:
@@ -323,12 +323,12 @@ class Oracle:
     # --- Holding ---------------------------------------------------------------------------------
 
     def hold(
-        self, user: int, which: int, numbers: Sequence[int], place: Place | None = None
+        self, user: int, which: int, numbers: Sequence[int], place: QueuePosition | None = None
     ) -> list[Reservation]:
         schedule = self.schedules[which]
         if len(set(numbers)) != len(numbers):
             raise Refused("DuplicateSeats")
-        mine = self.place_of(user)
+        mine = self.position_of(user)
         if mine is None or mine.state != "ACTIVE" or place not in (None, mine):
             raise Refused("QueueNotAdmitted")
         if any((which, number) not in self.seats for number in numbers):
@@ -374,7 +374,7 @@ class Oracle:
     def is_overdue(self, reservation: Reservation) -> bool:
         return reservation.state == "HOLD" and reservation.ends <= self.now
 
-    def _take(self, user: int, mine: Place, wanted: Sequence[Seat]) -> list[Reservation]:
+    def _take(self, user: int, mine: QueuePosition, wanted: Sequence[Seat]) -> list[Reservation]:
         schedule = wanted[0].schedule
         # The overdue hold of a seat that can be held again ends, also for another buyer.
         self._expire(wanted)
@@ -400,7 +400,7 @@ class Oracle:
     def is_free(self, seat: Seat) -> bool:
         return seat.state == "AVAILABLE" and seat.cooldown_until <= self.now
 
-    def _extend_admission(self, place: Place, until: int) -> None:
+    def _extend_admission(self, place: QueuePosition, until: int) -> None:
         assert place.admitted is not None
         assert place.ends is not None
         latest = place.admitted + INSIDE + HOLD + PAYMENT
@@ -454,8 +454,8 @@ class Oracle:
         if reservation.state == "EXPIRED" or self.is_overdue(reservation):
             raise Refused("HoldExpired")
 
-    def _require_inside(self, user: int) -> Place:
-        mine = self.place_of(user)
+    def _require_inside(self, user: int) -> QueuePosition:
+        mine = self.position_of(user)
         if mine is None or not mine.lets_in(self.now):
             raise Refused("QueueNotAdmitted")
         return mine

@@ -65,7 +65,7 @@ from tests.factories import (
     WaitingRoomFactory,
 )
 from tests.model import oracle as books
-from tests.model.clock import at_once, pass_time
+from tests.model.clock import advance_clock, at_once
 from tests.model.oracle import Oracle, Refused
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "120"))
@@ -77,7 +77,7 @@ AT_ONCE = 10
 
 PRICES = (10_000, 10_000, 7_001, 7_001, 30_000)
 NUMBERS = range(1, len(PRICES) + 1)
-FANS = range(4)
+BUYERS = range(4)
 KEYS = (None, None, "a", "b", "c")
 AMOUNTS = (5_000, 5_000, 30_000, 100_000, books.DECLINED, 0, books.MOST + 1)
 LADDERS: tuple[books.Ladder, ...] = (
@@ -126,7 +126,7 @@ LIKELY = {
     "change_policy": 1,
     "cancel_schedule": 1,
     "refund_cancelled": 1,
-    "pass_time": 4,
+    "advance_clock": 4,
 }
 
 # An example must take less than a minute of real time, as the pace of admission counts real
@@ -190,10 +190,10 @@ class Sale(RuleBasedStateMachine):
     room: Any
     schedules: Sequence[ConcertSchedule]
 
-    @initialize(ladder=st.sampled_from(LADDERS), poor=st.sampled_from((None, *FANS)))
-    def open_the_doors(self, ladder: books.Ladder, poor: int | None) -> None:
+    @initialize(ladder=st.sampled_from(LADDERS), poor=st.sampled_from((None, *BUYERS)))
+    def open_the_room(self, ladder: books.Ladder, poor: int | None) -> None:
         schedules = [books.Schedule(closes=each["starts"], **each) for each in SCHEDULES]
-        self.oracle = Oracle(len(FANS), schedules, PRICES)
+        self.oracle = Oracle(len(BUYERS), schedules, PRICES)
         self.oracle.ladder = ladder
         self.steps, self.until = 0, time.monotonic() + LONGEST
         at_once(*forget_everything(), *begin_again(self.oracle))
@@ -202,12 +202,12 @@ class Sale(RuleBasedStateMachine):
             self.oracle.seats[self.which(str(seat.schedule_id)), seat.number].id = seat.pk
         starts = ConcertSchedule.objects.in_bulk([each.pk for each in self.schedules])
         self.starts = [starts[each.pk].start_at for each in self.schedules]
-        for fan in FANS:
-            if fan != poor:
-                self._charge(fan, 100_000, None)
+        for buyer in BUYERS:
+            if buyer != poor:
+                self._charge(buyer, 100_000, None)
         self.build_index()
-        for fan in FANS[:2]:
-            self._join(fan)
+        for buyer in BUYERS[:2]:
+            self._join(buyer)
 
     @rule(number=st.integers(0, 2**32 - 1))
     def step(self, number: int) -> None:
@@ -269,43 +269,43 @@ class Sale(RuleBasedStateMachine):
     # --- The line --------------------------------------------------------------------------------
 
     def join(self) -> None:
-        outside = [fan for fan in FANS if not self.oracle.place_of(fan)]
-        self._join(self.mostly(outside, FANS))
+        outside = [buyer for buyer in BUYERS if not self.oracle.position_of(buyer)]
+        self._join(self.mostly(outside, BUYERS))
 
-    def _join(self, fan: int) -> None:
+    def _join(self, buyer: int) -> None:
         both = self.ask(
             "join",
-            lambda: join_and_leave.join(user=self.people[fan], slug=self.room.slug),
-            lambda: self.oracle.join(fan),
+            lambda: join_and_leave.join(user=self.people[buyer], slug=self.room.slug),
+            lambda: self.oracle.join(buyer),
         )
         (place, is_new), (foretold, foretold_new) = both
         if foretold_new:
             foretold.id = place.token
         assert (place.token, is_new) == (foretold.id, foretold_new)
-        assert (place.status, place.ahead) == self.oracle.poll(fan, foretold)
+        assert (place.status, place.ahead) == self.oracle.poll(buyer, foretold)
 
     def poll(self) -> None:
-        theirs = self.mostly(self.live_places(), self.oracle.room.line)
-        fan = self.mostly([theirs.user], FANS)
+        theirs = self.mostly(self.live_positions(), self.oracle.room.line)
+        buyer = self.mostly([theirs.user], BUYERS)
         both = self.ask(
             "poll",
-            lambda: polling.get_position(user=self.people[fan], token=theirs.id),
-            lambda: self.oracle.poll(fan, theirs),
+            lambda: polling.get_position(user=self.people[buyer], token=theirs.id),
+            lambda: self.oracle.poll(buyer, theirs),
         )
         if both:
             place, foretold = both
             assert (place.status, place.ahead) == foretold
 
-    def live_places(self) -> list[books.Place]:
+    def live_positions(self) -> list[books.QueuePosition]:
         return [place for place in self.oracle.room.line if place.state != "EXPIRED"]
 
     def leave(self) -> None:
-        theirs = self.mostly(self.live_places(), self.oracle.room.line)
-        fan = self.mostly([theirs.user], FANS)
+        theirs = self.mostly(self.live_positions(), self.oracle.room.line)
+        buyer = self.mostly([theirs.user], BUYERS)
         self.ask(
             "leave",
-            lambda: join_and_leave.leave(user=self.people[fan], token=theirs.id),
-            lambda: self.oracle.leave(fan, theirs),
+            lambda: join_and_leave.leave(user=self.people[buyer], token=theirs.id),
+            lambda: self.oracle.leave(buyer, theirs),
         )
 
     def tick(self) -> None:
@@ -329,23 +329,25 @@ class Sale(RuleBasedStateMachine):
     def hold(self) -> None:
         which, numbers = self.pick(PERFORMANCES), self.pick_some(NUMBERS, 2)
         inside = [place.user for place in self.oracle.room.those("ACTIVE")]
-        self._hold(self.mostly(inside, FANS), which, numbers, None)
+        self._hold(self.mostly(inside, BUYERS), which, numbers, None)
 
     def hold_strangely(self) -> None:
         """With a token, maybe another's, and seats that may be named twice or not there."""
-        fan, which, numbers = (
-            self.pick(FANS),
+        buyer, which, numbers = (
+            self.pick(BUYERS),
             self.pick(PERFORMANCES),
             self.chance.choices((*NUMBERS, 99), k=2),
         )
         line = self.oracle.room.line
-        self._hold(fan, which, numbers, self.pick([None, *line]))
+        self._hold(buyer, which, numbers, self.pick([None, *line]))
 
-    def _hold(self, fan: int, which: int, numbers: list[int], place: books.Place | None) -> None:
+    def _hold(
+        self, buyer: int, which: int, numbers: list[int], place: books.QueuePosition | None
+    ) -> None:
         both = self.ask(
             "hold",
-            lambda: self._hold_seats(fan, which, numbers, place),
-            lambda: self.oracle.hold(fan, which, numbers, place),
+            lambda: self._hold_seats(buyer, which, numbers, place),
+            lambda: self.oracle.hold(buyer, which, numbers, place),
         )
         if both:
             for reservation, foretold in zip(*both, strict=True):
@@ -353,11 +355,11 @@ class Sale(RuleBasedStateMachine):
                 assert reservation.seat.number == foretold.seat.number
 
     def _hold_seats(
-        self, fan: int, which: int, numbers: list[int], place: books.Place | None
+        self, buyer: int, which: int, numbers: list[int], place: books.QueuePosition | None
     ) -> list[Reservation]:
         try:
             return holds.hold_seats(
-                user=self.people[fan],
+                user=self.people[buyer],
                 schedule_id=self.schedules[which].pk,
                 numbers=numbers,
                 token=place.id if place else None,
@@ -371,22 +373,22 @@ class Sale(RuleBasedStateMachine):
 
     def release(self) -> None:
         theirs = self.mostly(self.holds(), self.oracle.reservations)
-        fan = self.mostly([theirs.user], FANS)
+        buyer = self.mostly([theirs.user], BUYERS)
         self.ask(
             "release",
-            lambda: releases.release_reservation(user=self.people[fan], reservation_id=theirs.id),
-            lambda: self.oracle.release(fan, theirs),
+            lambda: releases.release_reservation(user=self.people[buyer], reservation_id=theirs.id),
+            lambda: self.oracle.release(buyer, theirs),
         )
 
     def holds(self) -> list[books.Reservation]:
         return [each for each in self.oracle.reservations if each.state == "HOLD"]
 
     def look(self) -> None:
-        fan = self.pick(FANS)
+        buyer = self.pick(BUYERS)
         mine, foretold = self.ask(
             "look",
-            lambda: list(reservations.my_reservations(user=self.people[fan])),
-            lambda: self.oracle.look(fan),
+            lambda: list(reservations.my_reservations(user=self.people[buyer])),
+            lambda: self.oracle.look(buyer),
         )
         assert {each.pk: each.status for each in mine} == {each.id: each.state for each in foretold}
 
@@ -399,13 +401,13 @@ class Sale(RuleBasedStateMachine):
     # --- Paying ----------------------------------------------------------------------------------
 
     def begin_payment(self) -> None:
-        fan, cart = self.a_cart()
+        buyer, cart = self.a_cart()
         both = self.ask(
             "begin_payment",
             lambda: checkout.begin_payment(
-                user=self.people[fan], reservation_ids=[each.id for each in cart]
+                user=self.people[buyer], reservation_ids=[each.id for each in cart]
             ),
-            lambda: self.oracle.begin_payment(fan, cart),
+            lambda: self.oracle.begin_payment(buyer, cart),
         )
         if both:
             ends, foretold = both
@@ -418,34 +420,36 @@ class Sale(RuleBasedStateMachine):
         # Of two ended holds of one seat either refusal may come.
         some = {each.seat: each for each in self.pick_some(self.oracle.reservations, 3)}
         anything = list(some.values())
-        return self.mostly([theirs.user], FANS), self.mostly([held or [theirs]], [anything])
+        return self.mostly([theirs.user], BUYERS), self.mostly([held or [theirs]], [anything])
 
     def pay(self) -> None:
-        fan, cart = self.a_cart()
-        self._pay(fan, cart, self.pick(KEYS))
+        buyer, cart = self.a_cart()
+        self._pay(buyer, cart, self.pick(KEYS))
 
-    def _pay(self, fan: int, cart: list[books.Reservation], key: str | None) -> None:
+    def _pay(self, buyer: int, cart: list[books.Reservation], key: str | None) -> None:
         ids = sorted(str(each.id) for each in cart)
-        once = self.once(fan, key, "pay", ids)
+        once = self.once(buyer, key, "pay", ids)
         both = self.ask(
             "pay",
             lambda: checkout.pay_reservations(
-                user=self.people[fan], reservation_ids=[uuid.UUID(each) for each in ids], once=once
+                user=self.people[buyer],
+                reservation_ids=[uuid.UUID(each) for each in ids],
+                once=once,
             ),
-            lambda: self.oracle.pay(fan, cart, key),
+            lambda: self.oracle.pay(buyer, cart, key),
         )
         if both:
             receipt, tickets = both
-            self.keep(fan, key, once)
+            self.keep(buyer, key, once)
             for ticket, foretold in zip(receipt.tickets, tickets, strict=True):
                 foretold.id, foretold.code = ticket.pk, ticket.code
                 assert ticket.reservation_id == foretold.reservation.id
-            assert receipt.balance == self.oracle.purses[fan].balance
+            assert receipt.balance == self.oracle.purses[buyer].balance
 
     def pay_again(self) -> None:
         """A client that did not hear the answer asks again."""
-        (fan, key), ids = self.pick(self.payments_under_keys())
-        self._pay(fan, [each for each in self.oracle.reservations if str(each.id) in ids], key)
+        (buyer, key), ids = self.pick(self.payments_under_keys())
+        self._pay(buyer, [each for each in self.oracle.reservations if str(each.id) in ids], key)
 
     def payments_under_keys(self) -> list[Any]:
         saved = self.oracle.saved.items()
@@ -454,11 +458,11 @@ class Sale(RuleBasedStateMachine):
     # --- Tickets ---------------------------------------------------------------------------------
 
     def quote(self) -> None:
-        fan, ticket = self.a_ticket()
+        buyer, ticket = self.a_ticket()
         both = self.ask(
             "quote",
-            lambda: ticket_cancellation.quote_refund(user=self.people[fan], ticket_id=ticket.id),
-            lambda: self.oracle.quote(fan, ticket, self.days_left(ticket)),
+            lambda: ticket_cancellation.quote_refund(user=self.people[buyer], ticket_id=ticket.id),
+            lambda: self.oracle.quote(buyer, ticket, self.days_left(ticket)),
         )
         if both:
             quote, foretold = both
@@ -468,7 +472,7 @@ class Sale(RuleBasedStateMachine):
         """Mostly a live one and its holder."""
         live = [each for each in self.oracle.tickets if each.state == "ISSUED"]
         ticket = self.mostly(live, self.oracle.tickets)
-        return self.mostly([ticket.reservation.user], FANS), ticket
+        return self.mostly([ticket.reservation.user], BUYERS), ticket
 
     def days_left(self, ticket: books.Ticket) -> int:
         """Between the dates of today and of the show, where the venue is."""
@@ -477,18 +481,18 @@ class Sale(RuleBasedStateMachine):
         return (timezone.localdate(start) - timezone.localdate(database_now())).days
 
     def cancel(self) -> None:
-        (fan, ticket), key = self.a_ticket(), self.pick(KEYS)
-        once = self.once(fan, key, "cancel", str(ticket.id))
+        (buyer, ticket), key = self.a_ticket(), self.pick(KEYS)
+        once = self.once(buyer, key, "cancel", str(ticket.id))
         both = self.ask(
             "cancel",
             lambda: ticket_cancellation.cancel_ticket(
-                user=self.people[fan], ticket_id=ticket.id, once=once
+                user=self.people[buyer], ticket_id=ticket.id, once=once
             ),
-            lambda: self.oracle.cancel(fan, ticket, self.days_left(ticket), key),
+            lambda: self.oracle.cancel(buyer, ticket, self.days_left(ticket), key),
         )
         if both:
             refund, foretold = both
-            self.keep(fan, key, once)
+            self.keep(buyer, key, once)
             assert (refund.amount, refund.fee) == foretold
 
     def check_in(self) -> None:
@@ -518,20 +522,20 @@ class Sale(RuleBasedStateMachine):
     # --- Money -----------------------------------------------------------------------------------
 
     def charge(self) -> None:
-        fan, amount, key = self.pick(FANS), self.pick(AMOUNTS), self.pick(KEYS)
-        self._charge(fan, amount, key, gateway=self.pick((True, True, False)))
+        buyer, amount, key = self.pick(BUYERS), self.pick(AMOUNTS), self.pick(KEYS)
+        self._charge(buyer, amount, key, gateway=self.pick((True, True, False)))
 
-    def _charge(self, fan: int, amount: int, key: str | None, *, gateway: bool = True) -> None:
-        once = self.once(fan, key, "charge", amount)
+    def _charge(self, buyer: int, amount: int, key: str | None, *, gateway: bool = True) -> None:
+        once = self.once(buyer, key, "charge", amount)
         with mock.patch.object(Gateway, "reachable", gateway):
             both = self.ask(
                 "charge",
-                lambda: charge(user=self.people[fan], amount=amount, once=once),
-                lambda: self.oracle.charge(fan, amount, key, gateway=gateway),
+                lambda: charge(user=self.people[buyer], amount=amount, once=once),
+                lambda: self.oracle.charge(buyer, amount, key, gateway=gateway),
             )
         if both:
             line, balance_after = both
-            self.keep(fan, key, once)
+            self.keep(buyer, key, once)
             assert line.balance_after == balance_after
 
     def settle_pending_charges(self) -> None:
@@ -629,11 +633,11 @@ class Sale(RuleBasedStateMachine):
         )
         assert freed == foretold
 
-    def pass_time(self) -> None:
+    def advance_clock(self) -> None:
         seconds = self.pick(MOVES)
-        pass_time(seconds, room_id=self.room.pk)
-        self.oracle.pass_time(seconds)
-        covered[f"pass_time: {seconds}"] += 1
+        advance_clock(seconds, room_id=self.room.pk)
+        self.oracle.advance_clock(seconds)
+        covered[f"advance_clock: {seconds}"] += 1
 
     # --- The books -------------------------------------------------------------------------------
 
@@ -670,7 +674,7 @@ class Sale(RuleBasedStateMachine):
 
     def reservations_agree(self, found: Books) -> None:
         assert set(found["reservations"]) == {
-            (str(each.id), self.fan_id(each.user), each.state, each.price)
+            (str(each.id), self.buyer_id(each.user), each.state, each.price)
             for each in self.oracle.reservations
         }
         assert Counter(found["failures"]) == Counter(
@@ -687,16 +691,16 @@ class Sale(RuleBasedStateMachine):
         }
 
     def money_agrees(self, found: Books) -> None:
-        ledgers: dict[str, list[Any]] = {self.fan_id(fan): [] for fan in FANS}
+        ledgers: dict[str, list[Any]] = {self.buyer_id(buyer): [] for buyer in BUYERS}
         for user, *line in found["ledger"]:
             ledgers[user].append(tuple(line))
-        purses = {self.fan_id(fan): purse for fan, purse in self.oracle.purses.items()}
-        assert ledgers == {fan: purse.lines for fan, purse in purses.items()}
+        purses = {self.buyer_id(buyer): purse for buyer, purse in self.oracle.purses.items()}
+        assert ledgers == {buyer: purse.lines for buyer, purse in purses.items()}
         balances = dict.fromkeys(purses, 0) | dict(found["balances"])
-        assert balances == {fan: purse.balance for fan, purse in purses.items()}
+        assert balances == {buyer: purse.balance for buyer, purse in purses.items()}
 
-    def fan_id(self, fan: int) -> str:
-        return str(self.people[fan].pk)
+    def buyer_id(self, buyer: int) -> str:
+        return str(self.people[buyer].pk)
 
     def line_agrees(self, found: Books) -> None:
         line = [(token, status, in_steps(seconds)) for token, status, seconds in found["line"]]
@@ -709,7 +713,7 @@ class Sale(RuleBasedStateMachine):
             if each.outcome
         }
 
-    def seconds_inside(self, place: books.Place) -> int:
+    def seconds_inside(self, place: books.QueuePosition) -> int:
         return max(0, (place.ends or 0) - self.oracle.now) if place.state == "ACTIVE" else 0
 
     def audit_agrees(self) -> None:
@@ -732,7 +736,7 @@ def read_books() -> Books:
 
 
 # Kept from example to example, and reset when one begins.
-STAGE = (User, WaitingRoom, Concert, ConcertSchedule, Seat)
+FIXTURES = (User, WaitingRoom, Concert, ConcertSchedule, Seat)
 
 
 def forget_everything() -> list[str]:
@@ -740,7 +744,7 @@ def forget_everything() -> list[str]:
         f"DELETE FROM {model._meta.db_table}"
         for app in ("accounts", "concerts", "queueing", "payments", "operations")
         for model in apps.get_app_config(app).get_models()
-        if model not in STAGE
+        if model not in FIXTURES
     ]
 
 
@@ -828,7 +832,7 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture
 def sale(transactional_db: None, _as_the_oracle_thinks: None) -> type[Sale]:
     class ThisSale(Sale):
-        people = UserFactory.create_batch(len(FANS))
+        people = UserFactory.create_batch(len(BUYERS))
         staff = StaffFactory()
         room = WaitingRoomFactory(active_seconds=books.INSIDE, idle_seconds=books.IDLE)
 

@@ -34,10 +34,10 @@ def test_a_hold_of_an_overdue_seat_starts_its_cooldown():
 
     seat = Seat.objects.get(schedule=schedule, number=1)
     assert seat.status == "AVAILABLE"
-    first_rest = seat.available_from
+    first_cooldown_end = seat.available_from
     with pytest.raises(SeatTaken):
         hold_seats(user=buyer, schedule_id=schedule.pk, numbers=[1])
-    assert Seat.objects.get(pk=seat.pk).available_from == first_rest
+    assert Seat.objects.get(pk=seat.pk).available_from == first_cooldown_end
 
 
 def test_releasing_an_overdue_hold_starts_the_cooldown_of_its_seat():

@@ -58,29 +58,29 @@ class App:
 
 
 @pytest.fixture
-def fan(schedule):
+def buyer(schedule):
     return App(schedule)
 
 
-def test_a_body_above_64_kib_is_left_to_django(fan):
+def test_a_body_above_64_kib_is_left_to_django(buyer):
     long = {"padding": "x" * 65_536}
-    reservations = f"/api/v1/schedules/{fan.schedule.pk}/reservations/"
+    reservations = f"/api/v1/schedules/{buyer.schedule.pk}/reservations/"
 
     with pytest.raises(FellThrough):
-        fan.send(reservations, {"seats": [1]} | long, **{"Queue-Token": str(fan.token)})
+        buyer.send(reservations, {"seats": [1]} | long, **{"Queue-Token": str(buyer.token)})
 
-    (held,) = ids_of(fan.hold(1)[2])
+    (held,) = ids_of(buyer.hold(1)[2])
     with pytest.raises(FellThrough):
-        fan.send("/api/v1/payments/", {"reservations": [held]} | long, **{"Idempotency-Key": "k"})
+        buyer.send("/api/v1/payments/", {"reservations": [held]} | long, **{"Idempotency-Key": "k"})
 
 
-def in_chunks(fan, body):
+def in_chunks(buyer, body):
     """The status of a charge whose body is sent in chunks, without Content-Length."""
     environ = (
         RequestFactory(
             headers={
                 "Host": "testserver",
-                "Authorization": f"Bearer {fan.access}",
+                "Authorization": f"Bearer {buyer.access}",
                 "Transfer-Encoding": "chunked",
             }
         )
@@ -94,19 +94,19 @@ def in_chunks(fan, body):
     return answered[0][0]
 
 
-def test_a_body_that_comes_in_chunks_is_read_and_measured(fan):
-    assert in_chunks(fan, b'{"amount": 1000}').startswith("201")
-    assert balance_of(fan.user) == 501_000
-    assert in_chunks(fan, b'{"amount": 1000, "x": "' + b"x" * 65_536 + b'"}').startswith("413")
-    assert balance_of(fan.user) == 501_000
+def test_a_body_that_comes_in_chunks_is_read_and_measured(buyer):
+    assert in_chunks(buyer, b'{"amount": 1000}').startswith("201")
+    assert balance_of(buyer.user) == 501_000
+    assert in_chunks(buyer, b'{"amount": 1000, "x": "' + b"x" * 65_536 + b'"}').startswith("413")
+    assert balance_of(buyer.user) == 501_000
 
 
 def ids_of(answer):
     return [reservation["id"] for reservation in answer["reservations"]]
 
 
-def test_a_hold_and_its_payment_are_answered(fan):
-    status, headers, answer = fan.hold(3, 2)
+def test_a_hold_and_its_payment_are_answered(buyer):
+    status, headers, answer = buyer.hold(3, 2)
 
     assert status == 201
     assert headers["Content-Type"] == "application/json"
@@ -115,21 +115,21 @@ def test_a_hold_and_its_payment_are_answered(fan):
     reservations = list(Reservation.objects.order_by("seat__number"))
     assert answer == hold_answer(reservations)
 
-    status, _headers, answer = fan.pay(*ids_of(answer))
+    status, _headers, answer = buyer.pay(*ids_of(answer))
 
     assert (status, answer["balance"]) == (201, 480_000)
     assert len(answer["tickets"]) == len(answer["payments"]) == 2
 
 
-def test_a_payment_sent_again_gets_the_same_bytes_from_here_and_from_django(fan, app, schedule):
-    ids = [reservation.pk for reservation in held(fan.user, schedule, 1, 2)]
+def test_a_payment_sent_again_gets_the_same_bytes_from_here_and_from_django(buyer, app, schedule):
+    ids = [reservation.pk for reservation in held(buyer.user, schedule, 1, 2)]
 
-    first = fan.pay(*ids)
+    first = buyer.pay(*ids)
 
-    assert fan.pay(*ids) == first
+    assert buyer.pay(*ids) == first
     body = {"reservations": [str(each) for each in ids]}
     headers = {"Idempotency-Key": "a key"}
-    slow = app(fan.user).post("/api/v1/payments/", body, format="json", headers=headers)
+    slow = app(buyer.user).post("/api/v1/payments/", body, format="json", headers=headers)
     assert (slow.status_code, slow.json()) == (201, first[2])
     assert Payment.objects.count() == 2
 
@@ -151,55 +151,55 @@ def in_this_thread(monkeypatch):
 @pytest.mark.usefixtures("in_this_thread")
 @pytest.mark.parametrize("numbers", [[1], [1, 2, 3, 4]])
 def test_a_hold_is_six_round_trips_and_one_to_know_who_asks(
-    fan, numbers, django_assert_num_queries
+    buyer, numbers, django_assert_num_queries
 ):
     with django_assert_num_queries(7):
-        assert fan.hold(*numbers)[0] == 201
+        assert buyer.hold(*numbers)[0] == 201
 
 
 @pytest.mark.usefixtures("in_this_thread")
 def test_a_refused_hold_is_one_transaction_and_a_look_for_other_seats(
-    fan, schedule, django_assert_num_queries
+    buyer, schedule, django_assert_num_queries
 ):
     held(UserFactory(), schedule, 1)
 
     with django_assert_num_queries(8):
-        status, _headers, answer = fan.hold(1)
+        status, _headers, answer = buyer.hold(1)
 
     assert (status, answer["code"], answer["nearest"]) == (409, "seat_taken", [2])
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_failure_in_one_schedule_does_not_undo_another(fan, schedule, order):
+def test_a_failure_in_one_schedule_does_not_undo_another(buyer, schedule, order):
     lost = App(schedule)
     asked = [
-        AskedToHold(credentials.read_access_token(fan.access), schedule.pk, [1], fan.token),
+        AskedToHold(credentials.read_access_token(buyer.access), schedule.pk, [1], buyer.token),
         AskedToHold(credentials.read_access_token(lost.access), uuid.uuid4(), [2], lost.token),
     ][::order]
 
     answers = HOLDS.do_all(asked)
 
     assert [type(answer) for answer in answers] == [list, NotFound][::order]
-    assert Reservation.objects.get().user == fan.user
+    assert Reservation.objects.get().user == buyer.user
 
 
 def test_a_receipt_names_seats_of_one_number_in_the_order_of_their_keys():
-    fan = UserFactory(won=1_000_000)
-    reservations = [held(fan, ScheduleFactory(price=10_000), 1)[0] for _schedule in range(6)]
+    buyer = UserFactory(won=1_000_000)
+    reservations = [held(buyer, ScheduleFactory(price=10_000), 1)[0] for _schedule in range(6)]
 
     receipt = checkout.pay_reservations(
-        user=fan, reservation_ids=[reservation.pk for reservation in reservations]
+        user=buyer, reservation_ids=[reservation.pk for reservation in reservations]
     )
 
     seats = [ticket.seat_id for ticket in receipt.tickets]
     assert seats == sorted(seats)
 
 
-def test_a_payment_sent_again_with_its_id_in_capitals_gets_the_same_answer(fan, schedule):
-    (reservation,) = held(fan.user, schedule, 1)
+def test_a_payment_sent_again_with_its_id_in_capitals_gets_the_same_answer(buyer, schedule):
+    (reservation,) = held(buyer.user, schedule, 1)
 
-    status, _headers, answer = fan.pay(reservation.pk)
-    again, _headers, same = fan.pay(str(reservation.pk).upper())
+    status, _headers, answer = buyer.pay(reservation.pk)
+    again, _headers, same = buyer.pay(str(reservation.pk).upper())
 
     assert status == again == 201
     assert same == answer
@@ -208,12 +208,12 @@ def test_a_payment_sent_again_with_its_id_in_capitals_gets_the_same_answer(fan, 
 @pytest.mark.usefixtures("in_this_thread")
 @pytest.mark.parametrize("numbers", [[1], [1, 2, 3, 4]])
 def test_a_payment_is_ten_round_trips_and_one_to_know_who_asks(
-    fan, schedule, numbers, django_assert_num_queries
+    buyer, schedule, numbers, django_assert_num_queries
 ):
-    ids = [reservation.pk for reservation in held(fan.user, schedule, *numbers)]
+    ids = [reservation.pk for reservation in held(buyer.user, schedule, *numbers)]
 
     with django_assert_num_queries(11):
-        assert fan.pay(*ids)[0] == 201
+        assert buyer.pay(*ids)[0] == 201
 
 
 # Larger statements are parsed again at each call (MAX_CACHED_STATEMENT_* of psycopg._queries).
@@ -222,7 +222,7 @@ MOST_PARAMETERS_CACHED = 50
 
 
 @pytest.mark.usefixtures("in_this_thread")
-def test_the_driver_caches_each_statement_of_a_hold_and_of_a_payment(fan):
+def test_the_driver_caches_each_statement_of_a_hold_and_of_a_payment(buyer):
     sent = []
 
     def note(execute, sql, params, many, context):
@@ -230,8 +230,8 @@ def test_the_driver_caches_each_statement_of_a_hold_and_of_a_payment(fan):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        _status, _headers, answer = fan.hold(1, 2, **{"Idempotency-Key": "one key"})
-        fan.pay(*ids_of(answer), key="another key")
+        _status, _headers, answer = buyer.hold(1, 2, **{"Idempotency-Key": "one key"})
+        buyer.pay(*ids_of(answer), key="another key")
 
     assert Payment.objects.count() == 2
     assert max(length for length, _parameters in sent) <= LONGEST_CACHED
@@ -240,46 +240,46 @@ def test_the_driver_caches_each_statement_of_a_hold_and_of_a_payment(fan):
 
 @pytest.mark.usefixtures("in_this_thread")
 def test_a_payment_that_leaves_other_seats_held_leaves_the_buyer_inside(
-    fan, schedule, django_assert_num_queries
+    buyer, schedule, django_assert_num_queries
 ):
-    mine, _other = held(fan.user, schedule, 1, 2)
+    mine, _other = held(buyer.user, schedule, 1, 2)
 
     with django_assert_num_queries(10):
-        assert fan.pay(mine.pk)[0] == 201
+        assert buyer.pay(mine.pk)[0] == 201
 
-    assert fan.hold(3)[0] == 201
+    assert buyer.hold(3)[0] == 201
 
 
-def test_a_refusal_says_what_django_would_in_the_language_asked_for(fan, app, schedule):
+def test_a_refusal_says_what_django_would_in_the_language_asked_for(buyer, app, schedule):
     held(UserFactory(), schedule, 1)
 
     for language in "ko", "en":
-        status, headers, answer = fan.hold(1, **{"Accept-Language": language})
-        slow = app(fan.user).post(
+        status, headers, answer = buyer.hold(1, **{"Accept-Language": language})
+        slow = app(buyer.user).post(
             f"/api/v1/schedules/{schedule.pk}/reservations/",
             {"seats": [1]},
             format="json",
-            headers={"Queue-Token": str(fan.token), "Accept-Language": language},
+            headers={"Queue-Token": str(buyer.token), "Accept-Language": language},
         )
         assert (status, answer) == (409, slow.json())
         assert answer["code"] == "seat_taken"
         assert headers["Content-Type"] == slow["Content-Type"]
 
 
-def test_a_refusal_tells_when_to_come_back(fan, settings):
+def test_a_refusal_tells_when_to_come_back(buyer, settings):
     settings.GIVEN_UP_PER_HOUR = 0
-    (reservation,) = ids_of(fan.hold(1)[2])
-    release_reservation(user=fan.user, reservation_id=uuid.UUID(reservation))
+    (reservation,) = ids_of(buyer.hold(1)[2])
+    release_reservation(user=buyer.user, reservation_id=uuid.UUID(reservation))
 
-    status, headers, _answer = fan.hold(2)
+    status, headers, _answer = buyer.hold(2)
 
     assert status == 429
     assert int(headers["Retry-After"]) > 0
 
 
-def test_a_token_that_is_missing_or_forged_does_not_let_in(fan):
+def test_a_token_that_is_missing_or_forged_does_not_let_in(buyer):
     for token in str(uuid.uuid4()), "no token", "":
-        status, _headers, answer = fan.hold(1, **{"Queue-Token": token})
+        status, _headers, answer = buyer.hold(1, **{"Queue-Token": token})
         assert (status, answer["code"]) == (403, "queue_not_admitted")
 
 
@@ -287,17 +287,17 @@ def test_a_token_that_is_missing_or_forged_does_not_let_in(fan):
     ("key", "code"),
     [(None, "missing"), ("", "invalid"), ("k" * 256, "invalid"), ("\xe9", "invalid")],
 )
-def test_a_payment_needs_a_valid_key(fan, schedule, key, code):
-    (reservation,) = held(fan.user, schedule, 1)
+def test_a_payment_needs_a_valid_key(buyer, schedule, key, code):
+    (reservation,) = held(buyer.user, schedule, 1)
 
-    status, _headers, answer = fan.pay(reservation.pk, key=key)
+    status, _headers, answer = buyer.pay(reservation.pk, key=key)
 
     assert (status, answer["code"]) == (400, f"idempotency_key_{code}")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "\xe9"])
-def test_a_hold_under_a_key_that_is_not_valid_is_refused(fan, key):
-    status, _headers, answer = fan.hold(1, **{"Idempotency-Key": key})
+def test_a_hold_under_a_key_that_is_not_valid_is_refused(buyer, key):
+    status, _headers, answer = buyer.hold(1, **{"Idempotency-Key": key})
 
     assert (status, answer["code"]) == (400, "idempotency_key_invalid")
 
@@ -323,22 +323,22 @@ def test_a_hold_under_a_key_that_is_not_valid_is_refused(fan, key):
         b"\xff",
     ],
 )
-def test_a_malformed_request_falls_through_to_django(fan, body):
+def test_a_malformed_request_falls_through_to_django(buyer, body):
     with pytest.raises(FellThrough) as aside:
-        fan.send(f"/api/v1/schedules/{fan.schedule.pk}/reservations/", body)
+        buyer.send(f"/api/v1/schedules/{buyer.schedule.pk}/reservations/", body)
 
     assert aside.value.args == (body,)
     assert not Reservation.objects.exists()
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_another_type_is_left_to_django(fan, content_type):
+def test_another_type_is_left_to_django(buyer, content_type):
     with pytest.raises(FellThrough):
-        fan.send("/api/v1/payments/", {"reservations": []}, content_type=content_type)
+        buyer.send("/api/v1/payments/", {"reservations": []}, content_type=content_type)
 
 
-def test_a_purchase_needs_a_session_an_unchanged_password_and_an_active_user(fan, schedule):
-    ids = [reservation.pk for reservation in held(fan.user, schedule, 1)]
+def test_a_purchase_needs_a_session_an_unchanged_password_and_an_active_user(buyer, schedule):
+    ids = [reservation.pk for reservation in held(buyer.user, schedule, 1)]
     for end in change_password, deactivate, log_out:
         other = App(schedule)
         end(other.user)
@@ -363,10 +363,10 @@ def log_out(user):
     Session.objects.all().delete()
 
 
-def test_a_database_that_fails_is_for_django_to_explain(fan, monkeypatch):
+def test_a_database_that_fails_is_for_django_to_explain(buyer, monkeypatch):
     def fail(*_given, **_named):
         raise OperationalError("gone")
 
     monkeypatch.setattr(holds, "hold", fail)
     with pytest.raises(FellThrough):
-        fan.hold(1)
+        buyer.hold(1)

@@ -27,18 +27,18 @@ def schedule():
 
 
 @pytest.fixture
-def fan(schedule):
+def buyer(schedule):
     return App(schedule)
 
 
-def bytes_of(wsgi, fan, numbers, key, schedule_id=None, **more):
+def bytes_of(wsgi, buyer, numbers, key, schedule_id=None, **more):
     headers = {
         "Host": "testserver",
-        "Authorization": f"Bearer {fan.access}",
-        "Queue-Token": str(fan.token),
+        "Authorization": f"Bearer {buyer.access}",
+        "Queue-Token": str(buyer.token),
         "Idempotency-Key": key,
     }
-    path = f"/api/v1/schedules/{schedule_id or fan.schedule.pk}/reservations/"
+    path = f"/api/v1/schedules/{schedule_id or buyer.schedule.pk}/reservations/"
     factory = RequestFactory(headers=headers)
     body = json.dumps({"seats": numbers} | more)
     environ = factory.generic("POST", path, body, content_type="application/json").environ
@@ -52,59 +52,59 @@ BOTH = {"fast": application, "django": FastPath(django_application, [])}
 
 @pytest.mark.parametrize("first", BOTH)
 @pytest.mark.parametrize("second", BOTH)
-def test_a_hold_sent_again_gets_the_same_bytes(fan, first, second):
-    answer = bytes_of(BOTH[first], fan, [1, 2], "a key")
+def test_a_hold_sent_again_gets_the_same_bytes(buyer, first, second):
+    answer = bytes_of(BOTH[first], buyer, [1, 2], "a key")
 
     assert answer[0] == 201
-    assert bytes_of(BOTH[second], fan, [1, 2], "a key") == answer
+    assert bytes_of(BOTH[second], buyer, [1, 2], "a key") == answer
     assert Reservation.objects.count() == 2
 
 
 @pytest.mark.parametrize("first", BOTH)
 @pytest.mark.parametrize("second", BOTH)
-def test_a_hold_sent_again_in_another_spelling_gets_the_same_bytes(fan, schedule, first, second):
-    answer = bytes_of(BOTH[first], fan, [1], "a key")
+def test_a_hold_sent_again_in_another_spelling_gets_the_same_bytes(buyer, schedule, first, second):
+    answer = bytes_of(BOTH[first], buyer, [1], "a key")
 
     capitals = str(schedule.pk).upper()
-    assert bytes_of(BOTH[second], fan, [1], "a key", capitals, unread="field") == answer
+    assert bytes_of(BOTH[second], buyer, [1], "a key", capitals, unread="field") == answer
     assert answer[0] == 201
 
 
 @pytest.mark.parametrize("face", BOTH)
-def test_a_key_belongs_to_one_request(fan, face):
-    assert bytes_of(BOTH[face], fan, [1], "a key")[0] == 201
+def test_a_key_belongs_to_one_request(buyer, face):
+    assert bytes_of(BOTH[face], buyer, [1], "a key")[0] == 201
 
-    status, content = bytes_of(BOTH[face], fan, [2], "a key")
+    status, content = bytes_of(BOTH[face], buyer, [2], "a key")
 
     assert (status, json.loads(content)["code"]) == (422, "idempotency_key_reused")
     assert Reservation.objects.count() == 1
 
 
 @pytest.mark.parametrize("face", BOTH)
-def test_a_key_belongs_to_one_user(fan, schedule, face):
+def test_a_key_belongs_to_one_user(buyer, schedule, face):
     other = App(schedule)
-    assert bytes_of(BOTH[face], fan, [1], "a key")[0] == 201
+    assert bytes_of(BOTH[face], buyer, [1], "a key")[0] == 201
     assert bytes_of(BOTH[face], other, [2], "a key")[0] == 201
 
 
 @pytest.mark.parametrize("face", BOTH)
-def test_a_refused_hold_keeps_no_key(fan, schedule, face):
+def test_a_refused_hold_keeps_no_key(buyer, schedule, face):
     rival = UserFactory()
     (taken,) = held(rival, schedule, 1)
-    assert bytes_of(BOTH[face], fan, [1], "a key")[0] == 409
+    assert bytes_of(BOTH[face], buyer, [1], "a key")[0] == 409
     assert not IdempotencyKey.objects.exists()
     release_reservation(user=rival, reservation_id=taken.pk)
 
-    assert bytes_of(BOTH[face], fan, [1], "a key")[0] == 201
+    assert bytes_of(BOTH[face], buyer, [1], "a key")[0] == 201
 
 
 @pytest.mark.parametrize("face", BOTH)
-def test_a_hold_that_is_under_way_is_in_flight(fan, face):
-    name = f"{fan.user.pk} a key"
+def test_a_hold_that_is_under_way_is_in_flight(buyer, face):
+    name = f"{buyer.user.pk} a key"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 1))", [name])
         try:
-            status, content = in_another_thread(bytes_of, BOTH[face], fan, [1], "a key")
+            status, content = in_another_thread(bytes_of, BOTH[face], buyer, [1], "a key")
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 1))", [name])
 
@@ -123,9 +123,9 @@ def in_another_thread(act, *given):
         return threads.submit(run).result()
 
 
-def test_one_request_that_comes_twice_at_once_holds_once(fan, schedule):
-    visitor = read_access_token(fan.access)
-    twin = AskedToHold(visitor, schedule.pk, [1], fan.token, "a key", "a hash")
+def test_one_request_that_comes_twice_at_once_holds_once(buyer, schedule):
+    visitor = read_access_token(buyer.access)
+    twin = AskedToHold(visitor, schedule.pk, [1], buyer.token, "a key", "a hash")
     other = App(schedule)
     alone = AskedToHold(read_access_token(other.access), schedule.pk, [2], other.token)
 
@@ -138,6 +138,6 @@ def test_one_request_that_comes_twice_at_once_holds_once(fan, schedule):
 
 
 @pytest.mark.usefixtures("in_this_thread")
-def test_a_key_costs_two_round_trips(fan, django_assert_num_queries):
+def test_a_key_costs_two_round_trips(buyer, django_assert_num_queries):
     with django_assert_num_queries(9):
-        assert fan.hold(1, 2, **{"Idempotency-Key": "a key"})[0] == 201
+        assert buyer.hold(1, 2, **{"Idempotency-Key": "a key"})[0] == 201

@@ -16,13 +16,13 @@ def test_a_newcomer_can_sign_up_buy_a_seat_and_cancel_it(app):
 
     signed_up = client.post(
         "/api/v1/auth/signup/",
-        {"email": "Fan@Example.com", "password": "a long enough one", "name": "팬"},
+        {"email": "Buyer@Example.com", "password": "a long enough one", "name": "팬"},
         format="json",
     )
     assert signed_up.status_code == 201, signed_up.content
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {signed_up.json()['access']}")
     me = client.get("/api/v1/me/").json()
-    assert me["email"] == "fan@example.com"
+    assert me["email"] == "buyer@example.com"
     assert me["name"] == "팬"
 
     charged = client.post("/api/v1/me/balance/charges/", {"amount": 200_000}, format="json")

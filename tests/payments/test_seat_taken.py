@@ -82,8 +82,8 @@ def leave_only(schedule, *numbers):
 
 @pytest.mark.django_db
 def test_a_second_hold_of_ones_own_seat_says_that_it_is_yours(app):
-    fan, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
-    held(fan, schedule, 1)
+    buyer, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
+    held(buyer, schedule, 1)
     path = f"/api/v1/schedules/{schedule.pk}/reservations/"
 
     def asked_by(user):
@@ -92,7 +92,7 @@ def test_a_second_hold_of_ones_own_seat_says_that_it_is_yours(app):
         problem = app(user).post(path, {"seats": [1]}, format="json", headers=headers).json()
         return problem["code"], problem["yours"], problem["detail"]
 
-    assert asked_by(fan) == ("seat_taken", True, "You are holding this seat already.")
+    assert asked_by(buyer) == ("seat_taken", True, "You are holding this seat already.")
     assert asked_by(other)[:2] == ("seat_taken", False)
 
 

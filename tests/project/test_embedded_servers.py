@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def folder():
     # Not tmp_path: pytest closes that to other users, and as root the servers run as another.
-    place = reach.temporary_place()
+    place = reach.temporary_directory()
     with tempfile.TemporaryDirectory(prefix="concertbook-test-", dir=place) as name:
         Path(name).chmod(0o711)
         yield Path(name)

@@ -44,7 +44,7 @@ def arguments(instruction: str) -> list[str]:
     return [argument for name, argument in dockerfile() if name == instruction]
 
 
-def last_stage() -> list[tuple[str, str]]:
+def final_image() -> list[tuple[str, str]]:
     lines = dockerfile()
     start = max(i for i, (name, _) in enumerate(lines) if name == "FROM")
     return lines[start:]
@@ -70,11 +70,11 @@ def in_container(command: str) -> str:
 
 
 def test_the_image_runs_as_a_numbered_user_who_is_not_root():
-    users = [argument for name, argument in last_stage() if name == "USER"]
+    users = [argument for name, argument in final_image() if name == "USER"]
 
     assert len(users) == 1
     assert all(part.isdigit() and int(part) > 0 for part in users[0].split(":"))
-    useradd = next(argument for name, argument in last_stage() if "useradd" in argument)
+    useradd = next(argument for name, argument in final_image() if "useradd" in argument)
     assert f"--uid {users[0].split(':')[0]}" in useradd
 
 
@@ -128,7 +128,7 @@ def test_the_compose_file_has_the_services_and_all_but_the_migration_are_checked
         assert services[name]["restart"] == "unless-stopped"
     # web has the image's check.
     assert all("test" in services[name]["healthcheck"] for name in SERVICES - {"migrate", "web"})
-    assert "HEALTHCHECK" in dict(last_stage())
+    assert "HEALTHCHECK" in dict(final_image())
     assert services["migrate"]["restart"] == "no"
 
 
@@ -285,7 +285,7 @@ def command_of(service: str, folder: Path) -> tuple[str, str]:
 
 def test_the_images_command_starts_becomes_healthy_and_stops_when_told(tmp_path):
     (command,) = [
-        argument.removeprefix("exec ") for name, argument in last_stage() if name == "CMD"
+        argument.removeprefix("exec ") for name, argument in final_image() if name == "CMD"
     ]
     check = arguments("HEALTHCHECK")[0].split("CMD ", 1)[1]
     port = str(free_port())

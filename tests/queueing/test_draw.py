@@ -37,14 +37,14 @@ def waiting_room(n, **fields):
     return room
 
 
-def open_doors(room):
+def open_room(room):
     WaitingRoom.objects.filter(pk=room.pk).update(state="OPEN")
     return admission.admit(room_id=room.pk)
 
 
 def drawn_room(n, **fields):
     room = waiting_room(n, **fields)
-    open_doors(room)
+    open_room(room)
     return room
 
 
@@ -88,7 +88,7 @@ def test_the_line_stands_in_the_order_of_the_lots():
     room = waiting_room(30, capacity=7)
     came = line(room)
 
-    let_in = open_doors(room)
+    let_in = open_room(room)
 
     assert line(room) == by_hand(room) != came
     assert let_in == 7
@@ -101,7 +101,7 @@ def test_the_drawn_share_the_numbers_they_came_with():
     join_and_leave.leave(user=leaver.user, token=leaver.pk)
     before = dict(QueueToken.objects.waiting().values_list("token", "position"))
 
-    open_doors(room)
+    open_room(room)
 
     after = dict(QueueToken.objects.active().values_list("token", "position"))
     assert sorted(after.values()) == sorted(before.values())
@@ -156,7 +156,7 @@ def test_lots_are_drawn_once():
     order, done = line(room), Draw.objects.values().get()
     WaitingRoom.objects.update(state="PAUSED")
 
-    open_doors(room)
+    open_room(room)
 
     assert (line(room), Draw.objects.values().get()) == (order, done)
 
@@ -175,7 +175,7 @@ def test_a_room_that_does_not_shuffle_is_not_queried_for_a_draw():
     room = waiting_room(5, shuffle=False)
     order = line(room)
     with CaptureQueriesContext(connection) as queries:
-        open_doors(room)
+        open_room(room)
 
     assert line(room) == order
     assert not [query for query in queries if "queueing_draw" in query["sql"]]
@@ -184,7 +184,7 @@ def test_a_room_that_does_not_shuffle_is_not_queried_for_a_draw():
 def test_two_rooms_draw_by_themselves():
     one, other = waiting_room(4), waiting_room(4)
 
-    open_doors(one)
+    open_room(one)
 
     assert Draw.objects.get(room=other).drawn_at is None
     assert not QueueToken.objects.filter(room=other).exclude(drawn_from=None).exists()
@@ -194,11 +194,11 @@ def test_a_failure_after_the_draw_rolls_the_draw_back():
     room = waiting_room(10)
     order = line(room)
     with mock.patch.object(admission, "_admit_first", side_effect=OSError), pytest.raises(OSError):  # noqa: PT011
-        open_doors(room)
+        open_room(room)
 
     assert line(room) == order
     assert Draw.objects.get(room=room).drawn_at is None
-    open_doors(room)
+    open_room(room)
     assert line(room) == by_hand(room)
 
 
@@ -241,7 +241,7 @@ def test_it_is_as_drawn_after_people_left_were_let_in_and_came(capsys):
     room = waiting_room(9, capacity=2)
     early, *_ = QueueToken.objects.order_by("position")
     join_and_leave.leave(user=early.user, token=early.pk)
-    open_doors(room)
+    open_room(room)
     line_of(room, 2)
     for status in ("ACTIVE", "WAITING"):
         gone = QueueToken.objects.filter(status=status).first()
@@ -378,7 +378,7 @@ def test_the_page_shows_the_commitment_then_the_seed_and_the_list(client, langua
     draw = Draw.objects.get(room=room)
 
     before = client.get(address, headers={"accept-language": language}).content.decode()
-    open_doors(room)
+    open_room(room)
     after = client.get(address, headers={"accept-language": language}).content.decode()
 
     assert draw.commitment in before
@@ -395,7 +395,7 @@ def test_a_participant_sees_the_own_token_and_then_the_own_number(client):
     address = f"/rooms/{room.slug}/draw/"
 
     before = client.get(address)
-    open_doors(room)
+    open_room(room)
     after = client.get(address, headers={"accept-language": "en"})
 
     assert before.context["lot"] == draw_results.Lot(token=mine.pk, number=None)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.usefixtures("_no_redis")
 def test_people_can_sign_up_log_in_and_buy_while_redis_is_away(app):
     client = app()
-    fields = {"email": "fan@example.com", "password": "a long enough one", "name": "팬"}
+    fields = {"email": "buyer@example.com", "password": "a long enough one", "name": "팬"}
     assert client.post("/api/v1/auth/signup/", fields, format="json").status_code == 201
     user = UserFactory(won=10_000)
     logged_in = client.post(

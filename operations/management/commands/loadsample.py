@@ -67,8 +67,8 @@ ACCOUNTS = [
         is_staff=True,
         permissions=["check_in_ticket"],
     ),
-    Account("minji@concertbook.local", "sample-fan-1618", "김민지", "buyer", is_buyer=True),
-    Account("junho@concertbook.local", "sample-fan-1414", "이준호", "buyer", is_buyer=True),
+    Account("minji@concertbook.local", "sample-buyer-1618", "김민지", "buyer", is_buyer=True),
+    Account("junho@concertbook.local", "sample-buyer-1414", "이준호", "buyer", is_buyer=True),
 ]
 
 SHOWS = [

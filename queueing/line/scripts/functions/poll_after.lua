@@ -1,7 +1,7 @@
 -- In how many seconds a person is to poll again, a whole number. `ahead` people are before them,
 -- of `in_line` in all; `now` and `opens_at` are in ms since 1970; `slow` is the slowest pace of the
 -- room in people a second; `undrawn` while the room has yet to draw its lots; `chance` is a random
--- number in 0..1 that spreads a crowd which came at the same moment. The rule and its constants are
+-- number in 0..1 that spreads the buyers who came at the same moment. The rule and its constants are
 -- explained in poll_interval.py.
 local function poll_after(ahead, now, state, opens_at, slow, undrawn, in_line, chance)
     local wait = ahead / math.max(POLLS_SPREAD, slow)
