@@ -145,6 +145,9 @@ class ConcertSchedule(models.Model):
     cancel_reason = models.CharField(
         _("why it was cancelled"), max_length=200, blank=True, editable=False
     )
+    # The version of the present SeatPlan, "" when it must be built: set by services/seat_plans, and
+    # emptied by the triggers of constraints/concerts_seat_outdates_plan.sql.
+    seat_plan = models.CharField(max_length=16, blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -210,6 +213,38 @@ class ConcertSchedule(models.Model):
         """Raises ScheduleCancelled."""
         if self.cancelled_at is not None:
             raise ScheduleCancelled
+
+
+class SeatPlan(models.Model):
+    """One version of a schedule's seat plan, for ever (see services/seat_plan_document).
+
+    The document is stored as it is sent: compressed when it is saved.
+    """
+
+    schedule = models.ForeignKey(
+        ConcertSchedule,
+        models.CASCADE,
+        related_name="seat_plans",
+        db_index=False,
+        verbose_name=_("schedule"),
+    )
+    version = models.CharField(_("version"), max_length=16)
+    br = models.BinaryField()
+    gzip = models.BinaryField()
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("seat plan")
+        verbose_name_plural = _("seat plans")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "version"], name="concerts_seatplan_one_per_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.version
 
 
 class SeatQuerySet(models.QuerySet["Seat"]):

@@ -13,7 +13,7 @@ from concertbook.db.statements import fetch_all
 from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name, look_alike
 from concerts.services.seat_locks import lock_seat_plan
-from concerts.services.seat_rows import row_index, row_letters
+from concerts.services.seat_rows import row_index, row_letters, usual_label
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _FreeRows:
         while True:
             row = row_letters(self.next[key])
             self.next[key] += 1
-            labels = {_label(key, row.lower(), place) for place in range(1, seats + 1)}
+            labels = {usual_label(key, row.lower(), place) for place in range(1, seats + 1)}
             if not labels & self.labels:
                 self.labels |= labels
                 return row
@@ -103,11 +103,7 @@ def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place:
         section=block.section,
         row=row,
         seat_in_row=place,
-        label=_label(block.section, row, place),
+        label=usual_label(block.section, row, place),
         grade=block.grade,
         price=block.price,
     )
-
-
-def _label(section: str, row: str, place: int) -> str:
-    return f"{section} {row}-{place}".strip()

@@ -1,4 +1,4 @@
-"""Rows of seats: their letters, and their counts."""
+"""Rows of seats: their letters, the labels of their seats, and their counts."""
 
 import re
 from dataclasses import dataclass
@@ -26,6 +26,11 @@ def row_letters(index: int) -> str:
         index, letter = divmod(index - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
+
+
+def usual_label(section: str, row: str, seat_in_row: int) -> str:
+    """The label of a generated seat."""
+    return f"{section} {row}-{seat_in_row}".strip()
 
 
 @dataclass(frozen=True)

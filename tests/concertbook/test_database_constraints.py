@@ -11,7 +11,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
-from concerts.models import Concert, ConcertSchedule, Seat, SeatStatusHistory
+from concerts.models import Concert, ConcertSchedule, Seat, SeatPlan, SeatStatusHistory
+from concerts.services.seat_plans import present_version
 from operations.models import Export
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.ticket_cancellation import cancel_ticket
@@ -160,6 +161,10 @@ class Sale:
             cancelled_at=timezone.now(), cancelled_by=self.other
         )
         return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
+
+    def plan(self) -> SeatPlan:
+        """The schedule's present seat plan."""
+        return SeatPlan.objects.get(version=present_version(self.schedule.pk))
 
     def rehearsed(self) -> WaitingRoom:
         room = WaitingRoomFactory(slug="rehearsal", rehearsal="rehearsal")
@@ -725,6 +730,20 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "two seats at one place in a row": (
         "concerts_seat_place_unique_in_schedule",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(seat_in_row=5),
+    ),
+    "two seat plans of one version": (
+        "concerts_seatplan_one_per_version",
+        lambda sale: SeatPlan.objects.create(
+            schedule=sale.schedule, version=sale.plan().version, br=b"", gzip=b""
+        ),
+    ),
+    "a seat plan that is changed": (
+        "concerts_seatplan_never_changes",
+        lambda sale: SeatPlan.objects.filter(pk=sale.plan().pk).update(br=b"x"),
+    ),
+    "a seat plan that is deleted without its schedule": (
+        "concerts_seatplan_not_deleted_before_schedule",
+        lambda sale: sale.plan().delete(),
     ),
     "a seat history line from a status to itself": (
         "concerts_seatstatushistory_is_a_change",

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from concerts.models import ConcertSchedule, Seat
+from concerts.services.seat_plans import present_version
 from tests.concertbook.test_database_constraints import (
     AFTERWARDS,
     ATTACKS,
@@ -60,10 +62,29 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     for table in (ATTACKS, AFTERWARDS, OTHER_ATTACKS):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Three triggers refuse nothing: they create rows and sequences that every room needs.
+    # Six triggers refuse nothing: they keep the present seat plan, and create rows and sequences
+    # that every room needs.
+    for done, change in CHANGES_OF_SEATS.items():
+        yield f"concerts_seat_{done}_outdates_plan", f"a seat {done}", partial(outdated_by, change)
     yield "queueing_shuffling_room_has_draw", "a room that draws lots", commits_to_a_seed
     yield "queueing_room_has_positions", "a join of a room", a_buyer_joins
     yield "queueing_capacity_is_on_record", "a room whose capacity changes", capacity_is_kept
+
+
+CHANGES_OF_SEATS: dict[str, Callable[[ConcertSchedule], object]] = {
+    "added": lambda schedule: Seat.objects.create(
+        schedule=schedule, number=9, seat_in_row=9, label="9", price=1
+    ),
+    "removed": lambda schedule: schedule.seats.filter(number=2).delete(),
+    "edited": lambda schedule: schedule.seats.filter(number=2).update(price=1),
+}
+
+
+def outdated_by(change: Callable[[ConcertSchedule], object]) -> None:
+    schedule = ScheduleFactory.create(seats=2)
+    before = present_version(schedule.pk)
+    change(schedule)
+    assert present_version(schedule.pk) != before
 
 
 def capacity_is_kept() -> None:
