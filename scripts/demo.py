@@ -241,7 +241,8 @@ def collect_static(environ: dict[str, str]) -> None:
 
 def static_state() -> str:
     """A digest of the sources of static files: our own, and the versions of the packages."""
-    files = [ROOT / "requirements.txt", ROOT / "concertbook" / "settings.py"]
+    files = [ROOT / name for name in ("requirements.txt", "concertbook/settings.py")]
+    files.append(ROOT / "concertbook/http/static_files.py")
     files += sorted([*ROOT.glob("static/**/*"), *ROOT.glob("*/static/**/*")])
     facts = [(str(path), path.stat().st_mtime_ns) for path in files if path.is_file()]
     return hashlib.sha256(repr(facts).encode()).hexdigest()

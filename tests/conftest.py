@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
@@ -24,6 +25,12 @@ def _empty_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(rate_limit, "_backs_off_until", 0.0)
     yield
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_names_of_static_files() -> None:
+    # A demo may have collected them once; the live server of the tests finds the plain names.
+    staticfiles_storage.hashed_files.clear()
 
 
 @pytest.fixture

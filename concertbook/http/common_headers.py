@@ -20,7 +20,7 @@ from concertbook.http.negotiation import JSON
 Headers = tuple[tuple[str, str], ...]
 
 # Left out: it serves files, adds no headers, and reads all files when it is created.
-WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+STATIC_FILES = "concertbook.http.static_files.StaticFilesMiddleware"
 # Each answer has its own.
 OWN = {"Content-Type", "Content-Length"}
 
@@ -73,7 +73,7 @@ def _headers(
 def _middlewares() -> Callable[[HttpRequest], HttpResponse]:
     chain = _empty_answer
     for path in reversed(settings.MIDDLEWARE):
-        if path != WHITENOISE:
+        if path != STATIC_FILES:
             chain = import_string(path)(chain)
     return chain
 

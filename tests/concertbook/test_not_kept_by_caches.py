@@ -140,5 +140,5 @@ def test_the_rule_covers_every_middleware_but_static_files_and_transport():
 
     assert outside == [
         "django.middleware.security.SecurityMiddleware",
-        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "concertbook.http.static_files.StaticFilesMiddleware",
     ]
