@@ -56,6 +56,11 @@ def arguments() -> argparse.Namespace:
         action="store_true",
         help="simulation: each person by the services themselves, for some ten thousand people",
     )
+    parser.add_argument(
+        "--watch-front",
+        action="store_true",
+        help="simulation: all watch the front of the line, and poll as a sign of life only",
+    )
     return parser.parse_args()
 
 

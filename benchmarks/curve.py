@@ -25,7 +25,7 @@ local rate, shortest, longest = 0, math.huge, 0
 for ahead = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     local sum = 0
     for turn = 1, chances do
-        local after = poll_after(ahead, 0, 'OPEN', 0, slow, false, 0, (turn - 0.5) / chances)
+        local after = poll_after(ahead, 0, 'OPEN', 0, slow, false, 0, false, (turn - 0.5) / chances)
         sum = sum + after
         shortest, longest = math.min(shortest, after), math.max(longest, after)
     end

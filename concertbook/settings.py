@@ -314,10 +314,11 @@ SPECTACULAR_SETTINGS = {
         "concertbook.http.openapi.complete_answers",
         "concertbook.http.openapi.add_problems",
     ],
-    # Names of enums in the OpenAPI document: three models share the pair of values, and a ticket's
-    # status occurs with its refund and without.
+    # Names of enums in the OpenAPI document: three models share the pair of values, a room's state
+    # has two names, and a ticket's status occurs with its refund and without.
     "ENUM_NAME_OVERRIDES": {
         "OutcomeEnum": "payments.models.Payment.Status",
+        "RoomStateEnum": "queueing.models.WaitingRoom.State",
         "TicketStatusEnum": "payments.models.Ticket.Status",
     },
 }

@@ -1,11 +1,12 @@
 """Join the line, poll my place, leave, check the draw: for mobile apps."""
 
 import uuid
+from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -14,8 +15,9 @@ from rest_framework.views import APIView
 
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
-from queueing.representations import DrawSerializer, QueuePositionSerializer
-from queueing.services import draw_results, join_and_leave, polling
+from concertbook.http.validation import QueryBooleanField, valid_query
+from queueing.representations import DrawSerializer, FrontSerializer, QueuePositionSerializer
+from queueing.services import draw_results, front, join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
@@ -42,11 +44,27 @@ class Tokens(APIView):
         return _answer(place, status.HTTP_201_CREATED if joined else status.HTTP_200_OK)
 
 
+class PollQuery(serializers.Serializer[Any]):
+    watches_front = QueryBooleanField(
+        required=False,
+        default=False,
+        help_text="the client watches the front of the line: polls are a sign of life only, every"
+        " 60 to 400 seconds, and when the front has passed the position",
+    )
+
+
 class Token(APIView):
-    @extend_schema(responses=QueuePositionSerializer, parameters=[POLL_AFTER], operation_id="poll")
+    @extend_schema(
+        responses=QueuePositionSerializer,
+        parameters=[PollQuery, POLL_AFTER],
+        operation_id="poll",
+    )
     def get(self, request: Request, token: uuid.UUID) -> Response:
         place = polling.get_position(
-            user=current_user(request), token=token, address=client_address(request.META)
+            user=current_user(request),
+            token=token,
+            address=client_address(request.META),
+            **valid_query(PollQuery, request),
         )
         return _answer(place, status.HTTP_200_OK)
 
@@ -59,6 +77,14 @@ class Token(APIView):
 def _answer(place: QueuePosition, code: int) -> Response:
     headers = {"Retry-After": str(place.poll_after_seconds)}
     return Response(QueuePositionSerializer.represent(place), status=code, headers=headers)
+
+
+class RoomFront(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=FrontSerializer, operation_id="front")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(FrontSerializer.represent(front.get_front(slug=slug)))
 
 
 class RoomDraw(APIView):

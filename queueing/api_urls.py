@@ -6,6 +6,7 @@ from queueing import api
 urlpatterns = [
     path("waiting-rooms/<slug:slug>/tokens/", api.Tokens.as_view()),
     path("waiting-rooms/<slug:slug>/draw/", public(api.RoomDraw.as_view()), name="draw_api"),
+    path("waiting-rooms/<slug:slug>/front/", public(api.RoomFront.as_view()), name="front"),
     path(
         "waiting-rooms/<slug:slug>/draw/participants/",
         public(api.DrawParticipants.as_view()),

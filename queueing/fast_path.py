@@ -24,6 +24,9 @@ from queueing.representations import QueuePositionSerializer
 from queueing.services import join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
 
+# The one query of polls that is answered here.
+WATCHES_FRONT = "watches_front=true"
+
 
 def poll(environ: Environ, token: str) -> Answer:
     visitor = _read_credential(environ)
@@ -33,8 +36,16 @@ def poll(environ: Environ, token: str) -> Answer:
             user_id=visitor.user_id,
             session=visitor.session_in_cache,
             address=client_address(environ),
+            watches_front=_watches_front(environ),
         )
     return _tell("200 OK", place)
+
+
+def _watches_front(environ: Environ) -> bool:
+    query = environ.get("QUERY_STRING", "")
+    if query not in ("", WATCHES_FRONT):
+        raise FallThrough
+    return bool(query)
 
 
 def join(environ: Environ, slug: str) -> Answer:

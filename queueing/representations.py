@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from concertbook.http.representations import Representation
 from queueing.models import Draw, QueueToken, WaitingRoom
+from queueing.services.front import Front
 from queueing.services.queue_position import QueuePosition
 
 
@@ -25,6 +26,23 @@ class QueuePositionSerializer(Representation[QueuePosition]):
     expires_at = serializers.DateTimeField(
         allow_null=True, help_text="when my time inside ends, or ended"
     )
+
+
+class FrontSerializer(Representation[Front]):
+    state = serializers.ChoiceField(choices=WaitingRoom.State.choices)
+    opens_at = serializers.DateTimeField(allow_null=True, help_text="of a scheduled room")
+    front = serializers.IntegerField(
+        allow_null=True,
+        help_text="the lowest number that still waits: all before it were admitted or have left;"
+        " null until lots are drawn",
+    )
+    pace_per_minute = serializers.IntegerField(
+        allow_null=True, help_text="people admitted a minute, null when not known"
+    )
+    seats_left = serializers.IntegerField(
+        allow_null=True, help_text="seats still free behind this room, null when not known"
+    )
+    as_of = serializers.DateTimeField()
 
 
 class DrawSerializer(Representation[Draw]):

@@ -29,8 +29,9 @@ class Buyer:
     """One person: what they will do, and what they know of their position.
 
     Moments are seconds since the start. ``due`` is when they were told to ask again at the
-    latest, ``told_in`` the last minute in which it was noted what they were told; ``ended`` is
-    how their token really ended, as the history has it.
+    latest, ``asks_next`` the second in which they do, ``told_in`` the last minute in which it was
+    noted what they were told; ``ended`` is how their token really ended, as the history has it.
+    ``saw_front``: they ask because the front of the line has passed them.
     """
 
     number: int
@@ -46,7 +47,9 @@ class Buyer:
     position: int = 0
     ahead: int = 0
     due: float = 0.0
+    asks_next: int = -1
     told_in: int = -1
+    saw_front: bool = False
     inside: bool = False
     ended: str = ""
     done: bool = False
@@ -54,7 +57,7 @@ class Buyer:
     def take(self, place: QueuePosition) -> None:
         """A place of their own in line."""
         self.token, self.position, self.ahead = place.token, place.position, place.ahead
-        self.inside, self.ended = False, ""
+        self.inside, self.ended, self.saw_front = False, "", False
 
     def asks_at(self, told: float, rng: Random) -> float:
         """When a buyer who was told to ask at ``told`` really asks; infinity for never."""

@@ -38,8 +38,9 @@ class GateLoad(Protocol):
 class OneByOne:
     """Each buyer by the services that the views call."""
 
-    def __init__(self, room: WaitingRoom) -> None:
+    def __init__(self, room: WaitingRoom, *, watch_front: bool) -> None:
         self.room = room
+        self.watch_front = watch_front
 
     def join(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
         for buyer in buyers:
@@ -48,7 +49,7 @@ class OneByOne:
 
     def ask(self, buyers: Sequence[Buyer]) -> Iterator[tuple[Buyer, Answer]]:
         for buyer in buyers:
-            yield buyer, _ask(buyer.user_id, _token(buyer))
+            yield buyer, _ask(buyer.user_id, _token(buyer), self.watch_front)
 
     def leave(self, buyers: Sequence[Buyer]) -> None:
         for buyer in buyers:
@@ -64,9 +65,9 @@ class OneByOne:
                 gate.finish(list(admissions.values()), now=database_now())
 
 
-def _ask(user: uuid.UUID, token: uuid.UUID) -> Answer:
+def _ask(user: uuid.UUID, token: uuid.UUID, watch_front: bool) -> Answer:
     try:
-        place = polling.get_position(user=User(pk=user), token=token)
+        place = polling.get_position(user=User(pk=user), token=token, watches_front=watch_front)
     except Unavailable as later:
         return later.retry_after or 1
     except NotFound:
@@ -75,19 +76,19 @@ def _ask(user: uuid.UUID, token: uuid.UUID) -> Answer:
 
 
 # KEYS: as of a poll, without the user's counter
-# ARGV: limits of user and address, the Redis process; then for each person: them, a chance, their
-#       position or ''
+# ARGV: limits of user and address, the Redis process, '1' if all watch the front or ''; then for
+#       each person: them, a chance, their position or ''
 ASK_MANY = """
 local function ask(KEYS, ARGV)
 %s
 end
 local answers = {}
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
     local keys = {KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5],
         'line:polls:' .. string.sub(ARGV[i], 17), KEYS[6]}
     local position = ARGV[i + 2] ~= '' and ARGV[i + 2] or nil
     answers[#answers + 1] = ask(
-        keys, {ARGV[i], ARGV[i + 1], ARGV[1], ARGV[2], ARGV[3], '', position})
+        keys, {ARGV[i], ARGV[i + 1], ARGV[1], ARGV[2], ARGV[3], '', ARGV[4], position})
 end
 return answers
 """
@@ -96,9 +97,10 @@ return answers
 class InBatches:
     """Many by one statement, or by one run of the poll's own script over all of them."""
 
-    def __init__(self, room: WaitingRoom, rng: Random) -> None:
+    def __init__(self, room: WaitingRoom, rng: Random, *, watch_front: bool) -> None:
         self.room = room
         self.rng = rng
+        self.watch_front = watch_front
         self.redis: Any = redis.Redis.from_url(settings.REDIS_URL)
         self.server = self.redis.info("server")["run_id"]
         self.ask_many = self.redis.register_script(ASK_MANY % scripts.POLL.text)
@@ -126,12 +128,19 @@ class InBatches:
     ) -> Iterator[tuple[Buyer, Answer]]:
         of_room = [*keys.of_room(self.room.pk), keys.polls_of_address("simulation")]
         limits = settings.POLLS_PER_USER, settings.POLLS_PER_ADDRESS
-        arguments: list[Any] = [*limits, self.server]
+        arguments: list[Any] = [*limits, self.server, "1" if self.watch_front else ""]
         for buyer, (token, position) in zip(buyers, held, strict=True):
             arguments += [person_of(token, buyer.user_id), repr(self.rng.random()), position or ""]
         answers = self.ask_many(keys=of_room, args=arguments)
         for buyer, (token, _position), answer in zip(buyers, held, answers, strict=True):
-            yield buyer, _understand(buyer, token, answer)
+            yield buyer, self._understand(buyer, token, answer)
+
+    def _understand(self, buyer: Buyer, token: uuid.UUID, raw: Any) -> Answer:
+        """A buyer whom the index does not know asks the service, and so the table."""
+        try:
+            return position_of(token, polls.read_status(raw))
+        except (UnknownPerson, LineUnavailable):
+            return _ask(buyer.user_id, token, self.watch_front)
 
     def leave(self, buyers: Sequence[Buyer]) -> None:
         self._end(buyers, Outcome.LEFT)
@@ -148,14 +157,6 @@ class InBatches:
                 endings.end_tokens(pks, outcome=outcome, now=database_now())
             # Without this the next tick would write all who are inside anew.
             index_updates.forget(self.room.pk, [entry_of(token) for token in found])
-
-
-def _understand(buyer: Buyer, token: uuid.UUID, raw: Any) -> Answer:
-    """A buyer whom the index does not know asks the service, and so the table."""
-    try:
-        return position_of(token, polls.read_status(raw))
-    except (UnknownPerson, LineUnavailable):
-        return _ask(buyer.user_id, token)
 
 
 def _token(buyer: Buyer) -> uuid.UUID:

@@ -1,5 +1,6 @@
 """What a simulation records: broken guarantees, and how good the estimates of waits were."""
 
+import datetime as dt
 import statistics
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,6 +58,8 @@ class Recorder:
     last_seen: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     estimates: list[Estimate] = field(default_factory=list)
+    # Seconds from an admission until its buyer knew of it.
+    learned: list[float] = field(default_factory=list)
 
     # --- While it runs ---------------------------------------------------------------------------
 
@@ -79,6 +82,17 @@ class Recorder:
         self.lost_places += not kept
         self.pushed_back += place.ahead > buyer.ahead
         buyer.ahead = place.ahead
+
+    def see_turn(self, buyer: Buyer, place: QueuePosition) -> None:
+        """Note after how many seconds an awake buyer who saw the front pass learns of the turn."""
+        if buyer.saw_front and buyer.asks_next < buyer.sleeps_at and place.expires_at:
+            admitted_at = place.expires_at - dt.timedelta(seconds=self.room.active_seconds)
+            self.learned.append(self.clock.seconds - self.clock.since_start(admitted_at))
+
+    def turns_learned(self) -> Iterator[Fact]:
+        if self.learned:
+            latest = f"{max(self.learned):.1f} s"
+            yield Fact("the front passed, learned of the turn after", latest, "2 s")
 
     def see_gone(self, buyer: Buyer) -> None:
         """Told that the token has ended: so it must have, or the time inside must be over."""

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from heapq import heappop, heappush
 from random import Random
 from typing import Self
 from unittest.mock import patch
@@ -25,6 +26,7 @@ from loadkit.environment import UNLIMITED
 from queueing.line import polls
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, index_build, last_requests, rooms
+from queueing.services.front import get_front
 from queueing.services.queue_position import QueuePosition
 
 START = dt.datetime(2026, 6, 1, 11, 0, tzinfo=dt.UTC)  # eight in the evening in Seoul
@@ -36,6 +38,8 @@ NO_LIMITS = {
     for name in ("JOINS_PER_USER", "JOINS_PER_ADDRESS", "POLLS_PER_USER", "POLLS_PER_ADDRESS")
 }
 SAMPLE = 2_000
+# The oldest copy of the front that a cache serves, in seconds.
+FRONT_IS_OLD = 1
 
 Agenda = defaultdict[int, list[Buyer]]
 
@@ -50,6 +54,7 @@ class Plan:
     people: int
     seed: int = 1
     one_by_one: bool = False
+    watch_front: bool = False
     within: int = 600
 
     @property
@@ -87,7 +92,12 @@ class Plan:
 
 
 def report(options: Namespace) -> Iterator[Fact | str]:
-    plan = Plan(people=options.people, seed=options.seed, one_by_one=options.one_by_one)
+    plan = Plan(
+        people=options.people,
+        seed=options.seed,
+        one_by_one=options.one_by_one,
+        watch_front=options.watch_front,
+    )
     started = time.perf_counter()
     with Simulation(plan) as simulation:
         yield from simulation.run()
@@ -103,6 +113,8 @@ def facts(simulation: "Simulation") -> Iterator[Fact | str]:
         yield Fact(f"ended as {outcome}", f"{count:,}")
     for guarantee, broken in asdict(recorder.broken_guarantees()).items():
         yield Fact(guarantee.replace("_", " "), f"{broken:,}", "0")
+    if plan.watch_front:
+        yield from recorder.turns_learned()
     estimates = recorder.checked_estimates()
     calm = [each for each in estimates if not plan.is_disturbed(each.told_at, each.wait)]
     yield from quality("waits told", estimates)
@@ -122,6 +134,8 @@ class Simulation:
         self.asking: Agenda = defaultdict(list)
         self.leaving: Agenda = defaultdict(list)
         self.finishing: Agenda = defaultdict(list)
+        # Who watches the front of the line, by position.
+        self.watching: list[tuple[int, int]] = []
         self.polls = 0
         self.ticks: list[float] = []
 
@@ -146,8 +160,12 @@ class Simulation:
             if buyer.leaves < self.plan.at_most:
                 self.leaving[math.ceil(buyer.leaves)].append(buyer)
         self.recorder = Recorder(self.clock, self.room, {buyer.user_id: buyer for buyer in buyers})
+        self.buyers = buyers
+        watch_front = self.plan.watch_front
         self.gate_load: GateLoad = (
-            OneByOne(self.room) if self.plan.one_by_one else InBatches(self.room, self.rng)
+            OneByOne(self.room, watch_front=watch_front)
+            if self.plan.one_by_one
+            else InBatches(self.room, self.rng, watch_front=watch_front)
         )
 
     def run(self) -> Iterator[str]:
@@ -164,10 +182,11 @@ class Simulation:
         self.operate(second)
         self.beat(second)
         self.recorder.see_endings()
+        self.see_front()
         self.gate_load.finish([each for each in self.finishing.pop(second, []) if not each.ended])
         self.leave(self.leaving.pop(second, []))
         self.join(self.joining.pop(second, []))
-        self.ask(self.asking.pop(second, []))
+        self.ask([each for each in self.asking.pop(second, []) if each.asks_next == second])
 
     def operate(self, second: int) -> None:
         plan, room = self.plan, WaitingRoom.objects.filter(pk=self.room.pk)
@@ -199,6 +218,18 @@ class Simulation:
 
     # --- What the buyers do ----------------------------------------------------------------------
 
+    def see_front(self) -> None:
+        """Those whom the front has passed ask, once they have seen it: within a second or two."""
+        if not self.watching:
+            return
+        front = get_front(slug=self.room.slug).front or 0
+        while self.watching and self.watching[0][0] < front:
+            position, number = heappop(self.watching)
+            buyer = self.buyers[number]
+            if buyer.position == position and not (buyer.inside or buyer.ended or buyer.done):
+                buyer.saw_front = True
+                self.ask_again(buyer, self.clock.seconds + self.rng.random() * FRONT_IS_OLD)
+
     def leave(self, buyers: list[Buyer]) -> None:
         leaving = [each for each in buyers if each.token and not each.inside and not each.ended]
         for buyer in leaving:
@@ -209,6 +240,8 @@ class Simulation:
         for buyer, answer in self.gate_load.join([buyer for buyer in buyers if not buyer.done]):
             if isinstance(answer, QueuePosition) and (buyer.token is None or buyer.ended):
                 buyer.take(answer)
+                if self.plan.watch_front and not answer.is_admitted:
+                    heappush(self.watching, (buyer.position, buyer.number))
             self.hear(buyer, answer)
 
     def ask(self, buyers: list[Buyer]) -> None:
@@ -234,6 +267,7 @@ class Simulation:
         if place.is_admitted:
             if not buyer.inside:
                 buyer.inside = True
+                self.recorder.see_turn(buyer, place)
                 self.finishing[math.ceil(self.clock.seconds + buyer.inside_for)].append(buyer)
             return
         self.note_estimate(buyer, place)
@@ -254,4 +288,5 @@ class Simulation:
         woke_up = when == buyer.wakes_at
         # A buyer who wakes up finds the page as it was, or loads it anew.
         agenda = self.joining if woke_up and buyer.number % 2 else self.asking
-        agenda[math.ceil(when)].append(buyer)
+        buyer.asks_next = math.ceil(when)
+        agenda[buyer.asks_next].append(buyer)

@@ -8,6 +8,9 @@ every two seconds at most (docs/performance.md has the curve).
 
 SOONEST_POLL = 2
 LATEST_POLL = 400
+# A client that watches the front of the line (services/front.py) learns of its turn from there. Its
+# polls are a sign of life: this instead of SOONEST_POLL, so at least a minute.
+HEARTBEAT = 80
 POLLS_SPREAD = 300
 # A room that draws lots has no order yet: all poll alike, this many a second.
 POLLS_BEFORE_DRAW = 4500

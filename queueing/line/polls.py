@@ -17,11 +17,13 @@ def poll(
     *,
     address: str,
     session: str | None = None,
+    watches_front: bool = False,
     position: int = 0,
 ) -> QueueStatus:
     """Where this person stands; notes that they asked. One round trip.
 
-    With ``session``, a key of the cache, only while the cache has it and it is the user's. With
+    With ``session``, a key of the cache, only while the cache has it and it is the user's. A client
+    that ``watches_front`` is told to poll as a sign of life only (poll_interval.HEARTBEAT). With
     ``position`` a person whose join has committed with that number is put into the index, which
     is not counted as a poll. Raises AskedTooOften, UnknownPerson, UnknownSession, and
     LineUnavailable also when there is no index of the room.
@@ -32,7 +34,8 @@ def poll(
         script_keys.append(session)
     limits = settings.POLLS_PER_USER, settings.POLLS_PER_ADDRESS
     person, chance = person_of(token, user), repr(random.random())
-    arguments = [person, chance, *limits, client.SERVER, str(user)]
+    watches = "1" if watches_front else ""
+    arguments = [person, chance, *limits, client.SERVER, str(user), watches]
     if position:
         arguments.append(position)
     return read_status(client.run(scripts.POLL, script_keys, arguments))

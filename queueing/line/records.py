@@ -73,6 +73,20 @@ class IndexWatermark:
 
 
 @dataclass(frozen=True)
+class FrontRecord:
+    """The front of the line as of the tick at ``measured_at``.
+
+    ``front`` is the first position that waits, None until lots are drawn.
+    """
+
+    front: int | None
+    fast: float
+    slow: float
+    seats_left: int | None
+    measured_at: int
+
+
+@dataclass(frozen=True)
 class QueueStatus:
     """What a poll finds. ``expires_at`` is None while waiting; ``poll_after`` is in seconds.
 

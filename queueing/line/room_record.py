@@ -5,11 +5,40 @@ from typing import Any
 
 from queueing.line import client, keys, scripts
 from queueing.line.errors import LineUnavailable
-from queueing.line.records import IndexWatermark, RoomSnapshot
+from queueing.line.records import FrontRecord, IndexWatermark, RoomSnapshot
 
 
 def read_watermark(room_id: int) -> IndexWatermark:
-    """How far the index follows. Raises LineUnavailable also when there is none to be trusted.
+    """How far the index follows. Raises LineUnavailable also when there is none to be trusted."""
+    room = _read(room_id)
+    return IndexWatermark(
+        through=int(room[b"through"]),
+        inside=int(room[b"inside"]),
+        measured_at=int(room[b"measured_at"]),
+        freed_lately=float(room[b"freed_lately"]),
+        freed_before=float(room[b"freed_before"]),
+        measured_for=float(room[b"measured_for"]),
+        undrawn=int(room[b"undrawn"]),
+        moving_since=int(room[b"moving_since"]),
+        server=room[b"server"].decode(),
+    )
+
+
+def read_front(room_id: int) -> FrontRecord:
+    """The front of the line. Raises LineUnavailable as read_watermark does."""
+    room = _read(room_id)
+    seats_left = room.get(b"seats_left")
+    return FrontRecord(
+        front=None if int(room[b"undrawn"]) else int(room[b"front"]),
+        fast=float(room[b"fast"]),
+        slow=float(room[b"slow"]),
+        seats_left=None if seats_left is None else int(seats_left),
+        measured_at=int(room[b"measured_at"]),
+    )
+
+
+def _read(room_id: int) -> dict[bytes, bytes]:
+    """The fields of the room. Raises LineUnavailable, also for a room that no index has.
 
     A Redis that was restarted may have come back with older data; its index is not used.
     """
@@ -20,17 +49,8 @@ def read_watermark(room_id: int) -> IndexWatermark:
         room, server = pipeline.execute()
     if room.get(b"server", b"").decode() != server["run_id"]:
         raise LineUnavailable
-    return IndexWatermark(
-        through=int(room[b"through"]),
-        inside=int(room[b"inside"]),
-        measured_at=int(room[b"measured_at"]),
-        freed_lately=float(room[b"freed_lately"]),
-        freed_before=float(room[b"freed_before"]),
-        measured_for=float(room[b"measured_for"]),
-        undrawn=int(room[b"undrawn"]),
-        moving_since=int(room[b"moving_since"]),
-        server=server["run_id"],
-    )
+    fields: dict[bytes, bytes] = room
+    return fields
 
 
 def write_room(room_id: int, *, snapshot: RoomSnapshot, watermark: IndexWatermark) -> None:

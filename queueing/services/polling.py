@@ -18,19 +18,23 @@ def find_position(*, user: User, room: WaitingRoom, address: str = "") -> QueueP
     return None if token is None else get_position(user=user, token=token, address=address)
 
 
-def get_position(*, user: User, token: uuid.UUID, address: str = "") -> QueuePosition:
+def get_position(
+    *, user: User, token: uuid.UUID, address: str = "", watches_front: bool = False
+) -> QueuePosition:
     """The user's position in line; notes that they asked. Raises as ask does."""
-    return ask(user_id=user.pk, token=token, address=address)
+    return ask(user_id=user.pk, token=token, address=address, watches_front=watches_front)
 
 
-def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> QueuePosition:
+def ask(
+    *, user_id: uuid.UUID, token: uuid.UUID, address: str, watches_front: bool = False
+) -> QueuePosition:
     """The position by the index, or by the table if the index does not know the person.
 
     Raises NotFound for another user's token, TooManyRequests, and Unavailable when too many polls
     have to ask the table.
     """
     try:
-        return poll(token=token, user_id=user_id, address=address)
+        return poll(token=token, user_id=user_id, address=address, watches_front=watches_front)
     except UnknownPerson:
         budget.take()
         waiting = QueueToken.objects.filter(status="WAITING", pk=token, user=user_id)
@@ -43,16 +47,29 @@ def ask(*, user_id: uuid.UUID, token: uuid.UUID, address: str) -> QueuePosition:
 
 
 def poll(
-    *, token: uuid.UUID, user_id: uuid.UUID, address: str, session: str | None = None
+    *,
+    token: uuid.UUID,
+    user_id: uuid.UUID,
+    address: str,
+    session: str | None = None,
+    watches_front: bool = False,
 ) -> QueuePosition:
     """The position by the index, in one round trip to Redis and without SQL.
 
-    With ``session``, a key of the cache, only for a session that is there. Raises
+    With ``session``, a key of the cache, only for a session that is there. A client that
+    ``watches_front`` (services/front.py) is told to poll as a sign of life only. Raises
     TooManyRequests, and UnknownPerson, UnknownSession or LineUnavailable when the index cannot
     tell.
     """
     try:
-        found = polls.poll(room_of(token), token, user_id, address=address, session=session)
+        found = polls.poll(
+            room_of(token),
+            token,
+            user_id,
+            address=address,
+            session=session,
+            watches_front=watches_front,
+        )
     except AskedTooOften as often:
         raise TooManyRequests(retry_after=often.retry_after) from None
     return position_of(token, found)

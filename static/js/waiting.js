@@ -1,10 +1,20 @@
-// The waiting room: polls the place in line, shows it, and goes on when the buyer is admitted.
+// The waiting room: shows the place in line, and goes on when the buyer is admitted. Near the front it
+// polls the place. Further back it watches the front of the line, a public file, and computes the
+// place from it; it polls as a sign of life, and when the front has passed.
 "use strict";
 
 const MOVE_ON_AFTER = 2000;
 const ASK_AT_MOST_EVERY = 1000;
 const ANSWER_WITHIN = 15_000;
 const LONGEST_PAUSE = 30;
+// People ahead, from which on the front is watched.
+const FAR = 100;
+// Seconds between two looks at the front: a twentieth of the wait, between these bounds.
+const SOONEST_LOOK = 1;
+const LATEST_LOOK = 15;
+// As the server spreads its polls: so many people a second, and at most this many seconds.
+const POLLS_SPREAD = 300;
+const LATEST_POLL = 400;
 
 const said = document.getElementById("said");
 const notice = document.getElementById("notice");
@@ -19,6 +29,10 @@ let asking = 0;
 let notBefore = 0;
 let failures = 0;
 let counting = 0;
+let watching = 0;
+// What the last poll said, and where the front was then.
+let known = null;
+let knownFront = null;
 
 begin();
 // Poll immediately when the page wakes up, is shown again, or is online again.
@@ -48,13 +62,15 @@ function askIn(seconds) {
 
 async function ask() {
   clearTimeout(asking);
+  clearTimeout(watching);
   // The answer to a request from before a sleep may never arrive.
   asked?.abort();
   const mine = new AbortController();
   asked = mine;
   const patience = setTimeout(() => mine.abort(), ANSWER_WITHIN);
   try {
-    const answer = await get(place.dataset.api, mine.signal);
+    const query = isFar() ? "?watches_front=true" : "";
+    const answer = await get(place.dataset.api + query, mine.signal);
     await hear(await answer.json(), mine.signal);
     failures = 0;
     tell("");
@@ -111,9 +127,73 @@ async function hear(news, signal) {
   if (news.status !== status || news.room_state !== roomState) {
     await turn(signal);
   } else if (status === "WAITING") {
+    known = news;
+    knownFront = null;
     show(news);
     askIn(news.poll_after_seconds);
+    if (isFar()) {
+      lookIn(SOONEST_LOOK);
+    }
   }
+}
+
+// Before lots are drawn, and while a room is closed to all, there is no front to watch.
+function isFar() {
+  return known !== null && known.ahead >= FAR && known.room_state !== "SCHEDULED";
+}
+
+function lookIn(seconds) {
+  clearTimeout(watching);
+  watching = setTimeout(look, seconds * 1000 * (0.75 + Math.random() / 4));
+}
+
+async function look() {
+  const poll = known;
+  let front;
+  try {
+    const answer = await fetch(place.dataset.front, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
+    front = answer.ok ? await answer.json() : null;
+  } catch {
+    // The polls go on; they tell of the trouble.
+    front = null;
+  }
+  if (poll !== known) {
+    return;
+  }
+  if (!front) {
+    lookIn(LATEST_LOOK);
+  } else {
+    compare(front);
+  }
+}
+
+function compare({ front, state, pace_per_minute: pace, seats_left: left }) {
+  const position = Number(place.dataset.position);
+  if (front === null || front > position) {
+    ask();
+    return;
+  }
+  knownFront ??= front;
+  // Of those between the front and us some have left: as large a share as when we last polled.
+  const share = (position - front) / Math.max(1, position - knownFront);
+  const ahead = Math.ceil(known.ahead * Math.min(1, share));
+  if (ahead < FAR) {
+    ask();
+    return;
+  }
+  show({
+    ...known,
+    ahead,
+    seats_left: left ?? known.seats_left,
+    estimated_wait_from_seconds: known.estimated_wait_from_seconds * share,
+    estimated_wait_until_seconds: known.estimated_wait_until_seconds * share,
+  });
+  if (state !== place.dataset.roomState) {
+    // All who wait see it at the same moment: they must not all poll at once.
+    askIn(Math.random() * Math.min(LATEST_POLL, ahead / POLLS_SPREAD));
+  }
+  const wait = pace ? (60 * ahead) / pace : Infinity;
+  lookIn(Math.max(SOONEST_LOOK, Math.min(wait / 20, LATEST_LOOK)));
 }
 
 // A new state has other texts: load the page part from the server.
@@ -122,6 +202,7 @@ async function turn(signal) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const wasInside = place.contains(document.activeElement);
   const before = place;
+  known = null;
   place = page.getElementById("place");
   before.replaceWith(place);
   const headline = document.getElementById("headline");

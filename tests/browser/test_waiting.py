@@ -192,6 +192,34 @@ def test_numbers_waits_and_odds_are_said_in_words(page, room, schedule, me):
     expect(page.locator("#wait")).to_have_text("less than a minute")
 
 
+def test_far_back_it_computes_the_place_from_the_public_front_and_hardly_polls(
+    page, room, schedule, me
+):
+    front = {"front": 1000, "state": "OPEN", "pace_per_minute": 6000, "seats_left": 70}
+    polls = []
+    page.route("**/front/", lambda route: route.fulfill(json=front))
+    page.on("request", lambda request: "queue-tokens" in request.url and polls.append(request.url))
+    wait_in(page, room, schedule)
+    page.evaluate("document.getElementById('place').dataset.position = '2000'")
+    answer_with(page, ahead=800, poll_after_seconds=400)
+    with page.expect_response("**/front/"):
+        page.evaluate(WAKE_UP)
+    expect(page.locator("#ahead")).to_have_text("800")
+
+    front.update(front=1500, seats_left=60)
+
+    # A fifth of the people between the front and us have left.
+    expect(page.locator("#ahead")).to_have_text("400", timeout=LONG)
+    expect(page.locator("#left")).to_have_text("60")
+    assert len(polls) == 1
+
+    let_me_in(room)
+    front.update(front=2001)
+
+    expect(headline(page, "It is your turn")).to_be_visible(timeout=LONG)
+    assert polls[1].endswith("?watches_front=true")
+
+
 def test_a_lost_network_is_said_politely_and_asked_for_at_once_when_it_is_back(
     page, room, schedule, me, complaints
 ):

@@ -115,6 +115,7 @@ tickets/<any_case_uuid:ticket_id>/qr.svg
 tickets/<any_case_uuid:ticket_id>/refund-quote/
 waiting-rooms/<slug:slug>/draw/
 waiting-rooms/<slug:slug>/draw/participants/
+waiting-rooms/<slug:slug>/front/
 waiting-rooms/<slug:slug>/tokens/
 """
 

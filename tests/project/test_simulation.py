@@ -12,7 +12,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def play(plan):
     with Simulation(plan) as simulation:
         list(simulation.run())
-        return simulation.recorder.outcomes, asdict(simulation.recorder.broken_guarantees())
+        recorder = simulation.recorder
+        # A buyer who watches the front of the line learns of the admission within two seconds.
+        assert not plan.watch_front or max(recorder.learned) <= 2
+        return recorder.outcomes, asdict(recorder.broken_guarantees())
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,7 @@ def play(plan):
     [
         pytest.param(Plan(people=200, within=50, one_by_one=True), id="one by one"),
         pytest.param(Plan(people=1000, within=50), id="in batches"),
+        pytest.param(Plan(people=1000, within=50, watch_front=True), id="watching the front"),
     ],
 )
 def test_in_a_rush_no_buyer_is_overtaken_lost_or_dropped(plan):

@@ -45,6 +45,7 @@ OPEN = {
     "api/v1/tickets/<any_case_uuid:ticket_id>/refund-quote/",
     "api/v1/waiting-rooms/<slug:slug>/draw/",
     "api/v1/waiting-rooms/<slug:slug>/draw/participants/",
+    "api/v1/waiting-rooms/<slug:slug>/front/",
     "api/v1/waiting-rooms/<slug:slug>/tokens/",
     "concerts/<any_case_uuid:concert_id>/",
     "livez",
