@@ -64,6 +64,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "concertbook.http.static_files.StaticFilesMiddleware",
     "concertbook.http.middleware.NoStoreMiddleware",
+    # Before all middlewares that read cookies, the language's too.
+    "concertbook.http.public_requests.PublicRequestMiddleware",
     # Before all middlewares that may refuse, so that a refusal is in the request's language.
     "django.middleware.locale.LocaleMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -1,4 +1,5 @@
-"""The WSGI application that the web server loads: the fast path around Django."""
+"""The WSGI application that the web server loads: the fast path around the cache of public answers
+around Django."""
 
 import os
 
@@ -10,7 +11,8 @@ django_application = get_wsgi_application()
 
 # Django has to be set up first.
 from concertbook.http.fast_path import FastPath  # noqa: E402
+from concertbook.http.public_cache import PublicCache  # noqa: E402
 from payments.fast_path import ROUTES as SALE  # noqa: E402
 from queueing.fast_path import ROUTES as LINE  # noqa: E402
 
-application = FastPath(django_application, [*LINE, *SALE])
+application = FastPath(PublicCache(django_application), [*LINE, *SALE])

@@ -16,8 +16,13 @@ from rest_framework.views import APIView
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
 from concertbook.http.validation import QueryBooleanField, valid_query
-from queueing.representations import DrawSerializer, FrontSerializer, QueuePositionSerializer
-from queueing.services import draw_results, front, join_and_leave, polling
+from queueing.representations import (
+    DrawSerializer,
+    FrontSerializer,
+    QueuePositionSerializer,
+    RoomSerializer,
+)
+from queueing.services import draw_results, front, join_and_leave, polling, rooms
 from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
@@ -28,6 +33,16 @@ POLL_AFTER = OpenApiParameter(
     response=[200, 201],
     description="seconds until the next poll",
 )
+
+
+class Room(APIView):
+    """The room as it is for every visitor, without joining its line."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=RoomSerializer, operation_id="room")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(RoomSerializer.represent(rooms.get_any_room(slug)))
 
 
 class Tokens(APIView):

@@ -4,9 +4,18 @@ from concertbook.http.caching import public
 from queueing import api
 
 urlpatterns = [
+    path("waiting-rooms/<slug:slug>/", public(api.Room.as_view(), seconds=1), name="room_api"),
     path("waiting-rooms/<slug:slug>/tokens/", api.Tokens.as_view()),
-    path("waiting-rooms/<slug:slug>/draw/", public(api.RoomDraw.as_view()), name="draw_api"),
-    path("waiting-rooms/<slug:slug>/front/", public(api.RoomFront.as_view()), name="front"),
+    path(
+        "waiting-rooms/<slug:slug>/draw/",
+        public(api.RoomDraw.as_view(), seconds=1),
+        name="draw_api",
+    ),
+    path(
+        "waiting-rooms/<slug:slug>/front/",
+        public(api.RoomFront.as_view(), seconds=1),
+        name="front",
+    ),
     path(
         "waiting-rooms/<slug:slug>/draw/participants/",
         public(api.DrawParticipants.as_view()),

@@ -45,6 +45,19 @@ class FrontSerializer(Representation[Front]):
     as_of = serializers.DateTimeField()
 
 
+class RoomSerializer(Representation[WaitingRoom], serializers.ModelSerializer[WaitingRoom]):
+    opens_at = serializers.DateTimeField(
+        allow_null=True, help_text="when a scheduled room opens by itself"
+    )
+    shuffle = serializers.BooleanField(
+        help_text="whether lots are drawn at the opening among those who are in line by then"
+    )
+
+    class Meta:
+        model = WaitingRoom
+        fields = ("slug", "title", "state", "opens_at", "shuffle")
+
+
 class DrawSerializer(Representation[Draw]):
     commitment = serializers.CharField(help_text="SHA-256 of the seed, in hex")
     committed_at = serializers.DateTimeField()

@@ -4,7 +4,9 @@ Enabled per view: the compressed length reveals content (BREACH), so a compresse
 contain a secret next to text that an attacker can choose.
 """
 
+import functools
 import re
+from collections.abc import Sequence
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -29,12 +31,20 @@ class AcceptedGZipMiddleware(GZipMiddleware):
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3)."""
+    return best_coding(accept_encoding, ("gzip",)) == "gzip"
+
+
+@functools.lru_cache(maxsize=1000)
+def best_coding(accept_encoding: str, offered: Sequence[str]) -> str:
+    """The coding among ``offered`` that the client wants most, the first of equals; "" for none."""
     weights: dict[str, float] = {}
     for part in accept_encoding.split(","):
         coding = _CODING.fullmatch(part)
         if coding:
             weights[coding[1].lower()] = _weight(coding[2])
-    return weights.get("gzip", weights.get("*", 0)) > 0
+    wanted = {coding: weights.get(coding, weights.get("*", 0)) for coding in offered}
+    best = max(wanted, key=lambda coding: wanted[coding])
+    return best if wanted[best] > 0 else ""
 
 
 def _weight(q: str | None) -> float:

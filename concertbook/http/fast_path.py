@@ -101,7 +101,7 @@ class FastPath:
 
 def _require_ordinary(environ: Environ) -> Headers:
     """The common headers. Raises FallThrough for a request that Django's middlewares refuse."""
-    if not _is_our_host(environ.get("HTTP_HOST", "")):
+    if not is_our_host(environ.get("HTTP_HOST", "")):
         raise FallThrough
     if not accepts(environ.get("HTTP_ACCEPT"), JSON):
         raise FallThrough
@@ -142,7 +142,8 @@ def _read(environ: Environ, length: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=100)
-def _is_our_host(host: str) -> bool:
+def is_our_host(host: str) -> bool:
+    """Whether Django accepts this Host header."""
     domain, _port = split_domain_port(host)
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 

@@ -11,16 +11,17 @@ from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
 from concerts.services.offers import Sale, with_offers, with_prices, with_sales
 
 
-def find_concerts(
-    *, viewer: object = None, search: str = "", on_sale: bool = False
-) -> QuerySet[Concert]:
+def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
     """Concerts that are not over, ordered by their start, with their offers (with_offers).
 
-    ``on_sale`` keeps those of which a seat can be bought now. Here and below, ``viewer`` is the
-    request's user, None for an anonymous one: a rehearsal is shown only to its own buyers.
+    ``on_sale`` keeps those of which a seat can be bought now. A rehearsal's concert is in no list.
+    It can be found by its id, which is unguessable and told to its buyers, and by every visitor,
+    because public answers do not depend on the visitor: the rehearsal is checked where a buyer
+    joins the line, views the seats or holds one.
     """
     now = database_now()
-    offers: QuerySet[Any] = with_offers(_visible_to(viewer), now)
+    real = Concert.objects.visible_to(None).select_related("waiting_room")
+    offers: QuerySet[Any] = with_offers(real, now)
     concerts = offers.filter(run_ends__gt=now).order_by("run_starts", "pk")
     if search:
         concerts = concerts.filter(
@@ -31,13 +32,9 @@ def find_concerts(
     return concerts.filter(sale=Sale.OPEN) if on_sale else concerts
 
 
-def _visible_to(viewer: object) -> QuerySet[Concert]:
-    return Concert.objects.visible_to(viewer).select_related("waiting_room")
-
-
-def get_concert(concert_id: uuid.UUID, *, viewer: object = None) -> Concert:
+def get_concert(concert_id: uuid.UUID) -> Concert:
     """The concert with its offer (with_offers). Raises NotFound."""
-    concerts = with_offers(_visible_to(viewer), database_now())
+    concerts = with_offers(Concert.objects.select_related("waiting_room"), database_now())
     concert = concerts.filter(pk=concert_id).first()
     if concert is None:
         raise NotFound
@@ -50,10 +47,9 @@ def find_performances(concert: Concert) -> ConcertScheduleQuerySet:
     return schedules.with_seats_available()
 
 
-def get_performance(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:
+def get_performance(schedule_id: uuid.UUID) -> ConcertSchedule:
     """The schedule with seats left and sale (with_sales). Raises NotFound."""
-    visible = ConcertSchedule.objects.visible_to(viewer)
-    found = with_sales(visible, database_now()).with_seats_available()
+    found = with_sales(ConcertSchedule.objects.all(), database_now()).with_seats_available()
     schedule = found.filter(pk=schedule_id).first()
     if schedule is None:
         raise NotFound
@@ -61,7 +57,11 @@ def get_performance(schedule_id: uuid.UUID, *, viewer: object = None) -> Concert
 
 
 def get_schedule(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:
-    """The schedule with its concert and room. Raises NotFound."""
+    """The schedule with its concert and room, for a buyer.
+
+    ``viewer`` is the request's user, None for an anonymous one. Raises NotFound, also for a
+    rehearsal's schedule unless the viewer is one of its buyers.
+    """
     schedules = ConcertSchedule.objects.visible_to(viewer).select_related("concert__waiting_room")
     schedule = schedules.filter(pk=schedule_id).first()
     if schedule is None:

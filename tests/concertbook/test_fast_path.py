@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
 from concertbook.http.fast_path import FastPath
+from concertbook.http.public_cache import PublicCache
 from queueing.line.build import drop_index
 from queueing.models import QueueToken
 from queueing.services import admission, index_build, join_and_leave
@@ -229,11 +230,12 @@ def test_polls_above_the_limit_get_429_with_retry_after(room, app, settings):
     assert app(me.user).get(address_of(me)).status_code == 429, "Django counts on"
 
 
-def test_the_served_application_is_the_fast_path_around_django(room):
+def test_the_served_application_is_the_fast_path_and_the_cache_around_django(room):
     from concertbook.wsgi import application
 
     assert isinstance(application, FastPath)
-    assert type(application.django) is type(get_wsgi_application())
+    assert isinstance(application.django, PublicCache)
+    assert type(application.django.django) is type(get_wsgi_application())
 
 
 def test_the_wait_counts_from_the_opening_of_a_room_that_has_yet_to_open():

@@ -58,7 +58,7 @@ PUBLIC = [
     "/api/v1/concerts/{concert}/",
     "/api/v1/concerts/{concert}/schedules/",
     "/api/v1/schedules/{schedule}/",
-    "/api/v1/schema/",
+    "/api/v1/waiting-rooms/{room}/",
 ]
 
 
@@ -120,8 +120,14 @@ def test_the_answers_to_log_in_and_sign_up_are_not_stored(app):
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_answers_may_be_stored_and_are_revalidated(client, names, address):
-    assert client.get(address.format(**names))["Cache-Control"] == "public, no-cache"
+def test_public_answers_may_be_stored_for_a_second(client, names, address):
+    kept = client.get(address.format(**names))["Cache-Control"]
+
+    assert kept == "public, max-age=0, s-maxage=1, stale-while-revalidate=1"
+
+
+def test_the_schema_may_be_stored_and_is_revalidated(client):
+    assert client.get("/api/v1/schema/")["Cache-Control"] == "public, no-cache"
 
 
 def test_the_seat_map_is_private_and_revalidated(app, buyer, names):

@@ -113,6 +113,7 @@ tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
 tickets/<any_case_uuid:ticket_id>/qr.svg
 tickets/<any_case_uuid:ticket_id>/refund-quote/
+waiting-rooms/<slug:slug>/
 waiting-rooms/<slug:slug>/draw/
 waiting-rooms/<slug:slug>/draw/participants/
 waiting-rooms/<slug:slug>/front/
