@@ -21,11 +21,15 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass
 class Result:
-    """``seconds`` of wall time for all answers; ``latencies`` of each, in seconds."""
+    """``seconds`` of wall time for all answers; ``latencies`` of each, in seconds.
+
+    ``body_bytes`` of all answers, as they were sent.
+    """
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
+    body_bytes: int = 0
 
     @property
     def per_second(self) -> float:
@@ -121,6 +125,7 @@ class Connection:
             return True
         self.load.result.latencies.append(time.perf_counter() - self.sent_at)
         self.load.result.statuses[int(self.buffer[9:12])] += 1
+        self.load.result.body_bytes += len(self.buffer.partition(HEAD_END)[2])
         if self.load.every:
             self.due = self.sent_at + self.load.every
             return False
