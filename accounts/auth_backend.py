@@ -1,5 +1,6 @@
 """Authenticate a user by e-mail address and password."""
 
+import uuid
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -27,6 +28,11 @@ class EmailBackend(ModelBackend):
             User().set_password(password)
             return None
         return user if user.check_password(password) and user.is_active else None
+
+    def get_user(self, user_id: uuid.UUID) -> User | None:
+        """The user with the balance, which every page shows."""
+        user = User.objects.select_related("balance").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
 
 
 def _find(typed: str) -> User | None:

@@ -40,7 +40,7 @@ def balance(request: MemberRequest) -> HttpResponse:
         "form": form,
         "steps": STEPS,
         "declined": _declined_test_amounts(),
-        "amount": ledger.balance_amount(user=request.user),
+        "amount": request.user.won,
         "types": BalanceHistory.Type.choices,
         "shown": shown,
         "page": Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page")),

@@ -113,6 +113,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email or str(self.pk)
 
     @property
+    def won(self) -> int:
+        """The balance in won as of when it was read with this user; 0 without any charge."""
+        return self.balance.amount if hasattr(self, "balance") else 0
+
+    @property
     def email_verified(self) -> bool:
         """Whether a link that was sent to the address has been followed."""
         return self.email_verified_at is not None

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.db.clock import utc
+from concertbook.db.clock import StatementTime, utc
 from concertbook.db.status import status_is
 from concerts.models import ConcertSchedule, Seat
 from payments.errors import AlreadyCancelled, AlreadyPaid, HoldExpired, StaleTicket, TicketUsed
@@ -23,7 +23,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def held(self) -> "ReservationQuerySet":
         return self.filter(is_held=True)
 
-    def overdue(self, now: dt.datetime) -> "ReservationQuerySet":
+    def overdue(self, now: dt.datetime | StatementTime) -> "ReservationQuerySet":
         """Of these holds (``held`` for all, or those of one user) the overdue ones."""
         return self.filter(expires_at__lte=now)
 

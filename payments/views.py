@@ -20,7 +20,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import OnceForm
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
-from accounts.services.ledger import balance_amount
 from concertbook.db.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
 from concertbook.templatetags.money import won
@@ -166,7 +165,7 @@ def check_out(request: MemberRequest) -> HttpResponse:
         return _pay(request)
     my_holds = reservations.my_holds(user=request.user)
     total = sum(hold.price for hold in my_holds)
-    balance = balance_amount(user=request.user)
+    balance = request.user.won
     context = {
         "my_holds": my_holds,
         "total": total,

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from django.db.models import DateTimeField, Func
+
 from concertbook.db.statements import fetch_row
 
 
@@ -13,6 +15,13 @@ def database_now() -> datetime:
     """
     (moment,) = fetch_row("SELECT clock_timestamp()")
     return moment  # type: ignore[no-any-return]
+
+
+class StatementTime(Func):
+    """When the statement began, by the database's clock; an index can be searched for it."""
+
+    function = "statement_timestamp"
+    output_field = DateTimeField()
 
 
 def seconds_until(moment: datetime | None) -> int:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from concertbook.db.arrays import array
-from concertbook.db.clock import database_now
+from concertbook.db.clock import StatementTime, database_now
 from concertbook.db.prepared import AnyOf, Prepared
 from concertbook.db.statements import execute
 from concertbook.errors import NotFound
@@ -65,21 +65,24 @@ def release_expired_holds(*, user: User | None = None) -> int:
 
 def release_overdue(holds: ReservationQuerySet) -> int:
     """Free the seats of one batch of the overdue ones among these; returns how many."""
-    now = database_now()
-    seats = _seats_of(holds.overdue(now))
-    if not seats:
+    # With the clock in the same statement: most often nothing is overdue, and that is all.
+    overdue = _first_overdue(holds.overdue(StatementTime()))
+    found = list(overdue.values_list("seat_id", StatementTime()))
+    if not found:
         return 0
+    seats, (now, *_later) = zip(*found, strict=True)
     with transaction.atomic(durable=True):
         return expire_overdue(OVERDUE_SEATS.fetch(seats=seats), now=now)
 
 
-def lock_overdue_seats(overdue: QuerySet[Reservation]) -> list[Seat]:
-    return OVERDUE_SEATS.fetch(seats=_seats_of(overdue))
+def lock_overdue_seats(overdue: ReservationQuerySet) -> list[Seat]:
+    seats = _first_overdue(overdue).values_list("seat_id", flat=True)
+    return OVERDUE_SEATS.fetch(seats=list(seats))
 
 
-def _seats_of(overdue: QuerySet[Reservation]) -> list[uuid.UUID]:
-    """One batch of their seats, the longest overdue first."""
-    return list(overdue.order_by("expires_at").values_list("seat_id", flat=True)[:SWEEP_BATCH])
+def _first_overdue(overdue: QuerySet[Reservation]) -> QuerySet[Reservation]:
+    """One batch, the longest overdue first."""
+    return overdue.order_by("expires_at")[:SWEEP_BATCH]
 
 
 def _overdue_seats() -> QuerySet[Seat]:

@@ -1,0 +1,63 @@
+"""The pages of a buyer read the database a few times only, however much there is."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from queueing.services import index_build, join_and_leave
+from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MOST = 4
+
+
+@pytest.fixture
+def schedule():
+    return ScheduleFactory(seats=40, purchase_limit=10)
+
+
+@pytest.fixture
+def buyer(client, schedule):
+    """A buyer who is inside, holds two seats and has bought two."""
+    buyer = UserFactory(won=1_000_000)
+    admitted(buyer, schedule)
+    bought(buyer, schedule, 1, 2)
+    admitted(buyer, schedule)
+    held(buyer, schedule, 3, 4)
+    client.force_login(buyer)
+    return buyer
+
+
+@pytest.fixture
+def queries(client):
+    """The statements of a page that was looked at before."""
+
+    def of(address):
+        assert client.get(address).status_code == 200
+        with CaptureQueriesContext(connection) as seen:
+            assert client.get(address).status_code == 200
+        return [query["sql"] for query in seen.captured_queries]
+
+    return of
+
+
+@pytest.mark.parametrize("address", ["/checkout/", "/tickets/", "/reservations/", "/balance/"])
+def test_a_page_of_ones_own_asks_the_database_four_times_at_most(buyer, queries, address):
+    seen = queries(address)
+
+    assert len(seen) <= MOST, "\n".join(seen)
+
+
+def test_the_waiting_room_asks_the_database_four_times_at_most(client, queries):
+    schedule = ScheduleFactory(concert__waiting_room__capacity=1)
+    room = schedule.concert.waiting_room
+    admitted(UserFactory(), schedule)
+    index_build.build_missing()
+    me = UserFactory()
+    join_and_leave.join(user=me, slug=room.slug)
+    client.force_login(me)
+
+    seen = queries(f"/rooms/{room.slug}/")
+
+    assert len(seen) <= MOST, "\n".join(seen)
