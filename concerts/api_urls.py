@@ -1,7 +1,7 @@
 from django.urls import path
 
-from concertbook.http.caching import public
-from concerts import api
+from concertbook.http.caching import immutable, public
+from concerts import api, seat_plan_api
 
 PAGES = ("cursor", "page_size")
 
@@ -18,4 +18,13 @@ urlpatterns = [
     path("schedules/<any_case_uuid:schedule_id>/", public(api.ScheduleDetail.as_view(), seconds=1)),
     path("schedules/<any_case_uuid:schedule_id>/seats/", api.Seats.as_view()),
     path("schedules/<any_case_uuid:schedule_id>/seats/changes/", api.SeatChanges.as_view()),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/seat-plan/",
+        public(seat_plan_api.SeatPlan.as_view(), seconds=1),
+    ),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/seat-plans/<slug:version>/",
+        immutable(seat_plan_api.SeatPlanVersion.as_view()),
+        name="seat_plan_version",
+    ),
 ]

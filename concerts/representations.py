@@ -95,3 +95,74 @@ class SeatsOutput(Representation[SeatMap]):
 class SeatChangesOutput(Representation[Any]):
     cursor = serializers.CharField()
     seats = SeatSerializer(many=True)
+
+
+class SeatPlanOutput(Representation[Any]):
+    version = serializers.CharField()
+    address = serializers.CharField(help_text="of this version, which never changes")
+
+
+class Numbers(serializers.ListField):
+    child = serializers.IntegerField()
+
+
+class Texts(serializers.ListField):
+    child = serializers.CharField(allow_blank=True)
+
+
+class PlanBox(serializers.Serializer[Any]):
+    x = serializers.IntegerField(help_text="of the corner nearest to the stage, on the left")
+    y = serializers.IntegerField(help_text="grows away from the stage")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class PlanOffer(serializers.Serializer[Any]):
+    grade = serializers.CharField(allow_blank=True)
+    price = serializers.IntegerField(help_text="won")
+
+
+class PlanSection(PlanBox):
+    name = serializers.CharField(allow_blank=True)
+
+
+class PlanRows(serializers.Serializer[Any]):
+    section = Numbers(help_text="the index of each row's section")
+    name = Texts()
+
+
+class PlanRuns(serializers.Serializer[Any]):
+    row = Numbers(help_text="the index of each run's row")
+    number = Numbers(help_text="of its first seat; seat k, from 0, has number + k")
+    seats = Numbers(help_text="how many seats it has")
+    seat_in_row = Numbers(help_text="seat k has seat_in_row + k * step")
+    step = Numbers()
+    offer = Numbers(help_text="the index of the grade and price of its seats")
+    kind = Numbers(help_text="the index of the kind of its seats")
+    x = Numbers(help_text="the centre of seat k is at x + k * dx, y + k * dy")
+    y = Numbers()
+    dx = Numbers()
+    dy = Numbers()
+
+
+class SeatPlanDocument(serializers.Serializer[Any]):
+    """Every seat in a fixed order, by number; an index counts from 0.
+
+    The seats are those of the runs, one after the other. ``rows`` and ``runs`` are columns: lists
+    of equal length. Composed by services/seat_plan_document, saved and sent as it is.
+    """
+
+    version = serializers.CharField()
+    schedule = serializers.UUIDField()
+    seats = serializers.IntegerField()
+    box = PlanBox(help_text="around all sections; the stage is in front of it, centred on x = 0")
+    offers = PlanOffer(many=True)
+    kinds = Texts()
+    sections = PlanSection(many=True)
+    rows = PlanRows()
+    runs = PlanRuns()
+    labels = serializers.DictField(
+        child=serializers.CharField(allow_blank=True),
+        help_text="by a seat's index, the labels that are not '<section> <row>-<seat_in_row>'"
+        " without spaces at its ends",
+    )

@@ -17,6 +17,10 @@ View = Callable[..., Any]
 # The default of every answer by Django (concertbook.http.middleware) and by the fast path.
 NO_STORE = "no-store"
 
+FOREVER_SECONDS = 365 * 24 * 3600
+# For so long our own cache keeps what never changes; headers may change with a new release.
+KEPT_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class PublicPolicy:
@@ -26,11 +30,18 @@ class PublicPolicy:
     (concertbook.http.public_cache) builds a new one after as many. 0: caches revalidate before each
     use, and our own has none. ``parameters``: the query parameters that the view reads; for the
     others the answer is the same. ``translated``: successful answers are in the request's language.
+    ``immutable``: a successful answer never changes, and its view compresses it.
     """
 
     seconds: int = 0
     parameters: frozenset[str] = frozenset()
     translated: bool = False
+    immutable: bool = False
+
+
+def immutable(view: View) -> View:
+    """Mark a view whose successful answer is the same for every visitor, for ever."""
+    return _marked(view, PublicPolicy(KEPT_SECONDS, immutable=True))
 
 
 def public(
@@ -40,7 +51,10 @@ def public(
 
     The view sees an anonymous request without cookies (concertbook.http.public_requests).
     """
-    policy = PublicPolicy(seconds, frozenset(parameters), translated)
+    return _marked(view, PublicPolicy(seconds, frozenset(parameters), translated))
+
+
+def _marked(view: View, policy: PublicPolicy) -> View:
     marked: View = conditional_page(compressed(_with_cache_control(view, policy)))
     marked.public_policy = policy  # type: ignore[attr-defined]
     return marked
@@ -52,7 +66,9 @@ def _with_cache_control(view: View, policy: PublicPolicy) -> View:
         response: HttpResponseBase = view(request, *args, **kwargs)
         if response.status_code >= 500:
             return response
-        if policy.seconds:
+        if policy.immutable and response.status_code == 200:
+            patch_cache_control(response, public=True, max_age=FOREVER_SECONDS, immutable=True)
+        elif policy.seconds and not policy.immutable:
             patch_cache_control(
                 response,
                 public=True,

@@ -17,9 +17,9 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 from time import monotonic, sleep
@@ -31,7 +31,7 @@ from django.conf import settings
 from concertbook.http.caching import PublicPolicy
 from concertbook.http.fast_path import Application, Environ, FallThrough, is_our_host
 from concertbook.http.negotiation import JSON, accepts
-from concertbook.http.public_answers import Header, PublicAnswer
+from concertbook.http.public_answers import CODINGS, Header, PublicAnswer
 from concertbook.http.public_requests import METHODS, find_policy, language_of
 from concertbook.http.public_store import RedisStore
 
@@ -162,14 +162,27 @@ class PublicCache:
             logger.error("Not public: %s", request.path)
             raise FallThrough
         answer = PublicAnswer.of(status, headers, body)
-        if status.startswith(KEPT_STATUSES):
+        if policy.immutable and status.startswith("200 "):
+            saved = dict(self._saved_bodies(request, environ))
+            answer = replace(answer, bodies={**answer.bodies, **saved})
+        if _may_be_kept(status, policy):
             age = monotonic() - began
             self._kept.put(request, answer, age)
             self.store.write(_key(request), answer, age=age, seconds=2 * policy.seconds)
         return answer
 
-    def _ask_django(
+    def _saved_bodies(
         self, request: PublicRequest, environ: Environ
+    ) -> Iterator[tuple[str, bytes]]:
+        """The bodies that the view has compressed already, better than is done here."""
+        for coding in CODINGS:
+            accepted = {"HTTP_ACCEPT_ENCODING": coding}
+            _status, headers, body = self._ask_django(request, environ, accepted)
+            if ("Content-Encoding", coding) in headers:
+                yield coding, body
+
+    def _ask_django(
+        self, request: PublicRequest, environ: Environ, more: Mapping[str, str] | None = None
     ) -> tuple[str, list[Header], bytes]:
         started: list[tuple[str, list[Header]]] = []
         chunks = self.django(
@@ -181,6 +194,7 @@ class PublicCache:
                 "QUERY_STRING": request.query,
                 "HTTP_HOST": request.host,
                 "HTTP_ACCEPT_LANGUAGE": request.language,
+                **(more or {}),
                 "wsgi.url_scheme": request.scheme,
                 "wsgi.input": BytesIO(),
                 "wsgi.errors": environ.get("wsgi.errors"),
@@ -197,6 +211,11 @@ class PublicCache:
             getattr(chunks, "close", lambda: None)()
         ((status, headers),) = started
         return status, headers, body
+
+
+def _may_be_kept(status: str, policy: PublicPolicy) -> bool:
+    """What never changes once it is there may be there later."""
+    return status.startswith("200 " if policy.immutable else KEPT_STATUSES)
 
 
 def _read(environ: Environ) -> tuple[PublicRequest, PublicPolicy]:

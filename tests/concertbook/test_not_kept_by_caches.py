@@ -58,6 +58,7 @@ PUBLIC = [
     "/api/v1/concerts/{concert}/",
     "/api/v1/concerts/{concert}/schedules/",
     "/api/v1/schedules/{schedule}/",
+    "/api/v1/schedules/{schedule}/seat-plan/",
     "/api/v1/waiting-rooms/{room}/",
 ]
 

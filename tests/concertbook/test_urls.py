@@ -105,6 +105,8 @@ reservations/
 reservations/<any_case_uuid:reservation_id>/
 schedules/<any_case_uuid:schedule_id>/
 schedules/<any_case_uuid:schedule_id>/reservations/
+schedules/<any_case_uuid:schedule_id>/seat-plan/
+schedules/<any_case_uuid:schedule_id>/seat-plans/<slug:version>/
 schedules/<any_case_uuid:schedule_id>/seats/
 schedules/<any_case_uuid:schedule_id>/seats/changes/
 schema/
