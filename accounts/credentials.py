@@ -21,7 +21,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.cached_db import KEY_PREFIX
 from django.core.cache import caches
 from django.db import DEFAULT_DB_ALIAS
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, parse_cookie
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.app_tokens import AUTH_CLAIM
@@ -58,6 +58,17 @@ def read_authorization(environ: Mapping[str, Any]) -> Credential:
     token."""
     scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     visitor = read_access_token(token) if scheme.lower() == "bearer" else None
+    if visitor is None:
+        raise FallThrough
+    return visitor
+
+
+def read_credential(environ: Mapping[str, Any]) -> Credential:
+    """The credential in the Authorization header, else in the cookies. For requests that change
+    nothing: a form must show that it comes from a page of ours. Raises FallThrough without one."""
+    if "HTTP_AUTHORIZATION" in environ:
+        return read_authorization(environ)
+    visitor = read_cookies(parse_cookie(environ.get("HTTP_COOKIE", "")))
     if visitor is None:
         raise FallThrough
     return visitor

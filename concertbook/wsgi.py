@@ -12,7 +12,8 @@ django_application = get_wsgi_application()
 # Django has to be set up first.
 from concertbook.http.fast_path import FastPath  # noqa: E402
 from concertbook.http.public_cache import PublicCache  # noqa: E402
+from concerts.fast_path import ROUTES as SEATS  # noqa: E402
 from payments.fast_path import ROUTES as SALE  # noqa: E402
 from queueing.fast_path import ROUTES as LINE  # noqa: E402
 
-application = FastPath(PublicCache(django_application), [*LINE, *SALE])
+application = FastPath(PublicCache(django_application), [*LINE, *SEATS, *SALE])

@@ -20,16 +20,19 @@ from rest_framework.views import APIView
 from accounts.requests import current_user
 from concertbook.db.search import compose
 from concertbook.http.compression import compressed
+from concertbook.http.negotiation import JSON
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import QueryBooleanField, query_value, valid_query
+from concerts import seat_state_answers
 from concerts.models import Concert, ConcertSchedule
 from concerts.representations import (
     ConcertSerializer,
     ScheduleSerializer,
     SeatChangesOutput,
     SeatsOutput,
+    SeatStateOutput,
 )
-from concerts.services import programme, seat_map
+from concerts.services import programme, seat_map, seat_states
 from queueing.requests import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
 
 
@@ -138,4 +141,38 @@ def _cursor(request: Request) -> seat_map.Cursor | None:
     try:
         return None if text is None else seat_map.Cursor.parse(text)
     except ValueError:
-        raise serializers.ValidationError({"since": _("This is not a cursor of ours.")}) from None
+        raise _unknown_cursor() from None
+
+
+def _unknown_cursor() -> serializers.ValidationError:
+    return serializers.ValidationError({"since": _("This is not a cursor of ours.")})
+
+
+class SeatState(APIView):
+    @extend_schema(
+        responses={200: SeatStateOutput, 304: None},
+        parameters=[
+            OPTIONAL_QUEUE_TOKEN_HEADER,
+            OpenApiParameter(
+                "since",
+                {"type": "string", "pattern": f"^{seat_states.CURSOR.pattern}$"},
+                description="a cursor; without it, every seat",
+            ),
+            OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
+            OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
+        ],
+    )
+    def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
+        since = query_value(request, "since")
+        if since is not None and seat_states.CURSOR.fullmatch(since) is None:
+            raise _unknown_cursor()
+        view = seat_states.seat_states(
+            user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
+        )
+        status, headers, body = seat_state_answers.answer(
+            view,
+            since=since,
+            if_none_match=request.headers.get("If-None-Match", ""),
+            accept_encoding=request.headers.get("Accept-Encoding", ""),
+        )
+        return HttpResponse(body, status=status, content_type=JSON, headers=headers)

@@ -27,4 +27,5 @@ urlpatterns = [
         immutable(seat_plan_api.SeatPlanVersion.as_view()),
         name="seat_plan_version",
     ),
+    path("schedules/<any_case_uuid:schedule_id>/seat-state/", api.SeatState.as_view()),
 ]

@@ -5,11 +5,11 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -21,6 +21,7 @@ from concertbook.db.rows import Part, Recordset, drop_nulls, write_rows
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
+from concerts.seat_index import own_changes
 from queueing.models import WaitingRoom
 
 CURRENT_TRANSACTION = models.Func(
@@ -474,8 +475,28 @@ def new_statuses(
     """The rows of save_statuses, as part of a larger statement."""
     for seat, _changed_by in changes:
         seat.version += 1
+    noted = [_seat_change(seat, changed_by) for seat, changed_by in changes]
+    transaction.on_commit(partial(own_changes.note, noted), robust=True)
     return NewStatuses(changes, from_status, reason, now)
 
+
+def _seat_change(seat: Seat, changed_by: User | None) -> own_changes.SeatChange:
+    state = own_changes.COOLDOWN if seat.available_from else STATES_TO_BUYER[seat.status]
+    return own_changes.SeatChange(
+        schedule_id=seat.schedule_id,
+        user_id=changed_by.pk if changed_by else None,
+        # Not read for a change that no buyer made: a sweep leaves it out.
+        number=seat.number if changed_by else 0,
+        version=seat.version,
+        state=state,
+    )
+
+
+STATES_TO_BUYER: dict[str, str] = {
+    Seat.Status.AVAILABLE: own_changes.FREE,
+    Seat.Status.HELD: own_changes.MINE,
+    Seat.Status.RESERVED: own_changes.SOLD,
+}
 
 MOVED = {
     "seat": "uuid",

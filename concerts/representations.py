@@ -166,3 +166,22 @@ class SeatPlanDocument(serializers.Serializer[Any]):
         help_text="by a seat's index, the labels that are not '<section> <row>-<seat_in_row>'"
         " without spaces at its ends",
     )
+
+
+class SeatStateOutput(Representation[Any]):
+    plan = serializers.CharField(help_text="the version of the seat plan")
+    cursor = serializers.CharField(help_text="for the next request of changes")
+    states = serializers.CharField(
+        required=False,
+        help_text="base64url without padding of two bits a seat in the order of the plan, the"
+        " first seat in the lowest bits: 0 available, 1 held, 2 reserved, 3 not for sale; not in"
+        " an answer with changes",
+    )
+    changes = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        required=False,
+        help_text="the seats that changed since the cursor: index in the plan, and state",
+    )
+    mine = serializers.ListField(
+        child=serializers.IntegerField(), help_text="the seats that you hold: index in the plan"
+    )

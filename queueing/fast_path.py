@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import Error, close_old_connections
-from django.http import parse_cookie
 
 from accounts import credentials
-from accounts.credentials import Credential
 from concertbook.errors import DomainError
 from concertbook.http.client_address import client_address
 from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, render, respond
@@ -29,7 +27,7 @@ WATCHES_FRONT = "watches_front=true"
 
 
 def poll(environ: Environ, token: str) -> Answer:
-    visitor = _read_credential(environ)
+    visitor = credentials.read_credential(environ)
     with _leaving_to_django():
         place = polling.poll(
             token=uuid.UUID(token),
@@ -79,15 +77,6 @@ def _join_anew(user_id: uuid.UUID, slug: str, address: str) -> QueuePosition:
     if place is None:
         raise FallThrough
     return place
-
-
-def _read_credential(environ: Environ) -> Credential:
-    if "HTTP_AUTHORIZATION" in environ:
-        return credentials.read_authorization(environ)
-    visitor = credentials.read_cookies(parse_cookie(environ.get("HTTP_COOKIE", "")))
-    if visitor is None:
-        raise FallThrough
-    return visitor
 
 
 def _tell(status: str, place: QueuePosition) -> Answer:

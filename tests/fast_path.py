@@ -5,7 +5,7 @@ import json
 from django.test import RequestFactory
 
 from concertbook.http.fast_path import FastPath
-from concertbook.wsgi import LINE, SALE
+from concertbook.wsgi import application
 
 
 class FellThrough(BaseException):
@@ -13,7 +13,7 @@ class FellThrough(BaseException):
 
 
 def ask(path, *, method="GET", content=b"", content_type="application/octet-stream", **headers):
-    """Status, headers and body of the fast path's answer. Raises FellThrough."""
+    """Status, headers and body (None if empty) of the fast path's answer. Raises FellThrough."""
 
     def django(environ, start_response):
         raise FellThrough(environ["wsgi.input"].read())
@@ -21,6 +21,6 @@ def ask(path, *, method="GET", content=b"", content_type="application/octet-stre
     factory = RequestFactory(headers={"Host": "testserver", **headers})
     environ = factory.generic(method, path, content, content_type=content_type).environ
     answered = []
-    (body,) = FastPath(django, [*LINE, *SALE])(environ, lambda *head: answered.append(head))
+    (body,) = FastPath(django, application.routes)(environ, lambda *head: answered.append(head))
     ((status, answer_headers),) = answered
-    return int(status[:3]), dict(answer_headers), json.loads(body)
+    return int(status[:3]), dict(answer_headers), json.loads(body) if body else None

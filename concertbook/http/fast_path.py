@@ -82,7 +82,7 @@ class FastPath:
                     status, headers, body = answer(environ, *found.groups())
                 except DomainError as refusal:
                     status, headers, body = _refuse(refusal, answer_language(common))
-                return status, [*headers, *common], body
+                return status, _with_common(headers, common), body
         raise FallThrough
 
     def _leave_to_django(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
@@ -97,6 +97,17 @@ class FastPath:
             status, headers, body = _refuse(refusal, settings.LANGUAGE_CODE)
             start_response(status, [*headers, ("Cache-Control", NO_STORE)])
             return [body]
+
+
+def _with_common(headers: list[tuple[str, str]], common: Headers) -> list[tuple[str, str]]:
+    """The answer's own headers count before common ones; Vary has the names of both."""
+    own = dict(headers)
+    merged = [
+        (name, f"{value}, {own.pop(name)}" if name == "Vary" and name in own else value)
+        for name, value in common
+        if name == "Vary" or name not in own
+    ]
+    return [*own.items(), *merged]
 
 
 def _require_ordinary(environ: Environ) -> Headers:

@@ -128,15 +128,20 @@ def seat_map(
 
 def _current_cursor() -> Cursor:
     # Rounded down: a cooldown that ends in this millisecond is returned for the next cursor.
-    snapshot, at, own = fetch_row(
+    row = fetch_row(
         "SELECT pg_current_snapshot()::text,"
         " floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
         " pg_current_xact_id_if_assigned()::text"
     )
-    oldest, following, running = snapshot.split(":")
+    return cursor_of(*row)
+
+
+def cursor_of(snapshot: str, at: int, own: str | None) -> Cursor:
+    """The cursor of a statement: its pg_snapshot, the clock in ms, its own transaction."""
+    oldest, next_one, running = snapshot.split(":")
     # A snapshot does not list our own transaction, which may make changes after this cursor.
     opened = {int(each) for each in (*running.split(","), own) if each}
-    following = int(following)
+    following = int(next_one)
     return Cursor(
         int(oldest), at, following, tuple(sorted(each for each in opened if each < following))
     )

@@ -107,6 +107,7 @@ schedules/<any_case_uuid:schedule_id>/
 schedules/<any_case_uuid:schedule_id>/reservations/
 schedules/<any_case_uuid:schedule_id>/seat-plan/
 schedules/<any_case_uuid:schedule_id>/seat-plans/<slug:version>/
+schedules/<any_case_uuid:schedule_id>/seat-state/
 schedules/<any_case_uuid:schedule_id>/seats/
 schedules/<any_case_uuid:schedule_id>/seats/changes/
 schema/

@@ -82,7 +82,7 @@ def without_in_lua(script: str, what: str) -> str:
     """Raises NotFoundOnceError."""
     keyword, _space, name = what.partition(" ")
     if keyword == "return":
-        guard = rf"(?m)^if .* then return \{{?'{name}'.* end$"
+        guard = rf"(?m)^ *if .* then return \{{?'{name}'.* end$"
     else:
         guard = rf" and {re.escape(name.removesuffix('()'))}\(.*?\)"
     changed, count = re.subn(guard, "", script)

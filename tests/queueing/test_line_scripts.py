@@ -1,13 +1,14 @@
-"""The line's scripts: each is loaded, and says on top what its caller must know."""
+"""The scripts in Redis: each is loaded, and says on top what its caller must know."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from concerts.seat_index import scripts as seat_scripts
 from queueing.line import scripts
 
-FILES = sorted(scripts.FOLDER.glob("*.lua"))
+FILES = sorted([*scripts.FOLDER.glob("*.lua"), *seat_scripts.FOLDER.glob("*.lua")])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -20,7 +21,8 @@ def test_a_script_begins_with_its_contract(path: Path):
 
 
 def test_every_script_is_loaded_with_what_it_includes():
-    loaded = [each.text for each in vars(scripts).values() if isinstance(each, scripts.Script)]
+    names = [*vars(scripts).values(), *vars(seat_scripts).values()]
+    loaded = [each.text for each in names if isinstance(each, scripts.Script)]
 
     for path in FILES:
         last_line = path.read_text().splitlines()[-1]

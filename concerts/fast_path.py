@@ -1,0 +1,81 @@
+"""The fast path of the seat states: one round trip to Redis, if the credential is valid and the
+line's index lets the person in. All others are for Django."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from django.db import Error, close_old_connections
+
+from accounts import credentials
+from accounts.credentials import Credential
+from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, respond
+from concertbook.http.ids import UUID
+from concertbook.http.requests_per_user import counter_of
+from concerts import seat_state_answers
+from concerts.seat_index.looks import Person
+from concerts.services.seat_states import CURSOR, seat_states_by_index
+from queueing.errors import QueueNotAdmitted
+from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
+from queueing.models import room_of
+from queueing.requests import parse_queue_token
+
+_read_query = re.compile(f"(?:since=({CURSOR.pattern}))?").fullmatch
+
+
+def seat_state(environ: Environ, schedule_id: str) -> Answer:
+    query = _read_query(environ.get("QUERY_STRING", ""))
+    token = _read_token(environ)
+    if query is None or token is None:
+        raise FallThrough
+    visitor = credentials.read_credential(environ)
+    with _leaving_to_django():
+        view = seat_states_by_index(
+            user_id=visitor.user_id,
+            schedule_id=uuid.UUID(schedule_id),
+            person=person_of(visitor, token),
+        )
+    status, headers, body = seat_state_answers.answer(
+        view,
+        since=query[1],
+        if_none_match=environ.get("HTTP_IF_NONE_MATCH", ""),
+        accept_encoding=environ.get("HTTP_ACCEPT_ENCODING", ""),
+    )
+    if status == HTTPStatus.NOT_MODIFIED:
+        return "304 Not Modified", list(headers.items()), b""
+    return respond("200 OK", body, **headers)
+
+
+def person_of(visitor: Credential, token: uuid.UUID) -> Person:
+    """The visitor with a queue token, as the line's index checks it."""
+    counter = counter_of(visitor.user_id)
+    return Person(
+        room_id=room_of(token),
+        token=token,
+        session=visitor.session_in_cache,
+        counter=counter.key,
+        requests=counter.limit.amount,
+    )
+
+
+def _read_token(environ: Environ) -> uuid.UUID | None:
+    try:
+        return parse_queue_token(environ.get("HTTP_QUEUE_TOKEN"))
+    except QueueNotAdmitted as unknown:
+        raise FallThrough from unknown
+
+
+@contextmanager
+def _leaving_to_django() -> Iterator[None]:
+    close_old_connections()
+    try:
+        yield
+    except (UnknownSession, UnknownPerson, LineUnavailable, Error) as unknown:
+        raise FallThrough from unknown
+
+
+ROUTES: list[Route] = [
+    ("GET", re.compile(f"/api/v1/schedules/({UUID})/seat-state/"), seat_state),
+]
