@@ -145,11 +145,12 @@ class PlanRuns(serializers.Serializer[Any]):
     dy = Numbers()
 
 
+# Composed by services/seat_plan_document, saved and sent as it is.
 class SeatPlanDocument(serializers.Serializer[Any]):
     """Every seat in a fixed order, by number; an index counts from 0.
 
     The seats are those of the runs, one after the other. ``rows`` and ``runs`` are columns: lists
-    of equal length. Composed by services/seat_plan_document, saved and sent as it is.
+    of equal length. Later versions may have further keys.
     """
 
     version = serializers.CharField()

@@ -16,6 +16,10 @@ The seats are in one fixed order, by number; an index counts them from 0. The do
               ``seat_in_row + k * step``, and its centre at ``x + k * dx, y + k * dy``. ``row``,
               ``offer`` and ``kind`` are indices. Together, in their order, the runs have every seat
 ``labels``    by index, as text, the labels that are not ``<section> <row>-<seat_in_row>``
+
+Saved documents outlive a release, here and in every cache: a new release may add keys, and neither
+removes one nor gives it another meaning. A migration that empties ``seat_plan`` has the present
+plans composed anew.
 """
 
 import hashlib

@@ -23,7 +23,7 @@ from concerts.services.seat_plan_document import PlannedSeat, compose, seats_of,
 
 # Above it a plan whose labels follow no rule takes a second, for a tenth less.
 BROTLI_QUALITY = 9
-# A plan of 20,000 seats takes about 12 MB as an index, and less than 150 kB as a document.
+# A plan of 20,000 seats takes about 8 MB as an index, and less than 150 kB as a document.
 MOST_INDICES = 16
 MOST_DOCUMENTS = 128
 
