@@ -45,16 +45,22 @@ class TokenPair:
 
 def issue_tokens(user: User) -> TokenPair:
     """Start a session for a user who has just been authenticated; the tokens bound to it."""
-    session = new_session()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = BACKEND
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session = new_session_of(user)
     refresh_id = uuid.uuid4()
     with transaction.atomic():
         session.save()
         UserSession.objects.filter(pk=session.session_key).update(refresh_id=refresh_id)
     sid = jwt.session_key_to_sid(session.session_key)
     return _token_pair(user, sid, refresh_id, database_now())
+
+
+def new_session_of(user: User) -> Any:
+    """A session of a user who has just been authenticated, not saved yet."""
+    session = new_session()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = BACKEND
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    return session
 
 
 def refresh_tokens(refresh: str) -> TokenPair:

@@ -1,7 +1,8 @@
-"""One buyer's keep-alive connection to the API; every attempt goes into the record."""
+"""One buyer's keep-alive connection; every attempt goes into the record."""
 
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -33,8 +34,60 @@ class RunEnded(Exception):
     """The run ended while the server had asked for patience."""
 
 
-class Client:
-    """``over`` ends all retries; ``timeout`` in seconds. Not safe for two threads."""
+class Connection:
+    """One keep-alive connection of a user; every exchange goes into the record.
+
+    ``timeout`` in seconds. Not safe for two threads.
+    """
+
+    def __init__(self, *, url: str, user_id: str, recorder: Recorder, timeout: float) -> None:
+        self.address = urlsplit(url)
+        self.user_id = user_id
+        self.recorder = recorder
+        self.connection = new_connection(self.address, timeout)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        payload: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        kind: str,
+        about: tuple[Any, ...] = (),
+        key: str = "",
+    ) -> Operation:
+        """One attempt, in the record whatever comes of it. ``path`` is below the URL's."""
+        started = self.recorder.now()
+        answer: dict[str, Any]
+        try:
+            self.connection.request(method, self.address.path + path, payload, dict(headers))
+            answer = _read(self.connection.getresponse())
+        except (OSError, http.client.HTTPException) as exc:
+            answer = {"error": f"{type(exc).__name__} {exc}".strip()}
+            self.close()
+        operation = Operation(
+            kind=kind,
+            user=self.user_id,
+            started=started,
+            ended=self.recorder.now(),
+            about=about,
+            key=key,
+            **answer,
+        )
+        self.recorder.operations.append(self.recorded(operation))
+        return operation
+
+    def recorded(self, operation: Operation) -> Operation:
+        """What the record keeps of it."""
+        return operation
+
+
+class Client(Connection):
+    """A connection to the API with an access token; ``over`` ends all retries."""
 
     def __init__(
         self,
@@ -45,14 +98,9 @@ class Client:
         over: Event,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        self.address = urlsplit(url)
+        super().__init__(url=url, user_id=account.user_id, recorder=recorder, timeout=timeout)
         self.account = account
-        self.recorder = recorder
         self.over = over
-        self.connection = new_connection(self.address, timeout)
-
-    def close(self) -> None:
-        self.connection.close()
 
     def ask(self, request: Request, *, may_repeat: bool = True) -> Operation:
         """The answer to a request, sent again after 429 and 503 as the server asks.
@@ -72,38 +120,16 @@ class Client:
         return answer
 
     def send(self, request: Request) -> Operation:
-        """One attempt, in the record whatever comes of it."""
-        started = self.recorder.now()
-        answer: dict[str, Any]
-        try:
-            answer = self._exchange(request)
-        except (OSError, http.client.HTTPException) as exc:
-            answer = {"error": f"{type(exc).__name__} {exc}".strip()}
-            self.close()
-        operation = Operation(
+        """One attempt."""
+        return self.exchange(
+            request.method,
+            API + request.path,
+            request.payload,
+            request.headers(self.account.access),
             kind=request.kind,
-            user=self.account.user_id,
-            started=started,
-            ended=self.recorder.now(),
             about=request.about,
             key=request.key,
-            **answer,
         )
-        self.recorder.operations.append(operation)
-        return operation
-
-    def _exchange(self, request: Request) -> dict[str, Any]:
-        path = f"{self.address.path}{API}{request.path}"
-        headers = request.headers(self.account.access)
-        self.connection.request(request.method, path, request.payload, headers)
-        response = self.connection.getresponse()
-        body = response.read()
-        return {
-            "status": response.status,
-            "code": _code(response.status, body),
-            "body": body,
-            "headers": {name.lower(): value for name, value in response.getheaders()},
-        }
 
 
 def new_connection(address: SplitResult, timeout: float) -> http.client.HTTPConnection:
@@ -111,6 +137,19 @@ def new_connection(address: SplitResult, timeout: float) -> http.client.HTTPConn
     secure = address.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     return kind(address.hostname or "", address.port, timeout=timeout)
+
+
+def _read(response: http.client.HTTPResponse) -> dict[str, Any]:
+    body = response.read()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    # The only header that comes several times; a comma may be part of a cookie.
+    headers["set-cookie"] = "\n".join(response.headers.get_all("set-cookie", []))
+    return {
+        "status": response.status,
+        "code": _code(response.status, body),
+        "body": body,
+        "headers": headers,
+    }
 
 
 def _code(status: int, body: bytes) -> str:

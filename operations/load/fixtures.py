@@ -105,10 +105,15 @@ def _announce(slug: str, seats: int, capacity: int, terms: Terms = TERMS) -> Con
 
 
 def _enroll(slug: str, buyers: int, won: int) -> Iterator[Account]:
-    emails = [f"{slug}-{number}{DOMAIN}" for number in range(1, buyers + 1)]
+    emails = [email_of(slug, number) for number in range(buyers)]
     for start in range(0, buyers, BUYERS_AT_ONCE):
         for user in _enroll_some(slug, emails[start : start + BUYERS_AT_ONCE], won):
             yield Account(str(user.pk), app_tokens.issue_tokens(user).access)
+
+
+def email_of(slug: str, number: int) -> str:
+    """The address of the sale's account of that index."""
+    return f"{slug}-{number + 1}{DOMAIN}"
 
 
 @transaction.atomic(durable=True)
@@ -145,6 +150,16 @@ def _entry(amount: int, now: dt.datetime) -> LedgerEntry:
         at=now,
         reason=REASON,
     )
+
+
+def open_browser_sessions(sale: Sale) -> dict[str, str]:
+    """The session key of a logged-in browser for each account, by the user's id."""
+    keys = {}
+    for user in User.objects.filter(rehearsal=sale.slug):
+        session = app_tokens.new_session_of(user)
+        session.save()
+        keys[str(user.pk)] = session.session_key
+    return keys
 
 
 def end_sessions(sale: Sale) -> None:
