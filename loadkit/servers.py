@@ -17,10 +17,12 @@ FLAGS += ["--workers-kill-timeout", "5", "--log-level", "error"]
 
 
 @contextlib.contextmanager
-def web(application: str) -> Iterator[int]:
-    """Run a WSGI application; yields its port."""
+def web(application: str, **environ: str) -> Iterator[int]:
+    """Run a WSGI application, with these environment variables besides; yields its port."""
     port = free_port()
-    process = subprocess.Popen(web_command(application, port), env={**os.environ, "DEBUG": "0"})
+    process = subprocess.Popen(
+        web_command(application, port), env={**os.environ, "DEBUG": "0", **environ}
+    )
     try:
         wait_for(port)
         yield port
