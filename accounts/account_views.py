@@ -35,6 +35,7 @@ from accounts.rate_limits import PROOFS_PER_ACCOUNT
 from accounts.requests import MemberRequest
 from accounts.services import email_change, email_proof, password_reset
 from accounts.services import sign_up as sign_up_service
+from concertbook.http.languages import public_page
 from concertbook.http.rate_limit import take
 
 Result = TypeVar("Result")
@@ -53,7 +54,7 @@ def origin_of(request: HttpRequest) -> str:
 @hide_passwords
 def sign_up(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
-        return redirect(_wanted_page(request) or "concert_list")
+        return redirect(_wanted_page(request) or public_page(request, "concert_list"))
     form = SignUpForm(request.POST or None)
     if form.is_valid():
         user = _try(
@@ -207,7 +208,7 @@ def _log_in(request: HttpRequest, user: User, to: str = "") -> HttpResponse:
     """Log in to the new account, and remember this device."""
     assert user.email is not None
     login(request, user)
-    response = redirect(to or "concert_list")
+    response = redirect(to or public_page(request, "concert_list"))
     log_in.remember_device(request, response, user.email)
     return response
 

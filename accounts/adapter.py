@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import log_in
 from accounts.models import User
+from concertbook.http.languages import public_page
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -25,6 +26,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         assert user.email is not None
         log_in.remember_device(request, response, user.email)
         return response
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        return public_page(request, "concert_list")
+
+    def get_logout_redirect_url(self, request: HttpRequest) -> str:
+        return public_page(request, "concert_list")
 
     def set_password(self, user: User, password: str) -> None:
         super().set_password(user, password)

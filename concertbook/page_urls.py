@@ -1,8 +1,14 @@
 from django.urls import include, path
 
+from concertbook.http.languages import CODES
+from concerts.page_urls import public_pages as programme
+from queueing.page_urls import public_pages as line
+
 urlpatterns = [
     path("", include("accounts.page_urls")),
     path("", include("queueing.page_urls")),
     path("", include("concerts.page_urls")),
     path("", include("payments.page_urls")),
+    # The public pages once more for each language, which their addresses name.
+    *(path(f"{code}/", include(([*programme, *line], code))) for code in CODES),
 ]

@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "concertbook.http.middleware.NoStoreMiddleware",
     # Before all middlewares that read cookies, the language's too.
     "concertbook.http.public_requests.PublicRequestMiddleware",
+    "concertbook.http.visitor_cookie.VisitorCookieMiddleware",
     # Before all middlewares that may refuse, so that a refusal is in the request's language.
     "django.middleware.locale.LocaleMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -95,6 +96,7 @@ TEMPLATES = [
             "libraries": {
                 "money": "concertbook.templatetags.money",
                 "times": "concertbook.templatetags.times",
+                "addresses": "concertbook.templatetags.addresses",
             },
             "context_processors": [
                 "django.template.context_processors.debug",
@@ -102,6 +104,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "concertbook.http.languages.context_processor",
             ],
         },
     },

@@ -1,5 +1,6 @@
 """The pages of the waiting room: join, wait, leave."""
 
+import re
 import uuid
 
 from django.conf import settings
@@ -7,14 +8,20 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls.converters import SlugConverter
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.credentials import give_credential
 from accounts.requests import MemberRequest
 from concertbook.db.clock import seconds_until
+from concertbook.errors import DomainError
 from concertbook.http.client_address import client_address
+from concertbook.http.languages import CODES, public_page
 from concertbook.http.redirects import next_page
+from concertbook.http.same_origin import same_origin_form
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import draw_results, endings, join_and_leave, polling
 from queueing.services.queue_position import QueuePosition
@@ -22,8 +29,10 @@ from queueing.services.queue_position import QueuePosition
 # Without JavaScript the whole page is asked for again: no oftener than a person can read it.
 REFRESH_SECONDS = 5
 COOKIE_SECONDS = 24 * 3600
+SLUG = re.compile(SlugConverter.regex)
 
 
+@same_origin_form
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
@@ -135,13 +144,57 @@ def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
         return redirect("waiting_room", join_and_leave.get_room_of(token).slug)
     join_and_leave.leave(user=request.user, token=token)
     messages.success(request, _("You have left the line."))
-    return redirect("concert_list")
+    return redirect(public_page(request, "concert_list"))
 
 
 @require_safe
 def draw(request: HttpRequest, slug: str) -> HttpResponse:
     """Public: how the order at the opening is, or was, drawn."""
     found = draw_results.get_draw(slug=slug)
+    return render(request, "queueing/draw.html", {"draw": found, "room": found.room})
+
+
+@login_required
+@require_safe
+def lot(request: MemberRequest, slug: str) -> HttpResponse:
+    found = draw_results.get_draw(slug=slug)
+    mine = draw_results.find_lot(user=request.user, draw=found)
+    return render(request, "queueing/lot.html", {"draw": found, "room": found.room, "lot": mine})
+
+
+@require_safe
+def visitor(request: HttpRequest) -> HttpResponse:
+    """What is personal on a public page: parts that replace those of the same id (visitor.js).
+
+    ``page`` is the public page's address, ``language`` its language, ``room`` the room to which it
+    leads, if any.
+    """
+    language = request.GET.get("language", "")
+    with translation.override(language if language in CODES else translation.get_language()):
+        response = render(
+            request,
+            "visitor.html",
+            {"public_address": _path(request.GET.get("page", "")), **_my_place(request)},
+        )
+        response["Content-Language"] = translation.get_language() or settings.LANGUAGE_CODE
+    return response
+
+
+def _path(page: str) -> str:
+    is_ours = page.startswith("/") and url_has_allowed_host_and_scheme(page, allowed_hosts=None)
+    return page if is_ours else "/"
+
+
+def _my_place(request: HttpRequest) -> dict[str, object]:
+    slug = request.GET.get("room", "")
     user = request.user
-    lot = draw_results.find_lot(user=user, draw=found) if user.is_authenticated else None
-    return render(request, "queueing/draw.html", {"draw": found, "room": found.room, "lot": lot})
+    if not (SLUG.fullmatch(slug) and user.is_authenticated):
+        return {}
+    try:
+        room = join_and_leave.get_room(slug, viewer=user)
+        found = polling.find_position(user=user, room=room, address=client_address(request.META))
+    except DomainError:
+        # The name and the balance are shown all the same.
+        return {}
+    is_live = found is not None and found.status != QueueToken.Status.EXPIRED
+    return {"room": room, "place": found if is_live else None}

@@ -18,6 +18,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils.translation import get_language_from_request
 
 from concertbook.http.caching import PublicPolicy
+from concertbook.http.languages import named_language
 
 METHODS = ("GET", "HEAD")
 PERSONAL = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
@@ -41,9 +42,11 @@ class PublicRequestMiddleware:
         request.META["HTTP_ACCEPT_LANGUAGE"] = language_of(request.path_info, accepted)
         response = self.get_response(request)
         _drop_vary(response, "cookie")
-        if response.status_code in (200, 304) and not policy.translated:
-            _drop_vary(response, "accept-language")
+        is_untranslated = response.status_code in (200, 304) and not policy.translated
+        if is_untranslated:
             response.headers.pop("Content-Language", None)
+        if is_untranslated or named_language(request.path_info):
+            _drop_vary(response, "accept-language")
         return response
 
 
@@ -95,7 +98,7 @@ def _expression(pattern: Any) -> str:
 
 def language_of(path: str, accept_language: str) -> str:
     """The language of the answer to a public request."""
-    return _negotiated_language(accept_language)
+    return named_language(path) or _negotiated_language(accept_language)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -109,7 +109,7 @@ def test_the_owner_who_signs_up_gets_the_address_and_the_other_account_keeps_the
     squatter.refresh_from_db()
     assert (squatter.email, squatter.email_verified, balance_of(squatter)) == (None, False, 50_000)
     assert app.get("/api/v1/me/").json()["email"] is None
-    assert reverse("account_change_email") in browser.get("/").content.decode()
+    assert reverse("account_change_email") in browser.get("/visitor/").content.decode()
     assert owner.get(link).status_code == 410
 
 

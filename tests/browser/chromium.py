@@ -68,4 +68,7 @@ def log_in(page, live_server, user):
     client = Client()
     client.force_login(user)
     session = client.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    cookies = {"sessionid": session, "visitor": "1"}
+    page.context.add_cookies(
+        [{"name": name, "value": value, "url": live_server.url} for name, value in cookies.items()]
+    )

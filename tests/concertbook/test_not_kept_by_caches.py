@@ -19,10 +19,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 RULE = "concertbook.http.middleware.NoStoreMiddleware"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 PAGES = [
-    "/",
-    "/concerts/{concert}/",
     "/rooms/{room}/",
-    "/rooms/{room}/draw/",
+    "/rooms/{room}/draw/lot/",
+    "/visitor/",
     "/places/{place}/",
     "/schedules/{schedule}/seats/",
     "/checkout/",
@@ -54,6 +53,10 @@ ANSWERS = [
     "/api/v1/without/a/slash",
 ]
 PUBLIC = [
+    "/",
+    "/en/",
+    "/concerts/{concert}/",
+    "/ko/concerts/{concert}/",
     "/api/v1/concerts/",
     "/api/v1/concerts/{concert}/",
     "/api/v1/concerts/{concert}/schedules/",

@@ -6,6 +6,8 @@ A new address must be added here, which also shows further addresses that came w
 import pytest
 from django.urls import URLPattern, get_resolver
 
+from concertbook.http.languages import CODES
+
 # For each model in the admin: its list, and the pages to add, show, change and delete a row.
 OF_A_MODEL = (
     "",
@@ -75,11 +77,19 @@ reservations/
 reservations/<any_case_uuid:reservation_id>/release/
 rooms/<slug:slug>/
 rooms/<slug:slug>/draw/
+rooms/<slug:slug>/draw/lot/
 schedules/<any_case_uuid:schedule_id>/seats/
 tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
 tickets/<any_case_uuid:ticket_id>/qr.svg
+visitor/
+"""
+# Once more for each language, which the address names.
+PUBLIC_PAGES = """
+
+concerts/<any_case_uuid:concert_id>/
+rooms/<slug:slug>/draw/
 """
 API = """
 auth/login/
@@ -140,7 +150,8 @@ def lines(text):
 def designed():
     models = [f"{model}/{rest}" for model in MODELS.split() for rest in OF_A_MODEL]
     admin = [f"admin/{route}" for route in (*models, *lines(ADMIN))]
-    return {*lines(PAGES), *admin, *(f"api/v1/{route}" for route in lines(API))}
+    public = [f"{code}/{route}" for code in CODES for route in lines(PUBLIC_PAGES)]
+    return {*lines(PAGES), *public, *admin, *(f"api/v1/{route}" for route in lines(API))}
 
 
 def test_every_url_has_a_designed_page():

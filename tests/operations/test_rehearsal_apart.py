@@ -82,6 +82,7 @@ def test_no_list_of_the_pages_has_its_concert(rehearsal, client):
         "/api/v1/concerts/{0.concert.pk}/schedules/",
         "/api/v1/schedules/{0.schedule.pk}/",
         "/api/v1/waiting-rooms/{0.slug}/",
+        "/concerts/{0.concert.pk}/",
     ],
 )
 def test_a_visitor_who_was_told_its_id_sees_its_public_address(rehearsal, client, path):

@@ -392,7 +392,7 @@ def test_a_participant_sees_the_own_token_and_then_the_own_number(client):
     room = waiting_room(5)
     mine = QueueToken.objects.order_by("position").last()
     client.force_login(mine.user)
-    address = f"/rooms/{room.slug}/draw/"
+    address = f"/rooms/{room.slug}/draw/lot/"
 
     before = client.get(address)
     open_room(room)
@@ -411,7 +411,7 @@ def test_a_participant_who_left_and_rejoined_sees_the_lot_that_was_drawn(client)
     join_and_leave.join(user=mine.user, slug=room.slug)
     client.force_login(mine.user)
 
-    assert client.get(f"/rooms/{room.slug}/draw/").context["lot"].token == mine.pk
+    assert client.get(f"/rooms/{room.slug}/draw/lot/").context["lot"].token == mine.pk
 
 
 def test_a_buyer_who_joined_after_the_draw_has_no_lot(client):
@@ -420,7 +420,7 @@ def test_a_buyer_who_joined_after_the_draw_has_no_lot(client):
     join_and_leave.join(user=late, slug=room.slug)
     client.force_login(late)
 
-    page = client.get(f"/rooms/{room.slug}/draw/", headers={"accept-language": "en"})
+    page = client.get(f"/rooms/{room.slug}/draw/lot/", headers={"accept-language": "en"})
 
     assert page.context["lot"] is None
     assert "You were not in line when lots were drawn" in page.content.decode()
