@@ -10,16 +10,13 @@ from http import HTTPStatus
 from django.db import Error, close_old_connections
 
 from accounts import credentials
-from accounts.credentials import Credential
 from concertbook.http.fast_path import Answer, Environ, FallThrough, Route, respond
 from concertbook.http.ids import UUID
-from concertbook.http.requests_per_user import counter_of
 from concerts import seat_state_answers
-from concerts.seat_index.looks import Person
+from concerts.requests import person_of
 from concerts.services.seat_states import CURSOR, seat_states_by_index
 from queueing.errors import QueueNotAdmitted
 from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
-from queueing.models import room_of
 from queueing.requests import parse_queue_token
 
 _read_query = re.compile(f"(?:since=({CURSOR.pattern}))?").fullmatch
@@ -46,18 +43,6 @@ def seat_state(environ: Environ, schedule_id: str) -> Answer:
     if status == HTTPStatus.NOT_MODIFIED:
         return "304 Not Modified", list(headers.items()), b""
     return respond("200 OK", body, **headers)
-
-
-def person_of(visitor: Credential, token: uuid.UUID) -> Person:
-    """The visitor with a queue token, as the line's index checks it."""
-    counter = counter_of(visitor.user_id)
-    return Person(
-        room_id=room_of(token),
-        token=token,
-        session=visitor.session_in_cache,
-        counter=counter.key,
-        requests=counter.limit.amount,
-    )
 
 
 def _read_token(environ: Environ) -> uuid.UUID | None:

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from concerts.seat_index import keys, scripts
 from queueing.line import client
@@ -38,15 +39,21 @@ def begin(schedule_id: uuid.UUID) -> Build:
 
 
 def store(
-    schedule_id: uuid.UUID, build: Build, *, id: str, cursor: str, seats: bytes | None
+    schedule_id: uuid.UUID,
+    build: Build,
+    *,
+    id: str,
+    cursor: str,
+    read_at: int,
+    seats: bytes | None,
 ) -> bool:
     """Let the snapshot be the present one; without ``seats`` its content has not changed.
 
     False when the index was lost since the build began, or another build was stored. Raises
     LineUnavailable.
     """
-    arguments = [client.SERVER, build.epoch, build.present or "", id]
-    arguments += [str(build.built_for), str(build.at), cursor, seats or b""]
+    arguments: list[Any] = [client.SERVER, build.epoch, build.present or "", id]
+    arguments += [str(build.built_for), str(build.at), cursor, read_at, seats or b""]
     answer = client.run(scripts.STORE, keys.of_schedule(schedule_id), arguments)
     return bool(answer == b"stored")
 

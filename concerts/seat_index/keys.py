@@ -7,7 +7,8 @@ from typing import NamedTuple
 class ScheduleKeys(NamedTuple):
     """The keys of one schedule, in the order in which the scripts expect them.
 
-    - snapshot  hash   id, epoch, built_for (change number), built_at (ms since 1970), cursor, seats
+    - snapshot  hash   id, epoch, built_for (change number), built_at (ms by the clock of Redis),
+                       cursor, read_at (ms by the clock of the database), seats
     - epoch     text   see the package
     - changes   text   the number of the last change: microseconds since 1970, or one more
     - builder   text   exists while a process builds

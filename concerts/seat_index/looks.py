@@ -40,10 +40,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Look:
-    """``id`` is the present snapshot's, None without one; ``age`` is its age in ms. ``builds`` when
-    it is this reader's turn to build the next."""
+    """``id`` is the present snapshot's, None without one. It was read at ``read_at`` by the
+    database's clock, in ms since 1970, at most ``age`` ms ago. ``builds`` when it is this reader's
+    turn to build the next."""
 
     id: str | None
+    read_at: int
     age: int
     builds: bool
     held_lately: bool
@@ -77,9 +79,10 @@ def _read(answer: list[Any]) -> Look:
         raise UnknownPerson
     if kind == b"often":
         raise AskedTooOften(rest[0])
-    id, built_at, now, builds, held_lately, own = rest
+    id, built_at, now, builds, held_lately, own, read_at = rest
     return Look(
         id=id.decode() if id else None,
+        read_at=int(read_at) if id else 0,
         age=now - int(built_at) if id else 0,
         builds=bool(builds),
         held_lately=bool(held_lately),

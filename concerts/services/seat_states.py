@@ -39,6 +39,7 @@ STATE_OF_OWN = {
     own_changes.MINE: HELD,
     own_changes.SOLD: RESERVED,
 }
+NO_USER = uuid.UUID(int=0)
 # The schedules of which a process keeps its last snapshot.
 MOST_COPIES = 64
 
@@ -93,15 +94,69 @@ def seat_states_by_index(
     Counts the request. Raises TooManyRequests, NotFound; and UnknownSession, UnknownPerson or
     LineUnavailable where only the database can tell.
     """
+    found = _look(schedule_id, user_id, person)
+    snapshot = _present(schedule_id, found)
+    _require_room(snapshot, person)
+    return _view(snapshot, user_id, found.own)
+
+
+@dataclass(frozen=True)
+class Refusable:
+    """A snapshot for refusals, and the clock of the database, in ms, a little ahead.
+
+    ``age`` in ms: what changed since may be missing. ``may_hold_seats`` unless the user never held
+    a seat of the schedule, nor lately one of any other.
+    """
+
+    snapshot: SeatSnapshot
+    now: int
+    age: int
+    may_hold_seats: bool
+
+
+def look_for_refusal(*, user_id: uuid.UUID, schedule_id: uuid.UUID, person: Person) -> Refusable:
+    """Counts the request, and raises, as seat_states_by_index."""
+    found = _look(schedule_id, user_id, person)
+    snapshot = _present(schedule_id, found)
+    _require_room(snapshot, person)
+    # Otherwise it was read after the look.
+    is_found = snapshot.id == found.id and not found.builds
+    return Refusable(
+        snapshot=snapshot,
+        now=found.read_at + found.age if is_found else snapshot.read_at,
+        age=found.age if is_found else 0,
+        may_hold_seats=(
+            found.held_lately or bool(found.own) or user_id.bytes in snapshot.ever_held
+        ),
+    )
+
+
+def _look(schedule_id: uuid.UUID, user_id: uuid.UUID, person: Person) -> Look:
     try:
-        found = look(schedule_id, user_id, person)
+        return look(schedule_id, user_id, person)
     except AskedTooOften as often:
         raise TooManyRequests(retry_after=often.retry_after) from None
-    snapshot = _present(schedule_id, found)
+
+
+def _require_room(snapshot: SeatSnapshot, person: Person) -> None:
+    """Raises UnknownPerson for what the line's index cannot judge."""
     facts = snapshot.facts
     if facts.room_id != person.room_id or facts.rehearsal or facts.is_cancelled:
         raise UnknownPerson
-    return _view(snapshot, user_id, found.own)
+
+
+def recent_snapshot(schedule_id: uuid.UUID) -> SeatSnapshot:
+    """The present snapshot, at most a few seconds old. Raises NotFound."""
+    try:
+        found = look(schedule_id, NO_USER)
+    except LineUnavailable:
+        return _build(schedule_id)
+    return _present(schedule_id, found)
+
+
+def last_copy(schedule_id: uuid.UUID) -> SeatSnapshot | None:
+    """The snapshot that this process saw last, however old. Without any round trip."""
+    return _copies.get(schedule_id)
 
 
 def _view(snapshot: SeatSnapshot, user_id: uuid.UUID, own: Sequence[OwnChange]) -> SeatStates:
@@ -161,6 +216,7 @@ def _build_next(schedule_id: uuid.UUID) -> SeatSnapshot:
             build,
             id=now.id,
             cursor=str(now.cursor),
+            read_at=now.read_at,
             seats=encode(now) if is_new else None,
         )
     except LineUnavailable:

@@ -12,11 +12,13 @@ from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import GroupCommit, Retry
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import Answer, Environ, FallThrough, read_json, render, respond
+from concerts.errors import SeatTaken
+from concerts.requests import person_of
 from concerts.services.seat_locks import HIGHEST_NUMBER
 from payments.fast_path.requests import connected, do, hash_of, list_of, requests_of
 from payments.models import Reservation
 from payments.representations import hold_answer
-from payments.services import holds
+from payments.services import early_refusals, holds
 from payments.services.locked_sale import HoldRequest
 from queueing.errors import QueueNotAdmitted
 from queueing.requests import parse_queue_token
@@ -29,8 +31,21 @@ Held = list[Reservation] | bytes
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
     asked = AskedToHold.read(environ, schedule_id)
+    if asked.token and asked.key is None:
+        with connected():
+            early_refusals.refuse_taken(
+                user_id=asked.visitor.user_id,
+                schedule_id=asked.schedule_id,
+                numbers=asked.numbers,
+                person=person_of(asked.visitor, asked.token),
+            )
     try:
         held = do(asked, HOLDS, _hold_all)
+    except SeatTaken as refusal:
+        with connected():
+            raise early_refusals.explain_taken(
+                refusal, schedule_id=asked.schedule_id, numbers=asked.numbers
+            ) from None
     except DomainError as refusal:
         with connected():
             raise holds.explain(

@@ -4,8 +4,8 @@
 -- of requests. ARGV: the run_id of this Redis process, the ages in ms from which a snapshot is
 -- rebuilt if a seat changed, is rebuilt anyway, and is too old to be used; and for such a person
 -- the user's id, the person as in the line, the limit of the counter. Returns {'seats', id or
--- false, built_at, now, 1 for the builder, 1 for a user who held seats lately, own changes}, times
--- in ms since 1970; or {'stranger'} without the session, {'outside'} for a person whom the index
+-- false, built_at, now, 1 for the builder, 1 for a user who held seats lately, own changes,
+-- read_at}, times in ms since 1970; or {'stranger'} without the session, {'outside'} for a person whom the index
 -- does not let in, {'often', seconds}. Guarantees: only a person who is let in is counted; id is
 -- false for a snapshot of another epoch or Redis process; one reader at a time is the builder,
 -- except of a snapshot that is missing or too old: all build that.
@@ -29,8 +29,8 @@ local function takes_turn(key) return redis.call('SET', key, 1, 'NX', 'PX', 1000
 local function begins(text, start) return string.sub(text, 1, #start) == start end
 
 local epoch = redis.call('GET', KEYS[2])
-local id, its_epoch, built_for, built_at = unpack(
-    redis.call('HMGET', KEYS[1], 'id', 'epoch', 'built_for', 'built_at'))
+local id, its_epoch, built_for, built_at, read_at = unpack(
+    redis.call('HMGET', KEYS[1], 'id', 'epoch', 'built_for', 'built_at', 'read_at'))
 id = epoch and its_epoch == epoch and begins(epoch, ARGV[1]) and id
 local builds = 1
 if id and now - built_at < tonumber(ARGV[4]) then
@@ -40,4 +40,4 @@ if id and now - built_at < tonumber(ARGV[4]) then
     builds = is_due and takes_turn(KEYS[4]) and 1 or 0
 end
 return {'seats', id, built_at, now, builds, redis.call('EXISTS', KEYS[6]),
-    redis.call('HGETALL', KEYS[5])}
+    redis.call('HGETALL', KEYS[5]), read_at}
