@@ -1,8 +1,9 @@
 """``make bench``: measure in turns with a yardstick, and print the ratios.
 
 sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
-in it), reads (pages, seat maps and refusals), logins (polls and holds while many log in), or
-simulation (a million people come for tickets, on the real rules and a clock of its own).
+in it), reads (pages, seat maps and refusals), pages (whole purchases through the pages), logins
+(polls and holds while many log in), or simulation (a million people come for tickets, on the real
+rules and a clock of its own).
 """
 
 import argparse
@@ -38,7 +39,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    kinds = ["sale", "line", "reads", "logins", "simulation"]
+    kinds = ["sale", "line", "reads", "pages", "logins", "simulation"]
     parser.add_argument("what", nargs="?", choices=kinds, default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
@@ -73,12 +74,13 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    from benchmarks import logins, reads, sale, waiting
+    from benchmarks import logins, pages, reads, sale, waiting
 
     kinds = {
         "sale": sale.measure,
         "line": waiting.measure,
         "reads": reads.measure,
+        "pages": pages.measure,
         "logins": logins.measure,
     }
     yield from kinds[options.what](options)

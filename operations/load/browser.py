@@ -1,10 +1,11 @@
 """A buyer's browser without JavaScript: cookies, and pages whose forms are sent as they stand."""
 
 import gzip
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -20,15 +21,21 @@ ACCEPTED = {
     "Accept-Encoding": "gzip, br",
     "Accept-Language": "ko",
 }
-Fields = Sequence[tuple[str, str]]
+# Tags that may be used, and those with an id. Django escapes > and " in values.
+TAG = re.compile(r"<(a|body|form|/form|input|[a-z0-9]+(?=[^>]* id=))\b([^>]*)>")
+ATTRIBUTE = re.compile(r"""([a-z-]+)(?:=["']([^"']*)["'])?""")
 
 
 @dataclass
 class Form:
-    """``fields`` are sent in any case, ``choices`` are check boxes that can be ticked."""
+    """``fields`` are sent in any case, ``choices`` are check boxes that can be ticked.
+
+    ``name`` is its id.
+    """
 
     action: str
     method: str
+    name: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     choices: list[tuple[str, str]] = field(default_factory=list)
 
@@ -56,9 +63,7 @@ class Page:
 
     @cached_property
     def content(self) -> "Content":
-        content = Content()
-        content.feed(self.body.decode())
-        return content
+        return Content(self.body.decode())
 
     def form_to(self, path: str) -> Form | None:
         """The first form that posts to an address that begins so."""
@@ -66,33 +71,34 @@ class Page:
         return next((form for form in forms if (form.action or self.path).startswith(path)), None)
 
 
-class Content(HTMLParser):
-    """What of a page can be used: its forms, its links, and the elements with an id."""
+class Content:
+    """What of a page can be used: its forms, its links, the elements with an id, and ``body``.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Read by two expressions instead of html.parser, which takes 3 ms for a page: a third of the
+    processor at a hundred purchases a second.
+    """
+
+    def __init__(self, text: str) -> None:
         self.forms: list[Form] = []
         self.links: list[str] = []
         self.elements: dict[str, dict[str, str]] = {}
-        self._form: Form | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if "id" in given:
-            self.elements[given["id"]] = given
-        if tag == "a":
-            self.links.append(given.get("href", ""))
-        elif tag == "form":
-            self._form = Form(given.get("action", ""), given.get("method", "get").lower())
-            self.forms.append(self._form)
-        elif tag == "input" and self._form and "name" in given and "disabled" not in given:
-            is_box = given.get("type") in ("checkbox", "radio")
-            named = self._form.choices if is_box else self._form.fields
-            named.append((given["name"], given.get("value", "on" if is_box else "")))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._form = None
+        form: Form | None = None
+        for tag, text_of_attributes in TAG.findall(text):
+            given = {name: unescape(value) for name, value in ATTRIBUTE.findall(text_of_attributes)}
+            if "id" in given or tag == "body":
+                self.elements[given.get("id", tag)] = given
+            if tag == "a":
+                self.links.append(given.get("href", ""))
+            elif tag == "form":
+                method = given.get("method", "get").lower()
+                form = Form(given.get("action", ""), method, given.get("id", ""))
+                self.forms.append(form)
+            elif tag == "/form":
+                form = None
+            elif tag == "input" and form and "name" in given and "disabled" not in given:
+                is_box = given.get("type") in ("checkbox", "radio")
+                named = form.choices if is_box else form.fields
+                named.append((given["name"], given.get("value", "on" if is_box else "")))
 
 
 class Browser(Connection):
@@ -113,9 +119,9 @@ class Browser(Connection):
         """Without the page: a record of thousands of buyers has to fit into memory."""
         return replace(operation, body=b"", headers={})
 
-    def get(self, kind: str, path: str) -> Page:
+    def get(self, kind: str, path: str, **headers: str) -> Page:
         """The answer, which may be a redirect or an error."""
-        return self._ask(kind, "GET", path, None, {})
+        return self._ask(kind, "GET", path, None, headers)
 
     def submit(self, kind: str, page: Page, form: Form, *chosen: tuple[str, str]) -> Page:
         """Send a form with these choices; they replace its fields of the same name."""

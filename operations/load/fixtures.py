@@ -57,13 +57,23 @@ class Sale:
     accounts: Sequence[Account]
 
 
-def create_sale(*, buyers: int, seats: int, capacity: int, terms: Terms = TERMS) -> Sale:
+def create_sale(
+    *,
+    buyers: int,
+    seats: int,
+    capacity: int,
+    terms: Terms = TERMS,
+    blocks: Sequence[Block] = (),
+) -> Sale:
     """A sale of its own, open from now on; every account is able to pay for its limit.
 
+    The seats are one row, or those of ``blocks``, which must be as many and cost ``terms.price`` at
+    most.
     The room is committed first: whatever of a rehearsal there is, ending.py finds it by its room.
     """
     slug = PREFIX + secrets.token_hex(4)
-    schedule = _announce(slug, seats, capacity, terms)
+    row = Block(section="", rows=1, seats_per_row=seats, grade="R", price=terms.price)
+    schedule = _announce(slug, blocks or [row], capacity, terms)
     return Sale(
         slug=slug,
         schedule_id=schedule.pk,
@@ -74,7 +84,7 @@ def create_sale(*, buyers: int, seats: int, capacity: int, terms: Terms = TERMS)
 
 
 @transaction.atomic(durable=True)
-def _announce(slug: str, seats: int, capacity: int, terms: Terms = TERMS) -> ConcertSchedule:
+def _announce(slug: str, blocks: Sequence[Block], capacity: int, terms: Terms) -> ConcertSchedule:
     now = database_now()
     day = dt.timedelta(days=1)
     room = WaitingRoom.objects.create(
@@ -99,8 +109,7 @@ def _announce(slug: str, seats: int, capacity: int, terms: Terms = TERMS) -> Con
         start_at=now + day,
         end_at=now + 2 * day,
     )
-    block = Block(section="", rows=1, seats_per_row=seats, grade="R", price=terms.price)
-    generate_seats(schedule_id=schedule.pk, blocks=[block])
+    generate_seats(schedule_id=schedule.pk, blocks=blocks)
     return schedule
 
 

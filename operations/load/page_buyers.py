@@ -1,18 +1,21 @@
 """Buyers who buy through the pages: cookies, CSRF tokens and forms, as a browser sends them.
 
 The steps of a purchase, by their names in the record: concert, join, (room, poll, place while
-waiting,) seats, hold, checkout, pay, tickets, ticket. What a page's script would do is done too: a
-buyer who waits polls the place.
+waiting,) seats, (state, plan,) hold, checkout, pay, tickets, ticket. What the pages' scripts do is
+done too: a buyer who waits polls the place, and the seats are drawn from their plan and states.
 """
 
 import json
 import time
+from base64 import urlsafe_b64decode
 from threading import Lock, Thread
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
 
 from concerts.models import ConcertSchedule
+from concerts.services.seat_plan_document import seats_of
 from operations.load import buyers
 from operations.load.browser import Browser, Form, Page
 from operations.load.fixtures import Sale, email_of, open_browser_sessions
@@ -50,6 +53,8 @@ class Population(buyers.Population["Buyer"]):
         self.password = password
         self.sessions = {} if password else open_browser_sessions(sale)
         self.buyers = [Buyer(self, number) for number in range(len(sale.accounts))]
+        # The seats' numbers in the order of a plan, by its version.
+        self.plans: dict[str, list[int]] = {}
         self._next = iter(self.buyers)
         self._lock = Lock()
 
@@ -93,9 +98,11 @@ class Buyer(buyers.Buyer):
             url=population.url,
             user_id=self.account.user_id,
             recorder=population.recorder,
-            cookies={settings.SESSION_COOKIE_NAME: key} if key else {},
+            cookies={settings.SESSION_COOKIE_NAME: key, "visitor": "1"} if key else {},
         )
         self.seats_page = reverse("seats", args=[self.sale.schedule_id])
+        # The version of the plan that this browser has.
+        self.plan = ""
         self.bought = 0
 
     def close(self) -> None:
@@ -112,6 +119,7 @@ class Buyer(buyers.Buyer):
         if self.population.password:
             self._log_in()
         page = self._shown("concert", self.population.concert_page)
+        self._see_what_is_mine(page)
         joined = self._sent("join", page, _found(page.form_to(f"/rooms/{self.sale.slug}/"), page))
         self.phase = "waiting"
         address = joined if joined.startswith(self.seats_page) else self._wait(joined)
@@ -166,11 +174,37 @@ class Buyer(buyers.Buyer):
         self._sent("leave", room, _found(room.form_to("/places/"), room))
 
     def _free_seats(self, page: Page) -> tuple[Form, list[tuple[str, str]]]:
-        form = _found(page.form_to(self.seats_page), page)
-        return form, [each for each in form.choices if each[0] == "seats"]
+        forms = (form for form in page.content.forms if form.name == "seats")
+        form = _found(next(forms, None), page)
+        about = page.content.elements["seats"]
+        if "data-state" not in about:
+            return form, [each for each in form.choices if each[0] == "seats"]
+        state = self._shown("state", about["data-state"], **{"Queue-Token": about["data-token"]})
+        state = json.loads(state.body)
+        numbers = self._plan(about["data-plans"], state["plan"])
+        packed = urlsafe_b64decode(state["states"] + "==")
+        free = (n for i, n in enumerate(numbers) if not packed[i // 4] >> 2 * (i % 4) & 3)
+        return form, [("seats", str(number)) for number in free]
 
-    def _shown(self, kind: str, path: str) -> Page:
-        page = self.browser.get(kind, path)
+    def _plan(self, plans: str, version: str) -> list[int]:
+        """The seats' numbers in the plan's order. Each buyer gets it once; the first reads it."""
+        read = self.population.plans
+        if version != self.plan:
+            plan = self._shown("plan", f"{plans}{version}/")
+            self.plan = version
+            if version not in read:
+                read[version] = [seat.number for seat in seats_of(json.loads(plan.body))]
+        return read[version]
+
+    def _see_what_is_mine(self, page: Page) -> None:
+        """The part of a public page that a logged-in visitor's browser gets besides."""
+        address = page.content.elements["body"].get("data-visitor")
+        if address:
+            query = {"page": page.path, "language": "ko", "room": self.sale.slug}
+            self._shown("visitor", f"{address}?{urlencode(query)}")
+
+    def _shown(self, kind: str, path: str, **headers: str) -> Page:
+        page = self.browser.get(kind, path, **headers)
         if page.answer.status != 200:
             raise Stranded(f"{kind}: {_failure(page)}")
         return page
