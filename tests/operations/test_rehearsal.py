@@ -17,9 +17,10 @@ from django.db.models import Sum
 
 from accounts.models import Balance, BalanceHistory, Charge, User, UserSession
 from concerts.models import ConcertSchedule
+from concerts.services.seat_generation import Block
 from operations.load import api_requests, fixtures, guarantees
 from operations.load.client import Account, Client, ConnectionLost, RunEnded
-from operations.load.fixtures import Sale, create_sale
+from operations.load.fixtures import TERMS, Sale, create_sale
 from operations.load.recorder import Operation, Recorder, percentile
 from operations.management.commands import rehearse as command
 from operations.rehearsal import ending
@@ -198,7 +199,8 @@ with connection.execute_wrapper(die):
 
 
 def test_a_setup_killed_before_the_first_buyer_is_ended_all_the_same():
-    fixtures._announce("rehearsal-0a1b2c3d", 2, 5)
+    seats = [Block(section="", rows=1, seats_per_row=2, grade="R", price=TERMS.price)]
+    fixtures._announce("rehearsal-0a1b2c3d", seats, 5, TERMS)
 
     assert ending.end_rehearsals() == 1
     assert_ended("rehearsal-0a1b2c3d")
