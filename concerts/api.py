@@ -26,13 +26,14 @@ from concertbook.http.validation import QueryBooleanField, query_value, valid_qu
 from concerts import seat_state_answers
 from concerts.models import Concert, ConcertSchedule
 from concerts.representations import (
+    AvailabilitySerializer,
     ConcertSerializer,
     ScheduleSerializer,
     SeatChangesOutput,
     SeatsOutput,
     SeatStateOutput,
 )
-from concerts.services import programme, seat_map, seat_states
+from concerts.services import performances, programme, seat_map, seat_states
 from queueing.requests import OPTIONAL_QUEUE_TOKEN_HEADER, queue_token
 
 
@@ -81,7 +82,10 @@ class ScheduleList(generics.ListAPIView[ConcertSchedule]):
 
     def get_queryset(self) -> QuerySet[ConcertSchedule]:
         concert = programme.get_concert(self.kwargs["concert_id"])
-        return programme.find_performances(concert)
+        return performances.find_performances(concert)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        return performances.add_seats(super().paginate_queryset(queryset) or ())
 
 
 class ScheduleDetail(APIView):
@@ -89,8 +93,19 @@ class ScheduleDetail(APIView):
 
     @extend_schema(responses=ScheduleSerializer)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        schedule = programme.get_performance(schedule_id)
+        schedule = performances.get_performance(schedule_id)
         return Response(ScheduleSerializer.represent(schedule))
+
+
+class SeatsLeft(APIView):
+    """Seats by section, grade and price, in the order of the seats' numbers."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=AvailabilitySerializer(many=True), operation_id="availability")
+    def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
+        found = performances.availability(schedule_id)
+        return Response(list(map(AvailabilitySerializer.represent, found)))
 
 
 @method_decorator([conditional_page, compressed], name="dispatch")

@@ -16,6 +16,10 @@ urlpatterns = [
         public(api.ScheduleList.as_view(), seconds=1, parameters=PAGES),
     ),
     path("schedules/<any_case_uuid:schedule_id>/", public(api.ScheduleDetail.as_view(), seconds=1)),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/availability/",
+        public(api.SeatsLeft.as_view(), seconds=1),
+    ),
     path("schedules/<any_case_uuid:schedule_id>/seats/", api.Seats.as_view()),
     path("schedules/<any_case_uuid:schedule_id>/seats/changes/", api.SeatChanges.as_view()),
     path(

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from concertbook.http.representations import Representation
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.offers import Sale
+from concerts.services.performances import Availability
 from concerts.services.seat_map import SeatMap, SeatOnMap
 
 
@@ -75,6 +76,14 @@ class ScheduleSerializer(
             "cancel_reason",
             "created_at",
         )
+
+
+class AvailabilitySerializer(Representation[Availability]):
+    section = serializers.CharField()
+    grade = serializers.CharField()
+    price = serializers.IntegerField(help_text="won")
+    seats = serializers.IntegerField()
+    available = serializers.IntegerField(help_text="seats that can be held now")
 
 
 class SeatSerializer(Representation[SeatOnMap]):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from concertbook.db.clock import seconds_until
 from concerts.forms import SearchForm
 from concerts.models import Concert
-from concerts.services import programme
+from concerts.services import performances, programme
 
 CONCERTS_PER_PAGE = 12
 
@@ -34,7 +34,7 @@ def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
     concert = programme.get_concert(concert_id)
     context = {
         "concert": concert,
-        "performances": programme.find_performances(concert),
+        "performances": performances.add_seats(performances.find_performances(concert)),
         "changes_in": seconds_until(concert.next_sale),  # type: ignore[attr-defined]
     }
     return render(request, "concerts/detail.html", context)

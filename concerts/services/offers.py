@@ -16,6 +16,7 @@ from django.db.models import (
     F,
     Func,
     OuterRef,
+    Q,
     QuerySet,
     Subquery,
     TextChoices,
@@ -68,7 +69,7 @@ def with_sales(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertS
         sale=Case(
             When(cancelled_at__isnull=False, then=Value(Sale.CANCELLED)),
             When(reserve_until__lte=now, then=Value(Sale.OVER)),
-            When(sale_opens_at__gt=now, then=Value(Sale.UPCOMING)),
+            When(_is_upcoming(now), then=Value(Sale.UPCOMING)),
             When(Exists(seats.free()), then=_while_the_room_is(Sale.OPEN)),
             When(
                 Exists(seats.exclude(status=Seat.Status.RESERVED)),
@@ -82,6 +83,17 @@ def with_sales(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertS
     return on_sale
 
 
+def _is_upcoming(now: dt.datetime) -> Q:
+    return Q(cancelled_at=None, reserve_until__gt=now, sale_opens_at__gt=now)
+
+
+def _sells_free_seats(now: dt.datetime) -> Q:
+    """``sale`` is OPEN if a seat is free besides."""
+    rooms = [RoomState.CLOSED, RoomState.DRAINING]
+    times = Q(cancelled_at=None, reserve_until__gt=now, sale_opens_at__lte=now)
+    return times & ~Q(concert__waiting_room__state__in=rooms)
+
+
 def _while_the_room_is(sale: Sale) -> Case:
     room_state = "concert__waiting_room__state"
     return Case(
@@ -89,20 +101,6 @@ def _while_the_room_is(sale: Sale) -> Case:
         When(**{room_state: RoomState.DRAINING}, then=Value(Sale.DRAINING)),
         default=Value(sale),
     )
-
-
-def with_prices(schedules: ConcertScheduleQuerySet) -> ConcertScheduleQuerySet:
-    """Schedules with ``lowest`` and ``highest`` seat price (won; None without seats).
-
-    Of the free seats, or of all when none is free.
-    """
-    seats = Seat.objects.filter(schedule=OuterRef("pk"))
-
-    def first(by: str) -> Coalesce:
-        free, every = (some.order_by(by).values("price")[:1] for some in (seats.free(), seats))
-        return Coalesce(Subquery(free), Subquery(every))
-
-    return schedules.annotate(lowest=first("price"), highest=first("-price"))
 
 
 def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Concert]:
@@ -114,25 +112,36 @@ def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Conce
     operator entered them, if there are none.
     """
     sales: Any = with_sales(ConcertSchedule.objects.filter(concert=OuterRef("pk")), now)
-    in_order = Func(Value(Sale.values), F("sale"), function="array_position")
-    upcoming = sales.filter(sale=Sale.UPCOMING)
+    # ``sale`` may read every seat of a hall, so it is computed once: not compared with a value
+    # where dates and the room's state say the same.
+    rank = sales.annotate(rank=Func(Value(Sale.values), F("sale"), function="array_position"))
+    upcoming = sales.filter(_is_upcoming(now))
     return concerts.annotate(
         sale=Coalesce(
-            Subquery(sales.order_by(in_order).values("sale")[:1]),
+            Element(Value(Sale.values), Subquery(rank.order_by("rank").values("rank")[:1])),
             Value(Sale.UNANNOUNCED),
             output_field=CharField(),
         ),
         next_sale=Subquery(upcoming.order_by("sale_opens_at").values("sale_opens_at")[:1]),
-        from_price=Coalesce(_lowest_price(sales, Sale.OPEN), _lowest_price(sales, Sale.UPCOMING)),
+        from_price=Coalesce(
+            _lowest_price(sales.filter(_sells_free_seats(now))), _lowest_price(upcoming)
+        ),
         run_starts=_of_run("start_at", "start_at", "start_time"),
         run_ends=_of_run("-end_at", "end_at", "end_time"),
     )
 
 
-def _lowest_price(sales: QuerySet[Any], sale: Sale) -> Subquery:
-    """The lowest price of a free seat of the performances with this sale."""
+class Element(Func):
+    """The element of an array of text at an index."""
+
+    template = "(%(expressions)s]"
+    arg_joiner = "::text[])["
+
+
+def _lowest_price(sales: QuerySet[Any]) -> Subquery:
+    """The lowest price of a free seat of these performances."""
     seats = Seat.objects.free().filter(schedule=OuterRef("pk")).order_by("price")
-    prices = sales.filter(sale=sale).annotate(lowest=Subquery(seats.values("price")[:1]))
+    prices = sales.annotate(lowest=Subquery(seats.values("price")[:1]))
     return Subquery(prices.order_by(F("lowest").asc(nulls_last=True)).values("lowest")[:1])
 
 

@@ -7,8 +7,8 @@ from django.db.models import Q, QuerySet
 
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
-from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
-from concerts.services.offers import Sale, with_offers, with_prices, with_sales
+from concerts.models import Concert, ConcertSchedule
+from concerts.services.offers import Sale, with_offers
 
 
 def find_concerts(*, search: str = "", on_sale: bool = False) -> QuerySet[Concert]:
@@ -39,21 +39,6 @@ def get_concert(concert_id: uuid.UUID) -> Concert:
     if concert is None:
         raise NotFound
     return concert
-
-
-def find_performances(concert: Concert) -> ConcertScheduleQuerySet:
-    """The concert's schedules with seats left, prices (with_prices) and sale (with_sales)."""
-    schedules = with_sales(with_prices(concert.schedules.all()), database_now())
-    return schedules.with_seats_available()
-
-
-def get_performance(schedule_id: uuid.UUID) -> ConcertSchedule:
-    """The schedule with seats left and sale (with_sales). Raises NotFound."""
-    found = with_sales(ConcertSchedule.objects.all(), database_now()).with_seats_available()
-    schedule = found.filter(pk=schedule_id).first()
-    if schedule is None:
-        raise NotFound
-    return schedule
 
 
 def get_schedule(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:

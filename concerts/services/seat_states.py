@@ -159,6 +159,11 @@ def last_copy(schedule_id: uuid.UUID) -> SeatSnapshot | None:
     return _copies.get(schedule_id)
 
 
+def present_snapshot(schedule_id: uuid.UUID) -> SeatSnapshot:
+    """The seats as they are now, for no user in particular. Raises NotFound."""
+    return _build(schedule_id)
+
+
 def _view(snapshot: SeatSnapshot, user_id: uuid.UUID, own: Sequence[OwnChange]) -> SeatStates:
     mine = snapshot.held_by.get(user_id.bytes, [])
     later = _later(snapshot, own) if own else {}

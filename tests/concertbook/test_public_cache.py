@@ -204,7 +204,7 @@ def test_an_error_is_not_kept(server, address, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError
 
-    monkeypatch.setattr("concerts.api.programme.get_performance", fail)
+    monkeypatch.setattr("concerts.api.performances.get_performance", fail)
     for _ in range(2):
         assert server.get(address)[0] == 500
     monkeypatch.undo()

@@ -24,7 +24,8 @@ from concertbook.http import representations
 from concertbook.http.openapi import _components
 from concertbook.http.representations import Representation
 from concerts.representations import ConcertSerializer, ScheduleSerializer, SeatsOutput
-from concerts.services.programme import get_concert, get_performance
+from concerts.services.performances import get_performance
+from concerts.services.programme import get_concert
 from concerts.services.seat_map import seat_map
 from payments.representations import (
     CheckInSerializer,

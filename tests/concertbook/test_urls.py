@@ -114,6 +114,7 @@ queue-tokens/<any_case_uuid:token>/
 reservations/
 reservations/<any_case_uuid:reservation_id>/
 schedules/<any_case_uuid:schedule_id>/
+schedules/<any_case_uuid:schedule_id>/availability/
 schedules/<any_case_uuid:schedule_id>/reservations/
 schedules/<any_case_uuid:schedule_id>/seat-plan/
 schedules/<any_case_uuid:schedule_id>/seat-plans/<slug:version>/
