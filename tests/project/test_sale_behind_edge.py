@@ -2,7 +2,10 @@
 
 import http.client
 import os
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,10 +16,12 @@ from accounts.models import User
 from concerts.models import ConcertSchedule
 from loadkit.edge import edge, is_installed
 from loadkit.servers import web
+from operations.load import page_buyers
 from operations.load.fixtures import Terms, create_sale, open_browser_sessions
 from operations.load.page_buyers import Population
 from operations.services.audit import run_audit
 from payments.models import Ticket
+from queueing.services.join_and_leave import join, leave
 from tests.factories import PASSWORD, ConcertFactory
 from tests.operations.test_rehearsal import beat
 
@@ -39,17 +44,29 @@ def site(transactional_db, tmp_path):
         yield ports.http
 
 
-def test_buyers_log_in_wait_hold_pay_and_get_their_tickets(site, settings):
+def test_buyers_log_in_wait_hold_pay_and_get_their_tickets(site, settings, monkeypatch):
+    monkeypatch.setattr(page_buyers, "MAX_POLL_SECONDS", 0.2)
     # As the server hashes.
     settings.PASSWORD_HASHERS = ["accounts.hashers.CrowdArgon2"]
-    sale = create_sale(buyers=4, seats=3, capacity=2, terms=ONE_EACH)
+    sale = create_sale(buyers=5, seats=3, capacity=1, terms=ONE_EACH)
     User.objects.filter(rehearsal=sale.slug).update(password=make_password(PASSWORD))
+    *others, first = sale.accounts
+    inside, _joined = join(user=User.objects.get(pk=first.user_id), slug=sale.slug)
     population = Population(
-        f"http://localhost:{site}", sale, seed=1, at_a_time=4, password=PASSWORD
+        f"http://localhost:{site}",
+        replace(sale, accounts=others),
+        seed=1,
+        at_a_time=4,
+        password=PASSWORD,
     )
 
-    with beat():
-        population.play(deadline_seconds=90)
+    with beat(), ThreadPoolExecutor() as load:
+        played = load.submit(population.play, deadline_seconds=90)
+        while len({poll.user for poll in population.recorder.of("poll")}) < 4:
+            assert not played.done()
+            time.sleep(0.05)
+        leave(user=User.objects.get(pk=first.user_id), token=inside.token)
+        played.result()
 
     assert population.wrong == []
     endings = Counter(buyer.phase for buyer in population.buyers)
