@@ -1,6 +1,5 @@
 """Concerts, schedules and seat maps, for mobile apps."""
 
-import hashlib
 import uuid
 from typing import Any
 
@@ -8,11 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.permissions import AllowAny
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,7 +20,7 @@ from concertbook.http.compression import compressed
 from concertbook.http.negotiation import JSON
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import QueryBooleanField, query_value, valid_query
-from concerts import seat_state_answers
+from concerts import seat_map_answers, seat_state_answers
 from concerts.models import Concert, ConcertSchedule
 from concerts.representations import (
     AvailabilitySerializer,
@@ -108,7 +105,6 @@ class SeatsLeft(APIView):
         return Response(list(map(AvailabilitySerializer.represent, found)))
 
 
-@method_decorator([conditional_page, compressed], name="dispatch")
 class Seats(APIView):
     @extend_schema(
         responses={200: SeatsOutput, 304: None},
@@ -119,13 +115,23 @@ class Seats(APIView):
         ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
-        found = seat_map.seat_map(
+        view = seat_states.seat_states(
             user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )
-        body = JSONRenderer().render(SeatsOutput.represent(found))
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        return HttpResponse(body, content_type="application/json", headers=headers)
+        answer = seat_map_answers.answer(view, **_asked_for(request))
+        return _respond(answer)
+
+
+def _asked_for(request: Request) -> dict[str, str]:
+    return {
+        "if_none_match": request.headers.get("If-None-Match", ""),
+        "accept_encoding": request.headers.get("Accept-Encoding", ""),
+    }
+
+
+def _respond(answer: seat_state_answers.SeatAnswer) -> HttpResponse:
+    status, headers, body = answer
+    return HttpResponse(body, status=status, content_type=JSON, headers=headers)
 
 
 @method_decorator(compressed, name="dispatch")
@@ -184,10 +190,4 @@ class SeatState(APIView):
         view = seat_states.seat_states(
             user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )
-        status, headers, body = seat_state_answers.answer(
-            view,
-            since=since,
-            if_none_match=request.headers.get("If-None-Match", ""),
-            accept_encoding=request.headers.get("Accept-Encoding", ""),
-        )
-        return HttpResponse(body, status=status, content_type=JSON, headers=headers)
+        return _respond(seat_state_answers.answer(view, since=since, **_asked_for(request)))

@@ -15,7 +15,7 @@ from concertbook.http.gzip_head import GzipHead
 from concerts.services.seat_snapshots import pack
 from concerts.services.seat_states import SeatStates
 
-SeatStateAnswer = tuple[int, dict[str, str], bytes]
+SeatAnswer = tuple[int, dict[str, str], bytes]
 CACHED = "private, no-cache"
 # The endings of the ETags of the two codings.
 PLAIN, GZIPPED = "", "-gz"
@@ -25,12 +25,13 @@ MOST_CACHED = 300
 
 def answer(
     view: SeatStates, *, since: str | None, if_none_match: str = "", accept_encoding: str = ""
-) -> SeatStateAnswer:
+) -> SeatAnswer:
     """The whole states, or with a cursor that is known what changed since it."""
     tag = _tag(view, since)
     coding = GZIPPED if accepts_gzip(accept_encoding) else PLAIN
     headers = {"ETag": f'"{tag}{coding}"', "Cache-Control": CACHED, "Vary": "Accept-Encoding"}
-    if if_none_match and _matches(tag, if_none_match):
+    tags = {f'"{tag}{each}"' for each in (PLAIN, GZIPPED)}
+    if if_none_match and matches(tags, if_none_match):
         return 304, headers, b""
     head, tail = _head(view, since), _tail(view)
     if coding:
@@ -48,9 +49,10 @@ def _tag(view: SeatStates, since: str | None) -> str:
     return "-".join(parts)
 
 
-def _matches(tag: str, if_none_match: str) -> bool:
+def matches(tags: set[str], if_none_match: str) -> bool:
+    """Whether the header names one of these ETags; of any coding, as each has the same content."""
     wanted = {each.removeprefix("W/") for each in parse_etags(if_none_match)}
-    return "*" in wanted or not wanted.isdisjoint({f'"{tag}{PLAIN}"', f'"{tag}{GZIPPED}"'})
+    return "*" in wanted or not wanted.isdisjoint(tags)
 
 
 def _head(view: SeatStates, since: str | None) -> GzipHead:

@@ -89,6 +89,7 @@ def test_an_unchanged_seat_map_is_answered_with_304(seats):
             assert again[name] == first[name]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_etag_of_another_state_or_a_part_of_one_is_no_match(seats, schedule):
     etag = seats()["ETag"]
     for other in etag[1:-1], f'"{etag[1:-2]}"', f'"x{etag[1:-1]}"', "", "nonsense", "W/*":
@@ -103,9 +104,9 @@ def test_an_etag_of_another_state_or_a_part_of_one_is_no_match(seats, schedule):
 
 def test_a_compressed_seat_map_is_known_again_by_its_own_etag_and_the_plain_one(seats):
     plain, small = seats(), seats(accept_encoding="gzip")
-    assert small["ETag"] == f"W/{plain['ETag']}"
+    assert small["ETag"] != plain["ETag"]
 
-    for known in plain["ETag"], small["ETag"]:
+    for known in plain["ETag"], small["ETag"], f"W/{small['ETag']}":
         again = seats(accept_encoding="gzip", if_none_match=known)
         assert again.status_code == 304
         assert again["ETag"] == small["ETag"]

@@ -33,7 +33,10 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z")
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Public by their own header: caches ask again before each use.
-PRIVATE_AND_REVALIDATED = {"/api/v1/schedules/<any_case_uuid:schedule_id>/seats/"}
+PRIVATE_AND_REVALIDATED = {
+    "/api/v1/schedules/<any_case_uuid:schedule_id>/seats/",
+    "/api/v1/schedules/<any_case_uuid:schedule_id>/seat-state/",
+}
 LANGUAGES = ["ko", "en", "fr, en;q=0.5"]
 
 

@@ -205,6 +205,7 @@ def test_transactions_of_the_cluster_that_a_dump_was_taken_from_are_no_changes(l
     assert seats(f"changes/?since={cursor}").json()["seats"] == []
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_map_has_a_strong_etag_that_changes_with_a_seat(look):
     schedule = ScheduleFactory(seats=5)
     seats = look(UserFactory(), schedule)

@@ -5,6 +5,7 @@ import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
 
+import brotli
 import pytest
 import redis
 from django.conf import settings as django_settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
 from concertbook.http.gzip_head import GzipHead
-from concerts import seat_state_answers
+from concerts import seat_map_answers, seat_state_answers
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule
 from concerts.seat_index import looks
@@ -624,3 +625,73 @@ def test_looking_is_counted_as_a_request_of_the_user(inside, settings):
     answers = [ask_fast(inside)[:2] for _request in range(3)]
     assert [status for status, _headers in answers] == [200, 200, 429]
     assert int(answers[2][1]["Retry-After"]) > 0
+
+
+# The seats with all that the plan knows of them
+
+
+def seats_path(viewer):
+    return f"/api/v1/schedules/{viewer.schedule.pk}/seats/"
+
+
+def test_the_seats_are_those_of_the_table(inside, client):
+    held(UserFactory(), inside.schedule, 2)
+    bought(UserFactory(won=100_000), inside.schedule, 3)
+
+    found = client.get(seats_path(inside), headers=inside.headers).json()["seats"]
+
+    fields = ("number", "label", "section", "row", "seat_in_row", "grade", "price", "status")
+    assert found == list(inside.schedule.seats.order_by("number").values(*fields))
+
+
+def test_the_seats_on_the_fast_path_are_djangos_without_sql(
+    inside, client, django_assert_num_queries
+):
+    inside.hold(2)
+    slow = client.get(seats_path(inside), headers=inside.headers)
+
+    with django_assert_num_queries(0):
+        status, headers, body = ask(seats_path(inside), **inside.headers)
+        unchanged = ask(seats_path(inside), **inside.headers, **{"If-None-Match": slow["ETag"]})
+
+    assert (status, body, headers["ETag"]) == (200, slow.json(), slow["ETag"])
+    assert (unchanged[0], unchanged[2]) == (304, None)
+
+
+@pytest.mark.parametrize(
+    ("coding", "decompress"), [("br", brotli.decompress), ("gzip", gzip.decompress)]
+)
+def test_the_seats_are_compressed_once_for_each_snapshot(
+    inside, client, frozen, monkeypatch, coding, decompress
+):
+    plain = client.get(seats_path(inside), headers=inside.headers)
+    headers = inside.headers | {"Accept-Encoding": coding}
+    small = client.get(seats_path(inside), headers=headers)
+    assert small["Content-Encoding"] == coding
+    assert decompress(small.content) == plain.content
+    assert small["ETag"] != plain["ETag"]
+    monkeypatch.setattr(seat_map_answers, "_write", None)
+
+    assert client.get(seats_path(inside), headers=headers).content == small.content
+    assert (
+        client.get(
+            seats_path(inside), headers=headers | {"If-None-Match": plain["ETag"]}
+        ).status_code
+        == 304
+    )
+
+
+def test_an_own_hold_is_seen_among_the_seats(inside, client, frozen):
+    first = client.get(seats_path(inside), headers=inside.headers)
+    inside.hold(2)
+
+    again = client.get(
+        seats_path(inside), headers=inside.headers | {"If-None-Match": first["ETag"]}
+    )
+    assert [seat["status"] for seat in again.json()["seats"]][:2] == ["AVAILABLE", "HELD"]
+
+
+def test_a_hall_without_seats_is_an_empty_list(client):
+    viewer = Viewer(ScheduleFactory(seats=0))
+    assert client.get(seats_path(viewer), headers=viewer.headers).json() == {"seats": []}
+    assert viewer.ask(client).json()["states"] == ""

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 GATED = {
     "api/v1/schedules/<any_case_uuid:schedule_id>/seats/",
     "api/v1/schedules/<any_case_uuid:schedule_id>/seats/changes/",
+    "api/v1/schedules/<any_case_uuid:schedule_id>/seat-state/",
     "api/v1/schedules/<any_case_uuid:schedule_id>/reservations/",
     "api/v1/payments/",
     "api/v1/payments/beginnings/",
@@ -134,6 +135,7 @@ def ways_in(schedule, reservation, phone, browser, headers):
     key = headers | {"Idempotency-Key": "k"}
     yield phone.get(f"{api}/seats/", headers=headers)
     yield phone.get(f"{api}/seats/changes/", headers=headers)
+    yield phone.get(f"{api}/seat-state/", headers=headers)
     yield phone.post(f"{api}/reservations/", {"seats": [2]}, format="json", headers=headers)
     yield phone.post("/api/v1/payments/beginnings/", ids, format="json", headers=headers)
     yield phone.post("/api/v1/payments/", ids, format="json", headers=key)
@@ -169,4 +171,4 @@ def test_every_gate_accepts_a_valid_token(sale):
         if answer.request["PATH_INFO"].startswith("/api/")
     ]
 
-    assert statuses == [200, 200, 201, 200, 201]
+    assert statuses == [200, 200, 200, 201, 200, 201]

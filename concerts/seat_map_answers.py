@@ -1,0 +1,101 @@
+"""The answer with every seat and its status, for the API and the fast path: status, headers, body.
+
+Written and compressed once for each snapshot and coding, when it is first asked for.
+"""
+
+import gzip
+import uuid
+from collections.abc import Callable
+from functools import lru_cache, partial
+from hashlib import blake2s
+
+import brotli
+
+from concertbook.db.single_flight import SingleFlight
+from concertbook.http.compression import best_coding
+from concertbook.http.fast_path import render
+from concerts.models import Seat
+from concerts.seat_state_answers import CACHED, SeatAnswer, matches
+from concerts.services.seat_plans import plan_index
+from concerts.services.seat_snapshots import FREE, HELD, NOT_FOR_SALE, RESERVED
+from concerts.services.seat_states import SeatStates
+
+# By the time it takes: 20,000 seats are 2.5 MB, in br 100 to 120 kB within 50 ms, in gzip 180 kB.
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "br": partial(brotli.compress, quality=5),
+    "gzip": partial(gzip.compress, compresslevel=6, mtime=0),
+}
+STATUS = {FREE: Seat.Status.AVAILABLE, HELD: Seat.Status.HELD, RESERVED: Seat.Status.RESERVED}
+# A plan of 20,000 seats takes 4 MB.
+MOST_PLANS = 8
+
+
+def answer(view: SeatStates, *, if_none_match: str, accept_encoding: str) -> SeatAnswer:
+    tag = _tag(view)
+    coding = best_coding(accept_encoding, tuple(COMPRESS))
+    headers = {
+        "ETag": f'"{tag}-{coding or "plain"}"',
+        "Cache-Control": CACHED,
+        "Vary": "Accept-Encoding",
+    }
+    tags = {f'"{tag}-{each}"' for each in (*COMPRESS, "plain")}
+    if if_none_match and matches(tags, if_none_match):
+        return 304, headers, b""
+    if coding:
+        headers["Content-Encoding"] = coding
+    return 200, headers, _body(view, coding)
+
+
+def _tag(view: SeatStates) -> str:
+    """The same for the same seats, whichever snapshot shows them."""
+    if view.own:
+        return _hash(view)
+    cache: dict[object, str] = view.snapshot.cache
+    if "tag" not in cache:
+        cache["tag"] = _hash(view)
+    return cache["tag"]
+
+
+def _hash(view: SeatStates) -> str:
+    return blake2s(view.snapshot.plan.encode() + view.states, digest_size=16).hexdigest()
+
+
+def _body(view: SeatStates, coding: str) -> bytes:
+    if view.own:
+        return _write(view, coding)
+    cache: dict[object, bytes] = view.snapshot.cache
+    key = "seats", coding
+
+    def write() -> bytes:
+        if key not in cache:
+            cache[key] = _write(view, coding)
+        return cache[key]
+
+    # One thread compresses, the others wait for it.
+    return cache.get(key) or _writers.do((view.snapshot.id, coding), write)
+
+
+_writers: SingleFlight[bytes] = SingleFlight()
+
+
+def _write(view: SeatStates, coding: str) -> bytes:
+    plan = _beginnings(view.snapshot.schedule_id, view.snapshot.plan)
+    seats = (
+        f"{beginning}{STATUS[state].value}"
+        for beginning, state in zip(plan, view.states, strict=True)
+        if state != NOT_FOR_SALE
+    )
+    joined = '"},'.join(seats)
+    body = f'{{"seats":[{joined}{joined and END}]}}'.encode()
+    return COMPRESS[coding](body) if coding else body
+
+
+END = '"}'
+
+
+@lru_cache(maxsize=MOST_PLANS)
+def _beginnings(schedule_id: uuid.UUID, plan: str) -> list[str]:
+    """The JSON of each seat up to its status."""
+    seats = plan_index(schedule_id, plan).seats
+    empty = ({**seat._asdict(), "status": ""} for seat in seats)
+    return [render(seat).decode().removesuffix(END) for seat in empty]
