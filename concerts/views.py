@@ -1,5 +1,6 @@
 """The pages of the programme: the list, and one concert."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -25,7 +26,7 @@ def concert_list(request: HttpRequest) -> HttpResponse:
         found = programme.find_concerts(**form.cleaned_data)
     page = Paginator(found, CONCERTS_PER_PAGE).get_page(request.GET.get("page"))
     soonest = min((concert.next_sale for concert in page if concert.next_sale), default=None)
-    context = {"form": form, "page": page, "changes_in": seconds_until(soonest)}
+    context = {"form": form, "page": page, "changes_in": _changes_in(soonest)}
     return render(request, "concerts/list.html", context)
 
 
@@ -35,6 +36,14 @@ def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
     context = {
         "concert": concert,
         "performances": performances.add_seats(performances.find_performances(concert)),
-        "changes_in": seconds_until(concert.next_sale),  # type: ignore[attr-defined]
+        "changes_in": _changes_in(concert.next_sale),  # type: ignore[attr-defined]
     }
     return render(request, "concerts/detail.html", context)
+
+
+def _changes_in(moment: dt.datetime | None) -> int:
+    """Seconds until the page changes, 0 if it will not.
+
+    At least 1 until the moment has come: a page built just before it, and kept, asks again.
+    """
+    return max(1, seconds_until(moment)) if moment else 0

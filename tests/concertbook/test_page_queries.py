@@ -49,7 +49,12 @@ def test_a_page_of_ones_own_asks_the_database_four_times_at_most(buyer, queries,
     assert len(seen) <= MOST, "\n".join(seen)
 
 
-def test_the_waiting_room_asks_the_database_four_times_at_most(client, queries):
+@pytest.mark.parametrize(
+    "address",
+    ["/rooms/{room}/", "/visitor/?page=/&language=ko&room={room}"],
+    ids=["room", "personal part of a public page"],
+)
+def test_a_person_in_line_asks_the_database_four_times_at_most(client, queries, address):
     schedule = ScheduleFactory(concert__waiting_room__capacity=1)
     room = schedule.concert.waiting_room
     admitted(UserFactory(), schedule)
@@ -58,6 +63,6 @@ def test_the_waiting_room_asks_the_database_four_times_at_most(client, queries):
     join_and_leave.join(user=me, slug=room.slug)
     client.force_login(me)
 
-    seen = queries(f"/rooms/{room.slug}/")
+    seen = queries(address.format(room=room.slug))
 
     assert len(seen) <= MOST, "\n".join(seen)

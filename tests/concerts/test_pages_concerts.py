@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from concerts.models import ConcertSchedule
 from concerts.services.seat_generation import Block, generate_seats
 from payments.services.schedule_cancellation import cancel_schedule
 from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
@@ -150,3 +151,18 @@ def test_without_the_database_the_error_page_makes_no_query(client):
     assert response.status_code == 503
     assert response["Retry-After"]
     assert "<h1>" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/concerts/{concert}/"])
+def test_a_page_built_just_before_the_sale_opens_asks_again(client, path):
+    soon = timezone.now() + dt.timedelta(seconds=60)
+    schedule = ScheduleFactory(reserve_from=soon)
+    address = path.format(concert=schedule.concert_id)
+    assert 'data-changes-in="5' in client.get(address).content.decode()
+
+    for moment, expected in {0.9: 'data-changes-in="1"', -1.0: "<body"}.items():
+        opens = timezone.now() + dt.timedelta(seconds=moment)
+        ConcertSchedule.objects.filter(pk=schedule.pk).update(reserve_from=opens)
+        page = client.get(address).content.decode()
+        assert expected in page
+        assert ("data-changes-in" in page) == (moment > 0)
