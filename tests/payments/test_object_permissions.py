@@ -48,6 +48,7 @@ PAGES = {
     "changing the address": ("get", "/accounts/address/"),
     "sending the link": ("post", "/accounts/address/link/"),
     "room": ("get", "/rooms/{sale.room.slug}/"),
+    "lot": ("get", "/rooms/{sale.room.slug}/draw/lot/"),
     "place": ("get", "/places/{sale.place}/"),
     "leaving": ("post", "/places/{sale.place}/leave/"),
     "seats": ("get", "/schedules/{sale.schedule.pk}/seats/"),
