@@ -27,16 +27,23 @@ class PublicPolicy:
     """How the answers of a public address are cached.
 
     ``seconds``: for so long a cache in front of us may use an answer without asking; our own
-    (concertbook.http.public_cache) builds a new one after as many. 0: caches revalidate before each
-    use, and our own has none. ``parameters``: the query parameters that the view reads; for the
-    others the answer is the same. ``translated``: successful answers are in the request's language.
-    ``immutable``: a successful answer never changes, and its view compresses it.
+    (concertbook.http.public_cache) builds a new one after as many, or after ``rebuilt_after``. 0:
+    caches revalidate before each use, and our own has none. ``parameters``: the query parameters
+    that the view reads; for the others the answer is the same. ``translated``: successful answers
+    are in the request's language. ``immutable``: a successful answer never changes, and its view
+    compresses it.
     """
 
     seconds: int = 0
     parameters: frozenset[str] = frozenset()
     translated: bool = False
     immutable: bool = False
+    rebuilt_after: float | None = None
+
+    @property
+    def young_seconds(self) -> float:
+        """The age in seconds up to which our own cache sends an answer."""
+        return self.seconds if self.rebuilt_after is None else self.rebuilt_after
 
 
 def immutable(view: View) -> View:
@@ -45,13 +52,19 @@ def immutable(view: View) -> View:
 
 
 def public(
-    view: View, *, seconds: int = 0, parameters: Sequence[str] = (), translated: bool = False
+    view: View,
+    *,
+    seconds: int = 0,
+    parameters: Sequence[str] = (),
+    translated: bool = False,
+    rebuilt_after: float | None = None,
 ) -> View:
     """Mark a view whose answer is the same for every visitor (PublicPolicy).
 
     The view sees an anonymous request without cookies (concertbook.http.public_requests).
     """
-    return _marked(view, PublicPolicy(seconds, frozenset(parameters), translated))
+    policy = PublicPolicy(seconds, frozenset(parameters), translated, rebuilt_after=rebuilt_after)
+    return _marked(view, policy)
 
 
 def _marked(view: View, policy: PublicPolicy) -> View:

@@ -2,10 +2,10 @@
 
 An answer is kept in each process and in Redis (concertbook.http.public_store). A request for one:
 
-1. Younger than ``seconds`` of its policy: it is sent.
+1. Younger than ``young_seconds`` of its policy: it is sent.
 2. Older: this process asks Redis, where another process may have put a newer one.
 3. If not, the process that gets the lock builds a new one. All others send the old one, which is
-   never older than twice ``seconds``.
+   never older than twice as much.
 4. Without one that is young enough, they wait for the one that builds, a bounded time.
 
 So a crowd costs one build a second for each address, whatever the number of processes and threads.
@@ -89,7 +89,7 @@ class PublicCache:
         flight, is_mine = self._join_flight(request)
         if is_mine:
             return self._fly(flight, request, policy, environ)
-        if kept and kept.age < 2 * policy.seconds:
+        if kept and kept.age < 2 * policy.young_seconds:
             return kept.answer
         try:
             return flight.result(LONGEST_WAIT)
@@ -127,7 +127,7 @@ class PublicCache:
         self, request: PublicRequest, policy: PublicPolicy, environ: Environ
     ) -> PublicAnswer:
         """A newer answer, of this process or another; or the old one while another builds."""
-        oldest = 2 * policy.seconds
+        oldest = 2 * policy.young_seconds
         key = _key(request)
         give_up = monotonic() + LONGEST_WAIT
         while True:
@@ -135,7 +135,7 @@ class PublicCache:
             found = self.store.read(key, oldest)
             if found and not (kept and kept.age < found[1]):
                 kept = self._kept.put(request, *found)
-            if kept and kept.age < policy.seconds:
+            if kept and kept.age < policy.young_seconds:
                 return kept.answer
             holder = self.store.take_lock(key)
             if holder:
@@ -168,7 +168,7 @@ class PublicCache:
         if _may_be_kept(status, policy):
             age = monotonic() - began
             self._kept.put(request, answer, age)
-            self.store.write(_key(request), answer, age=age, seconds=2 * policy.seconds)
+            self.store.write(_key(request), answer, age=age, seconds=2 * policy.young_seconds)
         return answer
 
     def _saved_bodies(
@@ -276,7 +276,7 @@ class _Record:
         now = monotonic()
         age = now - self.built_at
         looked_just_now = now - self.looked_at < LOOK_AGAIN_AFTER
-        return age < policy.seconds or (age < 2 * policy.seconds and looked_just_now)
+        return age < policy.young_seconds or (age < 2 * policy.young_seconds and looked_just_now)
 
 
 class _Kept:

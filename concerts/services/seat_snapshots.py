@@ -31,7 +31,6 @@ class SaleFacts:
     """The schedule's rules as of the snapshot; times in ms since 1970."""
 
     room_id: int
-    rehearsal: str
     purchase_limit: int
     reserve_from: int
     reserve_until: int
@@ -191,8 +190,7 @@ def _read(schedule_id: uuid.UUID, before: SeatSnapshot | None) -> _Reading:
     row = fetch_first(
         f"""
         WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
-        SELECT schedule.seat_plan, concert.waiting_room_id, room.rehearsal,
-               schedule.purchase_limit,
+        SELECT schedule.seat_plan, concert.waiting_room_id, schedule.purchase_limit,
                floor(extract(epoch FROM schedule.reserve_from) * 1000)::bigint,
                floor(extract(epoch FROM schedule.reserve_until) * 1000)::bigint,
                schedule.cancelled_at IS NOT NULL,
@@ -206,8 +204,7 @@ def _read(schedule_id: uuid.UUID, before: SeatSnapshot | None) -> _Reading:
                    WHERE seat.schedule_id = %(schedule)s AND line.to_status = 'HELD' AND {lines}
                )
         FROM moment, concerts_concertschedule AS schedule
-        JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-        JOIN queueing_waitingroom AS room ON room.id = concert.waiting_room_id,
+        JOIN concerts_concert AS concert ON concert.id = schedule.concert_id,
         LATERAL (
             SELECT array_agg(number), string_agg(code, ''), array_agg(version),
                    array_agg(until) FILTER (WHERE code IN ('H', 'C')), string_agg(holder, '')
@@ -229,7 +226,7 @@ def _read(schedule_id: uuid.UUID, before: SeatSnapshot | None) -> _Reading:
     )
     if row is None:
         raise NotFound
-    plan, room_id, rehearsal, limit, opens, closes, is_cancelled, *rest = row
+    plan, room_id, limit, opens, closes, is_cancelled, *rest = row
     snapshot, read_at, own, numbers, codes, versions, until, holders, ever_held = rest
     if not plan:
         present_version(schedule_id)
@@ -237,7 +234,7 @@ def _read(schedule_id: uuid.UUID, before: SeatSnapshot | None) -> _Reading:
     return _Reading(
         schedule_id=schedule_id,
         plan=plan,
-        facts=SaleFacts(room_id, rehearsal, limit, opens, closes, is_cancelled),
+        facts=SaleFacts(room_id, limit, opens, closes, is_cancelled),
         cursor=cursor_of(snapshot, read_at, own),
         read_at=read_at,
         numbers=numbers or [],
