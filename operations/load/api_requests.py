@@ -65,6 +65,13 @@ def see_seats(schedule_id: uuid.UUID, *, queue_token: str, etag: str) -> Request
     return Request("seats", "GET", path, queue_token=queue_token, etag=etag)
 
 
+def see_states(schedule_id: uuid.UUID, *, queue_token: str, since: str = "") -> Request:
+    """All states, or what changed since a cursor (seat_picture)."""
+    query = f"?since={since}" if since else ""
+    path = f"schedules/{schedule_id}/seat-state/{query}"
+    return Request("states", "GET", path, queue_token=queue_token)
+
+
 def hold(schedule_id: uuid.UUID, numbers: Sequence[int], *, queue_token: str) -> Request:
     path = f"schedules/{schedule_id}/reservations/"
     body = {"seats": list(numbers)}

@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from functools import partial
 
 import brotli
@@ -20,6 +20,7 @@ from concerts.models import ConcertSchedule
 from concerts.seat_index import looks
 from concerts.services import seat_snapshots, seat_states
 from concerts.services.seat_editing import SeatDetails, edit_seat
+from operations.load.seat_picture import SeatPicture, differences, held_by, unpack
 from payments.errors import GivenUpTooOften
 from payments.models import Reservation, Ticket
 from payments.services.checkout import pay_reservations
@@ -82,14 +83,9 @@ def see(client):
     def see(viewer):
         answer = viewer.ask(client).json()
         size = ConcertSchedule.objects.get(pk=viewer.schedule.pk).seat_quantity
-        return unpacked(answer["states"], size), answer["mine"]
+        return unpack(answer["states"], size), answer["mine"]
 
     return see
-
-
-def unpacked(states, size):
-    packed = int.from_bytes(urlsafe_b64decode(states + "=="), "little")
-    return "".join(str(packed >> 2 * index & 3) for index in range(size))
 
 
 def test_states_are_two_bits_a_seat_in_the_order_of_the_plan(client):
@@ -103,7 +99,7 @@ def test_states_are_two_bits_a_seat_in_the_order_of_the_plan(client):
 
     body = answer.json()
     assert set(body) == {"plan", "cursor", "states", "mine"}
-    assert unpacked(body["states"], 6) == "010021"
+    assert unpack(body["states"], 6) == "010021"
     assert body["mine"] == [5]
     assert answer["Cache-Control"] == "private, no-cache"
 
@@ -227,10 +223,10 @@ def test_of_two_builders_one_stores_its_snapshot(see, frozen, monkeypatch, clien
     overtaken = viewer.ask(client).json()
     monkeypatch.setattr(looks, "TOO_OLD", FOREVER)
 
-    assert unpacked(overtaken["states"], 3) == "100"
+    assert unpack(overtaken["states"], 3) == "100"
     assert see(viewer) == ("101", [])
     since = viewer.ask(client, since=overtaken["cursor"]).json()
-    assert unpacked(since["states"], 3) == "101", "its cursor is not taken for the other's"
+    assert unpack(since["states"], 3) == "101", "its cursor is not taken for the other's"
 
 
 def test_a_snapshot_of_another_redis_process_is_not_used(see, frozen):
@@ -319,7 +315,7 @@ def test_a_change_that_was_taken_back_is_told_again(client, frozen, monkeypatch)
     viewer.ask(client)
     (reservation,) = viewer.hold(2)
     seen = viewer.ask(client).json()
-    assert unpacked(seen["states"], 3) == "010"
+    assert unpack(seen["states"], 3) == "010"
     release_reservation(user=viewer.user, reservation_id=reservation.pk)
     forget_own_changes(viewer)
 
@@ -357,7 +353,7 @@ def test_the_end_of_a_cooldown_is_seen(client, see, fresh):
     overdue(reservation)
     assert release_expired_holds() == 1
     before = viewer.ask(client).json()
-    assert unpacked(before["states"], 3) == "010"
+    assert unpack(before["states"], 3) == "010"
     copy = seat_states._copies[schedule.pk]
     assert list(copy.until) == [1]
 
@@ -377,7 +373,7 @@ def test_another_plan_is_named_and_gets_the_whole_states(client, fresh):
     after = viewer.ask(client, since=before["cursor"]).json()
 
     assert after["plan"] != before["plan"]
-    assert unpacked(after["states"], 3) == "000"
+    assert unpack(after["states"], 3) == "000"
 
 
 @pytest.mark.parametrize("cursor", ["x", "1.2", "r0123456.1", "r01234567.", "r01234567.1.1"])
@@ -392,42 +388,19 @@ def test_an_unknown_cursor_gets_the_whole_states(client, cursor):
     assert "states" in answer.json()
 
 
-class Told:
-    """A client that keeps its picture of the seats up to date by changes alone."""
-
-    def __init__(self, viewer, client):
-        self.viewer, self.client = viewer, client
-        self.cursor = self.plan = None
-        self.states, self.mine = [], []
-
-    def poll(self):
-        answer = self.viewer.ask(self.client, since=self.cursor).json()
-        assert self.plan in (None, answer["plan"])
-        self.plan, self.cursor, self.mine = answer["plan"], answer["cursor"], answer["mine"]
-        if "states" in answer:
-            self.states = list(unpacked(answer["states"], self.viewer.schedule.seat_quantity))
-        for index, state in answer.get("changes", []):
-            self.states[index] = str(state)
-        return "".join(self.states), self.mine
-
-
-def in_table(viewer):
-    """What the table shows this viewer."""
-    seats = viewer.schedule.seats.with_offer().order_by("number")
-    digit = {"AVAILABLE": "0", "HELD": "1", "RESERVED": "2"}
-    return (
-        "".join(digit[seat.offer] for seat in seats),
-        [index for index, seat in enumerate(seats) if seat.held_by_id == viewer.user.pk],
-    )
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_changes_add_up_to_the_table_whatever_happens(client, see, frozen, monkeypatch, seed):
     """Random operations of two buyers; at random, snapshots age and Redis is lost."""
     rng = random.Random(seed)
     schedule = ScheduleFactory(seats=6, purchase_limit=6, cooldown_seconds=rng.choice([0, 3600]))
     buyers = [Viewer(schedule), Viewer(schedule)]
-    clients = [Told(buyer, client) for buyer in buyers]
+    pictures = {buyer: SeatPicture(schedule.pk) for buyer in buyers}
+
+    def look(buyer):
+        picture = pictures[buyer]
+        picture.apply(buyer.ask(client, since=picture.cursor or None).json())
+        return picture
+
     for _step in range(40):
         buyer = rng.choice(buyers)
         act_at_random(rng, buyer)
@@ -436,12 +409,13 @@ def test_changes_add_up_to_the_table_whatever_happens(client, see, frozen, monke
         if rng.random() < 0.1:
             forget_copies()
         monkeypatch.setattr(looks, "TOO_OLD", 0 if rng.random() < 0.3 else FOREVER)
-        its_client = clients[buyers.index(buyer)]
-        _states, mine = its_client.poll()
-        assert mine == in_table(buyer)[1], "its own commits are always seen"
+        mine = look(buyer).my_numbers
+        assert mine == held_by(buyer.user.pk, schedule.pk), "its own commits are always seen"
     monkeypatch.setattr(looks, "TOO_OLD", 0)
-    for buyer, its_client in zip(buyers, clients, strict=True):
-        assert its_client.poll() == see(buyer) == in_table(buyer)
+    for buyer in buyers:
+        picture = look(buyer)
+        assert differences(picture) == []
+        assert ("".join(picture.states), picture.mine) == see(buyer)
 
 
 def forget_copies():
@@ -580,7 +554,7 @@ def test_an_own_hold_is_seen_on_the_fast_path_without_sql(
     with django_assert_num_queries(0):
         _status, _headers, body = ask_fast(inside)
 
-    assert (unpacked(body["states"], 4), body["mine"]) == ("0100", [1])
+    assert (unpack(body["states"], 4), body["mine"]) == ("0100", [1])
 
 
 def test_who_is_not_inside_is_left_to_django(inside, client):
@@ -695,3 +669,15 @@ def test_a_hall_without_seats_is_an_empty_list(client):
     viewer = Viewer(ScheduleFactory(seats=0))
     assert client.get(seats_path(viewer), headers=viewer.headers).json() == {"seats": []}
     assert viewer.ask(client).json()["states"] == ""
+
+
+def test_a_picture_that_differs_from_the_table_is_noticed(client):
+    schedule = ScheduleFactory(seats=3)
+    viewer = Viewer(schedule)
+    picture = SeatPicture(schedule.pk)
+    picture.apply(viewer.ask(client).json())
+    assert differences(picture) == []
+
+    held(UserFactory(), schedule, 2)
+
+    assert differences(picture) == ["seat 2: 0 instead of 1"]
