@@ -1,5 +1,6 @@
 """The pages of buying: seat map, checkout, tickets, reservations."""
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import OnceForm
+from accounts.models import User
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
 from concertbook.db.clock import seconds_until
@@ -27,14 +29,25 @@ from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
 from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
-from concerts.services.seat_map import SeatOnMap, seat_map
+from concerts.services.seat_map import SeatOnMap
+from concerts.services.seat_sections import (
+    all_seats,
+    seats_by_number,
+    seats_of_section,
+    sections,
+)
+from concerts.services.seat_states import SeatStates, states_inside
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
-from payments.models import Reservation
 from payments.services import checkout, holds, releases, reservations, ticket_cancellation, tickets
 from queueing.errors import QueueNotAdmitted
-from queueing.services.gate import require_admission
+from queueing.services.gate import read_admission
 
 ROWS_PER_PAGE = 20
+SECTIONS_PER_PAGE = 24
+# Seats of a hall that the page contains, and of one that its script draws at once.
+SMALL_HALL = 40
+MOST_DRAWN = 300
+SEAT_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @login_required
@@ -53,16 +66,20 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     numbers = _seat_numbers(request)
     if not numbers:
         messages.error(request, _("Please choose at least one seat."))
-        return redirect(request.path)
+        return redirect(_address(request))
     try:
         # The page computes the seats to offer instead when it is shown.
         holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers, suggest=False)
     except SeatTaken:
-        if set(numbers) <= _my_numbers(reservations.my_holds(user=request.user), schedule):
+        if set(numbers) <= _held_numbers(request.user, schedule):
             # The second click of a double click: the user holds the seats already.
             return redirect("checkout")
-        return redirect(f"{request.path}?{urlencode({'taken': numbers}, doseq=True)}")
+        return redirect(_address(request, taken=numbers))
     return redirect("checkout")
+
+
+def _page_of(request: MemberRequest, rows: Any, per_page: int) -> Page[Any]:
+    return Paginator(rows, per_page).get_page(request.GET.get("page"))
 
 
 def _seat_numbers(request: MemberRequest) -> list[int]:
@@ -72,45 +89,75 @@ def _seat_numbers(request: MemberRequest) -> list[int]:
         raise SeatNotFound from None
 
 
-def _my_numbers(my_holds: Iterable[Reservation], schedule: ConcertSchedule) -> set[int]:
+def _held_numbers(user: User, schedule: ConcertSchedule) -> set[int]:
+    my_holds = reservations.my_holds(user=user)
     return {hold.seat.number for hold in my_holds if hold.schedule_id == schedule.pk}
 
 
+def _address(request: MemberRequest, **query: Any) -> str:
+    """The page's address, with the section that is open."""
+    if "section" in request.GET:
+        query = {"section": request.GET["section"], **query}
+    return f"{request.path}?{urlencode(query, doseq=True)}" if query else request.path
+
+
 def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
-    user = request.user
-    found = seat_map(user=user, schedule_id=schedule.pk)
-    admission = require_admission(user=user, room_id=schedule.concert.waiting_room_id)
-    my_holds = reservations.my_holds(user=user)
-    my_numbers = _my_numbers(my_holds, schedule)
+    """A page of bounded size: the script draws the seats from their plan and states.
+
+    The seats of a small hall are in it too, and those of one section if it is asked for.
+    """
+    schedule.require_not_cancelled()
+    room_id = schedule.concert.waiting_room_id
+    admission, now = read_admission(user=request.user, room_id=room_id)
+    # Ends overdue holds, which the states then show.
+    basket = reservations.basket(user=request.user, schedule=schedule)
+    view = states_inside(user_id=request.user.pk, schedule_id=schedule.pk)
+    seats = len(view.states)
+    is_small = seats <= SMALL_HALL
     context = {
         "schedule": schedule,
-        "cursor": found.cursor,
-        "blocks": _blocks(found.seats),
-        "inside_until": admission.expires_at,
-        "seconds_inside": seconds_until(admission.expires_at),
-        "my_holds": my_holds,
-        "my_numbers": my_numbers,
-        "allowance": reservations.allowance(user=user, schedule=schedule),
-        "instead": _instead(request, schedule, found.seats, my_numbers),
+        "admission": admission,
+        "seconds_inside": seconds_until(admission.expires_at, now),
+        "basket": basket,
+        "plan": view.snapshot.plan,
+        "my_numbers": _my_numbers(view),
+        "action": _address(request),
+        "most_drawn": MOST_DRAWN,
+        "is_drawn_whole": seats <= MOST_DRAWN,
+        "page": None if is_small else _page_of(request, sections(view), SECTIONS_PER_PAGE),
+        "open_section": request.GET.get("section"),
+        "blocks": _blocks(all_seats(view) if is_small else _asked_for(request, view)),
+        "instead": _instead(request, schedule, view),
     }
     return render(request, "payments/seats.html", context)
 
 
+def _my_numbers(view: SeatStates) -> set[int]:
+    numbers = view.snapshot.seats.numbers
+    return {numbers[index] for index in view.mine}
+
+
+def _asked_for(request: MemberRequest, view: SeatStates) -> list[SeatOnMap]:
+    if "section" not in request.GET:
+        return []
+    return seats_of_section(view, request.GET["section"])
+
+
 def _instead(
-    request: MemberRequest, schedule: ConcertSchedule, seats: list[SeatOnMap], mine: set[int]
+    request: MemberRequest, schedule: ConcertSchedule, view: SeatStates
 ) -> dict[str, Any] | None:
     """The seats to offer instead of taken ones, computed each time the page is loaded."""
-    wanted = set(request.GET.getlist("taken")[: holds.MOST_AT_ONCE])
-    others = [seat for seat in seats if seat.number not in mine]
-    taken = [seat for seat in others if str(seat.number) in wanted]
+    wanted = request.GET.getlist("taken")[: holds.MOST_AT_ONCE]
+    numbers = {int(number) for number in wanted if SEAT_NUMBER.fullmatch(number)}
+    taken = seats_by_number(view, numbers - _my_numbers(view))
     if not taken:
         return None
-    numbers = suggest_seats(schedule_id=schedule.pk, numbers=[seat.number for seat in taken])
-    offered = [seat for seat in seats if seat.number in numbers]
+    nearest = suggest_seats(schedule_id=schedule.pk, numbers=[seat.number for seat in taken])
+    offered = seats_by_number(view, nearest)
     return {
         "gone": [seat for seat in taken if seat not in offered],
         "seats": offered,
-        "numbers": numbers,
+        "numbers": [seat.number for seat in offered],
         "total": sum(seat.price for seat in offered),
     }
 
@@ -207,7 +254,7 @@ def _key_of(request: MemberRequest) -> uuid.UUID:
 @require_safe
 def reservation_list(request: MemberRequest) -> HttpResponse:
     mine = reservations.my_reservations(user=request.user)
-    page = Paginator(mine, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    page = _page_of(request, mine, ROWS_PER_PAGE)
     return render(request, "payments/reservations.html", {"page": page})
 
 
@@ -226,7 +273,7 @@ def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> Ht
 @require_safe
 def ticket_list(request: MemberRequest) -> HttpResponse:
     mine = tickets.my_tickets(user=request.user)
-    page = Paginator(mine, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    page = _page_of(request, mine, ROWS_PER_PAGE)
     return render(request, "payments/tickets.html", {"page": page})
 
 

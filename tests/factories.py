@@ -117,6 +117,23 @@ class ScheduleFactory(DjangoModelFactory[ConcertSchedule]):
         schedule.refresh_from_db()
 
 
+def fill(
+    schedule: ConcertSchedule,
+    *,
+    sections: int,
+    rows: int,
+    seats_per_row: int,
+    name: str = "1층 {}구역",
+    grade: str = "R",
+) -> None:
+    """Add so many equal sections, named by their number from 1."""
+    blocks = [
+        Block(name.format(number), rows, seats_per_row, grade, schedule.price)
+        for number in range(1, sections + 1)
+    ]
+    generate_seats(schedule_id=schedule.pk, blocks=blocks)
+
+
 def admitted(user: User, schedule: ConcertSchedule) -> QueueToken:
     """The user's admitted token for the schedule's room."""
     room = schedule.concert.waiting_room

@@ -24,9 +24,14 @@ class StatementTime(Func):
     output_field = DateTimeField()
 
 
-def seconds_until(moment: datetime | None) -> int:
-    """Whole seconds until then, at least 0: for a browser, whose own clock may be wrong."""
-    return 0 if moment is None else max(0, int((moment - database_now()).total_seconds()))
+def seconds_until(moment: datetime | None, now: datetime | None = None) -> int:
+    """Whole seconds until then, at least 0: for a browser, whose own clock may be wrong.
+
+    ``now`` is the database's clock, if the caller has read it.
+    """
+    if moment is None:
+        return 0
+    return max(0, int((moment - (now or database_now())).total_seconds()))
 
 
 def utc(moment: datetime) -> str:

@@ -79,11 +79,16 @@ def seat_states(
     schedule = get_schedule(schedule_id, viewer=user)
     schedule.require_not_cancelled()
     require_admission(user=user, room_id=schedule.concert.waiting_room_id, token=token)
+    return states_inside(user_id=user.pk, schedule_id=schedule_id)
+
+
+def states_inside(*, user_id: uuid.UUID, schedule_id: uuid.UUID) -> SeatStates:
+    """As seat_states; the caller has checked that the user may look. Raises NotFound."""
     try:
-        found = look(schedule_id, user.pk)
+        found = look(schedule_id, user_id)
     except LineUnavailable:
-        return _view(_build(schedule_id), user.pk, ())
-    return _view(_present(schedule_id, found), user.pk, found.own)
+        return _view(_build(schedule_id), user_id, ())
+    return _view(_present(schedule_id, found), user_id, found.own)
 
 
 def seat_states_by_index(

@@ -3,12 +3,14 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.models import User
 from concertbook.db.arrays import array
-from concertbook.db.clock import database_now
+from concertbook.db.clock import StatementTime
 from concertbook.db.prepared import AnyOf, Prepared, PreparedLock
 from concertbook.db.statements import execute
 from queueing.errors import QueueNotAdmitted
@@ -21,18 +23,32 @@ def require_admission(*, user: User, room_id: int, token: uuid.UUID | None = Non
 
     Without ``token`` the user's own live one in the room counts. Raises QueueNotAdmitted.
     """
-    found = find_admission(user=user, room_id=room_id, token=token)
-    require_still_inside(found, database_now())
-    return found
+    return read_admission(user=user, room_id=room_id, token=token)[0]
+
+
+def read_admission(
+    *, user: User, room_id: int, token: uuid.UUID | None = None
+) -> tuple[QueueToken, dt.datetime]:
+    """As require_admission, with the database's clock. One statement."""
+    found = _tokens_inside(user, room_id, token).annotate(read_at=StatementTime()).first()
+    if found is None:
+        raise QueueNotAdmitted
+    now: dt.datetime = found.read_at
+    require_still_inside(found, now)
+    return found, now
 
 
 def find_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """As require_admission, whether the token's time is over or not. Not locked."""
-    mine = QueueToken.objects.filter(status="ACTIVE", user=user, room=room_id)
-    found = (mine if token is None else mine.filter(pk=token)).first()
+    found: QueueToken | None = _tokens_inside(user, room_id, token).first()
     if found is None:
         raise QueueNotAdmitted
     return found
+
+
+def _tokens_inside(user: User, room_id: int, token: uuid.UUID | None) -> QuerySet[Any]:
+    mine = QueueToken.objects.filter(status="ACTIVE", user=user, room=room_id)
+    return mine if token is None else mine.filter(pk=token)
 
 
 def lock_admissions(

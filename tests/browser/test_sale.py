@@ -109,7 +109,7 @@ def test_a_chosen_seat_that_is_taken_while_the_hall_is_drawn_anew_is_named(page,
     page.get_by_label("A-1").check(force=True)
     page.get_by_label("A-2").check(force=True)
     drawn_anew = []
-    page.route(page.url, lambda route: drawn_anew.append(route))
+    page.route("**/seat-plans/**", lambda route: drawn_anew.append(route))
 
     dearer = SeatDetails(label="A-1", section="", grade="R", price=25_000)
     edit_seat(seat_id=schedule.seats.get(number=1).pk, details=dearer)
@@ -152,7 +152,7 @@ def test_one_button_takes_the_nearest_seats_when_the_chosen_one_is_gone(
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
     # The map must not poll before the button is pressed.
-    page.route("**/seats/changes/**", lambda route: route.abort())
+    page.route("**/seat-state/**", lambda route: route.abort())
     log_in(page, live_server, user)
     page.goto(f"/schedules/{schedule.pk}/seats/")
     page.get_by_label("A-1", exact=True).check(force=True)

@@ -4,12 +4,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from concerts.seat_index import looks
 from queueing.services import index_build, join_and_leave
-from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held
+from tests.factories import ScheduleFactory, UserFactory, admitted, bought, fill, held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MOST = 4
+# The most bytes of the seat page, without the seats of a section that was asked for.
+SHELL = 15_000
 
 
 @pytest.fixture
@@ -66,3 +69,42 @@ def test_a_person_in_line_asks_the_database_four_times_at_most(client, queries, 
     seen = queries(address.format(room=room.slug))
 
     assert len(seen) <= MOST, "\n".join(seen)
+
+
+def test_the_seat_page_of_a_large_hall_is_small_and_asks_the_database_four_times_at_most(
+    client, queries, monkeypatch
+):
+    # The states are a snapshot that all share, and which another request builds.
+    for age in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
+        monkeypatch.setattr(looks, age, 10**9)
+    schedule = ScheduleFactory(seats=0)
+    fill(schedule, sections=40, rows=20, seats_per_row=25)
+    buyer = UserFactory(won=1_000_000)
+    held(buyer, schedule, 3, 4)
+    client.force_login(buyer)
+    address = f"/schedules/{schedule.pk}/seats/"
+
+    seen = queries(address)
+
+    assert len(seen) <= MOST, "\n".join(seen)
+    assert len(client.get(address).content) <= SHELL
+
+
+def test_the_seat_page_is_small_with_the_longest_names_too(client):
+    schedule = ScheduleFactory(seats=0, concert__title="길" * 200, concert__venue="홀" * 200)
+    fill(schedule, sections=99, rows=1, seats_per_row=1, name="{:각>15}", grade="급" * 20)
+    buyer = UserFactory()
+    admitted(buyer, schedule)
+    client.force_login(buyer)
+
+    assert len(client.get(f"/schedules/{schedule.pk}/seats/").content) <= SHELL
+
+
+@pytest.mark.parametrize("seats", [1, 39, 40, 41])
+def test_the_seat_page_of_a_small_hall_is_small(client, seats):
+    schedule = ScheduleFactory(seats=seats)
+    buyer = UserFactory()
+    admitted(buyer, schedule)
+    client.force_login(buyer)
+
+    assert len(client.get(f"/schedules/{schedule.pk}/seats/").content) <= SHELL

@@ -245,7 +245,7 @@ def drawn(client, schedule):
     client.force_login(user)
     html = client.get(f"/schedules/{schedule.pk}/seats/").content.decode()
     rows = re.findall(r'<div class="row.*', html)
-    seat = re.compile(r'data-label="([^"]*)".*?<span class="seat-box">(\d+)</span>')
+    seat = re.compile(r'aria-label="([^",]*)[^"]*".*?<span class="seat-box">(\d+)</span>')
     return [seat.findall(row) for row in rows], html
 
 
@@ -261,7 +261,7 @@ def test_the_map_draws_the_seats_own_number_in_one_row(client, changes):
 
     assert rows == [[(f"Box A-{n}", str(n)) for n in range(1, 11)]]
     grade, price = changes.get("grade", "R"), changes.get("price", 1_000)
-    assert f'data-name="Box A-5, {grade} {price:,}원" data-grade="{grade}"' in html
+    assert f'aria-label="Box A-5, {grade} {price:,}원"' in html
 
 
 def test_a_seat_that_moved_to_another_section_keeps_its_number_there(client):
