@@ -154,7 +154,7 @@ def test_of_two_readers_of_an_old_snapshot_one_builds(see, frozen, monkeypatch):
     seen = []
 
     def look_meanwhile(*args):
-        monkeypatch.setattr(seat_states, "read_snapshot", None)
+        monkeypatch.setattr(seat_states, "_build", None)
         seen.append(see(other))
         return read(*args)
 
