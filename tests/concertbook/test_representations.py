@@ -86,6 +86,12 @@ def test_a_field_that_is_added_is_in_the_document_and_in_the_answers_of_both(app
     assert answer["room_again"] == room.slug
 
 
+# A seat plan is composed once, when it is saved (concerts/services/seat_plan_document.py).
+SENT_AS_SAVED = {"SeatPlanDocument"} | {
+    f"Plan{part}" for part in ("Box", "Offer", "Section", "Rows", "Runs")
+}
+
+
 def test_every_answer_of_the_document_is_a_representation():
     generator = SchemaGenerator()
     document = generator.get_schema(public=True)
@@ -103,10 +109,11 @@ def test_every_answer_of_the_document_is_a_representation():
     }
 
     assert {"Seat", "MyTicket", "HoldsOutput", "Me"} <= shapes.keys()
-    assert [name for name, each in shapes.items() if not isinstance(each, Representation)] == []
-    for shape in shapes.values():
+    others = {name for name, each in shapes.items() if not isinstance(each, Representation)}
+    assert others == SENT_AS_SAVED
+    for name in shapes.keys() - SENT_AS_SAVED:
         # Raises TypeError for a field that cannot be sent.
-        representations._compile(type(shape))
+        representations._compile(type(shapes[name]))
 
 
 @pytest.fixture
