@@ -196,4 +196,6 @@ def open_seat_map(page, live_server):
     admitted(user, schedule)
     log_in(page, live_server, user)
     page.goto(f"/schedules/{schedule.pk}/seats/")
+    # The script has read the plan.
+    page.wait_for_selector("#hall input[data-name]")
     return schedule
