@@ -40,8 +40,8 @@ def note(changes: Iterable[SeatChange]) -> None:
     for schedule_id, its_changes in by_schedule.items():
         try:
             _note(schedule_id, its_changes)
-        except LineUnavailable:
-            logger.warning("Redis is out of reach: a commit was not noted for the seat map")
+        except LineUnavailable as exc:
+            logger.warning("A commit was not noted for the seat map: %s", exc.__cause__)
 
 
 def _note(schedule_id: uuid.UUID, changes: Iterable[SeatChange]) -> None:

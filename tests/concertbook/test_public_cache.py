@@ -175,8 +175,14 @@ def test_a_crowd_in_many_threads_and_processes_costs_one_build(address):
 def test_a_crowd_at_a_concert_that_is_gone_costs_one_build_too():
     address = f"/api/v1/concerts/{uuid.uuid4()}/"
     servers = [Server() for _ in range(4)]
-    with ThreadPoolExecutor(8) as crowd:
-        answers = list(crowd.map(lambda number: servers[number % 4].get(address), range(16)))
+    begin = threading.Barrier(16)
+
+    def visit(number):
+        begin.wait()
+        return servers[number % 4].get(address)
+
+    with ThreadPoolExecutor(16) as crowd:
+        answers = list(crowd.map(visit, range(16)))
 
     assert {status for status, _headers, _body in answers} == {404}
     assert sum(len(server.built) for server in servers) == 1

@@ -143,7 +143,7 @@ def test_a_page_looks_for_other_seats_once_and_an_app_once(client, app):
     def searches(call):
         with CaptureQueriesContext(connection) as queries:
             call()
-        return sum("LATERAL" in query["sql"] for query in queries)
+        return sum("CROSS JOIN LATERAL" in query["sql"] for query in queries)
 
     path = f"/api/v1/schedules/{schedule.pk}/reservations/"
     headers = {"Queue-Token": str(token.pk)}
