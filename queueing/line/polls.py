@@ -66,6 +66,14 @@ def read_status(answer: list[Any]) -> QueueStatus:
 
 
 def _read_snapshot(
-    slug: bytes, state: bytes, opens_at: bytes, fast: bytes, slow: bytes
+    slug: bytes, state: bytes, opens_at: bytes, fast: bytes, slow: bytes, free: bytes | None
 ) -> RoomSnapshot:
-    return RoomSnapshot(slug.decode(), state.decode(), int(opens_at), float(fast), float(slow))
+    return RoomSnapshot(
+        slug=slug.decode(),
+        state=state.decode(),
+        opens_at=int(opens_at),
+        fast=float(fast),
+        slow=float(slow),
+        # None in an index of before there was this field.
+        free=int(free or 0),
+    )

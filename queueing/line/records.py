@@ -39,7 +39,8 @@ class RoomSnapshot:
     """What a poll must know of a room, as of the last tick.
 
     ``fast`` and ``slow`` bound the pace at which people are admitted, in people a second.
-    ``opens_at`` is 0 for a room without an opening.
+    ``opens_at`` is 0 for a room without an opening. So many more as are ``free`` could have been
+    let in at once.
     """
 
     slug: str
@@ -47,6 +48,7 @@ class RoomSnapshot:
     opens_at: int
     fast: float
     slow: float
+    free: int
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import datetime as dt
 import logging
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db import transaction
 
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
+from concertbook.db.single_flight import SingleFlight
 from concertbook.db.statements import execute
 from queueing.line.records import Entry, IndexWatermark
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet, WaitingRoom
@@ -56,19 +58,28 @@ class Tick:
     admitted: list[Entry] = field(default_factory=list)
     silent: list[int] = field(default_factory=list)
     full: bool = True
+    free: int = 0
 
 
-def admit(*, room_id: int, may_draw: bool = True) -> int:
+def admit_now(*, room_id: int) -> None:
+    """Admit for a web request: also those whose joins were committed before this call.
+
+    Requests that come during a run share the next one. No lots are drawn.
+    """
+    _admissions.do(room_id, partial(admit, room_id=room_id, may_draw=False, wait=True))
+
+
+def admit(*, room_id: int, may_draw: bool = True, wait: bool = False) -> int:
     """End tokens whose time is over, then admit the next in line, up to capacity and pace.
 
-    Safe to run twice at once: the second call finds the room locked and returns 0. The index is
-    told after the commit. Without ``may_draw``, for web requests, which have no minute to draw the
-    lots of a million, a room that has yet to draw lots admits no one. Returns how many were
-    admitted.
+    Safe to run twice at once: the second call finds the room locked and returns 0, or runs after
+    the first one if it shall ``wait``. The index is told after the commit. Without ``may_draw``,
+    for web requests, which have no minute to draw the lots of a million, a room that has yet to
+    draw lots admits no one. Returns how many were admitted.
     """
     watermark = index_updates.read_watermark(room_id)
     with transaction.atomic(durable=True):
-        tick = _tick(room_id, watermark, may_draw)
+        tick = _tick(room_id, watermark, may_draw=may_draw, wait=wait)
     if tick is None:
         return 0
     if watermark is not None:
@@ -78,6 +89,7 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
             settled=tick.settled,
             now=tick.now,
             full=tick.full,
+            free=tick.free,
             admitted=tick.admitted,
             ended=tick.ended,
             silent=tick.silent,
@@ -85,8 +97,13 @@ def admit(*, room_id: int, may_draw: bool = True) -> int:
     return len(tick.admitted)
 
 
-def _tick(room_id: int, watermark: IndexWatermark | None, may_draw: bool) -> Tick | None:
-    rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=True)
+_admissions: SingleFlight[int] = SingleFlight()
+
+
+def _tick(
+    room_id: int, watermark: IndexWatermark | None, *, may_draw: bool, wait: bool
+) -> Tick | None:
+    rooms = WaitingRoom.objects.select_for_update(no_key=True, skip_locked=not wait)
     room = rooms.filter(pk=room_id).first()
     if room is None:
         return None
@@ -100,7 +117,9 @@ def _tick(room_id: int, watermark: IndexWatermark | None, may_draw: bool) -> Tic
         draw_lots(room, settled=settled)
         places, allowed = _free_capacity(room), _still_allowed(room, tick.now)
         tick.full = places <= allowed
-        tick.admitted = _admit_first(room, max(0, min(places, allowed)), settled)
+        free = max(0, min(places, allowed))
+        tick.admitted = _admit_first(room, free, settled)
+        tick.free = free - len(tick.admitted)
     return tick
 
 

@@ -36,6 +36,7 @@ def follow(
     settled: int,
     now: dt.datetime,
     full: bool,
+    free: int,
     admitted: Sequence[Entry],
     ended: Sequence[Entry],
     silent: Sequence[int],
@@ -44,7 +45,8 @@ def follow(
 
     It is told what is true now rather than what changed, which also makes good what an earlier
     tick that died has not told it. If Redis cannot be reached, the next tick or the builder does
-    it. ``full`` when the places inside set the pace, not the limit per minute.
+    it. ``full`` when the places inside set the pace, not the limit per minute; ``free`` is how many
+    more could be let in.
     """
     through = min(settled, watermark.through + COMPARED)
     try:
@@ -64,7 +66,7 @@ def follow(
             room, watermark, now=now, inside=inside, admitted=len(admitted), full=full
         )
         watermark = replace(measured, through=through)
-        snapshot = snapshot_of(room, watermark, full=full)
+        snapshot = snapshot_of(room, watermark, full=full, free=free)
         room_record.write_room(room.pk, snapshot=snapshot, watermark=watermark)
     except LineUnavailable:
         logger.warning("The index of room %s does not follow", room.pk)

@@ -14,7 +14,7 @@ from queueing.line import joins
 from queueing.line.errors import AskedTooOften, LineUnavailable
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
 from queueing.services import index_updates
-from queueing.services.admission import admit
+from queueing.services.admission import admit, admit_now
 from queueing.services.endings import end_tokens
 from queueing.services.entries import entry_of
 from queueing.services.polling import ask, enter, find_position
@@ -55,13 +55,11 @@ def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> QueuePosition |
         return None
     token, position = joined
     place = enter(user_id=user_id, token=token, position=position, address=address)
-    if (
-        place.ahead == 0
-        and place.status == Status.WAITING
-        and admit(room_id=room_of(token), may_draw=False)
-    ):
-        return ask(user_id=user_id, token=token, address=address)
-    return place
+    # The first in line asks also when no place was free: one may have been left since.
+    if place.status != Status.WAITING or place.ahead >= max(1, place.free):
+        return place
+    admit_now(room_id=room_of(token))
+    return ask(user_id=user_id, token=token, address=address)
 
 
 def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | None:

@@ -17,7 +17,8 @@ Status = QueueToken.Status
 class QueuePosition:
     """A user's position in a room's line. Waits are in seconds: a range and its middle.
 
-    ``seats_left`` is None where the line has not been told how many are left.
+    ``seats_left`` is None where the line has not been told how many are left. So many as are
+    ``free`` could have been let in when the line moved last.
     """
 
     token: uuid.UUID
@@ -32,6 +33,7 @@ class QueuePosition:
     seats_left: int | None
     poll_after_seconds: int
     expires_at: dt.datetime | None
+    free: int
 
     @property
     def is_admitted(self) -> bool:
@@ -53,6 +55,7 @@ def position_of(token: uuid.UUID, found: QueueStatus) -> QueuePosition:
         seats_left=found.seats_left,
         poll_after_seconds=found.poll_after,
         expires_at=None if found.expires_at is None else from_milliseconds(found.expires_at),
+        free=found.room.free,
     )
 
 

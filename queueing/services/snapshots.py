@@ -13,8 +13,13 @@ LATELY = 30
 BEFORE = 300
 
 
-def snapshot_of(room: WaitingRoom, watermark: IndexWatermark, *, full: bool) -> RoomSnapshot:
-    """What polls are told of the room. ``full`` when the places inside set the pace."""
+def snapshot_of(
+    room: WaitingRoom, watermark: IndexWatermark, *, full: bool, free: int = 0
+) -> RoomSnapshot:
+    """What polls are told of the room. ``full`` when the places inside set the pace.
+
+    ``free`` is how many more could be let in at once, by places and pace; 0 if it is not known.
+    """
     pace = forecast.pace(
         room,
         full=full,
@@ -28,6 +33,7 @@ def snapshot_of(room: WaitingRoom, watermark: IndexWatermark, *, full: bool) -> 
         opens_at=to_milliseconds(room.opens_at) if room.opens_at else 0,
         fast=pace.fast,
         slow=pace.slow,
+        free=free,
     )
 
 

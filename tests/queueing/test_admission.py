@@ -31,6 +31,30 @@ def test_a_room_with_places_lets_in_at_once():
     assert join(WaitingRoomFactory()).status == "ACTIVE"
 
 
+def test_a_room_with_places_lets_in_at_once_also_who_is_not_the_first_in_line(monkeypatch):
+    room = WaitingRoomFactory(capacity=2)
+    index_build.build_missing()
+    admission.admit_waiting()
+    with monkeypatch.context() as patch:
+        # As two who join at the same moment: neither is let in before both are in line.
+        patch.setattr(join_and_leave, "admit_now", lambda *, room_id: None)
+        join(room)
+
+    assert join(room).status == "ACTIVE"
+    assert statuses(room) == ["ACTIVE", "ACTIVE"]
+
+
+def test_joins_of_a_full_room_leave_admission_to_the_tick(monkeypatch):
+    room = WaitingRoomFactory(capacity=1)
+    index_build.build_missing()
+    for _ in range(2):
+        join(room)
+    admission.admit_waiting()
+    monkeypatch.setattr(join_and_leave, "admit_now", None)
+
+    assert join(room).status == "WAITING"
+
+
 def test_a_full_room_lets_wait_and_the_next_is_let_in_when_a_place_is_left(app):
     room = WaitingRoomFactory(capacity=1)
     first = join(room)

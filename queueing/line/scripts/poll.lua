@@ -17,9 +17,9 @@ if KEYS[8] and not is_session_of(KEYS[8], ARGV[6]) then return {'stranger'} end
 local wait = not ARGV[8] and (too_often(KEYS[6], ARGV[3]) or too_often(KEYS[7], ARGV[4]))
 if wait then return {'often', wait} end
 local room = redis.call('HMGET', KEYS[5],
-    'slug', 'state', 'opens_at', 'fast', 'slow', 'undrawn', 'seats_left', 'server')
+    'slug', 'state', 'opens_at', 'fast', 'slow', 'free', 'undrawn', 'seats_left', 'server')
 -- An index that was built in a Redis process that has ended may be older than it was.
-if room[8] ~= ARGV[5] then return {'absent'} end
+if room[9] ~= ARGV[5] then return {'absent'} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -41,7 +41,7 @@ end
 -- Ticks end the tokens of a closed room in batches; the people who still wait are told at once.
 if room[2] == 'CLOSED' then return {'over', position, 0, false, LATEST_POLL, room} end
 local ahead = redis.call('ZRANK', KEYS[1], person)
-local undrawn = room[6] == '1'
+local undrawn = room[7] == '1'
 local after = poll_after(ahead, now, room[2], tonumber(room[3]), tonumber(room[5]), undrawn,
     undrawn and redis.call('ZCARD', KEYS[1]) or 0, ARGV[7] == '1', tonumber(ARGV[2]))
 redis.call('ZADD', KEYS[2], now + after * 1000, position)
