@@ -7,6 +7,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from accounts.models import User
+from concertbook.db.prepared import Param, Prepared
 
 
 class EmailBackend(ModelBackend):
@@ -31,8 +32,11 @@ class EmailBackend(ModelBackend):
 
     def get_user(self, user_id: uuid.UUID) -> User | None:
         """The user with the balance, which every page shows."""
-        user = User.objects.select_related("balance").filter(pk=user_id).first()
+        user = WITH_BALANCE.first(user=user_id)
         return user if user and self.user_can_authenticate(user) else None
+
+
+WITH_BALANCE = Prepared(lambda: User.objects.select_related("balance").filter(pk=Param("user")))
 
 
 def _find(typed: str) -> User | None:

@@ -1,10 +1,10 @@
 """The pages of the balance."""
 
 import uuid
+from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -16,9 +16,9 @@ from accounts.models import BalanceHistory
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
 from accounts.services import charges, ledger
+from concertbook.http.page_numbers import page_of_newest
 from concertbook.http.redirects import next_page
 
-LINES_PER_PAGE = 20
 # The amounts, in won, that the buttons next to the field add.
 STEPS = (10_000, 50_000, 100_000)
 
@@ -35,7 +35,8 @@ def balance(request: MemberRequest) -> HttpResponse:
         return redirect(next_page(request) or "balance")
     wanted = request.GET.get("type", "")
     shown = wanted if wanted in BalanceHistory.Type.values else ""
-    lines = ledger.balance_history(user=request.user, type=shown)
+    newest = partial(ledger.newest_lines, user=request.user, type=shown)
+    lines = partial(ledger.balance_history, user=request.user, type=shown)
     context = {
         "form": form,
         "steps": STEPS,
@@ -43,7 +44,7 @@ def balance(request: MemberRequest) -> HttpResponse:
         "amount": request.user.won,
         "types": BalanceHistory.Type.choices,
         "shown": shown,
-        "page": Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page")),
+        "page": page_of_newest(request, newest, lines),
     }
     return render(request, "accounts/balance.html", context)
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, rehearsal_of
 from concertbook.db.arrays import array
+from concertbook.db.prepared import Param
 from concertbook.db.rows import Part, Recordset, drop_nulls, write_rows
 from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTaken
 from concerts.names import look_alike
@@ -84,7 +85,11 @@ class Concert(models.Model):
 class ConcertScheduleQuerySet(models.QuerySet["ConcertSchedule"]):
     def visible_to(self, viewer: object) -> "ConcertScheduleQuerySet":
         """As ConcertQuerySet.visible_to."""
-        return self.filter(concert__waiting_room__rehearsal=rehearsal_of(viewer))
+        return self.of_rehearsal(rehearsal_of(viewer))
+
+    def of_rehearsal(self, name: str | Param) -> "ConcertScheduleQuerySet":
+        """The schedules of the rehearsal with this name; the real ones by an empty name."""
+        return self.filter(concert__waiting_room__rehearsal=name)
 
     def with_seats_available(self) -> "ConcertScheduleQuerySet":
         """Adds ``seats_available``, 0 when cancelled.

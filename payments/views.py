@@ -4,13 +4,13 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,6 +24,7 @@ from accounts.requests import MemberRequest
 from accounts.run_once import run_once
 from concertbook.db.clock import seconds_until
 from concertbook.errors import Malformed, NotFound
+from concertbook.http.page_numbers import page_of, page_of_newest
 from concertbook.templatetags.money import won
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
@@ -42,7 +43,6 @@ from payments.services import checkout, holds, releases, reservations, ticket_ca
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import read_admission
 
-ROWS_PER_PAGE = 20
 SECTIONS_PER_PAGE = 24
 # Seats of a hall that the page contains, and of one that its script draws at once.
 SMALL_HALL = 40
@@ -76,10 +76,6 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
             return redirect("checkout")
         return redirect(_address(request, taken=numbers))
     return redirect("checkout")
-
-
-def _page_of(request: MemberRequest, rows: Any, per_page: int) -> Page[Any]:
-    return Paginator(rows, per_page).get_page(request.GET.get("page"))
 
 
 def _seat_numbers(request: MemberRequest) -> list[int]:
@@ -124,7 +120,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "action": _address(request),
         "most_drawn": MOST_DRAWN,
         "is_drawn_whole": seats <= MOST_DRAWN,
-        "page": None if is_small else _page_of(request, sections(view), SECTIONS_PER_PAGE),
+        "page": None if is_small else page_of(request, sections(view), SECTIONS_PER_PAGE),
         "open_section": request.GET.get("section"),
         "blocks": _blocks(all_seats(view) if is_small else _asked_for(request, view)),
         "instead": _instead(request, schedule, view),
@@ -218,10 +214,15 @@ def check_out(request: MemberRequest) -> HttpResponse:
         "total": total,
         "balance": balance,
         "short": max(0, total - balance),
-        "seconds_left": seconds_until(my_holds[0].expires_at if my_holds else None),
+        "seconds_left": _seconds_left(my_holds),
         "once": OnceForm(),
     }
     return render(request, "payments/checkout.html", context)
+
+
+def _seconds_left(my_holds: list[Any]) -> int:
+    """Until the first of them ends."""
+    return seconds_until(my_holds[0].expires_at, my_holds[0].read_at) if my_holds else 0
 
 
 def _pay(request: MemberRequest) -> HttpResponse:
@@ -253,8 +254,9 @@ def _key_of(request: MemberRequest) -> uuid.UUID:
 @login_required
 @require_safe
 def reservation_list(request: MemberRequest) -> HttpResponse:
-    mine = reservations.my_reservations(user=request.user)
-    page = _page_of(request, mine, ROWS_PER_PAGE)
+    mine = partial(reservations.my_reservations, user=request.user)
+    newest = partial(reservations.newest_reservations, user=request.user)
+    page = page_of_newest(request, newest, mine)
     return render(request, "payments/reservations.html", {"page": page})
 
 
@@ -272,8 +274,9 @@ def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> Ht
 @login_required
 @require_safe
 def ticket_list(request: MemberRequest) -> HttpResponse:
-    mine = tickets.my_tickets(user=request.user)
-    page = _page_of(request, mine, ROWS_PER_PAGE)
+    mine = partial(tickets.my_tickets, user=request.user)
+    newest = partial(tickets.newest_tickets, user=request.user)
+    page = page_of_newest(request, newest, mine)
     return render(request, "payments/tickets.html", {"page": page})
 
 

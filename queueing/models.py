@@ -12,13 +12,18 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
+from concertbook.db.prepared import Param
 from concertbook.db.status import status_is
 
 
 class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):
     def visible_to(self, viewer: object) -> "WaitingRoomQuerySet":
         """The real rooms; for a buyer of a rehearsal, that rehearsal's room alone."""
-        return self.filter(rehearsal=rehearsal_of(viewer))
+        return self.of_rehearsal(rehearsal_of(viewer))
+
+    def of_rehearsal(self, name: str | Param) -> "WaitingRoomQuerySet":
+        """The rooms of the rehearsal with this name; the real ones by an empty name."""
+        return self.filter(rehearsal=name)
 
     def live(self) -> "WaitingRoomQuerySet":
         """Rooms that are not closed, or in which people still wait or are inside."""

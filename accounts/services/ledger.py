@@ -8,11 +8,13 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.models import Balance, BalanceHistory, User
-from concertbook.db.prepared import AnyOf, PreparedLock
+from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.db.rows import Insert, Update, write_rows
 
 
@@ -38,6 +40,20 @@ def balance_amount(*, user: User) -> int:
 
 def balance_history(*, user: User, type: str = "") -> QuerySet[BalanceHistory]:
     """The user's ledger, newest line first; ``type`` keeps one of BalanceHistory.Type."""
+    return _lines(user, type)
+
+
+def newest_lines(*, user: User, type: str = "", most: int) -> list[BalanceHistory]:
+    """The first so many of balance_history. One statement."""
+    return _newest(type, most).fetch(user=user.pk)
+
+
+@cache
+def _newest(type: str, most: int) -> Prepared[BalanceHistory]:
+    return Prepared(lambda: _lines(Param("user"), type)[:most])
+
+
+def _lines(user: Any, type: str) -> QuerySet[BalanceHistory]:
     lines = BalanceHistory.objects.filter(balance__user=user).order_by("-seq")
     return lines.filter(type=type) if type else lines
 

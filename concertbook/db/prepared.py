@@ -53,7 +53,7 @@ class AnyOf(Func):
 class Prepared(Generic[Row]):
     """``build`` returns a queryset of instances, with parameters where values will be.
 
-    Supports only() and select_related().
+    Supports only(), select_related() and annotate().
     """
 
     def __init__(self, build: Callable[[], QuerySet[Row]]) -> None:
@@ -68,6 +68,10 @@ class Prepared(Generic[Row]):
         with connection.cursor() as cursor:
             cursor.execute(sql, filled)
             return [read(row) for row in cursor.fetchall()]
+
+    def first(self, **values: Any) -> Row | None:
+        """The first of the instances that fetch returns; None where it returns none."""
+        return next(iter(self.fetch(**values)), None)
 
     @cached_property
     def _statement(self) -> tuple[str, Sequence[Any], Callable[[Any], Row]]:
@@ -100,11 +104,14 @@ def _reader(compiler: Any) -> Callable[[Any], Any]:
     start, end = columns[0], columns[-1] + 1
     names = [column.target.attname for column, _sql, _alias in select[start:end]]
     related = get_related_populators(info, select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
+    annotations = list(compiler.annotation_col_map.items())
 
     def read(row: Any) -> Any:
         instance = model.from_db(DEFAULT_DB_ALIAS, names, row[start:end])
         for populator in related:
             populator.populate(row, instance)
+        for name, column in annotations:
+            setattr(instance, name, row[column])
         return instance
 
     return read

@@ -5,7 +5,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from accounts.models import rehearsal_of
 from concertbook.db.clock import database_now
+from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule
 from concerts.services.offers import Sale, with_offers
@@ -47,8 +49,15 @@ def get_schedule(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSch
     ``viewer`` is the request's user, None for an anonymous one. Raises NotFound, also for a
     rehearsal's schedule unless the viewer is one of its buyers.
     """
-    schedules = ConcertSchedule.objects.visible_to(viewer).select_related("concert__waiting_room")
-    schedule = schedules.filter(pk=schedule_id).first()
+    schedule = SCHEDULE.first(rehearsal=rehearsal_of(viewer), schedule=schedule_id)
     if schedule is None:
         raise NotFound
     return schedule
+
+
+def _schedule() -> QuerySet[ConcertSchedule]:
+    schedules = ConcertSchedule.objects.of_rehearsal(Param("rehearsal")).order_by()
+    return schedules.filter(pk=Param("schedule")).select_related("concert__waiting_room")
+
+
+SCHEDULE = Prepared(_schedule)

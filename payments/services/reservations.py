@@ -2,11 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from concertbook.db.clock import StatementTime
+from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
@@ -19,10 +22,47 @@ def my_reservations(*, user: User) -> ReservationQuerySet:
     return Reservation.objects.filter(user=user).select_related("seat", "schedule__concert")
 
 
-def my_holds(*, user: User) -> list[Reservation]:
-    """The user's unpaid holds, ordered by their end."""
-    holds = my_reservations(user=user).filter(status="HOLD")
-    return list(holds.order_by("expires_at", "schedule", "seat__number"))
+def newest_reservations(*, user: User, most: int) -> list[Reservation]:
+    """The first so many of my_reservations, with what a list shows of them."""
+    return _read(_newest(most), user)
+
+
+@cache
+def _newest(most: int) -> Prepared[Any]:
+    return Prepared(lambda: _shown()[:most])
+
+
+def my_holds(*, user: User) -> list[Any]:
+    """The user's unpaid holds, ordered by their end, with what a list shows of them.
+
+    Each has the database's clock as ``read_at``.
+    """
+    return _read(HOLDS, user)
+
+
+def _read(mine: Prepared[Any], user: User, **params: Any) -> list[Any]:
+    """One statement, unless overdue holds are found: they are ended before."""
+    found = mine.fetch(user=user.pk, **params)
+    if any(each.is_overdue(each.read_at) for each in found):
+        release_expired_holds(user=user)
+        found = mine.fetch(user=user.pk, **params)
+    return found
+
+
+def _shown() -> QuerySet[Any]:
+    mine = Reservation.objects.filter(user=Param("user")).annotate(read_at=StatementTime())
+    return mine.select_related("seat", "schedule__concert").only(
+        *("schedule", "status", "price", "created_at", "expires_at"),
+        *("seat__number", "seat__label", "seat__grade"),
+        *("schedule__start_at", "schedule__concert__title"),
+    )
+
+
+def _holds() -> QuerySet[Any]:
+    return _shown().filter(status="HOLD").order_by("expires_at", "schedule_id", "seat__number")
+
+
+HOLDS: Prepared[Any] = Prepared(_holds)
 
 
 @dataclass(frozen=True)
@@ -35,23 +75,22 @@ class Basket:
 
 def basket(*, user: User, schedule: ConcertSchedule) -> Basket:
     """One statement, unless holds are overdue: they are ended."""
-    found = _live(user, schedule)
-    if any(is_overdue for *_reservation, is_overdue in found):
-        release_expired_holds(user=user)
-        found = _live(user, schedule)
-    here = sum(schedule_id == schedule.pk for _status, schedule_id, _is_overdue in found)
+    found = _read(LIVE, user, schedule=schedule.pk)
+    here = sum(reservation.schedule_id == schedule.pk for reservation in found)
     return Basket(
-        held=sum(status == Reservation.Status.HOLD for status, *_rest in found),
+        held=sum(reservation.status == Reservation.Status.HOLD for reservation in found),
         allowance=max(0, schedule.purchase_limit - here),
     )
 
 
-def _live(user: User, schedule: ConcertSchedule) -> list[tuple[str, uuid.UUID, bool]]:
-    """Status, schedule, and whether it is overdue: all holds, and what is paid of the schedule."""
-    holds = Q(status="HOLD")
-    overdue = holds & Q(expires_at__lte=StatementTime())
-    live = Reservation.objects.filter(holds | Q(status="CONFIRMED", schedule=schedule), user=user)
-    return list(live.values_list("status", "schedule", ExpressionWrapper(overdue, BooleanField())))
+def _live() -> QuerySet[Any]:
+    """All holds, and what is paid of the schedule."""
+    paid = Q(status="CONFIRMED", schedule=Param("schedule"))
+    live = Reservation.objects.filter(Q(status="HOLD") | paid, user=Param("user")).order_by()
+    return live.only("schedule", "status", "expires_at").annotate(read_at=StatementTime())
+
+
+LIVE: Prepared[Any] = Prepared(_live)
 
 
 def get_reservation(*, user: User, reservation_id: uuid.UUID) -> Reservation:

@@ -2,11 +2,13 @@
 
 import io
 import uuid
+from functools import cache
 
 import segno
 from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
+from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
 from payments.models import Payment, Ticket
 
@@ -16,6 +18,24 @@ def my_tickets(*, user: User) -> QuerySet[Ticket]:
     payments = Payment.objects.select_related("refund")
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.filter(user=user).prefetch_related(Prefetch("reservation__payments", payments))
+
+
+def newest_tickets(*, user: User, most: int) -> list[Ticket]:
+    """The first so many of my_tickets, with what a list shows of them. One statement."""
+    return _newest(most).fetch(user=user.pk)
+
+
+@cache
+def _newest(most: int) -> Prepared[Ticket]:
+    return Prepared(lambda: _shown().filter(user=Param("user"))[:most])
+
+
+def _shown() -> QuerySet[Ticket]:
+    tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
+    return tickets.only(
+        *("status", "price", "seat__label", "reservation__schedule__concert__title"),
+        *("reservation__schedule__start_at", "reservation__schedule__cancelled_at"),
+    )
 
 
 def get_ticket(*, user: User, ticket_id: uuid.UUID) -> Ticket:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from concertbook.db.arrays import array
 from concertbook.db.clock import StatementTime
-from concertbook.db.prepared import AnyOf, Prepared, PreparedLock
+from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
 from concertbook.db.statements import execute
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueEntryHistory, QueueToken, QueueTokenQuerySet
@@ -30,25 +30,27 @@ def read_admission(
     *, user: User, room_id: int, token: uuid.UUID | None = None
 ) -> tuple[QueueToken, dt.datetime]:
     """As require_admission, with the database's clock. One statement."""
-    found = _tokens_inside(user, room_id, token).annotate(read_at=StatementTime()).first()
-    if found is None:
-        raise QueueNotAdmitted
-    now: dt.datetime = found.read_at
+    found = find_admission(user=user, room_id=room_id, token=token)
+    now: dt.datetime = found.read_at  # type: ignore[attr-defined]
     require_still_inside(found, now)
     return found, now
 
 
 def find_admission(*, user: User, room_id: int, token: uuid.UUID | None = None) -> QueueToken:
     """As require_admission, whether the token's time is over or not. Not locked."""
-    found: QueueToken | None = _tokens_inside(user, room_id, token).first()
+    inside = INSIDE.fetch(user=user.pk, room=room_id)
+    found: QueueToken | None = next((each for each in inside if token in (None, each.pk)), None)
     if found is None:
         raise QueueNotAdmitted
     return found
 
 
-def _tokens_inside(user: User, room_id: int, token: uuid.UUID | None) -> QuerySet[Any]:
-    mine = QueueToken.objects.filter(status="ACTIVE", user=user, room=room_id)
-    return mine if token is None else mine.filter(pk=token)
+def _inside() -> QuerySet[Any]:
+    tokens = QueueToken.objects.filter(status="ACTIVE", user=Param("user"), room=Param("room"))
+    return tokens.order_by().annotate(read_at=StatementTime())
+
+
+INSIDE: Prepared[Any] = Prepared(_inside)
 
 
 def lock_admissions(

@@ -5,8 +5,9 @@ import uuid
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import User, rehearsal_of
 from concertbook.db.clock import database_now
+from concertbook.db.prepared import Param, Prepared
 from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound, TooManyRequests
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
@@ -123,10 +124,15 @@ def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
 
 def get_room(slug: str, *, viewer: object = None) -> WaitingRoom:
     """Raises NotFound, also where the viewer may not see the room (a rehearsal's)."""
-    room = WaitingRoom.objects.visible_to(viewer).filter(slug=slug).first()
+    room = ROOM.first(rehearsal=rehearsal_of(viewer), slug=slug)
     if room is None:
         raise NotFound
     return room
+
+
+ROOM = Prepared(
+    lambda: WaitingRoom.objects.of_rehearsal(Param("rehearsal")).filter(slug=Param("slug"))
+)
 
 
 def get_room_of(token: uuid.UUID) -> WaitingRoom:

@@ -2,7 +2,10 @@
 
 import uuid
 
+from django.db.models import QuerySet
+
 from accounts.models import User
+from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import TooManyRequests
 from queueing.line import polls
 from queueing.line.errors import AskedTooOften, LineUnavailable, UnknownPerson
@@ -13,9 +16,16 @@ from queueing.services.table_polls import budget, poll_table
 
 def find_position(*, user: User, room: WaitingRoom, address: str = "") -> QueuePosition | None:
     """The user's position in the room, as get_position; None for a user who is not in line."""
-    tokens = QueueToken.objects.live().filter(user=user, room=room)
-    token = tokens.values_list("pk", flat=True).first()
-    return None if token is None else get_position(user=user, token=token, address=address)
+    token = LIVE_TOKEN.first(user=user.pk, room=room.pk)
+    return None if token is None else get_position(user=user, token=token.pk, address=address)
+
+
+def _live_token() -> QuerySet[QueueToken]:
+    mine = QueueToken.objects.live().filter(user=Param("user"), room=Param("room"))
+    return mine.order_by().only("token")
+
+
+LIVE_TOKEN = Prepared(_live_token)
 
 
 def get_position(

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from concertbook.http import page_numbers
 from concerts.seat_index import looks
 from queueing.services import index_build, join_and_leave
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, fill, held
@@ -46,10 +47,21 @@ def queries(client):
 
 
 @pytest.mark.parametrize("address", ["/checkout/", "/tickets/", "/reservations/", "/balance/"])
-def test_a_page_of_ones_own_asks_the_database_four_times_at_most(buyer, queries, address):
+def test_a_page_of_ones_own_asks_the_database_for_the_user_and_the_rows(buyer, queries, address):
+    seen = queries(address)
+
+    assert len(seen) == 2, "\n".join(seen)
+
+
+@pytest.mark.parametrize("address", ["/tickets/", "/reservations/", "/balance/"])
+def test_a_list_of_two_pages_asks_the_database_four_times_at_most(
+    client, buyer, queries, address, monkeypatch
+):
+    monkeypatch.setattr(page_numbers, "ROWS_PER_PAGE", 1)
     seen = queries(address)
 
     assert len(seen) <= MOST, "\n".join(seen)
+    assert 'href="?page=2"' in client.get(address).content.decode()
 
 
 @pytest.mark.parametrize(

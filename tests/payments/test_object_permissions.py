@@ -144,6 +144,17 @@ def test_a_list_contains_only_the_users_own_objects(app, sale, call):
     assert asked(app(UserFactory()), sale, *CALLS[call]).json()["results"] == []
 
 
+@pytest.mark.parametrize("page", ["tickets", "reservations", "balance"])
+def test_a_page_lists_only_the_users_own_rows(client, sale, page):
+    found = []
+    for user in (sale.owner, UserFactory()):
+        client.force_login(user)
+        found.append(client.get(f"/{page}/").context["page"].object_list)
+
+    assert found[0]
+    assert not found[1]
+
+
 def test_a_balance_is_only_the_users_own(app, sale):
     assert asked(app(UserFactory()), sale, *CALLS["balance"]).json() == {"amount": 0}
 
