@@ -39,7 +39,15 @@ from concerts.services.seat_sections import (
 )
 from concerts.services.seat_states import SeatStates, states_inside
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
-from payments.services import checkout, holds, releases, reservations, ticket_cancellation, tickets
+from payments.services import (
+    checkout,
+    group_commits,
+    holds,
+    releases,
+    reservations,
+    ticket_cancellation,
+    tickets,
+)
 from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import read_admission
 
@@ -69,7 +77,13 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         return redirect(_address(request))
     try:
         # The page computes the seats to offer instead when it is shown.
-        holds.hold_seats(user=request.user, schedule_id=schedule.pk, numbers=numbers, suggest=False)
+        holds.hold_seats(
+            user=request.user,
+            schedule_id=schedule.pk,
+            numbers=numbers,
+            suggest=False,
+            act=group_commits.hold,
+        )
     except SeatTaken:
         if set(numbers) <= _held_numbers(request.user, schedule):
             # The second click of a double click: the user holds the seats already.
@@ -235,7 +249,7 @@ def _pay(request: MemberRequest) -> HttpResponse:
         _key_of(request),
         ["pay", sorted(map(str, wanted))],
         lambda once: checkout.pay_reservations(
-            user=request.user, reservation_ids=wanted, once=once
+            user=request.user, reservation_ids=wanted, once=once, act=group_commits.pay
         ),
     )
     # Whether sent once or twice: the payment is done, and the answer is the same.

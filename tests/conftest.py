@@ -46,9 +46,10 @@ def _no_thread_outlives_its_database(django_db_setup: None) -> Iterator[None]:
     yield
     from payments.fast_path.hold import HOLDS
     from payments.fast_path.pay import PAYMENTS
+    from payments.services import group_commits
 
-    HOLDS.stop()
-    PAYMENTS.stop()
+    for group in (HOLDS, PAYMENTS, group_commits.HOLDS, group_commits.PAYMENTS):
+        group.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """POST schedules/<id>/reservations/: hold seats."""
 
-import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 from accounts import credentials
 from accounts.models import User
 from accounts.services.idempotency import IdempotentRequest
-from concertbook.db.group_commit import GroupCommit, Retry
+from concertbook.db.group_commit import GroupCommit
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import Answer, Environ, FallThrough, read_json, render, respond
 from concerts.errors import SeatTaken
@@ -22,8 +21,6 @@ from payments.services import early_refusals, holds
 from payments.services.locked_sale import HoldRequest
 from queueing.errors import QueueNotAdmitted
 from queueing.requests import parse_queue_token
-
-logger = logging.getLogger(__name__)
 
 # What was held; under a key as the bytes that were saved.
 Held = list[Reservation] | bytes
@@ -100,29 +97,11 @@ def _render_hold(reservations: Sequence[Reservation]) -> bytes:
 def _hold_all(asked: Sequence[AskedToHold], *, wait: bool = False) -> list[Held | Exception]:
     requests, refusals = requests_of(asked)
     outcomes: dict[int, Held | Exception] = {**refusals}
-    for schedule_id in {request.schedule_id for request in requests.values()}:
-        of_one = {at: each for at, each in requests.items() if each.schedule_id == schedule_id}
-        held = _hold_in_one_schedule(list(of_one.values()), wait=wait)
-        outcomes |= zip(of_one, held, strict=True)
+    held = holds.hold_by_schedule(list(requests.values()), wait=wait)
+    for (at, request), outcome in zip(requests.items(), held, strict=True):
+        answer = request.once.answer if request.once and isinstance(outcome, list) else outcome
+        outcomes[at] = answer
     return [outcomes[at] for at in range(len(asked))]
-
-
-def _hold_in_one_schedule(
-    requests: Sequence[HoldRequest], *, wait: bool
-) -> Sequence[Held | Exception]:
-    """In a transaction of its own: its failure does not undo the holds in other schedules."""
-    try:
-        outcomes = holds.hold(requests, wait=wait)
-    except Exception as exc:
-        if wait:
-            raise
-        if not isinstance(exc, DomainError):
-            logger.warning("A group commit failed; its holds are done alone", exc_info=True)
-        return [Retry() for _request in requests]
-    return [
-        request.once.answer if request.once and isinstance(outcome, list) else outcome
-        for request, outcome in zip(requests, outcomes, strict=True)
-    ]
 
 
 HOLDS: GroupCommit[AskedToHold, Held] = GroupCommit(_hold_all)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,18 +43,26 @@ def pay_reservations(
     user: User,
     reservation_ids: Sequence[uuid.UUID],
     once: IdempotentRequest | None = None,
+    act: Callable[[PaymentRequest], Outcome] | None = None,
 ) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
+    ``act`` is pay_alone, or group_commits.pay.
     Raises TooManySeats, NotFound (also for another user's), AlreadyPaid, ScheduleCancelled,
     AlreadyCancelled, QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed
     attempt was recorded; with ``once`` also what its claim raises.
     """
     if len(reservation_ids) > MOST_AT_ONCE:
         raise TooManySeats
-    (outcome,) = pay([PaymentRequest(user, reservation_ids, once)], wait=True)
+    outcome = (act or pay_alone)(PaymentRequest(user, reservation_ids, once))
     if isinstance(outcome, Exception):
         raise outcome
+    return outcome
+
+
+def pay_alone(request: PaymentRequest) -> Outcome:
+    """Pay in a transaction of its own, which waits for locks."""
+    (outcome,) = pay([request], wait=True)
     return outcome
 
 

@@ -8,8 +8,9 @@
 """
 
 import datetime as dt
+import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,8 @@ from queueing.services.gate import (
     require_still_inside,
 )
 
+logger = logging.getLogger(__name__)
+
 # The most seats that one request may hold or pay.
 MOST_AT_ONCE = 50
 # The trigger in payments/constraints.
@@ -64,10 +67,12 @@ def hold_seats(
     token: uuid.UUID | None = None,
     once: IdempotentRequest | None = None,
     suggest: bool = True,
+    act: Callable[[HoldRequest], Outcome] | None = None,
 ) -> list[Reservation]:
     """Hold all of these seats for the user, or none; returns the reservations in seat order.
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
+    ``act`` is hold_alone, or group_commits.hold.
     Raises TooManySeats, DuplicateSeats, NotFound, SeatNotFound, QueueNotAdmitted, SaleNotOpen,
     SaleClosed, ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken, which names
     the seats to try instead (``nearest``) when told to ``suggest``; with ``once`` also what its
@@ -79,7 +84,7 @@ def hold_seats(
         raise DuplicateSeats
     token = token or _own_token(user, schedule_id)
     request = HoldRequest(user, schedule_id, numbers, token, once)
-    (outcome,) = hold([request], wait=True)
+    outcome = (act or hold_alone)(request)
     if isinstance(outcome, SeatTaken) and not suggest:
         raise outcome
     if isinstance(outcome, DomainError):
@@ -110,6 +115,36 @@ def explain(
         except NotFound as unknown:
             return unknown
     return refusal
+
+
+def hold_alone(request: HoldRequest) -> Outcome:
+    """Hold in a transaction of its own, which waits for locks."""
+    (outcome,) = hold([request], wait=True)
+    return outcome
+
+
+def hold_by_schedule(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome]:
+    """As hold, for requests of any schedules, in a transaction for each.
+
+    Its failure does not undo the holds in other schedules: without ``wait`` it is a Retry for all
+    requests of the schedule.
+    """
+    outcomes: dict[int, Outcome] = {}
+    for schedule_id in {request.schedule_id for request in requests}:
+        of_one = {at: each for at, each in enumerate(requests) if each.schedule_id == schedule_id}
+        outcomes |= zip(of_one, _hold_or_retry(list(of_one.values()), wait=wait), strict=True)
+    return [outcomes[at] for at in range(len(requests))]
+
+
+def _hold_or_retry(requests: Sequence[HoldRequest], *, wait: bool) -> Sequence[Outcome]:
+    try:
+        return hold(requests, wait=wait)
+    except Exception as exc:
+        if wait:
+            raise
+        if not isinstance(exc, DomainError):
+            logger.warning("A group commit failed; its holds are done alone", exc_info=True)
+        return [Retry() for _request in requests]
 
 
 def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome]:

@@ -4,7 +4,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import BalanceHistory
+from concertbook.db.group_commit import Retry
 from payments.models import Reservation, Ticket
+from payments.services import group_commits
 from tests.factories import (
     ScheduleFactory,
     UserFactory,
@@ -82,6 +84,34 @@ def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
     assert ticket.status == Ticket.Status.CANCELLED
     assert "qr.svg" not in client.get(f"/tickets/{ticket.pk}/").content.decode()
     assert client.get("/reservations/").context["page"].paginator.count == 2
+
+
+@pytest.mark.parametrize("group", [group_commits.HOLDS, group_commits.PAYMENTS])
+def test_the_pages_hold_and_pay_in_group_commits_or_alone_where_those_cannot(
+    client, monkeypatch, group
+):
+    tried = []
+
+    def cannot(request):
+        tried.append(request)
+        raise Retry
+
+    monkeypatch.setattr(group, "do", cannot)
+    user = UserFactory(won=50_000)
+    schedule = ScheduleFactory(price=10_000)
+    admitted(user, schedule)
+    client.force_login(user)
+
+    client.post(f"/schedules/{schedule.pk}/seats/", {"seats": [1]})
+    page = client.get("/checkout/").context
+    form = {
+        "reservations": [hold.pk for hold in page["my_holds"]],
+        "key": page["once"]["key"].value(),
+    }
+    client.post("/checkout/", form)
+
+    assert balance_of(user) == 40_000
+    assert [request.user for request in tried] == [user]
 
 
 def test_a_charge_form_sent_twice_charges_once(client):
