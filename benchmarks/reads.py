@@ -217,7 +217,7 @@ def refusals(sale: PreparedSale, seats: int, port: int, options: Namespace) -> I
     yield Fact("    p99", in_ms(latencies), "below 50 ms")
 
 
-# --- The stage -----------------------------------------------------------------------------------
+# --- The fixtures --------------------------------------------------------------------------------
 
 
 def announce(seats: int) -> ConcertSchedule:

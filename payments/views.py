@@ -120,7 +120,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     room_id = schedule.concert.waiting_room_id
     admission, now = read_admission(user=request.user, room_id=room_id)
     # Ends overdue holds, which the states then show.
-    basket = reservations.basket(user=request.user, schedule=schedule)
+    quota = reservations.seat_quota(user=request.user, schedule=schedule)
     view = states_inside(user_id=request.user.pk, schedule_id=schedule.pk)
     seats = len(view.states)
     is_small = seats <= SMALL_HALL
@@ -128,7 +128,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "schedule": schedule,
         "admission": admission,
         "seconds_inside": seconds_until(admission.expires_at, now),
-        "basket": basket,
+        "quota": quota,
         "plan": view.snapshot.plan,
         "my_numbers": _my_numbers(view),
         "action": _address(request),

@@ -174,7 +174,7 @@ def visitor(request: HttpRequest) -> HttpResponse:
         response = render(
             request,
             "visitor.html",
-            {"public_address": _path(request.GET.get("page", "")), **_my_place(request)},
+            {"public_address": _path(request.GET.get("page", "")), **_my_position(request)},
         )
         response["Content-Language"] = translation.get_language() or settings.LANGUAGE_CODE
     return response
@@ -185,7 +185,7 @@ def _path(page: str) -> str:
     return page if is_ours else "/"
 
 
-def _my_place(request: HttpRequest) -> dict[str, object]:
+def _my_position(request: HttpRequest) -> dict[str, object]:
     slug = request.GET.get("room", "")
     user = request.user
     if not (SLUG.fullmatch(slug) and user.is_authenticated):

@@ -8,7 +8,8 @@ An answer is kept in each process and in Redis (concertbook.http.public_store). 
    never older than twice as much.
 4. Without one that is young enough, they wait for the one that builds, a bounded time.
 
-So a crowd costs one build a second for each address, whatever the number of processes and threads.
+So any number of visitors costs one build a second for each address, whatever the number of
+processes and threads.
 Built is what Django answers to a request without cookies, credentials and client address, so no
 visitor's data can be in it. Without Redis each process builds for itself.
 """

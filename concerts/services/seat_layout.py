@@ -29,7 +29,7 @@ FLOOR = re.compile(r"(B?\d+) ?(층|F\b)")
 
 
 class Name(NamedTuple):
-    """A seat's place in words."""
+    """A seat's position in words."""
 
     section: str
     row: str
@@ -99,13 +99,13 @@ def lay_out(names: Sequence[Name]) -> Layout:
     for tier in _tiers(_sections(names)):
         left = -_tier_width(tier) // 2
         for section in tier:
-            _place(section, layout, left, front)
+            _lay_out(section, layout, left, front)
             left += section.width + AISLE
         front += _tier_height(tier) + CROSS_AISLE
     return layout
 
 
-def _place(section: _Section, layout: Layout, left: int, front: int) -> None:
+def _lay_out(section: _Section, layout: Layout, left: int, front: int) -> None:
     """The rows of a section one behind the other, each centred in it."""
     layout.sections[section.name] = Box(left, front, section.width, section.height)
     for number, line in enumerate(section.lines):

@@ -66,18 +66,18 @@ HOLDS: Prepared[Any] = Prepared(_holds)
 
 
 @dataclass(frozen=True)
-class Basket:
+class SeatQuota:
     """How many seats a user holds, in all schedules, and may still hold in one."""
 
     held: int
     allowance: int
 
 
-def basket(*, user: User, schedule: ConcertSchedule) -> Basket:
+def seat_quota(*, user: User, schedule: ConcertSchedule) -> SeatQuota:
     """One statement, unless holds are overdue: they are ended."""
     found = _read(LIVE, user, schedule=schedule.pk)
     here = sum(reservation.schedule_id == schedule.pk for reservation in found)
-    return Basket(
+    return SeatQuota(
         held=sum(reservation.status == Reservation.Status.HOLD for reservation in found),
         allowance=max(0, schedule.purchase_limit - here),
     )

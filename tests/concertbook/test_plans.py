@@ -17,7 +17,7 @@ from payments.services.checkout import Receipt, begin_payment, pay, pay_reservat
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
-from payments.services.reservations import basket, my_holds
+from payments.services.reservations import my_holds, seat_quota
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken
@@ -269,7 +269,7 @@ def what_one_does(buyer, schedule, number):
     release_reservation(user=buyer, reservation_id=held_seats[given_up])
     yield "let go"
     assert len(my_holds(user=buyer)) == 2
-    assert basket(user=buyer, schedule=schedule).allowance == 2
+    assert seat_quota(user=buyer, schedule=schedule).allowance == 2
     yield "looked at the cart"
     begin_payment(user=buyer, reservation_ids=[held_seats[sold]])
     yield "began to pay"

@@ -157,7 +157,7 @@ def test_no_answer_older_than_two_seconds_is_sent(server, address, clock, flush,
     assert len(server.built) == 2
 
 
-def test_a_crowd_in_many_threads_and_processes_costs_one_build(address):
+def test_visitors_in_many_threads_and_processes_cost_one_build(address):
     servers = [Server() for _ in range(4)]
     begin = threading.Barrier(16)
 
@@ -165,14 +165,14 @@ def test_a_crowd_in_many_threads_and_processes_costs_one_build(address):
         begin.wait()
         return servers[number % 4].get(address)
 
-    with ThreadPoolExecutor(16) as crowd:
-        answers = list(crowd.map(visit, range(16)))
+    with ThreadPoolExecutor(16) as visitors:
+        answers = list(visitors.map(visit, range(16)))
 
     assert sum(len(server.built) for server in servers) == 1
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_a_crowd_at_a_concert_that_is_gone_costs_one_build_too():
+def test_visitors_of_a_concert_that_is_gone_cost_one_build_too():
     address = f"/api/v1/concerts/{uuid.uuid4()}/"
     servers = [Server() for _ in range(4)]
     begin = threading.Barrier(16)
@@ -181,8 +181,8 @@ def test_a_crowd_at_a_concert_that_is_gone_costs_one_build_too():
         begin.wait()
         return servers[number % 4].get(address)
 
-    with ThreadPoolExecutor(16) as crowd:
-        answers = list(crowd.map(visit, range(16)))
+    with ThreadPoolExecutor(16) as visitors:
+        answers = list(visitors.map(visit, range(16)))
 
     assert {status for status, _headers, _body in answers} == {404}
     assert sum(len(server.built) for server in servers) == 1

@@ -102,8 +102,8 @@ def test_a_reference_between_files_is_hashed_too(collect, tmp_path):
     (source / "js" / "map.js").write_text(
         'import { seats } from "./plan.js";\nimport("./plan.js").then(() => seats);\n'
     )
-    (source / "stage.svg").write_text("<svg/>")
-    (source / "map.css").write_text("main { background: url(stage.svg) }")
+    (source / "hall.svg").write_text("<svg/>")
+    (source / "map.css").write_text("main { background: url(hall.svg) }")
 
     root = collect(source)
 
@@ -113,7 +113,7 @@ def test_a_reference_between_files_is_hashed_too(collect, tmp_path):
     assert module.count(f'"./{plan}"') == 2
     assert "./plan.js" not in module
     style = (root / staticfiles_storage.stored_name("map.css")).read_text()
-    assert staticfiles_storage.stored_name("stage.svg") in style
+    assert staticfiles_storage.stored_name("hall.svg") in style
 
 
 def test_another_content_has_another_name(collect, tmp_path):

@@ -321,7 +321,7 @@ def test_a_schedule_without_seats_has_an_empty_plan():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_without_a_present_plan_builds_one(schedule):
+def test_visitors_without_a_present_plan_build_one(schedule):
     versions = race(*[partial(present_version, schedule.pk)] * 8)
 
     assert len(set(versions)) == 1

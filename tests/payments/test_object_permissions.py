@@ -176,7 +176,7 @@ def test_other_buyers_holds_do_not_count_against_the_purchase_limit(client, sale
 
     page = client.get(f"/schedules/{sale.schedule.pk}/seats/")
 
-    assert page.context["basket"].allowance == sale.schedule.purchase_limit - 1
+    assert page.context["quota"].allowance == sale.schedule.purchase_limit - 1
 
 
 def test_a_join_finds_the_users_own_place_only(sale):

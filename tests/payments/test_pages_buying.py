@@ -64,7 +64,7 @@ def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
 
     assert room.split("?")[0] in client.get(f"/concerts/{schedule.concert_id}/").content.decode()
     assert client.post(room)["Location"] == seats
-    assert client.get(seats).context["basket"].allowance == 4
+    assert client.get(seats).context["quota"].allowance == 4
     assert client.post(seats, {"seats": [2, 3]})["Location"] == "/checkout/"
     checkout = client.get("/checkout/")
     assert checkout.context["total"] == 100_000
@@ -194,7 +194,7 @@ def test_the_seat_map_shows_what_is_taken_and_what_is_mine(client):
     assert 'aria-label="A-2, sold"' in page
     assert 'data-mine disabled aria-label="A-3, held by you"' in page
     assert 'aria-label="A-4"' in page
-    assert response.context["basket"].allowance == 3
+    assert response.context["quota"].allowance == 3
 
 
 @pytest.mark.parametrize("seats", [[], ["x"], ["1.5"], ["99"], ["-1"], ["9" * 30], ["1", "1"]])

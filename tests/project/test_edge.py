@@ -448,8 +448,8 @@ def test_and_never_if_it_does_not(edge):
     assert second_id != first_id
 
 
-def test_of_a_crowd_one_request_goes_to_the_web_server(prepare, tmp_path):
-    path = address("crowd", Cache_Control=PUBLIC)
+def test_of_equal_requests_one_goes_to_the_web_server(prepare, tmp_path):
+    path = address("rush", Cache_Control=PUBLIC)
     # On a busy machine the first answer may take longer than a tenth of a second.
     patient = {"proxy_cache_lock_timeout 100ms;": "proxy_cache_lock_timeout 10s;"}
 

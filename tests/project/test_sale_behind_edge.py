@@ -47,7 +47,7 @@ def site(transactional_db, tmp_path):
 def test_buyers_log_in_wait_hold_pay_and_get_their_tickets(site, settings, monkeypatch):
     monkeypatch.setattr(page_buyers, "MAX_POLL_SECONDS", 0.2)
     # As the server hashes.
-    settings.PASSWORD_HASHERS = ["accounts.hashers.CrowdArgon2"]
+    settings.PASSWORD_HASHERS = ["accounts.hashers.SerialArgon2"]
     sale = create_sale(buyers=5, seats=3, capacity=1, terms=ONE_EACH)
     User.objects.filter(rehearsal=sale.slug).update(password=make_password(PASSWORD))
     *others, first = sale.accounts

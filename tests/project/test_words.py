@@ -46,7 +46,6 @@ IN_NAMES = {
     "about": "RoomSnapshot",
     "door": "check_in",
     "doors": "gate_load",
-    "front": "fast_path",
     "mark": "IndexWatermark",
     "marks": "IndexWatermark",
     "operating": "schedule_rules",
@@ -83,6 +82,9 @@ EXCEPTIONS = {
     ("place", "concerts/errors.py"): "a seat's place in the hall: the API's seat_place_taken",
     ("rest", "concertbook/settings.py"): "Django REST framework's own setting",
     ("rest", "tests/concertbook/test_representations.py"): "Django REST framework",
+    ("stage", "concerts/*"): "the stage of the hall, in a seat plan",
+    ("stage", "docs/openapi.yaml"): "as in concerts",
+    ("stage", "tests/concerts/test_seat_plans.py"): "as in concerts",
     ("stage", "static/*"): "the stage of the hall, on the seat map",
     ("stage", "templates/payments/seats.html"): "the stage of the hall, on the seat map",
 }

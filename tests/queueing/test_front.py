@@ -37,7 +37,7 @@ def front(client, room):
     return look
 
 
-def make_places(room, places):
+def make_room(room, places):
     WaitingRoom.objects.filter(pk=room.pk).update(capacity=2 + places)
     assert admission.admit(room_id=room.pk) == places
 
@@ -51,19 +51,19 @@ def test_it_is_the_first_number_that_waits(front, room):
     admission.admit(room_id=room.pk)
     assert front()["front"] == positions(room)[0]
 
-    make_places(room, 3)
+    make_room(room, 3)
 
     assert front()["front"] == positions(room)[0] == 6
 
 
 def test_it_is_past_all_numbers_when_nobody_waits(front, room):
-    make_places(room, 5)
+    make_room(room, 5)
 
     assert front()["front"] == 8
 
 
 def test_the_table_tells_it_without_an_index(front, room):
-    make_places(room, 3)
+    make_room(room, 3)
     known = front()
 
     build.drop_index(room.pk)
