@@ -1,9 +1,10 @@
 """``make bench``: measure in turns with a yardstick, and print the ratios.
 
 sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
-in it), reads (pages, seat maps and refusals), pages (whole purchases through the pages), logins
-(polls and holds while many log in), or simulation (a million people come for tickets, on the real
-rules and a clock of its own).
+in it), reads (pages, seat maps and refusals), pages (whole purchases through the pages), opening
+(thousands of browsers open the concert page at once and join), logins (polls and holds while many
+log in), or simulation (a million people come for tickets, on the real rules and a clock of its
+own).
 """
 
 import argparse
@@ -39,7 +40,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    kinds = ["sale", "line", "reads", "pages", "logins", "simulation"]
+    kinds = ["sale", "line", "reads", "pages", "opening", "logins", "simulation"]
     parser.add_argument("what", nargs="?", choices=kinds, default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
@@ -49,6 +50,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--waiting", type=int, default=1_000_000, help="line: the longest line")
     parser.add_argument(
         "--storm", type=int, nargs="+", default=[30, 120], help="logins: so many people at once"
+    )
+    parser.add_argument("--browsers", type=int, default=10_000, help="opening: how many come")
+    parser.add_argument(
+        "--within", type=int, default=10, help="opening: seconds in which they come"
     )
     parser.add_argument("--people", type=int, default=1_000_000, help="simulation: how many come")
     parser.add_argument("--seed", type=int, default=1, help="simulation: of all chance")
@@ -74,13 +79,14 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    from benchmarks import logins, pages, reads, sale, waiting
+    from benchmarks import logins, opening, pages, reads, sale, waiting
 
     kinds = {
         "sale": sale.measure,
         "line": waiting.measure,
         "reads": reads.measure,
         "pages": pages.measure,
+        "opening": opening.measure,
         "logins": logins.measure,
     }
     yield from kinds[options.what](options)
