@@ -76,8 +76,8 @@ def prepare(
 def here(path: Path, ports: Edge, web_port: int) -> str:
     """The configuration file with these ports."""
     text = path.read_text()
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{ports.http};")
-    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{ports.https} ssl;")
+    text = text.replace("listen 80 ", f"listen 127.0.0.1:{ports.http} ")
+    text = text.replace("listen 443 ", f"listen 127.0.0.1:{ports.https} ")
     text = text.replace("listen 127.0.0.1:8081;", f"listen 127.0.0.1:{ports.health};")
     return text.replace("server web:8000 resolve;", f"server 127.0.0.1:{web_port};")
 

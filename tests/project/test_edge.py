@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -426,20 +426,39 @@ def until_not_a_hit(edge: Edge, path: str) -> tuple[str | None, str]:
     raise AssertionError("still a hit")
 
 
-def test_an_old_answer_is_sent_once_more_if_it_allows_that(edge):
-    header = "public, s-maxage=1, stale-while-revalidate=60"
-    path = address("stale", Cache_Control=header)
+def test_while_one_waits_for_a_new_answer_others_get_the_old_one(edge, web):
+    path = address("busy", Cache_Control="public, s-maxage=1")
     _miss, first_id = cached(edge, path)
+    with socket.create_connection(("127.0.0.1", web)) as slow, ThreadPoolExecutor() as pool:
+        # The only thread reads this body.
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nhalf")
+        waiting = until_one_waits(pool, edge, path)
 
-    assert until_not_a_hit(edge, path) == ("STALE", first_id)
+        others = [cached(edge, path) for _ in range(3)]
+
+        assert not waiting.done()
+        slow.sendall(b"done")
+        what, second_id = waiting.result()
+    assert others == [("UPDATING", first_id)] * 3
+    assert what == "EXPIRED"
+    assert second_id != first_id
+
+
+def until_one_waits(
+    pool: ThreadPoolExecutor, edge: Edge, path: str
+) -> "Future[tuple[str | None, str]]":
     deadline = time.monotonic() + 10
-    while cached(edge, path)[1] == first_id and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert cached(edge, path)[1] != first_id
+    while time.monotonic() < deadline:
+        asked = pool.submit(cached, edge, path)
+        try:
+            asked.result(timeout=1)
+        except TimeoutError:
+            return asked
+    raise AssertionError("none waits")
 
 
-def test_and_never_if_it_does_not(edge):
-    path = address("expired", Cache_Control="public, s-maxage=1")
+def test_the_first_request_after_its_time_gets_a_new_answer(edge):
+    path = address("expired", Cache_Control="public, s-maxage=1, stale-while-revalidate=60")
     _miss, first_id = cached(edge, path)
 
     what, second_id = until_not_a_hit(edge, path)
