@@ -97,6 +97,7 @@ TEMPLATES = [
                 "money": "concertbook.templatetags.money",
                 "times": "concertbook.templatetags.times",
                 "addresses": "concertbook.templatetags.addresses",
+                "layout": "concertbook.templatetags.layout",
             },
             "context_processors": [
                 "django.template.context_processors.debug",
