@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults seats lint fmt openapi bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -42,6 +42,9 @@ bench: .venv/.stamp-dev ## measure under load, on servers as durable as in produ
 
 faults: .venv/.stamp-dev ## inject each fault once, under load, and check the result; ARGS="--rounds 300" for more
 	@$(BIN)/python -m faults $(ARGS)
+
+seats: .venv/.stamp-dev ## keep pictures of the seats beside the table for ten minutes; ARGS="--seconds 60"
+	@$(BIN)/python -m faults.seats $(ARGS)
 
 rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buyers 300"
 	@$(IN_DEMO) sh -c 'exec $(BIN)/python manage.py rehearse --url "http://127.0.0.1:$$PORT" "$$@"' \

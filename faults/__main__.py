@@ -6,42 +6,24 @@ printing the round's seed and the piece of the record that shows it.
 """
 
 import argparse
-import os
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import django
-
-from faults.system import System, new_system
-from loadkit.environment import LOCAL, NO_RATE_LIMITS
+from faults.system import System, running_system
 
 if TYPE_CHECKING:
     from faults.nemesis import Fault
     from faults.rounds import Round
 
-ENVIRONMENT = {
-    "DJANGO_SETTINGS_MODULE": "faults.settings",
-    "DEBUG": "0",
-    "LOG_LEVEL": "WARNING",
-    **LOCAL,
-    **NO_RATE_LIMITS,
-}
 WIDTH = 58
 
 
 def main() -> int:
     options = arguments()
-    os.environ.update(ENVIRONMENT)
-    with new_system() as system:
-        os.environ.update(system.start_stores())
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        system.start_programs()
+    with running_system() as system:
         rounds: list[Round] = []
         try:
             rounds.extend(played(system, options))

@@ -1,11 +1,12 @@
 """The project's settings, but for what would make a round last for minutes."""
 
 from concertbook.settings import *  # noqa: F403
-from concertbook.settings import DATABASES, env
+from concertbook.settings import DATABASES, GIVEN_UP_PER_HOUR, env
 
 # Holds run out within a round, and a payment may just be too late.
-HOLD_SECONDS = 3
+HOLD_SECONDS = env.int("FAULTS_HOLD_SECONDS", 3)
 PAYMENT_SECONDS = 1
+GIVEN_UP_PER_HOUR = env.int("FAULTS_GIVEN_UP_PER_HOUR", GIVEN_UP_PER_HOUR)
 
 if connections := env.int("FAULTS_POOL", 0):
     DATABASES["default"]["CONN_MAX_AGE"] = 0

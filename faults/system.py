@@ -9,7 +9,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import django
+
 from faults.databases import Databases
+from loadkit.environment import LOCAL, NO_RATE_LIMITS
 from loadkit.servers import wait_for, web_command
 from scripts.embedded import Valkey, free_port
 from scripts.reach import temporary_directory
@@ -19,6 +22,13 @@ LOGS = Path("var") / "faults"
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "faults.worker"]
 WORKER = [*CELERY, "worker", "-l", "WARNING", "--concurrency", "2"]
 BEAT = [*CELERY, "beat", "-l", "WARNING"]
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "faults.settings",
+    "DEBUG": "0",
+    "LOG_LEVEL": "WARNING",
+    **LOCAL,
+    **NO_RATE_LIMITS,
+}
 
 
 class Program:
@@ -142,6 +152,20 @@ def wait_until_alive(port: int) -> None:
     connection.request("GET", "/livez")
     connection.getresponse()
     connection.close()
+
+
+@contextlib.contextmanager
+def running_system(**environ: str) -> Iterator[System]:
+    """A system that runs, with these environment variables besides; Django is set up for it."""
+    os.environ.update({**ENVIRONMENT, **environ})
+    with new_system() as system:
+        os.environ.update(system.start_stores())
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        system.start_programs()
+        yield system
 
 
 @contextlib.contextmanager

@@ -72,6 +72,13 @@ def see_states(schedule_id: uuid.UUID, *, queue_token: str, since: str = "") -> 
     return Request("states", "GET", path, queue_token=queue_token)
 
 
+def see_changes(schedule_id: uuid.UUID, *, queue_token: str, since: str = "") -> Request:
+    """All seats, or those that changed since a cursor."""
+    query = f"?since={since}" if since else ""
+    path = f"schedules/{schedule_id}/seats/changes/{query}"
+    return Request("changes", "GET", path, queue_token=queue_token)
+
+
 def hold(schedule_id: uuid.UUID, numbers: Sequence[int], *, queue_token: str) -> Request:
     path = f"schedules/{schedule_id}/reservations/"
     body = {"seats": list(numbers)}

@@ -40,6 +40,14 @@ class SeatPicture:
         self.plan, self.cursor, self.mine = answer["plan"], answer["cursor"], answer["mine"]
 
     @property
+    def by_number(self) -> dict[int, str]:
+        """The digit of each seat."""
+        if not self.plan:
+            return {}
+        numbers = plan_index(self.schedule_id, self.plan).numbers
+        return dict(zip(numbers, self.states, strict=True))
+
+    @property
     def my_numbers(self) -> list[int]:
         numbers = plan_index(self.schedule_id, self.plan).numbers
         return [numbers[index] for index in self.mine]
@@ -53,10 +61,12 @@ def unpack(states: str, seats: int) -> str:
 
 def differences(picture: SeatPicture) -> list[str]:
     """The seats that the picture shows otherwise than the table, when nothing happens."""
-    numbers = plan_index(picture.schedule_id, picture.plan).numbers
-    shown = dict(zip(numbers, picture.states, strict=True))
     seats = Seat.objects.filter(schedule=picture.schedule_id).with_offer()
     real = {number: DIGITS[offer] for number, offer in seats.values_list(*OFFER)}
+    return differing(picture.by_number, real)
+
+
+def differing(shown: Mapping[int, str], real: Mapping[int, str]) -> list[str]:
     return [
         f"seat {number}: {shown.get(number)} instead of {real.get(number, GONE)}"
         for number in sorted(shown.keys() | real.keys())
