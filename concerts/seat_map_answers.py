@@ -20,12 +20,15 @@ from concerts.services.seat_plans import plan_index
 from concerts.services.seat_snapshots import FREE, HELD, NOT_FOR_SALE, RESERVED
 from concerts.services.seat_states import SeatStates
 
-# By the time it takes: 20,000 seats are 2.5 MB, in br 100 to 120 kB within 50 ms, in gzip 180 kB.
+# By the time it takes: 20,000 seats are 2.5 MB, in br 60 to 95 kB within 50 ms, in gzip 120 kB.
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "br": partial(brotli.compress, quality=5),
     "gzip": partial(gzip.compress, compresslevel=6, mtime=0),
 }
 STATUS = {FREE: Seat.Status.AVAILABLE, HELD: Seat.Status.HELD, RESERVED: Seat.Status.RESERVED}
+# What is the same in a row is written side by side: 20,000 seats take a quarter less in br and a
+# third less in gzip than in the order of the plan.
+ORDER = ("row", "number", "label", "seat_in_row", "section", "grade", "price", "status")
 # A plan of 20,000 seats takes 4 MB.
 MOST_PLANS = 8
 
@@ -98,4 +101,5 @@ def _beginnings(schedule_id: uuid.UUID, plan: str) -> list[str]:
     """The JSON of each seat up to its status."""
     seats = plan_index(schedule_id, plan).seats
     empty = ({**seat._asdict(), "status": ""} for seat in seats)
-    return [render(seat).decode().removesuffix(END) for seat in empty]
+    ordered = ({name: seat[name] for name in ORDER} for seat in empty)
+    return [render(seat).decode().removesuffix(END) for seat in ordered]
