@@ -31,6 +31,8 @@ from concertbook.db.statements import fetch_all
 from concertbook.http.fast_path import FallThrough
 
 COOKIE = "line_credential"
+# Below it are the addresses that the pages' scripts ask: the place in line, and the seats.
+PATH = "/api/v1/"
 # The first part of every access token that we issue.
 JWT_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
@@ -170,14 +172,14 @@ def _verify(line_credential: str, session_key: str) -> Credential:
     return Credential(uuid.UUID(user), session_key, float("inf"))
 
 
-def give_credential(request: HttpRequest, response: HttpResponse, *, path: str) -> None:
-    """Give a logged-in browser its credential for the addresses below ``path``."""
+def give_credential(request: HttpRequest, response: HttpResponse) -> None:
+    """Give a logged-in browser its credential for the API."""
     user, session_key = uuid.UUID(str(request.user.pk)).hex, request.session.session_key or ""
     response.set_cookie(
         COOKIE,
         f"{user}.{_sign(user, session_key)}",
         max_age=settings.SESSION_COOKIE_AGE,
-        path=path,
+        path=PATH,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

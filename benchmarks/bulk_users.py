@@ -110,7 +110,7 @@ def _credential(number: int, session_key: str) -> str:
     request, response = HttpRequest(), HttpResponse()
     request.user = User(pk=user_id(number))
     request.session = SessionStore(session_key)
-    give_credential(request, response, path="/")
+    give_credential(request, response)
     return response.cookies[COOKIE].value
 
 

@@ -18,6 +18,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.credentials import give_credential
 from accounts.forms import OnceForm
 from accounts.models import User
 from accounts.requests import MemberRequest
@@ -28,7 +29,7 @@ from concertbook.http.page_numbers import page_of, page_of_newest
 from concertbook.templatetags.money import won
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
-from concerts.services.nearest_seats import suggest_seats
+from concerts.services.nearest_in_snapshot import suggest_from
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import SeatOnMap
 from concerts.services.seat_sections import (
@@ -84,11 +85,11 @@ def _hold(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
             suggest=False,
             act=group_commits.hold,
         )
-    except SeatTaken:
+    except SeatTaken as refusal:
         if set(numbers) <= _held_numbers(request.user, schedule):
             # The second click of a double click: the user holds the seats already.
             return redirect("checkout")
-        return redirect(_address(request, taken=numbers))
+        return redirect(_address(request, taken=numbers, refused=refusal.extra["seat"]))
     return redirect("checkout")
 
 
@@ -137,9 +138,12 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "page": None if is_small else page_of(request, sections(view), SECTIONS_PER_PAGE),
         "open_section": request.GET.get("section"),
         "blocks": _blocks(all_seats(view) if is_small else _asked_for(request, view)),
-        "instead": _instead(request, schedule, view),
+        "instead": _instead(request, view),
     }
-    return render(request, "payments/seats.html", context)
+    response = render(request, "payments/seats.html", context)
+    # Its script asks for the states: the fast path answers that.
+    give_credential(request, response)
+    return response
 
 
 def _my_numbers(view: SeatStates) -> set[int]:
@@ -153,16 +157,18 @@ def _asked_for(request: MemberRequest, view: SeatStates) -> list[SeatOnMap]:
     return seats_of_section(view, request.GET["section"])
 
 
-def _instead(
-    request: MemberRequest, schedule: ConcertSchedule, view: SeatStates
-) -> dict[str, Any] | None:
+def _instead(request: MemberRequest, view: SeatStates) -> dict[str, Any] | None:
     """The seats to offer instead of taken ones, computed each time the page is loaded."""
-    wanted = request.GET.getlist("taken")[: holds.MOST_AT_ONCE]
-    numbers = {int(number) for number in wanted if SEAT_NUMBER.fullmatch(number)}
-    taken = seats_by_number(view, numbers - _my_numbers(view))
+    taken = seats_by_number(view, _numbers_in_query(request, "taken") - _my_numbers(view))
     if not taken:
         return None
-    nearest = suggest_seats(schedule_id=schedule.pk, numbers=[seat.number for seat in taken])
+    # The snapshot may be older than the refusal.
+    refused = _numbers_in_query(request, "refused")
+    nearest = suggest_from(
+        view.snapshot,
+        [seat.number for seat in taken],
+        taken={*refused, *view.numbers_taken_since},
+    )
     offered = seats_by_number(view, nearest)
     return {
         "gone": [seat for seat in taken if seat not in offered],
@@ -170,6 +176,11 @@ def _instead(
         "numbers": [seat.number for seat in offered],
         "total": sum(seat.price for seat in offered),
     }
+
+
+def _numbers_in_query(request: MemberRequest, name: str) -> set[int]:
+    numbers = request.GET.getlist(name)[: holds.MOST_AT_ONCE]
+    return {int(number) for number in numbers if SEAT_NUMBER.fullmatch(number)}
 
 
 # The name of a row, and its seats from left to right.

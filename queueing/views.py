@@ -45,7 +45,7 @@ def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
     if found is None:
         return render(request, "queueing/room.html", _outside(request, room))
     response = _show(request, "queueing/room.html", room, found)
-    give_credential(request, response, path="/api/v1/queue-tokens/")
+    give_credential(request, response)
     return response
 
 

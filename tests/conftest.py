@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
 from concertbook.http import rate_limit
+from concerts.seat_index import looks
 from tests.browser.chromium import chromium, complaints, page  # noqa: F401
 
 
@@ -39,6 +40,12 @@ def _no_redis(settings: Any) -> None:
     default = {**settings.CACHES["default"], "LOCATION": unreachable}
     settings.CACHES = {**settings.CACHES, "default": default}
     settings.REDIS_URL = unreachable
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reader of seats builds a snapshot."""
+    monkeypatch.setattr(looks, "TOO_OLD", 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,9 +3,11 @@
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 
-from concerts.services.nearest_seats import LOOK_AT, Spot, nearest
+from concerts.services.nearest_seats import Spot, nearest
 from concerts.services.seat_snapshots import FREE, SeatSnapshot
 
+# The number of free seats looked at on either side of the wanted seats of a grade, by number.
+LOOK_AT = 100
 # The answers that are kept with a snapshot.
 MOST_CACHED = 1000
 
@@ -13,9 +15,10 @@ MOST_CACHED = 1000
 def suggest_from(
     snapshot: SeatSnapshot, numbers: Collection[int], *, taken: Collection[int] = ()
 ) -> list[int]:
-    """As nearest_seats.suggest_seats, as of the snapshot.
+    """Numbers of free seats to take instead of these: the same count, of the same grades.
 
-    ``taken`` are not suggested: they are known to be taken since.
+    Fewer, or none, when too few are left. ``taken`` are not suggested: they are known to be taken
+    since. None is held: another buyer may be faster.
     """
     cache: dict[object, list[int]] = snapshot.cache.setdefault("nearest", {})
     key = tuple(sorted(numbers)), tuple(sorted(taken))
@@ -42,7 +45,6 @@ def _suggest(snapshot: SeatSnapshot, numbers: Collection[int], taken: Collection
 
 
 def _around(free: Sequence[Spot], number: int) -> Sequence[Spot]:
-    """So many on either side, as in nearest_seats."""
     middle = bisect_left(free, number, key=lambda spot: spot.number)
     return free[max(0, middle - LOOK_AT) : middle + LOOK_AT]
 

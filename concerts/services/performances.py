@@ -17,7 +17,7 @@ from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
 from concerts.services.offers import with_sales
 from concerts.services.seat_plans import plan_index
 from concerts.services.seat_snapshots import FREE, NOT_FOR_SALE, STATES
-from concerts.services.seat_states import present_snapshot
+from concerts.services.seat_states import recent_snapshot
 
 IS_FREE = bytes(state == FREE for state in STATES).ljust(256, b"\0")
 IS_FOR_SALE = bytes(state != NOT_FOR_SALE for state in STATES).ljust(256, b"\0")
@@ -69,7 +69,7 @@ def add_seats(schedules: Iterable[ConcertSchedule]) -> list[ConcertSchedule]:
 
 def availability(schedule_id: uuid.UUID) -> list[Availability]:
     """By section, grade and price, in the order of the seats' numbers. Raises NotFound."""
-    snapshot = present_snapshot(schedule_id)
+    snapshot = recent_snapshot(schedule_id)
     groups, group_of = _groups(schedule_id, snapshot.plan)
     seats = Counter(compress(group_of, snapshot.states.translate(IS_FOR_SALE)))
     free = Counter(compress(group_of, snapshot.states.translate(IS_FREE)))

@@ -63,6 +63,12 @@ class SeatStates:
             states[index] = state
         return bytes(states)
 
+    @property
+    def numbers_taken_since(self) -> list[int]:
+        """The seats that the user took after the snapshot."""
+        numbers = self.snapshot.seats.numbers
+        return [numbers[index] for index, state in self.own.items() if state != FREE]
+
     def changes_since(self, cursor: str) -> list[tuple[int, int]] | None:
         """Index and state of the seats that changed since this cursor; None if it is not known."""
         changed = self.snapshot.changed_since(cursor)
@@ -163,11 +169,6 @@ def recent_snapshot(schedule_id: uuid.UUID) -> SeatSnapshot:
 def last_copy(schedule_id: uuid.UUID) -> SeatSnapshot | None:
     """The snapshot that this process saw last, however old. Without any round trip."""
     return _copies.get(schedule_id)
-
-
-def present_snapshot(schedule_id: uuid.UUID) -> SeatSnapshot:
-    """The seats as they are now, for no user in particular. Raises NotFound."""
-    return _build(schedule_id)
 
 
 def _view(snapshot: SeatSnapshot, user_id: uuid.UUID, own: Sequence[OwnChange]) -> SeatStates:

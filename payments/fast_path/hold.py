@@ -11,7 +11,6 @@ from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import GroupCommit
 from concertbook.errors import DomainError
 from concertbook.http.fast_path import Answer, Environ, FallThrough, read_json, render, respond
-from concerts.errors import SeatTaken
 from concerts.requests import person_of
 from concerts.services.seat_locks import HIGHEST_NUMBER
 from payments.fast_path.requests import connected, do, hash_of, list_of, requests_of
@@ -38,11 +37,6 @@ def hold(environ: Environ, schedule_id: str) -> Answer:
             )
     try:
         held = do(asked, HOLDS, _hold_all)
-    except SeatTaken as refusal:
-        with connected():
-            raise early_refusals.explain_taken(
-                refusal, schedule_id=asked.schedule_id, numbers=asked.numbers
-            ) from None
     except DomainError as refusal:
         with connected():
             raise holds.explain(

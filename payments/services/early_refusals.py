@@ -63,17 +63,17 @@ def refuse_taken(
         return
     for number in sorted(numbers):
         if _is_taken(found, number):
-            raise explained(SeatTaken(seat=number), found.snapshot, numbers)
+            raise _explained(SeatTaken(seat=number), found.snapshot, numbers)
 
 
 def explain_taken(
     refusal: SeatTaken, *, schedule_id: uuid.UUID, numbers: Sequence[int]
 ) -> SeatTaken:
     """The refusal of a transaction, with ``nearest`` from a recent snapshot."""
-    return explained(refusal, recent_snapshot(schedule_id), numbers)
+    return _explained(refusal, recent_snapshot(schedule_id), numbers)
 
 
-def explained(refusal: SeatTaken, snapshot: SeatSnapshot, numbers: Sequence[int]) -> SeatTaken:
+def _explained(refusal: SeatTaken, snapshot: SeatSnapshot, numbers: Sequence[int]) -> SeatTaken:
     """The refusal with ``nearest``, without the seat that is taken by now."""
     taken = [number for number in numbers if number == refusal.extra["seat"]]
     refusal.extra["nearest"] = suggest_from(snapshot, numbers, taken=taken)

@@ -26,10 +26,10 @@ from concertbook.db.rows import Insert, write_rows
 from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, new_statuses
-from concerts.services.nearest_seats import suggest_seats
 from concerts.services.programme import get_schedule
 from payments.errors import DuplicateSeats, TooManySeats
 from payments.models import Reservation
+from payments.services.early_refusals import explain_taken
 from payments.services.locked_sale import HoldRequest, LockedSale, lock_sale
 from payments.services.releases import release_overdue
 from queueing.errors import QueueNotAdmitted
@@ -108,7 +108,7 @@ def explain(
     see, NotFound replaces refusals about its seats or its room.
     """
     if isinstance(refusal, SeatTaken):
-        refusal.extra["nearest"] = suggest_seats(schedule_id=schedule_id, numbers=numbers)
+        return explain_taken(refusal, schedule_id=schedule_id, numbers=numbers)
     if isinstance(refusal, SeatNotFound | QueueNotAdmitted):
         try:
             get_schedule(schedule_id, viewer=User.objects.get(pk=user_id))

@@ -101,7 +101,7 @@ def test_a_browser_polls_with_the_credential_of_its_waiting_room_page(
     assert (status, body["token"]) == (200, str(token.pk))
     line_credential = client.cookies["line_credential"]
     assert line_credential["httponly"]
-    assert line_credential["path"] == "/api/v1/queue-tokens/"
+    assert line_credential["path"] == "/api/v1/"
 
 
 def test_a_credential_is_worth_nothing_with_another_session_or_another_name(room, client):

@@ -90,7 +90,7 @@ def test_an_unchanged_seat_map_is_answered_with_304(seats):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_etag_of_another_state_or_a_part_of_one_is_no_match(seats, schedule):
+def test_an_etag_of_another_state_or_a_part_of_one_is_no_match(seats, schedule, fresh):
     etag = seats()["ETag"]
     for other in etag[1:-1], f'"{etag[1:-2]}"', f'"x{etag[1:-1]}"', "", "nonsense", "W/*":
         assert seats(if_none_match=other).status_code == 200, other
@@ -112,7 +112,7 @@ def test_a_compressed_seat_map_is_known_again_by_its_own_etag_and_the_plain_one(
         assert again["ETag"] == small["ETag"]
 
 
-def test_an_unchanged_public_answer_is_revalidated_with_304(client, schedule):
+def test_an_unchanged_public_answer_is_revalidated_with_304(client, schedule, fresh):
     address = f"/api/v1/schedules/{schedule.pk}/"
     first = client.get(address)
 

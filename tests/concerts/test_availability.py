@@ -14,7 +14,7 @@ from payments.services.releases import release_expired_holds
 from payments.services.schedule_cancellation import cancel_schedule
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, overdue
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh")]
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_transactions_of_the_cluster_that_a_dump_was_taken_from_are_no_changes(l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_map_has_a_strong_etag_that_changes_with_a_seat(look):
+def test_the_map_has_a_strong_etag_that_changes_with_a_seat(look, fresh):
     schedule = ScheduleFactory(seats=5)
     seats = look(UserFactory(), schedule)
     first = seats()

@@ -45,12 +45,6 @@ def frozen(monkeypatch):
         monkeypatch.setattr(looks, name, FOREVER)
 
 
-@pytest.fixture
-def fresh(monkeypatch):
-    """Every reader builds a snapshot."""
-    monkeypatch.setattr(looks, "TOO_OLD", 0)
-
-
 class Viewer:
     """An admitted user with an app that remembers what it was told."""
 
@@ -553,6 +547,22 @@ def test_an_own_hold_is_seen_on_the_fast_path_without_sql(
         _status, _headers, body = ask_fast(inside)
 
     assert (unpack(body["states"], 4), body["mine"]) == ("0100", [1])
+
+
+def test_a_browser_asks_with_the_credential_of_its_seat_page(
+    inside, client, django_assert_num_queries
+):
+    client.force_login(inside.user)
+    client.get(f"/schedules/{inside.schedule.pk}/seats/")
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+    with django_assert_num_queries(0):
+        status, _headers, body = ask(
+            inside.path, **{"Cookie": cookies, "Queue-Token": str(inside.token)}
+        )
+
+    assert (status, body["mine"]) == (200, [])
+    assert inside.path.startswith(client.cookies["line_credential"]["path"])
 
 
 def test_who_is_not_inside_is_left_to_django(inside, client):

@@ -12,8 +12,6 @@ from accounts.sessions import end_sessions
 from concerts.models import ConcertSchedule, Seat
 from concerts.seat_index import looks
 from concerts.services import seat_states
-from concerts.services.nearest_in_snapshot import suggest_from
-from concerts.services.nearest_seats import suggest_seats
 from payments.fast_path.hold import HOLDS
 from payments.models import Reservation
 from payments.services import holds
@@ -319,15 +317,6 @@ def test_without_redis_the_transaction_refuses(buyer, asked, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert buyer.refusal(1) == "seat_taken"
     assert len(asked) == 1
-
-
-def test_the_nearest_seats_of_the_snapshot_are_those_of_the_table():
-    schedule = ScheduleFactory(seats=60, purchase_limit=60)
-    held(UserFactory(), schedule, *range(5, 30), 33, 34, 40)
-    snapshot = seat_states.recent_snapshot(schedule.pk)
-    for wanted in ([1], [20], [33, 34], [5, 6, 7], [60], [99]):
-        suggested = suggest_from(snapshot, wanted)
-        assert suggested == suggest_seats(schedule_id=schedule.pk, numbers=wanted)
 
 
 def test_a_seat_that_was_taken_since_the_snapshot_is_not_suggested(buyer, frozen):

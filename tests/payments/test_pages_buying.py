@@ -5,6 +5,7 @@ from django.test import Client
 
 from accounts.models import BalanceHistory
 from concertbook.db.group_commit import Retry
+from concerts.seat_index import looks
 from payments.models import Reservation, Ticket
 from payments.services import group_commits
 from tests.factories import (
@@ -223,7 +224,7 @@ def test_a_taken_seat_is_named_with_the_nearest_free_ones(client):
 
     response = client.post(address, {"seats": [2, 3]}, headers=english, follow=True)
 
-    assert response.redirect_chain == [(f"{address}?taken=2&taken=3", 302)]
+    assert response.redirect_chain == [(f"{address}?taken=2&taken=3&refused=2", 302)]
     instead = response.context["instead"]
     assert [seat.label for seat in instead["gone"]] == ["A-2"]
     assert instead["numbers"] == [3, 4]
@@ -233,7 +234,7 @@ def test_a_taken_seat_is_named_with_the_nearest_free_ones(client):
     assert client.post(address, {"seats": instead["numbers"]})["Location"] == "/checkout/"
 
 
-def test_when_the_offered_seats_are_gone_too_the_next_nearest_are_offered(client):
+def test_when_the_offered_seats_are_gone_too_the_next_nearest_are_offered(client, fresh):
     schedule = ScheduleFactory(seats=6)
     rival = UserFactory()
     held(rival, schedule, 1)
@@ -249,6 +250,21 @@ def test_when_the_offered_seats_are_gone_too_the_next_nearest_are_offered(client
 
     assert (first, second) == ([2], [3])
     assert client.get(f"{address}?taken=3").context["instead"]["numbers"] == [4]
+
+
+def test_a_seat_that_was_just_refused_is_not_offered(client, monkeypatch):
+    monkeypatch.setattr(looks, "REBUILT_IF_CHANGED", 10**9)
+    schedule = ScheduleFactory(seats=6)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+    client.get(address)
+    held(UserFactory(), schedule, 1)
+
+    page = client.post(address, {"seats": [1]}, follow=True)
+
+    assert page.context["instead"]["numbers"] == [2]
 
 
 def test_when_nothing_is_left_it_says_so(client):

@@ -9,7 +9,7 @@ from tests.factories import ConcertFactory, ScheduleFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_a_newcomer_can_sign_up_buy_a_seat_and_cancel_it(app):
+def test_a_newcomer_can_sign_up_buy_a_seat_and_cancel_it(app, fresh):
     schedule = ScheduleFactory(seats=5, price=50_000)
     slug = schedule.concert.waiting_room.slug
     client = app()

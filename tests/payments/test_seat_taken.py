@@ -1,11 +1,11 @@
 """이선좌: another buyer was faster. The answer names free seats to try instead."""
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
-from concerts.services.nearest_seats import Spot, nearest, suggest_seats
+from concerts.services.nearest_in_snapshot import suggest_from
+from concerts.services.nearest_seats import Spot, nearest
 from concerts.services.seat_generation import Block, generate_seats
+from concerts.services.seat_snapshots import read_snapshot
 from payments.models import Reservation
 from tests.factories import ScheduleFactory, UserFactory, admitted, held
 
@@ -80,6 +80,11 @@ def leave_only(schedule, *numbers):
     held(UserFactory(), schedule, *gone)
 
 
+def suggested(schedule, numbers):
+    snapshot, _changed = read_snapshot(schedule.pk)
+    return suggest_from(snapshot, numbers)
+
+
 @pytest.mark.django_db
 def test_a_second_hold_of_ones_own_seat_says_that_it_is_yours(app):
     buyer, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
@@ -100,57 +105,35 @@ def test_a_second_hold_of_ones_own_seat_says_that_it_is_yours(app):
 def test_behind_a_row_that_is_sold_out_the_seat_right_behind_is_the_nearest():
     schedule = hall(rows_of(20, rows=2))
     leave_only(schedule, *range(21, 41))
-    assert suggest_seats(schedule_id=schedule.pk, numbers=[10]) == [30]
+    assert suggested(schedule, [10]) == [30]
 
 
 @pytest.mark.django_db
 def test_a_seat_keeps_its_place_in_the_row_when_seats_before_it_are_sold():
     schedule = hall(rows_of(20, rows=2))
     leave_only(schedule, 14, 40)
-    assert suggest_seats(schedule_id=schedule.pk, numbers=[10]) == [14]
+    assert suggested(schedule, [10]) == [14]
 
 
 @pytest.mark.django_db
 def test_a_row_that_is_sold_out_still_lies_between_two_others():
     schedule = hall(rows_of(10, rows=3))
     leave_only(schedule, 6, 21)
-    assert suggest_seats(schedule_id=schedule.pk, numbers=[1]) == [6]
+    assert suggested(schedule, [1]) == [6]
 
 
 @pytest.mark.django_db
 def test_rows_of_another_section_do_not_lie_between():
     schedule = hall(rows_of(10, rows=1), rows_of(10, rows=3, section="2F"), rows_of(10, rows=1))
     leave_only(schedule, 6, *range(11, 42))
-    assert suggest_seats(schedule_id=schedule.pk, numbers=[1]) == [41]
+    assert suggested(schedule, [1]) == [41]
 
 
 @pytest.mark.django_db
 def test_each_grade_is_looked_for_around_its_own_seat():
     schedule = hall(rows_of(50, rows=1, grade="VIP"), rows_of(50, rows=40))
     held(UserFactory(), schedule, 10, 1500)
-    assert suggest_seats(schedule_id=schedule.pk, numbers=[10, 1500]) == [9, 1499]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_page_looks_for_other_seats_once_and_an_app_once(client, app):
-    schedule = ScheduleFactory()
-    held(UserFactory(), schedule, 1)
-    late = UserFactory()
-    token = admitted(late, schedule)
-    client.force_login(late)
-    page = f"/schedules/{schedule.pk}/seats/"
-
-    def searches(call):
-        with CaptureQueriesContext(connection) as queries:
-            call()
-        return sum("CROSS JOIN LATERAL" in query["sql"] for query in queries)
-
-    path = f"/api/v1/schedules/{schedule.pk}/reservations/"
-    headers = {"Queue-Token": str(token.pk)}
-    phone = app(late)
-    by_page = searches(lambda: client.post(page, {"seats": [1]}, follow=True))
-    by_app = searches(lambda: phone.post(path, {"seats": [1]}, format="json", headers=headers))
-    assert (by_page, by_app) == (1, 1)
+    assert suggested(schedule, [10, 1500]) == [9, 1499]
 
 
 @pytest.mark.django_db(transaction=True)
