@@ -1,4 +1,4 @@
-"""A crowd of browsers that opens the concert page when the sale opens, and joins the line.
+"""Thousands of browsers open the concert page when the sale opens, and join the line.
 
 Each opens the page at a moment of its own, whether or not the server still answers others; then it
 asks for what is personal on the page, as the page's script does, and sends the form that joins.
