@@ -1,11 +1,11 @@
 """Concerts, schedules and seat maps, for mobile apps."""
 
+import re
 import uuid
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 
 from accounts.requests import current_user
 from concertbook.db.search import compose
-from concertbook.http.compression import compressed
 from concertbook.http.negotiation import JSON
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import QueryBooleanField, query_value, valid_query
@@ -134,39 +133,37 @@ def _respond(answer: seat_state_answers.SeatAnswer) -> HttpResponse:
     return HttpResponse(body, status=status, content_type=JSON, headers=headers)
 
 
-@method_decorator(compressed, name="dispatch")
+# Cursors of the present and the former form; one of the former gets every seat.
+CHANGES_CURSOR = f"{seat_states.CURSOR.pattern}|{seat_map.CURSOR.pattern}"
+
+
 class SeatChanges(APIView):
     @extend_schema(
-        responses=SeatChangesOutput,
+        responses={200: SeatChangesOutput, 304: None},
         parameters=[
             OPTIONAL_QUEUE_TOKEN_HEADER,
             OpenApiParameter(
                 "since",
-                {"type": "string", "pattern": f"^{seat_map.CURSOR.pattern}$"},
+                {"type": "string", "pattern": f"^({CHANGES_CURSOR})$"},
                 description="a cursor; without it, every seat",
             ),
+            OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
+            OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
         ],
     )
-    def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        found = seat_map.seat_map(
-            user=current_user(request),
-            schedule_id=schedule_id,
-            token=queue_token(request),
-            since=_cursor(request),
+    def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
+        since = _cursor(request, CHANGES_CURSOR)
+        view = seat_states.seat_states(
+            user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )
-        return Response(SeatChangesOutput.of(cursor=str(found.cursor), seats=found.seats))
+        return _respond(seat_map_answers.changes(view, since=since, **_asked_for(request)))
 
 
-def _cursor(request: Request) -> seat_map.Cursor | None:
+def _cursor(request: Request, pattern: str) -> str | None:
     text = query_value(request, "since")
-    try:
-        return None if text is None else seat_map.Cursor.parse(text)
-    except ValueError:
-        raise _unknown_cursor() from None
-
-
-def _unknown_cursor() -> serializers.ValidationError:
-    return serializers.ValidationError({"since": _("This is not a cursor of ours.")})
+    if text is not None and re.fullmatch(pattern, text, re.ASCII) is None:
+        raise serializers.ValidationError({"since": _("This is not a cursor of ours.")})
+    return text
 
 
 class SeatState(APIView):
@@ -184,9 +181,7 @@ class SeatState(APIView):
         ],
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
-        since = query_value(request, "since")
-        if since is not None and seat_states.CURSOR.fullmatch(since) is None:
-            raise _unknown_cursor()
+        since = _cursor(request, seat_states.CURSOR.pattern)
         view = seat_states.seat_states(
             user=current_user(request), schedule_id=schedule_id, token=queue_token(request)
         )

@@ -29,6 +29,14 @@ def seats(environ: Environ, schedule_id: str) -> Answer:
     return _respond(seat_map_answers.answer(view, **_asked_for(environ)))
 
 
+def seat_changes(environ: Environ, schedule_id: str) -> Answer:
+    query = _read_query(environ.get("QUERY_STRING", ""))
+    if query is None:
+        raise FallThrough
+    view = _look(environ, schedule_id)
+    return _respond(seat_map_answers.changes(view, since=query[1], **_asked_for(environ)))
+
+
 def seat_state(environ: Environ, schedule_id: str) -> Answer:
     query = _read_query(environ.get("QUERY_STRING", ""))
     if query is None:
@@ -83,4 +91,5 @@ def _leaving_to_django() -> Iterator[None]:
 ROUTES: list[Route] = [
     ("GET", re.compile(f"/api/v1/schedules/({UUID})/seat-state/"), seat_state),
     ("GET", re.compile(f"/api/v1/schedules/({UUID})/seats/"), seats),
+    ("GET", re.compile(f"/api/v1/schedules/({UUID})/seats/changes/"), seat_changes),
 ]

@@ -1,11 +1,13 @@
-"""The answer with every seat and its status, for the API and the fast path: status, headers, body.
+"""The answers with seats and their status, all or what changed: status, headers, body.
+
+For the API and the fast path.
 
 Written and compressed once for each snapshot and coding, when it is first asked for.
 """
 
 import gzip
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from hashlib import blake2s
 
@@ -15,7 +17,7 @@ from concertbook.db.single_flight import SingleFlight
 from concertbook.http.compression import best_coding
 from concertbook.http.fast_path import render
 from concerts.models import Seat
-from concerts.seat_state_answers import CACHED, SeatAnswer, matches
+from concerts.seat_state_answers import CACHED, MOST_CACHED, SeatAnswer, matches
 from concerts.services.seat_plans import plan_index
 from concerts.services.seat_snapshots import FREE, HELD, NOT_FOR_SALE, RESERVED
 from concerts.services.seat_states import SeatStates
@@ -33,8 +35,43 @@ ORDER = ("row", "number", "label", "seat_in_row", "section", "grade", "price", "
 MOST_PLANS = 8
 
 
+Write = Callable[[], bytes]
+
+
 def answer(view: SeatStates, *, if_none_match: str, accept_encoding: str) -> SeatAnswer:
-    tag = _tag(view)
+    """Every seat."""
+
+    def write() -> bytes:
+        return b'{"seats":[' + _write(view, range(len(view.states))) + b"]}"
+
+    return _answer(view, _tag(view), ("seats",), write, if_none_match, accept_encoding)
+
+
+def changes(
+    view: SeatStates, *, since: str | None, if_none_match: str, accept_encoding: str
+) -> SeatAnswer:
+    """The seats that changed since a cursor, every seat if it is not known; and the next cursor."""
+    changed = None if since is None else view.changes_since(since)
+
+    def write() -> bytes:
+        indices = range(len(view.states)) if changed is None else [index for index, _ in changed]
+        cursor = f'{{"cursor":"{view.snapshot.id}","seats":['
+        return cursor.encode() + _write(view, indices) + b"]}"
+
+    known = None if changed is None else since
+    tag = f"{_tag(view)}-{view.snapshot.id}-{known}"
+    return _answer(view, tag, ("changes", known), write, if_none_match, accept_encoding)
+
+
+def _answer(
+    view: SeatStates,
+    tag: str,
+    key: tuple[str | None, ...],
+    write: Write,
+    if_none_match: str,
+    accept_encoding: str,
+) -> SeatAnswer:
+    """``key`` is that of the body among those of the snapshot."""
     coding = best_coding(accept_encoding, tuple(COMPRESS))
     headers = {
         "ETag": f'"{tag}-{coding or "plain"}"',
@@ -46,7 +83,7 @@ def answer(view: SeatStates, *, if_none_match: str, accept_encoding: str) -> Sea
         return 304, headers, b""
     if coding:
         headers["Content-Encoding"] = coding
-    return 200, headers, _body(view, coding)
+    return 200, headers, _body(view, (*key, coding), write)
 
 
 def _tag(view: SeatStates) -> str:
@@ -63,34 +100,42 @@ def _hash(view: SeatStates) -> str:
     return blake2s(view.snapshot.plan.encode() + view.states, digest_size=16).hexdigest()
 
 
-def _body(view: SeatStates, coding: str) -> bytes:
-    if view.own:
-        return _write(view, coding)
-    cache: dict[object, bytes] = view.snapshot.cache
-    key = "seats", coding
+def _body(view: SeatStates, key: tuple[str | None, ...], write: Write) -> bytes:
+    """Compressed as the end of the key says."""
 
-    def write() -> bytes:
+    def write_compressed() -> bytes:
+        return COMPRESS[key[-1]](write()) if key[-1] else write()
+
+    if view.own:
+        return write_compressed()
+    cache: dict[object, bytes] = view.snapshot.cache
+
+    def write_once() -> bytes:
         if key not in cache:
-            cache[key] = _write(view, coding)
+            body = write_compressed()
+            if len(cache) > MOST_CACHED:
+                return body
+            cache[key] = body
         return cache[key]
 
     # One thread compresses, the others wait for it.
-    return cache.get(key) or _writers.do((view.snapshot.id, coding), write)
+    return cache.get(key) or _writers.do((view.snapshot.id, *key), write_once)
 
 
 _writers: SingleFlight[bytes] = SingleFlight()
 
 
-def _write(view: SeatStates, coding: str) -> bytes:
+def _write(view: SeatStates, indices: Iterable[int]) -> bytes:
+    """The JSON of these seats, without those that are not for sale."""
     plan = _beginnings(view.snapshot.schedule_id, view.snapshot.plan)
+    states = view.states
     seats = (
-        f"{beginning}{STATUS[state].value}"
-        for beginning, state in zip(plan, view.states, strict=True)
-        if state != NOT_FOR_SALE
+        f"{plan[index]}{STATUS[states[index]].value}"
+        for index in indices
+        if states[index] != NOT_FOR_SALE
     )
     joined = '"},'.join(seats)
-    body = f'{{"seats":[{joined}{joined and END}]}}'.encode()
-    return COMPRESS[coding](body) if coding else body
+    return f"{joined}{joined and END}".encode()
 
 
 END = '"}'

@@ -19,7 +19,7 @@ SeatAnswer = tuple[int, dict[str, str], bytes]
 CACHED = "private, no-cache"
 # The endings of the ETags of the two codings.
 PLAIN, GZIPPED = "", "-gz"
-# The lists of changes that are kept with a snapshot.
+# The answers that are kept with a snapshot.
 MOST_CACHED = 300
 
 

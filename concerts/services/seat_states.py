@@ -71,6 +71,8 @@ class SeatStates:
 
     def changes_since(self, cursor: str) -> list[tuple[int, int]] | None:
         """Index and state of the seats that changed since this cursor; None if it is not known."""
+        if CURSOR.fullmatch(cursor) is None:
+            return None
         changed = self.snapshot.changed_since(cursor)
         if changed is None:
             return None

@@ -16,7 +16,7 @@ from payments.services.ticket_cancellation import cancel_ticket
 from tests.concurrency.threads import Gate, background
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, held, overdue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh")]
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_an_edit_that_was_not_committed_yet_at_the_cursor_is_told_after_it(look)
     seats = look(UserFactory(), schedule)
     edit = partial(edit_seat, seat_id=schedule.seats.get(number=2).pk, details=DEARER)
     gate = Gate(after='UPDATE "concerts_seat"')
+    seats("changes/")
 
     with background(edit, gate) as edited:
         gate.wait()
@@ -93,7 +94,7 @@ def test_seats_that_an_operator_adds_are_told(look):
 
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400, "1.2-", "1.2-3-2-1", "1.2-3-3"],
+    ["x", "1", "1.2.3", "-1.2", "1.99999999999999", "9" * 400, "1.2-", "r1.1", "q00000000.1"],
 )
 def test_an_invalid_cursor_is_a_bad_request(look, cursor):
     refused = look(UserFactory(), ScheduleFactory())(f"changes/?since={cursor}")
@@ -101,9 +102,9 @@ def test_an_invalid_cursor_is_a_bad_request(look, cursor):
 
 
 @pytest.mark.parametrize(
-    "cursor", ["0.0", "1.2", "1.2-0", "1.2-3-0-1", "1.2" + "-999999999999999999"]
+    "cursor", ["0.0", "1.2", "1.2-0", "1.2-3-0-1", "999999999999.1", "p00000000.1", "r00000000.1"]
 )
-def test_a_cursor_of_the_present_or_former_form_is_taken(look, cursor):
+def test_an_unknown_cursor_and_one_of_the_former_form_get_every_seat(look, cursor):
     schedule = ScheduleFactory(seats=5)
     answer = look(UserFactory(), schedule)(f"changes/?since={cursor}")
     assert len(answer.json()["seats"]) == 5
@@ -116,7 +117,7 @@ def told(seats, cursor):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_seats_cooldown_is_told_at_its_beginning_and_its_end_only(look):
+def test_the_beginning_of_a_cooldown_is_told_once(look):
     schedule = ScheduleFactory(seats=3, cooldown_seconds=3600)
     seats = look(UserFactory(), schedule)
     buyer = UserFactory(won=100_000)
@@ -128,30 +129,8 @@ def test_a_seats_cooldown_is_told_at_its_beginning_and_its_end_only(look):
     for _poll in range(3):
         found, cursor = told(seats, cursor)
         polls.append(found)
+
     assert polls == [{1: "HELD"}, {}, {}]
-
-    ends_at = timezone.now()
-    Seat.objects.filter(number=1, schedule=schedule).update(available_from=ends_at)
-    polls = []
-    for _poll in range(3):
-        found, cursor = told(seats, cursor)
-        polls.append(found)
-    assert polls == [{1: "AVAILABLE"}, {}, {}]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_hold_that_ends_in_a_cooldown_is_not_told_again(look):
-    schedule = ScheduleFactory(seats=3, cooldown_seconds=3600)
-    seats = look(UserFactory(), schedule)
-    cursor = seats("changes/").json()["cursor"]
-    reservations = held(UserFactory(), schedule, 1)
-    found, cursor = told(seats, cursor)
-    assert found == {1: "HELD"}
-
-    overdue(*reservations)
-    assert release_expired_holds() == 1
-
-    assert told(seats, cursor)[0] == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -171,7 +150,8 @@ def test_a_change_is_told_once_while_an_older_transaction_is_open(look):
         edited.result()
     third, cursor = told(seats, cursor)
 
-    assert (first, second, third) == ({3: "HELD"}, {}, {2: "AVAILABLE"})
+    assert (first, second) == ({3: "HELD"}, {})
+    assert third == {1: "AVAILABLE", 2: "AVAILABLE", 3: "HELD"}, "the plan is another"
     assert told(seats, cursor)[0] == {}
 
 
@@ -182,12 +162,6 @@ def test_a_cursor_with_too_many_open_transactions_takes_the_later_ones_for_open(
     short = Cursor.parse(str(long))
 
     assert (short.open, short.next) == (running[:64], running[64])
-
-
-def test_a_cursor_of_the_future_gets_every_seat(look):
-    schedule = ScheduleFactory(seats=5)
-    seats = look(UserFactory(), schedule)
-    assert len(seats("changes/?since=999999999999.1").json()["seats"]) == 5
 
 
 def test_transactions_of_the_cluster_that_a_dump_was_taken_from_are_no_changes(look):

@@ -663,6 +663,43 @@ def test_the_seats_are_compressed_once_for_each_snapshot(
     )
 
 
+def test_the_changes_on_the_fast_path_are_djangos_without_sql(
+    inside, client, django_assert_num_queries
+):
+    path = f"{seats_path(inside)}changes/"
+    before = client.get(path, headers=inside.headers).json()
+    inside.hold(2)
+    address = f"{path}?since={before['cursor']}"
+    slow = client.get(address, headers=inside.headers)
+
+    with django_assert_num_queries(0):
+        status, headers, body = ask(address, **inside.headers)
+
+    assert [(seat["number"], seat["status"]) for seat in body["seats"]] == [(2, "HELD")]
+    assert (status, body, headers["ETag"]) == (200, slow.json(), slow["ETag"])
+
+
+def test_an_own_hold_is_seen_among_the_changes(inside, client, frozen):
+    path = f"{seats_path(inside)}changes/"
+    before = client.get(path, headers=inside.headers)
+    address = f"{path}?since={before.json()['cursor']}"
+    unchanged = client.get(address, headers=inside.headers)
+    assert unchanged.json()["seats"] == []
+    inside.hold(2)
+
+    again = client.get(address, headers=inside.headers | {"If-None-Match": unchanged["ETag"]})
+
+    assert [(seat["number"], seat["status"]) for seat in again.json()["seats"]] == [(2, "HELD")]
+
+
+def test_the_changes_are_compressed(inside, client):
+    path = f"{seats_path(inside)}changes/"
+    plain = client.get(path, headers=inside.headers)
+    small = client.get(path, headers=inside.headers | {"Accept-Encoding": "br"})
+    assert small["Content-Encoding"] == "br"
+    assert brotli.decompress(small.content) == plain.content
+
+
 def test_an_own_hold_is_seen_among_the_seats(inside, client, frozen):
     first = client.get(seats_path(inside), headers=inside.headers)
     inside.hold(2)
