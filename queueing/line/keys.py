@@ -40,8 +40,8 @@ def _keys(prefix: str, room_id: int) -> RoomKeys:
 
 
 def fresh_inside(room_id: int) -> str:
-    """``inside`` while it is being replaced."""
-    return f"{of_room(room_id).inside}:fresh"
+    """``inside`` while it is being replaced; another key each time, as two ticks may do so."""
+    return f"{of_room(room_id).inside}:{uuid.uuid4().hex}"
 
 
 def taken(room_id: int) -> str:

@@ -23,7 +23,6 @@ def replace_inside(room_id: int, entries: Iterable[Entry]) -> None:
     """Let exactly these be inside. Polls see the old ones or the new ones."""
     inside, fresh = keys.of_room(room_id).inside, keys.fresh_inside(room_id)
     with client.reaching_redis() as redis:
-        redis.unlink(fresh)
         write_inside(redis, fresh, entries)
         pipeline = redis.pipeline(transaction=True)
         pipeline.unlink(inside)

@@ -75,14 +75,24 @@ def admit(*, room_id: int, may_draw: bool = True, wait: bool = False) -> int:
     Safe to run twice at once: the second call finds the room locked and returns 0, or runs after
     the first one if it shall ``wait``. The index is told after the commit. Without ``may_draw``,
     for web requests, which have no minute to draw the lots of a million, a room that has yet to
-    draw lots admits no one. Returns how many were admitted.
+    draw lots admits no one, and whether the index agrees with the table is left to the beat.
+    Returns how many were admitted.
     """
     watermark = index_updates.read_watermark(room_id)
     with transaction.atomic(durable=True):
         tick = _tick(room_id, watermark, may_draw=may_draw, wait=wait)
     if tick is None:
         return 0
-    if watermark is not None:
+    if watermark is not None and not may_draw:
+        index_updates.follow_admissions(
+            tick.room,
+            watermark,
+            settled=tick.settled,
+            free=tick.free,
+            admitted=tick.admitted,
+            ended=tick.ended,
+        )
+    elif watermark is not None:
         index_updates.follow(
             tick.room,
             watermark,

@@ -72,6 +72,32 @@ def follow(
         logger.warning("The index of room %s does not follow", room.pk)
 
 
+def follow_admissions(
+    room: WaitingRoom,
+    watermark: IndexWatermark,
+    *,
+    settled: int,
+    free: int,
+    admitted: Sequence[Entry],
+    ended: Sequence[Entry],
+) -> None:
+    """Let the index follow what the tick of a web request has committed, and no more.
+
+    Such ticks come many at a time, in several processes: one that compared the index with the table
+    would find missing what another has yet to tell. The next tick of the beat compares.
+    """
+    if watermark.undrawn or room.state == WaitingRoom.State.CLOSED:
+        return
+    try:
+        front = _first_waiting(room, settled)
+        members.admit(room.pk, admitted, front=front, server=watermark.server)
+        members.remove(room.pk, ended)
+        inside = watermark.inside + len(admitted)
+        room_record.update(room.pk, watermark.server, {"free": free, "inside": inside})
+    except LineUnavailable:
+        logger.warning("The index of room %s does not follow", room.pk)
+
+
 def _first_waiting(room: WaitingRoom, settled: int) -> int:
     """The position of the first who waits, or the one after all settled ones."""
     waiting = QueueToken.objects.waiting().filter(room=room).order_by("position")

@@ -13,10 +13,11 @@ import redis
 from django.db import connection
 from django.utils import timezone
 
-from queueing.line import build, last_requests
+from queueing.line import build, last_requests, repair
 from queueing.line import client as line_client
 from queueing.models import QueueToken
 from queueing.services import admission, index_build, index_updates, join_and_leave, polling, rooms
+from queueing.services.entries import entry_of
 from queueing.services.last_requests import write_back_requests
 from queueing.services.table_polls import Budget
 from scripts.embedded import Valkey
@@ -229,6 +230,24 @@ def test_two_ticks_at_once_leave_one_index(room):
     admission.admit(room_id=room.pk)
 
     assert QueueToken.objects.active().count() == 5
+    assert_index_agrees(room)
+
+
+def test_two_repairs_at_once_leave_those_who_are_inside(room, monkeypatch):
+    room.capacity = 2
+    room.save()
+    admission.admit(room_id=room.pk)
+    active = [entry_of(token) for token in QueueToken.objects.active().filter(room=room)]
+    write = repair.write_inside
+
+    def meanwhile(*args):
+        write(*args)
+        monkeypatch.setattr(repair, "write_inside", write)
+        repair.replace_inside(room.pk, active)
+
+    monkeypatch.setattr(repair, "write_inside", meanwhile)
+    repair.replace_inside(room.pk, active)
+
     assert_index_agrees(room)
 
 
