@@ -33,3 +33,8 @@ def _render(
     """The template with ``{name}`` for each value. Bounded: templates name all arguments."""
     fields = {name: f"{{{name}}}" for name in names}
     return render_to_string(template_name, {"variant": variant, **fields})
+
+
+def forget_rendered() -> None:
+    """For tests that change the names of static files."""
+    _render.cache_clear()

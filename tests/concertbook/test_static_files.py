@@ -9,6 +9,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import Client
 
+from concertbook.templatetags.layout import forget_rendered
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, admitted, bought, held
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,9 +32,11 @@ def collect(settings, tmp_path):
             settings.STATICFILES_DIRS = [source]
             settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
         call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=UNUSED)
+        forget_rendered()
         return root
 
-    return collected
+    yield collected
+    forget_rendered()
 
 
 REFERENCES = {
