@@ -69,8 +69,7 @@ MIDDLEWARE = [
     "concertbook.http.visitor_cookie.VisitorCookieMiddleware",
     # Before all middlewares that may refuse, so that a refusal is in the request's language.
     "django.middleware.locale.LocaleMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "concertbook.http.middleware.RelaxedPolicyMiddleware",
+    "concertbook.http.middleware.PolicyMiddleware",
     "concertbook.http.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

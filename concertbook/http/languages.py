@@ -7,6 +7,7 @@ pages by the address that names it.
 """
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,13 @@ def public_page(request: HttpRequest, name: str, *args: object) -> str:
 
 def public_page_in(language: str, name: str, *args: object) -> str:
     """The address of a public page that names this language; "": the one that names none."""
-    return reverse(f"{language}:{name}" if language else name, args=args)
+    named = f"{language}:{name}" if language else name
+    return reverse(named, args=args) if args else _reversed(named)
+
+
+@functools.cache
+def _reversed(name: str) -> str:
+    return reverse(name)
 
 
 def context_processor(request: HttpRequest) -> Mapping[str, Any]:

@@ -1,11 +1,12 @@
 """Formatting of times and durations, in the venue's time zone."""
 
 import datetime as dt
+from functools import lru_cache
 
 from django import template
 from django.utils.dateformat import format as formatted
 from django.utils.timezone import get_default_timezone, localtime
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import get_language, gettext, ngettext, pgettext
 
 register = template.Library()
 
@@ -15,6 +16,12 @@ HOUR = 60 * MINUTE
 
 @register.filter
 def when(moment: dt.datetime) -> str:
+    return _when(moment, get_language())
+
+
+# Written often: lists show the same performances to all, and each takes 40 us.
+@lru_cache(maxsize=1000)
+def _when(moment: dt.datetime, language: str | None) -> str:
     return f"{day(moment)} {formatted(_at_the_venue(moment), 'H:i')}"
 
 

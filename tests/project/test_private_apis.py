@@ -38,8 +38,6 @@ DOCUMENTED = {
     *("_meta", "_state", "_db", "_base_manager", "_default_manager"),
     # namedtuple
     *("_asdict", "_fields", "_make", "_replace"),
-    # django-csp
-    "_csp_replace",
 }
 # The product's own, also where a class of it calls super().
 OWN = {"_lock_rows"}
