@@ -264,6 +264,8 @@ class Ticket(models.Model):
     @property
     def refund(self) -> "Refund | None":
         """Its refund; None while it is live."""
+        if self.status != self.Status.CANCELLED:
+            return None
         refunds = (getattr(each, "refund", None) for each in self.reservation.payments.all())
         return next(filter(None, refunds), None)
 

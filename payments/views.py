@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -33,6 +34,7 @@ from concerts.services.nearest_in_snapshot import suggest_from
 from concerts.services.programme import get_schedule
 from concerts.services.seat_map import SeatOnMap
 from concerts.services.seat_sections import (
+    Section,
     all_seats,
     seats_by_number,
     seats_of_section,
@@ -53,6 +55,7 @@ from queueing.errors import QueueNotAdmitted
 from queueing.services.gate import read_admission
 
 SECTIONS_PER_PAGE = 24
+MOST_OFFERS = 3
 # Seats of a hall that the page contains, and of one that its script draws at once.
 SMALL_HALL = 40
 MOST_DRAWN = 300
@@ -125,6 +128,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     view = states_inside(user_id=request.user.pk, schedule_id=schedule.pk)
     seats = len(view.states)
     is_small = seats <= SMALL_HALL
+    page = None if is_small else page_of(request, sections(view), SECTIONS_PER_PAGE)
     context = {
         "schedule": schedule,
         "admission": admission,
@@ -135,8 +139,8 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "action": _address(request),
         "most_drawn": MOST_DRAWN,
         "is_drawn_whole": seats <= MOST_DRAWN,
-        "page": None if is_small else page_of(request, sections(view), SECTIONS_PER_PAGE),
-        "open_section": request.GET.get("section"),
+        "page": page,
+        "links": _section_links(page, request.GET.get("section")) if page else [],
         "blocks": _blocks(all_seats(view) if is_small else _asked_for(request, view)),
         "instead": _instead(request, view),
     }
@@ -144,6 +148,27 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     # Its script asks for the states: the fast path answers that.
     give_credential(request, response)
     return response
+
+
+def _section_links(page: Page[Section], open_section: str | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "variant": "open" if each.name == open_section else "",
+            "of_page": f"&page={page.number}" if page.number > 1 else "",
+            "offers": _offer_words(each),
+            "left": each.left,
+        }
+        for each in page
+    ]
+
+
+def _offer_words(section: Section) -> str:
+    """Its first grades and prices; a grade that its name has is not said again."""
+    return " · ".join(
+        won(price) if grade in section.name else f"{grade} {won(price)}"
+        for grade, price in section.offers[:MOST_OFFERS]
+    )
 
 
 def _my_numbers(view: SeatStates) -> set[int]:
@@ -311,15 +336,15 @@ def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
     context = {
         "ticket": found,
-        "quote": _quote(request, ticket_id),
+        "quote": _quote(found),
         "refund": found.refund,
     }
     return render(request, "payments/ticket.html", context)
 
 
-def _quote(request: MemberRequest, ticket_id: uuid.UUID) -> ticket_cancellation.Quote | None:
+def _quote(ticket: Any) -> ticket_cancellation.Quote | None:
     try:
-        return ticket_cancellation.quote_refund(user=request.user, ticket_id=ticket_id)
+        return ticket_cancellation.quote_for(ticket)
     except (AlreadyCancelled, TicketUsed, CancellationClosed):
         return None
 
@@ -345,9 +370,10 @@ def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
         )
         messages.success(request, _("Cancelled. The refund is in your balance."))
         return redirect("ticket", ticket_id)
+    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
     context = {
-        "quote": ticket_cancellation.quote_refund(user=request.user, ticket_id=ticket_id),
-        "ticket": tickets.get_ticket(user=request.user, ticket_id=ticket_id),
+        "quote": ticket_cancellation.quote_for(found),
+        "ticket": found,
         "once": OnceForm(),
     }
     return render(request, "payments/cancel.html", context)

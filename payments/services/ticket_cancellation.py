@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -23,6 +24,7 @@ from payments.models import (
     Ticket,
     save_change,
 )
+from payments.services.tickets import get_ticket
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Quote:
 
 def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
     """Raises NotFound, AlreadyCancelled, TicketUsed, CancellationClosed."""
-    tickets = Ticket.objects.select_related("reservation__schedule")
-    ticket = tickets.filter(user=user, pk=ticket_id).first()
-    if ticket is None:
-        raise NotFound
-    return _quote(ticket, ticket.reservation.schedule, database_now())
+    return quote_for(get_ticket(user=user, ticket_id=ticket_id))
+
+
+def quote_for(ticket: Any) -> Quote:
+    """The quote at the moment when get_ticket read the ticket. Raises as quote_refund."""
+    return _quote(ticket, ticket.reservation.schedule, ticket.read_at)
 
 
 def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:

@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from concertbook.http import page_numbers
 from concerts.seat_index import looks
+from payments.models import Ticket
 from queueing.services import index_build, join_and_leave
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, fill, held
 
@@ -49,6 +50,12 @@ def queries(client):
 @pytest.mark.parametrize("address", ["/checkout/", "/tickets/", "/reservations/", "/balance/"])
 def test_a_page_of_ones_own_asks_the_database_for_the_user_and_the_rows(buyer, queries, address):
     seen = queries(address)
+
+    assert len(seen) == 2, "\n".join(seen)
+
+
+def test_a_ticket_asks_the_database_for_the_user_and_the_ticket(buyer, queries):
+    seen = queries(f"/tickets/{Ticket.objects.filter(user=buyer).first().pk}/")
 
     assert len(seen) == 2, "\n".join(seen)
 
