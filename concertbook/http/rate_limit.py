@@ -9,6 +9,8 @@ the first limit even when the second refuses it. The waiting room counts polls a
 its own scripts (queueing.line), which saves their round trip.
 """
 
+import functools
+import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from typing import Any
 
 from django_redis import get_redis_connection
 from redis import RedisError
+from redis.exceptions import NoScriptError
 
 from concertbook.errors import TooManyRequests
 
@@ -125,6 +128,12 @@ return 0
 """
 
 
+@functools.cache
+def _digest(script: str) -> str:
+    """By which Redis knows the script."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
 def _run(script: str, keys: list[str], arguments: list[Any]) -> int:
     """The script's answer, 0 without Redis."""
     global _backs_off_until
@@ -132,7 +141,11 @@ def _run(script: str, keys: list[str], arguments: list[Any]) -> int:
         return 0
     try:
         connection = get_redis_connection("default")
-        return int(connection.register_script(script)(keys, arguments) or 0)
+        try:
+            answer = connection.evalsha(_digest(script), len(keys), *keys, *arguments)
+        except NoScriptError:
+            answer = connection.eval(script, len(keys), *keys, *arguments)
+        return int(answer or 0)
     except RedisError:
         _backs_off_until = time.monotonic() + BACKOFF_SECONDS
         return 0
