@@ -18,7 +18,7 @@ from queueing.services import index_updates
 from queueing.services.admission import admit, admit_now
 from queueing.services.endings import end_tokens
 from queueing.services.entries import entry_of
-from queueing.services.polling import ask, enter, find_position
+from queueing.services.polling import enter, find_position
 from queueing.services.queue_position import QueuePosition
 
 Outcome = QueueEntryHistory.Outcome
@@ -60,7 +60,7 @@ def join_anew(*, user_id: uuid.UUID, slug: str, address: str) -> QueuePosition |
     if place.status != Status.WAITING or place.ahead >= max(1, place.free):
         return place
     admit_now(room_id=room_of(token))
-    return ask(user_id=user_id, token=token, address=address)
+    return enter(user_id=user_id, token=token, position=position, address=address)
 
 
 def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | None:

@@ -110,7 +110,7 @@ def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, 
     seat(page, "1층 26구역 A-2").check(force=True)
     held(UserFactory(), schedule, 12_502)
     page.get_by_role("button", name="Hold these seats").click()
-    offer = page.get_by_role("region", name="Somebody else was first")
+    offer = page.get_by_role("region", name="Another buyer was first")
     expect(offer).to_contain_text("1층 26구역 A-3")
     seat(page, "1층 26구역 A-4").check(force=True)
     page.get_by_role("button", name="Hold these seats").click()

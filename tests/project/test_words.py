@@ -162,8 +162,8 @@ def tracked_texts() -> Iterator[tuple[str, str]]:
     for file in {*listing.split("\0")} - NOT_READ - {""}:
         try:
             yield file, (ROOT / file).read_text()
-        except (FileNotFoundError, UnicodeDecodeError):
-            continue  # deleted, and not committed yet; or an image
+        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+            continue  # deleted, and not committed yet; a link to a folder; an image
 
 
 def find(file: str, text: str) -> Iterator[Finding]:

@@ -56,7 +56,7 @@ def test_it_is_the_first_number_that_waits(front, room):
     assert front()["front"] == positions(room)[0] == 6
 
 
-def test_it_is_past_all_numbers_when_nobody_waits(front, room):
+def test_it_is_past_all_numbers_when_no_one_waits(front, room):
     make_room(room, 5)
 
     assert front()["front"] == 8
