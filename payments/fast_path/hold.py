@@ -27,16 +27,17 @@ Held = list[Reservation] | bytes
 
 def hold(environ: Environ, schedule_id: str) -> Answer:
     asked = AskedToHold.read(environ, schedule_id)
+    is_counted = False
     if asked.token and asked.key is None:
         with connected():
-            early_refusals.refuse_taken(
+            is_counted = early_refusals.refuse_taken(
                 user_id=asked.visitor.user_id,
                 schedule_id=asked.schedule_id,
                 numbers=asked.numbers,
                 person=person_of(asked.visitor, asked.token),
             )
     try:
-        held = do(asked, HOLDS, _hold_all)
+        held = do(asked, HOLDS, _hold_all, is_counted=is_counted)
     except DomainError as refusal:
         with connected():
             raise holds.explain(

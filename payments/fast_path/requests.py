@@ -35,17 +35,21 @@ def do(
     asked: AskedRequest,
     group: GroupCommit[AskedRequest, Result],
     do_all: Callable[..., Sequence[Result | Exception]],
+    *,
+    is_counted: bool = False,
 ) -> Result | bytes:
     """The result, or the answer saved under the request's key. Runs alone after Retry.
 
-    Counts a request that does not succeed at once. Raises FallThrough and refusals.
+    Counts a request that does not succeed at once, unless it ``is_counted`` already. Raises
+    FallThrough and refusals.
     """
     outcome: Result | Exception
     try:
         return group.do(asked)
     except (Retry, AnsweredBefore, DomainError) as exc:
         outcome = exc
-    count_request(asked.visitor.user_id)
+    if not is_counted:
+        count_request(asked.visitor.user_id)
     if isinstance(outcome, Retry):
         with connected():
             (outcome,) = do_all([asked], wait=True)

@@ -46,24 +46,24 @@ MARGIN = 1000
 
 def refuse_taken(
     *, user_id: uuid.UUID, schedule_id: uuid.UUID, numbers: Sequence[int], person: Person
-) -> None:
+) -> bool:
     """Raises SeatTaken, with the seats to try instead (``nearest``), if one is surely taken.
 
     Without a round trip while the last snapshot of this process shows all of the seats as free.
-    Otherwise counts the request; raises TooManyRequests.
+    Otherwise counts the request; raises TooManyRequests. Returns whether it was counted.
     """
     copy = last_copy(schedule_id)
     if copy is None or not any(_looks_taken(copy, number) for number in numbers):
-        return
+        return False
     try:
         found = look_for_refusal(user_id=user_id, schedule_id=schedule_id, person=person)
     except (UnknownPerson, UnknownSession, LineUnavailable):
-        return
-    if not _would_get_so_far(found, numbers):
-        return
-    for number in sorted(numbers):
-        if _is_taken(found, number):
-            raise _explained(SeatTaken(seat=number), found.snapshot, numbers)
+        return False
+    if _would_get_so_far(found, numbers):
+        for number in sorted(numbers):
+            if _is_taken(found, number):
+                raise _explained(SeatTaken(seat=number), found.snapshot, numbers)
+    return True
 
 
 def explain_taken(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.app_tokens import issue_tokens
 from accounts.sessions import end_sessions
 from concerts.models import ConcertSchedule, Seat
-from concerts.seat_index import looks
+from concerts.seat_index import keys, looks
 from concerts.services import seat_states
 from payments.fast_path.hold import HOLDS
 from payments.models import Reservation
@@ -279,8 +279,9 @@ def test_the_purchase_limit_comes_before_a_taken_seat(schedule, buyer, frozen):
 
     assert buyer.refusal(1) == "purchase_limit_exceeded", "known from the own change"
 
-    redis.Redis.from_url(django_settings.REDIS_URL).flushdb()
-    index_build.build_missing()
+    redis.Redis.from_url(django_settings.REDIS_URL).delete(
+        keys.own_changes(schedule.pk, buyer.user.pk), keys.held_lately(buyer.user.pk)
+    )
     seat_states._build(schedule.pk)
     assert buyer.refusal(1) == "purchase_limit_exceeded", "known from the history"
 
@@ -308,9 +309,20 @@ def test_a_request_with_a_key_gets_its_saved_answer(buyer, asked):
     assert (status, buyer.hold(3, **{"Idempotency-Key": "k"})) == (201, (201, first))
 
 
+def test_an_invalid_key_comes_before_a_taken_seat(buyer):
+    assert buyer.refusal(1, **{"Idempotency-Key": "k" * 256}) == "idempotency_key_invalid"
+
+
 def test_early_refusals_are_counted_as_requests_of_the_user(buyer, settings):
     settings.REQUESTS_PER_USER = 2
     assert [buyer.hold(1)[0] for _request in range(3)] == [409, 409, 429]
+
+
+def test_a_refusal_that_is_left_to_the_transaction_is_counted_once(buyer, asked, settings):
+    settings.REQUESTS_PER_USER = 3
+    buyer.hold(4)
+    assert [buyer.hold(1)[0] for _request in range(4)] == [409, 409, 409, 429]
+    assert len(asked) == 4
 
 
 def test_without_redis_the_transaction_refuses(buyer, asked, settings):
