@@ -22,7 +22,8 @@ class Row:
     def __str__(self) -> str:
         ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
         ratio = statistics.median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
-        return f"{self.name:<40}{ours:>10,.0f}  {self.yardstick:<28}{theirs:>10,.0f}{ratio:>9.2f}"
+        shown = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.4f}"
+        return f"{self.name:<40}{ours:>10,.0f}  {self.yardstick:<28}{theirs:>10,.0f}{shown:>9}"
 
 
 @dataclass
