@@ -4,7 +4,8 @@ Every part runs one call, in a thread and on a connection of its own, and stops 
 statements and before its COMMIT or ROLLBACK. One of the stopped parts is picked and goes one step,
 while the others wait. A part that waits for a lock is not picked until the lock is free, as
 PostgreSQL reports it; there are no sleeps. The same seed gives the same order, the same waits and
-the same result.
+the same result, as long as no two parts wait at once: which of them gets the lock first is decided
+by PostgreSQL.
 
 The clock is controlled as well, and only a part moves it (see advance_clock): the connections find
 the clock functions of the schema ``fixtures`` before PostgreSQL's own. So a hold can expire between
