@@ -1,16 +1,20 @@
 """What people look at in a rush, beside a bare Django view with one call to Redis."""
 
 import datetime as dt
+import itertools
 import uuid
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
+
+from django.conf import settings
 
 from benchmarks import bulk_users, wrk
-from benchmarks.fixtures import PreparedSale, hall
-from benchmarks.load import http_request, prepared, run
+from benchmarks.fixtures import Buyer, PreparedSale, hall
+from benchmarks.load import Load, http_request, prepared, run, run_loads
 from benchmarks.rows import Fact, Row, answered, in_ms, require_status
 from benchmarks.waiting import PLAIN
 from concertbook.db.clock import database_now
@@ -20,6 +24,10 @@ from concerts.services.seat_plans import present_version
 from loadkit import edge
 from loadkit.servers import web
 from operations.load import api_requests
+from operations.load.client import Client
+from operations.load.fixtures import open_browser_sessions
+from operations.load.recorder import Recorder, percentile
+from operations.load.seat_picture import SeatPicture
 from queueing.models import WaitingRoom
 from queueing.services import index_build
 
@@ -28,6 +36,10 @@ HALLS = (2_000, 20_000)
 PEOPLE = 200
 # How many buyers want one seat.
 LOSERS = 64
+# How many holds are looked for, and how often each of the others asks meanwhile.
+SEEN = 100
+HELD = "1"
+RUSH_SECONDS = 0.5
 WARM_UP = 200
 # Looks of one kind in a turn, as a multiple of its operations.
 LOOKS = 4
@@ -50,6 +62,7 @@ def measure(options: Namespace) -> Iterator[Row | Fact]:
             sale = PreparedSale(buyers=LOSERS + 1, seats=seats)
             yield from looks(seat_reads(sale, seats), ours, plain, options)
             yield from refusals(sale, seats, ours, options)
+            yield from seeing(sale, seats, ours)
 
 
 # --- What is looked at ---------------------------------------------------------------------------
@@ -167,7 +180,17 @@ def seat_reads(sale: PreparedSale, seats: int) -> list[Look]:
     for name, path in everything.items():
         found.append(Look(f"{name}, {seats:,} seats", _by_buyers(sale, path)))
         found.append(Look(f"{name}, {seats:,} seats, unchanged", _by_buyers(sale, path, "*"), 304))
-    return found
+    page = f"/schedules/{sale.schedule_id}/seats/"
+    return [*found, Look(f"seat page, {seats:,} seats", _by_browsers(sale, page))]
+
+
+def _by_browsers(sale: PreparedSale, path: str) -> list[bytes]:
+    sessions = open_browser_sessions(sale.sale)
+    name = settings.SESSION_COOKIE_NAME
+    return [
+        http_request("GET", path, {**COMPRESSED, "Cookie": f"{name}={session}"})
+        for session in sessions.values()
+    ]
 
 
 def _by_buyers(sale: PreparedSale, path: str, etag: str = "") -> list[bytes]:
@@ -215,6 +238,64 @@ def refusals(sale: PreparedSale, seats: int, port: int, options: Namespace) -> I
         row.theirs.append(answered(port, won, 201, options))
     yield row
     yield Fact("    p99", in_ms(latencies), "below 50 ms")
+
+
+# --- Seeing --------------------------------------------------------------------------------------
+
+
+def seeing(sale: PreparedSale, seats: int, port: int) -> Iterator[Fact]:
+    """After how long a hold is on another buyer's map, while all others look and hold."""
+    holder, watcher, *others = sale.buyers
+    over = Event()
+    load = Load(_rush(sale, others, seats // 2, over), LOSERS, every=RUSH_SECONDS)
+    rush = Thread(target=run_loads, args=[port, [load]])
+    rush.start()
+    try:
+        delays = sorted(_seen(sale, holder, watcher, port, range(seats, seats - SEEN, -1)))
+    finally:
+        over.set()
+        rush.join()
+    found = ", ".join(f"p{each} {1000 * percentile(delays, each):,.0f} ms" for each in (50, 99))
+    beside = f"beside {load.result.per_second:,.0f} requests a second"
+    yield Fact(f"another's hold seen, {seats:,} seats", f"{found}, {beside}", "p99 within 1 s")
+
+
+def _rush(sale: PreparedSale, buyers: list[Buyer], seats: int, over: Event) -> Iterator[bytes]:
+    """Looks and holds in turns, of the first so many seats."""
+    for turn in itertools.count():
+        if over.is_set():
+            return
+        buyer = buyers[turn // 2 % len(buyers)]
+        token = str(buyer.token)
+        wanted = [1 + turn * 7919 % seats]
+        look = api_requests.see_states(sale.schedule_id, queue_token=token)
+        hold = api_requests.hold(sale.schedule_id, wanted, queue_token=token)
+        yield prepared(hold if turn % 2 else look, buyer.account.access)
+
+
+def _seen(
+    sale: PreparedSale, holder: Buyer, watcher: Buyer, port: int, numbers: Iterable[int]
+) -> Iterator[float]:
+    """Seconds from the answer to each hold to the answer that shows it to the watcher."""
+    url, recorder, over = f"http://127.0.0.1:{port}", Recorder(), Event()
+    holds, looks = (
+        Client(url=url, account=buyer.account, recorder=recorder, over=over)
+        for buyer in (holder, watcher)
+    )
+    picture = SeatPicture(sale.schedule_id)
+    for number in numbers:
+        hold = api_requests.hold(sale.schedule_id, [number], queue_token=str(holder.token))
+        held = holds.ask(hold)
+        assert held.ok, held
+        while picture.by_number.get(number) != HELD:
+            look = api_requests.see_states(
+                sale.schedule_id, queue_token=str(watcher.token), since=picture.cursor
+            )
+            seen = looks.ask(look)
+            picture.apply(seen.json)
+        yield seen.ended - held.ended
+    holds.close()
+    looks.close()
 
 
 # --- The fixtures --------------------------------------------------------------------------------
