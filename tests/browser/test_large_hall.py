@@ -40,6 +40,15 @@ def seat(page, label):
     return page.get_by_label(label, exact=True)
 
 
+def choose(page, label):
+    """As a buyer does: clicks the drawn seat once it does not move any more.
+
+    The checkbox itself is not visible; a forced click on it does not wait for the map to be drawn.
+    """
+    seat(page, label).locator("xpath=..").click()
+    expect(seat(page, label)).to_be_checked()
+
+
 def test_the_hall_opens_with_few_nodes_and_a_seat_of_two_sections_is_held(hall):
     page = hall
     expect(section(page, "1층 40구역 ")).to_contain_text("500 left", timeout=15_000)
@@ -47,10 +56,10 @@ def test_the_hall_opens_with_few_nodes_and_a_seat_of_two_sections_is_held(hall):
     expect_accessible(page)
 
     section(page, "1층 2구역 ").click()
-    seat(page, "1층 2구역 A-1").check(force=True)
+    choose(page, "1층 2구역 A-1")
     expect(page.locator("#total")).to_have_text("₩10,000")
     section(page, "1층 40구역 ").click()
-    seat(page, "1층 40구역 T-25").check(force=True)
+    choose(page, "1층 40구역 T-25")
     expect(page.locator("#count")).to_have_text("1층 2구역 A-1, 1층 40구역 T-25")
     expect(page.locator("#total")).to_have_text("₩20,000")
     assert count_nodes(page) < MOST_NODES
@@ -67,8 +76,8 @@ def test_the_hall_opens_with_few_nodes_and_a_seat_of_two_sections_is_held(hall):
 def test_a_chosen_seat_of_a_closed_section_that_is_lost_is_told(hall, schedule):
     page = hall
     section(page, "1층 1구역 ").click(timeout=15_000)
-    seat(page, "1층 1구역 A-1").check(force=True)
-    seat(page, "1층 1구역 A-2").check(force=True)
+    choose(page, "1층 1구역 A-1")
+    choose(page, "1층 1구역 A-2")
     section(page, "1층 3구역 ").click()
 
     held(UserFactory(), schedule, 2)
@@ -81,7 +90,7 @@ def test_a_chosen_seat_of_a_closed_section_that_is_lost_is_told(hall, schedule):
 def test_the_choice_survives_a_reload_and_a_new_plan(hall, schedule):
     page = hall
     section(page, "1층 5구역 ").click(timeout=15_000)
-    seat(page, "1층 5구역 A-1").check(force=True)
+    choose(page, "1층 5구역 A-1")
     page.reload()
     expect(seat(page, "1층 5구역 A-1")).to_be_checked(timeout=15_000)
     section(page, "1층 6구역 ").click()
@@ -107,12 +116,12 @@ def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, 
     expect(section(page, "1층 26구역 ")).to_contain_text("499 left")
     section(page, "1층 26구역 ").click()
     expect(seat(page, "1층 26구역 A-1, being paid for")).to_be_disabled()
-    seat(page, "1층 26구역 A-2").check(force=True)
+    choose(page, "1층 26구역 A-2")
     held(UserFactory(), schedule, 12_502)
     page.get_by_role("button", name="Hold these seats").click()
     offer = page.get_by_role("region", name="Another buyer was first")
     expect(offer).to_contain_text("1층 26구역 A-3")
-    seat(page, "1층 26구역 A-4").check(force=True)
+    choose(page, "1층 26구역 A-4")
     page.get_by_role("button", name="Hold these seats").click()
 
     expect(page).to_have_url(re.compile("/checkout/$"))
