@@ -47,20 +47,20 @@ def pay_reservations(
 ) -> Receipt:
     """Pay these reservations of the user: a payment, a ledger line and a ticket for each.
 
-    ``act`` is pay_alone, or group_commits.pay.
+    ``act`` is pay_one, or group_commits.pay.
     Raises TooManySeats, NotFound (also for another user's), AlreadyPaid, ScheduleCancelled,
     AlreadyCancelled, QueueNotAdmitted; HoldExpired and InsufficientBalance after the failed
     attempt was recorded; with ``once`` also what its claim raises.
     """
     if len(reservation_ids) > MOST_AT_ONCE:
         raise TooManySeats
-    outcome = (act or pay_alone)(PaymentRequest(user, reservation_ids, once))
+    outcome = (act or pay_one)(PaymentRequest(user, reservation_ids, once))
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def pay_alone(request: PaymentRequest) -> Outcome:
+def pay_one(request: PaymentRequest) -> Outcome:
     """Pay in a transaction of its own, which waits for locks."""
     (outcome,) = pay([request], wait=True)
     return outcome

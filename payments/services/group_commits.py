@@ -24,13 +24,13 @@ PAYMENTS: GroupCommit[PaymentRequest, checkout.Receipt] = GroupCommit(checkout.p
 
 
 def hold(request: HoldRequest) -> holds.Outcome:
-    """As holds.hold_alone, together with others."""
-    return _outcome(HOLDS, request, holds.hold_alone)
+    """As holds.hold_one, together with others."""
+    return _outcome(HOLDS, request, holds.hold_one)
 
 
 def pay(request: PaymentRequest) -> checkout.Outcome:
-    """As checkout.pay_alone, together with others."""
-    return _outcome(PAYMENTS, request, checkout.pay_alone)
+    """As checkout.pay_one, together with others."""
+    return _outcome(PAYMENTS, request, checkout.pay_one)
 
 
 def _outcome(

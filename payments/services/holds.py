@@ -72,7 +72,7 @@ def hold_seats(
     """Hold all of these seats for the user, or none; returns the reservations in seat order.
 
     ``token`` is the queue token that the client showed, None for the user's own in the room.
-    ``act`` is hold_alone, or group_commits.hold.
+    ``act`` is hold_one, or group_commits.hold.
     Raises TooManySeats, DuplicateSeats, NotFound, SeatNotFound, QueueNotAdmitted, SaleNotOpen,
     SaleClosed, ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken, which names
     the seats to try instead (``nearest``) when told to ``suggest``; with ``once`` also what its
@@ -84,7 +84,7 @@ def hold_seats(
         raise DuplicateSeats
     token = token or _own_token(user, schedule_id)
     request = HoldRequest(user, schedule_id, numbers, token, once)
-    outcome = (act or hold_alone)(request)
+    outcome = (act or hold_one)(request)
     if isinstance(outcome, SeatTaken) and not suggest:
         raise outcome
     if isinstance(outcome, DomainError):
@@ -117,7 +117,7 @@ def explain(
     return refusal
 
 
-def hold_alone(request: HoldRequest) -> Outcome:
+def hold_one(request: HoldRequest) -> Outcome:
     """Hold in a transaction of its own, which waits for locks."""
     (outcome,) = hold([request], wait=True)
     return outcome
