@@ -18,7 +18,7 @@ In any doubt nothing is raised, and the transaction decides.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from concerts.errors import SeatTaken
 from concerts.seat_index.looks import Person
@@ -35,7 +35,7 @@ from concerts.services.seat_states import (
     Refusable,
     last_copy,
     look_for_refusal,
-    recent_snapshot,
+    states_inside,
 )
 from queueing.line.errors import LineUnavailable, UnknownPerson, UnknownSession
 
@@ -67,15 +67,24 @@ def refuse_taken(
 
 
 def explain_taken(
-    refusal: SeatTaken, *, schedule_id: uuid.UUID, numbers: Sequence[int]
+    refusal: SeatTaken, *, user_id: uuid.UUID, schedule_id: uuid.UUID, numbers: Sequence[int]
 ) -> SeatTaken:
-    """The refusal of a transaction, with ``nearest`` from a recent snapshot."""
-    return _explained(refusal, recent_snapshot(schedule_id), numbers)
+    """The refusal of a transaction, with ``nearest`` from a recent snapshot.
+
+    Without the seats that the user took since.
+    """
+    view = states_inside(user_id=user_id, schedule_id=schedule_id)
+    return _explained(refusal, view.snapshot, numbers, view.numbers_taken_since)
 
 
-def _explained(refusal: SeatTaken, snapshot: SeatSnapshot, numbers: Sequence[int]) -> SeatTaken:
-    """The refusal with ``nearest``, without the seat that is taken by now."""
-    taken = [number for number in numbers if number == refusal.extra["seat"]]
+def _explained(
+    refusal: SeatTaken,
+    snapshot: SeatSnapshot,
+    numbers: Sequence[int],
+    taken_since: Collection[int] = (),
+) -> SeatTaken:
+    """The refusal with ``nearest``, without the seats that are taken by now."""
+    taken = {refusal.extra["seat"], *taken_since}
     refusal.extra["nearest"] = suggest_from(snapshot, numbers, taken=taken)
     return refusal
 

@@ -108,7 +108,7 @@ def explain(
     see, NotFound replaces refusals about its seats or its room.
     """
     if isinstance(refusal, SeatTaken):
-        return explain_taken(refusal, schedule_id=schedule_id, numbers=numbers)
+        return explain_taken(refusal, user_id=user_id, schedule_id=schedule_id, numbers=numbers)
     if isinstance(refusal, SeatNotFound | QueueNotAdmitted):
         try:
             get_schedule(schedule_id, viewer=User.objects.get(pk=user_id))

@@ -830,7 +830,7 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def sale(transactional_db: None, _as_the_oracle_thinks: None) -> type[Sale]:
+def sale(transactional_db: None, _as_the_oracle_thinks: None, fresh: None) -> type[Sale]:
     class ThisSale(Sale):
         people = UserFactory.create_batch(len(BUYERS))
         staff = StaffFactory()

@@ -101,6 +101,14 @@ def buyer(schedule):
     return buyer
 
 
+def test_a_refusal_does_not_suggest_a_seat_that_the_buyer_took_since(buyer, frozen):
+    assert buyer.hold(3)[0] == 201
+
+    status, body = buyer.hold(1)
+
+    assert (status, body["code"], body["nearest"]) == (409, "seat_taken", [4])
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_taken_seat_is_refused_without_sql(buyer, asked, number, django_assert_num_queries):
     with django_assert_num_queries(0):
