@@ -67,11 +67,13 @@ class QueuePosition:
 
 @dataclass
 class Index:
-    """The index in Redis: when each token's next poll is due, and who was inside at a tick."""
+    """The index in Redis: when each token's next poll is due, who was inside at a tick, and how
+    many more it could have let in."""
 
     moving_since: int | None
     due: dict[QueuePosition, int]
     inside: dict[QueuePosition, int]
+    free: int = 0
 
 
 @dataclass
@@ -226,12 +228,12 @@ class Oracle:
         if mine:
             self._asked(mine)
             return mine, False
-        first = not self.room.those("WAITING")
+        ahead = len(self.room.those("WAITING"))
         mine = QueuePosition(user)
         self.room.line.append(mine)
         self._asked(mine)
-        if first:
-            self.tick()
+        if ahead < max(1, self.room.index.free if self.room.index else 0):
+            self.tick(by_request=True)
         return mine, True
 
     def position_of(self, user: int) -> QueuePosition | None:
@@ -262,23 +264,30 @@ class Oracle:
             place.end("LEFT")
         if self.room.index:
             self._forget(self.room.index, place)
-        self.tick()
+        self.tick(by_request=True)
 
     def _forget(self, index: Index, place: QueuePosition) -> None:
         index.due.pop(place, None)
         index.inside.pop(place, None)
 
-    def tick(self) -> int:
+    def tick(self, *, by_request: bool = False) -> int:
         """End expired and idle tokens, then admit the first in line; how many."""
-        for place in self.room.those("ACTIVE"):
-            if not place.lets_in(self.now):
-                place.end("TIMED_OUT")
-        for place in self._silent():
+        over = [place for place in self.room.those("ACTIVE") if not place.lets_in(self.now)]
+        for place in over:
+            place.end("TIMED_OUT")
+        silent = self._silent()
+        for place in silent:
             place.end("IDLE")
-        let_in = self._first_in_line() if self.room.open else []
+        free = self._free() if self.room.open else 0
+        let_in = self.room.those("WAITING")[:free]
         for place in let_in:
             place.state, place.admitted, place.ends = "ACTIVE", self.now, self.now + INSIDE
-        self._follow()
+        if self.room.index:
+            self.room.index.free = free - len(let_in)
+            if by_request:
+                self._follow_admissions(self.room.index, let_in, [*over, *silent])
+            else:
+                self._follow(self.room.index)
         return len(let_in)
 
     def _silent(self) -> list[QueuePosition]:
@@ -290,21 +299,28 @@ class Oracle:
         waiting = self.room.those("WAITING")
         return [place for place in waiting if self.now - index.due[place] > IDLE]
 
-    def _first_in_line(self) -> list[QueuePosition]:
+    def _free(self) -> int:
         lately = [place for place in self.room.line if place.admitted == self.now]
         places = self.room.capacity - len(self.room.those("ACTIVE"))
-        return self.room.those("WAITING")[: max(0, min(places, self.room.pace - len(lately)))]
+        return max(0, min(places, self.room.pace - len(lately)))
 
-    def _follow(self) -> None:
-        index = self.room.index
-        if index is None:
-            return
+    def _follow(self, index: Index) -> None:
         if not self.room.open:
             index.moving_since = None
         elif index.moving_since is None:
             index.moving_since = self.now
         index.due = {place: index.due[place] for place in self.room.those("WAITING")}
         index.inside = self._inside()
+
+    def _follow_admissions(
+        self, index: Index, let_in: Sequence[QueuePosition], ended: Sequence[QueuePosition]
+    ) -> None:
+        """The rest is left to the next tick of the beat."""
+        for place in [*let_in, *ended]:
+            self._forget(index, place)
+        for place in let_in:
+            assert place.ends is not None
+            index.inside[place] = place.ends
 
     def _inside(self) -> dict[QueuePosition, int]:
         return {place: place.ends for place in self.room.those("ACTIVE") if place.ends is not None}

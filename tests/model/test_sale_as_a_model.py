@@ -43,7 +43,7 @@ from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, has
 from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services import schedule_rules, seat_editing
+from concerts.services import schedule_rules, seat_editing, seat_states
 from operations.services.audit import run_audit
 from payments.models import CheckIn, Reservation
 from payments.services import (
@@ -198,6 +198,8 @@ class Sale(RuleBasedStateMachine):
         self.steps, self.until = 0, time.monotonic() + LONGEST
         at_once(*forget_everything(), *begin_again(self.oracle))
         redis.Redis.from_url(django_settings.REDIS_URL).flushdb()
+        # Of the sale before, whose rows are gone without a line in their history.
+        seat_states._copies.clear()
         for seat in Seat.objects.all():
             self.oracle.seats[self.which(str(seat.schedule_id)), seat.number].id = seat.pk
         starts = ConcertSchedule.objects.in_bulk([each.pk for each in self.schedules])
