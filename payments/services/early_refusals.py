@@ -84,8 +84,8 @@ def _explained(
     taken_since: Collection[int] = (),
 ) -> SeatTaken:
     """The refusal with ``nearest``, without the seats that are taken by now."""
-    taken = {refusal.extra["seat"], *taken_since}
-    refusal.extra["nearest"] = suggest_from(snapshot, numbers, taken=taken)
+    taken = [number for number in numbers if number == refusal.extra["seat"]]
+    refusal.extra["nearest"] = suggest_from(snapshot, numbers, taken=[*taken, *taken_since])
     return refusal
 
 
