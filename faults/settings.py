@@ -6,6 +6,9 @@ from concertbook.settings import DATABASES, GIVEN_UP_PER_HOUR, env
 # Holds run out within a round, and a payment may just be too late.
 HOLD_SECONDS = env.int("FAULTS_HOLD_SECONDS", 3)
 PAYMENT_SECONDS = 1
+# A buyer who sends each request 50 times joins more than 200 times in ten seconds where joins are
+# fast, and a refusal of a join is a violation.
+JOINS_PER_USER = POLLS_PER_USER = 1_000_000
 GIVEN_UP_PER_HOUR = env.int("FAULTS_GIVEN_UP_PER_HOUR", GIVEN_UP_PER_HOUR)
 
 if connections := env.int("FAULTS_POOL", 0):
