@@ -30,19 +30,23 @@ def seats(environ: Environ, schedule_id: str) -> Answer:
 
 
 def seat_changes(environ: Environ, schedule_id: str) -> Answer:
-    query = _read_query(environ.get("QUERY_STRING", ""))
-    if query is None:
-        raise FallThrough
+    since = _since(environ)
     view = _look(environ, schedule_id)
-    return _respond(seat_map_answers.changes(view, since=query[1], **_asked_for(environ)))
+    return _respond(seat_map_answers.changes(view, since=since, **_asked_for(environ)))
 
 
 def seat_state(environ: Environ, schedule_id: str) -> Answer:
+    since = _since(environ)
+    view = _look(environ, schedule_id)
+    return _respond(seat_state_answers.answer(view, since=since, **_asked_for(environ)))
+
+
+def _since(environ: Environ) -> str | None:
+    """The cursor in the query. Any other query is Django's."""
     query = _read_query(environ.get("QUERY_STRING", ""))
     if query is None:
         raise FallThrough
-    view = _look(environ, schedule_id)
-    return _respond(seat_state_answers.answer(view, since=query[1], **_asked_for(environ)))
+    return query[1]
 
 
 def _look(environ: Environ, schedule_id: str) -> SeatStates:

@@ -1,6 +1,5 @@
 """What a seat map shows of a seat, and how far a statement has read the database."""
 
-import datetime as dt
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,10 +42,6 @@ class Cursor:
     def snapshot(self) -> str:
         """The text of a pg_snapshot."""
         return f"{self.oldest}:{self.next}:{','.join(map(str, self.open))}"
-
-    @property
-    def moment(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self.at / 1000, dt.UTC)
 
     def __str__(self) -> str:
         following, running = self.next, self.open

@@ -164,7 +164,7 @@ class _Reading:
 STATE_OF = {"A": FREE, "C": HELD, "H": HELD, "R": RESERVED}
 OF_ALL = "TRUE"
 # A change that was committed after the cursor, or made by our own transaction. Higher ids are from
-# the cluster of a restored dump. As seat_map._made_between.
+# the cluster of a restored dump.
 SINCE_CURSOR = """
     line.xid BETWEEN %(oldest)s
         AND greatest(pg_snapshot_xmax(pg_current_snapshot()),

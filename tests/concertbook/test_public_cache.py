@@ -157,16 +157,21 @@ def test_no_answer_older_than_two_seconds_is_sent(server, address, clock, flush,
     assert len(server.built) == 2
 
 
-def test_visitors_in_many_threads_and_processes_cost_one_build(address):
-    servers = [Server() for _ in range(4)]
+def visit_all_at_once(servers, address):
+    """The answers to sixteen visitors, who ask at the same moment."""
     begin = threading.Barrier(16)
 
     def visit(number):
         begin.wait()
-        return servers[number % 4].get(address)
+        return servers[number % len(servers)].get(address)
 
     with ThreadPoolExecutor(16) as visitors:
-        answers = list(visitors.map(visit, range(16)))
+        return list(visitors.map(visit, range(16)))
+
+
+def test_visitors_in_many_threads_and_processes_cost_one_build(address):
+    servers = [Server() for _ in range(4)]
+    answers = visit_all_at_once(servers, address)
 
     assert sum(len(server.built) for server in servers) == 1
     assert all(answer == answers[0] for answer in answers)
@@ -175,14 +180,7 @@ def test_visitors_in_many_threads_and_processes_cost_one_build(address):
 def test_visitors_of_a_concert_that_is_gone_cost_one_build_too():
     address = f"/api/v1/concerts/{uuid.uuid4()}/"
     servers = [Server() for _ in range(4)]
-    begin = threading.Barrier(16)
-
-    def visit(number):
-        begin.wait()
-        return servers[number % 4].get(address)
-
-    with ThreadPoolExecutor(16) as visitors:
-        answers = list(visitors.map(visit, range(16)))
+    answers = visit_all_at_once(servers, address)
 
     assert {status for status, _headers, _body in answers} == {404}
     assert sum(len(server.built) for server in servers) == 1
