@@ -137,19 +137,24 @@ def _respond(answer: seat_state_answers.SeatAnswer) -> HttpResponse:
 CHANGES_CURSOR = f"{seat_states.CURSOR.pattern}|{seat_map.CURSOR.pattern}"
 
 
+def _parameters_of_changes(cursor: str) -> list[OpenApiParameter]:
+    """In the API's description. ``cursor`` is the pattern of ``since``."""
+    return [
+        OPTIONAL_QUEUE_TOKEN_HEADER,
+        OpenApiParameter(
+            "since",
+            {"type": "string", "pattern": cursor},
+            description="a cursor; without it, every seat",
+        ),
+        OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
+        OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
+    ]
+
+
 class SeatChanges(APIView):
     @extend_schema(
         responses={200: SeatChangesOutput, 304: None},
-        parameters=[
-            OPTIONAL_QUEUE_TOKEN_HEADER,
-            OpenApiParameter(
-                "since",
-                {"type": "string", "pattern": f"^({CHANGES_CURSOR})$"},
-                description="a cursor; without it, every seat",
-            ),
-            OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
-            OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
-        ],
+        parameters=_parameters_of_changes(f"^({CHANGES_CURSOR})$"),
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
         since = _cursor(request, CHANGES_CURSOR)
@@ -169,16 +174,7 @@ def _cursor(request: Request, pattern: str) -> str | None:
 class SeatState(APIView):
     @extend_schema(
         responses={200: SeatStateOutput, 304: None},
-        parameters=[
-            OPTIONAL_QUEUE_TOKEN_HEADER,
-            OpenApiParameter(
-                "since",
-                {"type": "string", "pattern": f"^{seat_states.CURSOR.pattern}$"},
-                description="a cursor; without it, every seat",
-            ),
-            OpenApiParameter("If-None-Match", str, "header", description="the ETag of before"),
-            OpenApiParameter("ETag", str, "header", required=True, response=[200, 304]),
-        ],
+        parameters=_parameters_of_changes(f"^{seat_states.CURSOR.pattern}$"),
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> HttpResponse:
         since = _cursor(request, seat_states.CURSOR.pattern)
