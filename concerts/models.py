@@ -36,11 +36,54 @@ class ConcertQuerySet(models.QuerySet["Concert"]):
         return self.filter(waiting_room__rehearsal=rehearsal_of(viewer))
 
 
+class ShowColour(models.TextChoices):
+    """The colours that a concert may have on its pages: ``--show`` in static/css/main.css, where each
+    has 4.5:1 on the ground and on cards, light and dark."""
+
+    INK = "ink", _("ink")
+    INDIGO = "indigo", _("indigo")
+    VIOLET = "violet", _("violet")
+    PLUM = "plum", _("plum")
+    ROSE = "rose", _("rose")
+    RED = "red", _("red")
+    CORAL = "coral", _("coral")
+    AMBER = "amber", _("amber")
+    OLIVE = "olive", _("olive")
+    GREEN = "green", _("green")
+    TEAL = "teal", _("teal")
+    BLUE = "blue", _("blue")
+
+
 class Concert(models.Model):
+    """A show: what its poster says. Title, venue and notice are Korean; each may have an English
+    version, which English pages show instead."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     title = models.CharField(_("title"), max_length=200)
+    title_en = models.CharField(_("English title"), max_length=200, blank=True)
+    artist = models.CharField(_("artist"), max_length=200, blank=True)
     description = models.TextField(_("description"), blank=True)
+    notice = models.TextField(
+        _("notice"), blank=True, help_text=_("What buyers must know before they buy.")
+    )
+    notice_en = models.TextField(_("English notice"), blank=True)
     venue = models.CharField(_("venue"), max_length=200, blank=True)
+    venue_en = models.CharField(_("English venue"), max_length=200, blank=True)
+    venue_address = models.CharField(_("address of the venue"), max_length=200, blank=True)
+    venue_map = models.URLField(_("map of the venue"), blank=True, help_text=_("a link"))
+    running_minutes = models.PositiveSmallIntegerField(
+        _("running time"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("minutes, with the intermission"),
+    )
+    minimum_age = models.PositiveSmallIntegerField(
+        _("age limit"), default=0, help_text=_("years; 0: all ages")
+    )
+    colour = models.CharField(
+        _("colour"), max_length=10, choices=ShowColour, default=ShowColour.INDIGO
+    )
     start_time = models.DateTimeField(_("start of the run"))
     end_time = models.DateTimeField(_("end of the run"))
     refund_policy = models.CharField(

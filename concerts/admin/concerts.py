@@ -31,9 +31,13 @@ class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
 class ConcertAdmin(DeletableUnsold):
     rehearsal_path = "waiting_room__rehearsal"
     fields = (
-        "title",
+        ("title", "title_en"),
+        ("artist", "colour"),
         "description",
-        "venue",
+        ("notice", "notice_en"),
+        ("venue", "venue_en"),
+        ("venue_address", "venue_map"),
+        ("running_minutes", "minimum_age"),
         "start_time",
         "end_time",
         "refund_policy",

@@ -1,0 +1,135 @@
+// What every page does: forms are sent once, dialogs open, deadlines count down, and a page that
+// slept is loaded again.
+"use strict";
+
+// --- Forms ------------------------------------------------------------------------------------
+
+// A form that is being sent cannot be sent again.
+document.addEventListener("submit", (event) => {
+  const buttons = event.target.querySelectorAll("button:not([type=button])");
+  // After the browser has read the form: the value of a disabled button would be left out.
+  setTimeout(() => {
+    for (const button of buttons) {
+      if (!button.disabled) {
+        button.disabled = true;
+        button.dataset.sent = "";
+      }
+    }
+  });
+});
+
+// Back restores the page as it was left, with disabled buttons.
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[data-sent]")) {
+    button.disabled = false;
+    delete button.dataset.sent;
+  }
+});
+
+// --- Dialogs ----------------------------------------------------------------------------------
+
+// A link or button with data-dialog opens the dialog with that id, and a button with data-close closes
+// its dialog. Without JavaScript a link leads to a page that asks the same.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (dialog) {
+    event.preventDefault();
+    dialog.showModal();
+  }
+  event.target.closest("[data-close]")?.closest("dialog")?.close();
+});
+
+// --- Deadlines --------------------------------------------------------------------------------
+
+// Counts down the seconds that the server sent, as the browser's clock may be wrong. While a machine
+// sleeps, performance.now() may stop, so the clock that advanced further is used.
+function countDown(time) {
+  const seconds = Number(time.dataset.countdown);
+  const began = [performance.now(), Date.now()];
+  const show = () => {
+    const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
+    const left = Math.max(0, Math.ceil(seconds - past));
+    time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    time.classList.toggle("urgent", left <= 60);
+    if (left === 0) {
+      clearInterval(ticking);
+      // A moment later, so that the server's answer has the new state.
+      setTimeout(() => location.reload(), 1500);
+    }
+  };
+  const ticking = setInterval(show, 500);
+  show();
+}
+
+document.querySelectorAll("[data-countdown]").forEach(countDown);
+
+// --- Waking -----------------------------------------------------------------------------------
+
+// A page that was hidden or asleep is loaded again. The waiting room and the seat map keep themselves
+// up to date, and are handled here only when they come back from the browser's memory. A block, as all
+// scripts of a page share their global names.
+{
+  const STALE_AFTER = 30_000;
+  // Seconds.
+  const SPREAD = 4;
+  const { dataset: page } = document.body;
+  let since = Date.now();
+  let edited = false;
+
+  // Restored by Back: blank until the server has confirmed the content and the user.
+  window.addEventListener("pagehide", () => document.documentElement.classList.add("put-away"));
+  window.addEventListener("pageshow", (event) => event.persisted && askAgain());
+  document.addEventListener("input", () => {
+    edited = true;
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      since = Date.now();
+    } else {
+      wake();
+    }
+  });
+  window.addEventListener("offline", () => {
+    since = Math.min(since, Date.now());
+  });
+  window.addEventListener("online", wake);
+  // A machine that slept with the page in view: its clock jumps, without an event.
+  let ticked = Date.now();
+  setInterval(() => {
+    if (Date.now() - ticked > STALE_AFTER && !document.hidden) {
+      since = ticked;
+      wake();
+    }
+    ticked = Date.now();
+  }, 5000);
+
+  // A sale opens while the page is in view: by the server's clock, after a random delay.
+  const changesIn = Number(page.changesIn);
+  if (changesIn > 0 && changesIn < 86_400) {
+    setTimeout(() => {
+      since = 0;
+      if (!document.hidden) {
+        wake();
+      }
+    }, (changesIn + 1 + SPREAD * Math.random()) * 1000);
+  }
+
+  // Keep typed text.
+  function wake() {
+    const stale = Date.now() - since >= STALE_AFTER;
+    since = Date.now();
+    if (stale && !edited && page.wakes !== "itself") {
+      askAgain();
+    }
+  }
+
+  function askAgain() {
+    if (page.posted === undefined) {
+      location.reload();
+    } else {
+      // Reloading the answer to a form would ask to send the form again.
+      location.replace(location.pathname + location.search);
+    }
+  }
+}
