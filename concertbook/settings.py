@@ -97,6 +97,7 @@ TEMPLATES = [
                 "times": "concertbook.templatetags.times",
                 "addresses": "concertbook.templatetags.addresses",
                 "layout": "concertbook.templatetags.layout",
+                "texts": "concertbook.templatetags.texts",
             },
             "context_processors": [
                 "django.template.context_processors.debug",

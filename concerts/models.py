@@ -37,8 +37,11 @@ class ConcertQuerySet(models.QuerySet["Concert"]):
 
 
 class ShowColour(models.TextChoices):
-    """The colours that a concert may have on its pages: ``--show`` in static/css/main.css, where each
-    has 4.5:1 on the ground and on cards, light and dark."""
+    """The colours that a concert may have on its pages.
+
+    ``--show`` in static/css/main.css, where each has 4.5:1 on the ground and on cards, light and
+    dark.
+    """
 
     INK = "ink", _("ink")
     INDIGO = "indigo", _("indigo")

@@ -54,7 +54,7 @@ def _shown() -> QuerySet[Any]:
     return mine.select_related("seat", "schedule__concert").only(
         *("schedule", "status", "price", "created_at", "expires_at"),
         *("seat__number", "seat__label", "seat__grade"),
-        *("schedule__start_at", "schedule__concert__title"),
+        *("schedule__start_at", "schedule__concert__title", "schedule__concert__title_en"),
     )
 
 

@@ -35,7 +35,8 @@ def _newest(most: int) -> Prepared[Ticket]:
 def _shown() -> QuerySet[Ticket]:
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.only(
-        *("status", "price", "seat__label", "reservation__schedule__concert__title"),
+        *("status", "price", "seat__label"),
+        *(f"reservation__schedule__concert__{name}" for name in ("title", "title_en")),
         *("reservation__schedule__start_at", "reservation__schedule__cancelled_at"),
     )
 
