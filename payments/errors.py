@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from concertbook.db.clock import utc
 from concertbook.errors import DomainError, NotFound, TooManyRequests
-from concertbook.templatetags.times import when
+from concertbook.templatetags.times import when_text
 
 
 class DuplicateSeats(DomainError):
@@ -79,7 +79,7 @@ class WrongSchedule(DomainError):
         super().__init__(schedule=schedule, concert_title=concert_title, start_at=utc(start_at))
         self.message = _("This ticket is for another show: %(show)s, %(start)s.") % {
             "show": concert_title,
-            "start": when(start_at),
+            "start": when_text(start_at),
         }
 
 
@@ -91,7 +91,7 @@ class DoorsNotOpen(DomainError):
     def __init__(self, *, opens_at: dt.datetime, start_at: dt.datetime) -> None:
         super().__init__(opens_at=utc(opens_at), start_at=utc(start_at))
         self.message = _("The doors are not open yet. They open on %(opening)s.") % {
-            "opening": when(opens_at)
+            "opening": when_text(opens_at)
         }
 
 
@@ -102,7 +102,7 @@ class ShowOver(DomainError):
 
     def __init__(self, *, ended_at: dt.datetime) -> None:
         super().__init__(ended_at=utc(ended_at))
-        self.message = _("This show is over. It ended on %(end)s.") % {"end": when(ended_at)}
+        self.message = _("This show is over. It ended on %(end)s.") % {"end": when_text(ended_at)}
 
 
 class AlreadyUndone(DomainError):
@@ -120,7 +120,7 @@ class UndoTooLate(DomainError):
         super().__init__(until=utc(until))
         self.message = _(
             "It is too late to undo this check-in. That was possible until %(time)s."
-        ) % {"time": when(until)}
+        ) % {"time": when_text(until)}
 
 
 class GivenUpTooOften(TooManyRequests):

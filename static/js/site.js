@@ -64,6 +64,36 @@ function countDown(time) {
 
 document.querySelectorAll("[data-countdown]").forEach(countDown);
 
+// --- Times ------------------------------------------------------------------------------------
+
+// Times are the venue's. A reader whose clock shows another time gets it beside them.
+{
+  const HERE = 9 * 60;
+  const { ownTime } = document.querySelector("[data-own-time]")?.dataset ?? {};
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, {
+    weekday: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
+  const addOwnTimes = () => {
+    for (const zone of document.querySelectorAll("time[datetime] > .zone:last-child")) {
+      const moment = new Date(zone.parentElement.dateTime);
+      if (-moment.getTimezoneOffset() !== HERE) {
+        const own = document.createElement("span");
+        own.className = "own-time";
+        own.textContent = ` (${ownTime.replace("{time}", format.format(moment))})`;
+        zone.after(own);
+      }
+    }
+  };
+  if (ownTime && Intl.DateTimeFormat().resolvedOptions().timeZone !== "Asia/Seoul") {
+    addOwnTimes();
+    // For parts of a page that come later.
+    new MutationObserver(addOwnTimes).observe(document.body, { childList: true, subtree: true });
+  }
+}
+
 // --- Waking -----------------------------------------------------------------------------------
 
 // A page that was hidden or asleep is loaded again. The waiting room and the seat map keep themselves

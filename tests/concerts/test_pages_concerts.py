@@ -36,9 +36,9 @@ def test_prices_and_dates_follow_the_language(client):
     korean = client.get(url, headers={"Accept-Language": "ko"}).content.decode()
     english = client.get(url, headers={"Accept-Language": "en"}).content.decode()
 
-    assert "2030.12.24(화) 19:00" in korean
+    assert '2030.12.24(화) 19:00 <span class="zone">KST</span>' in korean
     assert "50,000원" in korean
-    assert "Tue 24 Dec 2030 19:00" in english
+    assert 'Tue 24 Dec 2030 19:00 <span class="zone">KST</span>' in english
     assert "₩50,000" in english
 
 
