@@ -5,7 +5,8 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from concertbook.templatetags.texts import korean
+from concertbook.templatetags.texts import HANGUL, korean
+from concerts import poster_art
 from concerts.models import Concert
 from concerts.services.offers import Sale
 
@@ -38,3 +39,38 @@ def told_as_text(concert: Concert, name: str) -> str:
     english = getattr(concert, f"{name}_en", "") if get_language() != "ko" else ""
     text: str = english or getattr(concert, name)
     return text
+
+
+@register.simple_tag
+def artwork(concert: Concert) -> poster_art.Artwork:
+    """The artwork of the concert's drawn poster."""
+    return poster_art.artwork(concert)
+
+
+# Up to so many characters, the size of a drawn poster's title.
+TITLE_SIZES = ((4.5, "huge-title"), (10.5, "large-title"), (24.0, "medium-title"))
+
+
+@register.filter
+def title_size(title: str) -> str:
+    """The class for a title of this length on a drawn poster."""
+    # A Hangul syllable is as wide as two Latin letters.
+    width = sum(1.0 if HANGUL.match(letter) else 0.55 for letter in title)
+    return next((size for most, size in TITLE_SIZES if width <= most), "small-title")
+
+
+GRADES = ("VIP", "R", "S", "A")
+
+
+@register.filter
+def grade_tone(grade: str) -> str:
+    """The colour of a grade, for ``data-grade``: ``vip``, ``r``, ``s``, ``a`` or ``other``."""
+    letter = grade_letter(grade)
+    return letter.lower() if letter in GRADES else "other"
+
+
+@register.filter
+def grade_letter(grade: str) -> str:
+    """What stands in a grade's chip: VIP for VIP석, other names as they are."""
+    letter = grade.strip().upper().removesuffix("석")
+    return letter if letter in GRADES else grade or "–"
