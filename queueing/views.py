@@ -18,6 +18,7 @@ from accounts.credentials import give_credential
 from accounts.requests import MemberRequest
 from concertbook.db.clock import seconds_until
 from concertbook.errors import DomainError
+from concertbook.http.after_log_in import acts_after_log_in, is_sent
 from concertbook.http.client_address import client_address
 from concertbook.http.languages import CODES, public_page
 from concertbook.http.redirects import next_page
@@ -33,10 +34,11 @@ SLUG = re.compile(SlugConverter.regex)
 
 
 @same_origin_form
+@acts_after_log_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def waiting_room(request: MemberRequest, slug: str) -> HttpResponse:
-    if request.method == "POST":
+    if is_sent(request):
         return _join(request, slug)
     room = join_and_leave.get_room(slug, viewer=request.user)
     found = polling.find_position(

@@ -24,6 +24,7 @@ from concertbook.errors import (
     TooLarge,
     TooManyRequests,
 )
+from concertbook.http.after_log_in import is_kept
 from concertbook.http.caching import NO_STORE
 from concertbook.http.error_pages import HTMX, form_page, go_to, is_dialog, refusal_response
 from concertbook.http.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
@@ -37,6 +38,8 @@ DOCS_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 RELAXED = {"admin": ADMIN_POLICY, "docs": DOCS_POLICY}
 ADMIN_LOGIN_URL = reverse_lazy("admin:login")
+NOTHING_SENT = _("Please log in first: nothing was sent. Then send it again.")
+ACTS_LATER = _("Please log in first. Then we go on by ourselves.")
 
 
 class ApiMiddleware:
@@ -137,9 +140,10 @@ class RateLimitMiddleware:
 class RefusalMiddleware:
     """A refused form redirects to its page with the reason; a refused page is an error page.
 
-    The form of a logged-out visitor redirects to the log-in, which says that nothing was sent, and
-    from there to the form's address: every page answers GET. For a dialog of the admin, which is
-    only a part of a page, it is that page.
+    The form of a logged-out visitor redirects to the log-in, which says that nothing was sent, or
+    that it takes effect afterwards (concertbook.http.after_log_in), and from there to the form's
+    address: every page answers GET. For a dialog of the admin, which is only a part of a page, it
+    is that page.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -150,7 +154,7 @@ class RefusalMiddleware:
         if response.status_code != HTTPStatus.FOUND or not _asks_to_log_in(response):
             return response
         if request.method == "POST":
-            messages.info(request, _("Please log in first: nothing was sent. Then send it again."))
+            messages.info(request, ACTS_LATER if is_kept(response) else NOTHING_SENT)
         if is_dialog(request) or request.headers.get(HTMX):
             return go_to(request, redirect_to_login(form_page(request)).url)
         return response
