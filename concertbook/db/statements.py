@@ -1,4 +1,5 @@
-"""Statements in SQL, for what the ORM has no form for: each in a function that says what it does.
+"""Statements in SQL, for what the ORM has no form for, and where building its queries takes longer
+than they do: each in a function that says what it does.
 
 Rows of models are written by ``concertbook.db.rows`` and locked and read by the ORM, or by its
 ``Prepared``. Outside of this package no cursor is opened (tests/project/test_architecture.py).

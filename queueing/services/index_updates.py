@@ -100,8 +100,11 @@ def follow_admissions(
 
 def _first_waiting(room: WaitingRoom, settled: int) -> int:
     """The position of the first who waits, or the one after all settled ones."""
-    waiting = QueueToken.objects.waiting().filter(room=room).order_by("position")
-    return waiting.values_list("position", flat=True).first() or settled + 1
+    (position,) = fetch_row(
+        "SELECT min(position) FROM queueing_queuetoken WHERE room_id = %s AND is_waiting",
+        [room.pk],
+    )
+    return position or settled + 1
 
 
 def _add_newcomers(room: WaitingRoom, after: int, through: int) -> None:

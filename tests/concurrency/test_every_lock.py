@@ -359,6 +359,18 @@ def test_a_tick_does_not_end_a_token_that_is_just_leaving():
     assert QueueEntryHistory.objects.get().outcome == "LEFT"
 
 
+def test_a_tick_does_not_close_a_room_on_a_person_who_is_just_leaving():
+    room, (first, _second), (theirs, _next) = line_of(2)
+    WaitingRoom.objects.update(state="CLOSED")
+
+    left, _let_in, waited = while_locked(
+        TOKENS, partial(leave, user=first, token=theirs), partial(admit, room_id=room.pk)
+    )
+
+    assert (left, waited) == (None, False)
+    assert QueueEntryHistory.objects.get(token=theirs).outcome == "LEFT"
+
+
 def test_a_token_that_is_just_leaving_is_not_admitted():
     room, (first, _second), (theirs, next_in_line) = line_of(2, capacity=1)
     WaitingRoom.objects.update(state="OPEN")
