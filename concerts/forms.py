@@ -2,6 +2,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.db.search import compose
+from concerts.services.programme import Show
 
 
 class SearchField(forms.CharField):
@@ -16,4 +17,6 @@ class SearchForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Artist, title or hall")}),
     )
+    show = forms.ChoiceField(label=_("Show"), choices=Show, required=False)
+    # Links from before ``show`` have it.
     on_sale = forms.BooleanField(label=_("On sale now"), required=False)

@@ -9,7 +9,7 @@ public_pages = [
         public(
             views.concert_list,
             seconds=1,
-            parameters=("search", "on_sale", "page"),
+            parameters=("search", "show", "on_sale", "page"),
             translated=True,
         ),
         name="concert_list",

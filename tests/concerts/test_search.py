@@ -76,3 +76,62 @@ def test_a_search_for_nothing_to_be_seen_finds_all(client, search):
     ConcertFactory()
 
     assert len(client.get("/", {"search": search}).context["page"]) == 1
+
+
+INITIALS = {
+    "initials of a word": "ㅇㅎㄷ",
+    "initials of several words": "ㅎㅂㅈㅈ",
+    "initials between syllables": "한ㅂ재",
+    "initials typed as the keyboard joins them": "ㄳㅇ",
+    "initials of half width": "ﾷﾾ",
+    "the artist": "ㅇㄱㅅㅇ",
+    "the hall": "ㅁㅈ홀",
+    "the English title": "moonㄹ",
+    "in any case, beside letters and signs": "밤 (vol. 2) ㄱ",
+}
+
+
+@pytest.mark.parametrize("search", INITIALS.values(), ids=INITIALS)
+def test_names_are_found_by_initial_consonants(client, search):
+    wanted = ConcertFactory(
+        title=unicodedata.normalize("NFD", "연희동 한밤 재즈"),
+        title_en="Moon라이트 밤 (Vol. 2) 공연",
+        artist="윤가수안",
+        venue="먼지홀",
+    )
+    ConcertFactory(title="겨울 콘서트", artist="하모니", venue="대극장")
+
+    assert list(client.get("/", {"search": search}).context["page"]) == [wanted]
+    assert len(client.get("/api/v1/concerts/", {"search": search}).json()["results"]) == 1
+
+
+@pytest.mark.parametrize("search", ["ㅎㅇㄷ", "연ㄷ", "ㅇ.ㅎ", "ㄲ", "ㅎㄷㅎ"])
+def test_other_initials_are_not_found(client, search):
+    ConcertFactory(title="연희동", venue="홍대")
+
+    assert not client.get("/", {"search": search}).context["page"].object_list
+
+
+def test_initials_are_sought_in_names_only_but_a_text_that_has_them_is_found(client):
+    ConcertFactory(description="연희동에서 열립니다")
+    laughs = ConcertFactory(description="웃음이 ㅋㅋㅋ 나는 밤")
+
+    assert not client.get("/", {"search": "ㅇㅎㄷ"}).context["page"].object_list
+    assert list(client.get("/", {"search": "ㅋㅋㅋ"}).context["page"]) == [laughs]
+
+
+@pytest.mark.parametrize("field", ["artist", "venue_en", "title_en"])
+def test_every_name_is_searched(client, field):
+    ConcertFactory(**{field: "Nocturne"})
+
+    assert len(client.get("/", {"search": "nocturne"}).context["page"]) == 1
+
+
+@pytest.mark.parametrize("search", ["[", "ㅎ[", "(ㅎ", "\\ㅎ", "ㅎ*", "ㅎ{9999999}", "***:ㅎ"])
+def test_what_means_something_in_an_expression_is_a_letter_of_the_search(client, search):
+    ConcertFactory(title="하루")
+
+    response = client.get("/", {"search": search})
+
+    assert response.status_code == 200
+    assert not response.context["page"].object_list
