@@ -407,7 +407,8 @@ class IdempotencyKey(models.Model):
 class OutgoingMail(models.Model):
     """A mail to be sent: queued in the transaction of its event, sent by a sweep, then deleted.
 
-    Its links are created when it is sent, so that none is stored (accounts/services/mail.py).
+    Its links are created when it is sent, so that none is stored (accounts/services/mail.py); a
+    MESSAGE, which has no secret link, is stored whole.
     """
 
     class Kind(models.TextChoices):
@@ -416,6 +417,7 @@ class OutgoingMail(models.Model):
         CHANGED = "CHANGED", _("The address has changed")
         CLAIM = "CLAIM", _("The address is used by another account")
         RESET = "RESET", _("Choose a new password")
+        MESSAGE = "MESSAGE", _("A message")
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
@@ -424,6 +426,9 @@ class OutgoingMail(models.Model):
     language = models.CharField(max_length=10)
     # Scheme and host of the request that queued it, for its link.
     origin = models.CharField(max_length=300)
+    # Of a MESSAGE.
+    subject = models.CharField(max_length=300, blank=True)
+    body = models.TextField(blank=True)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
     # Not before this time: another sender has leased it, or the last attempt failed.
     due_at = models.DateTimeField(db_default=models.functions.Now())

@@ -186,6 +186,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"headers": {"good_for": 2.0}},
     },
+    "remind of openings": {
+        "task": "concerts.tasks.queue_due_reminders",
+        "schedule": 5.0,
+        "options": {"headers": {"good_for": 5.0}},
+    },
     "write back requests": {
         "task": "queueing.tasks.write_back_requests",
         "schedule": 30.0,

@@ -291,6 +291,43 @@ class ConcertSchedule(models.Model):
             raise ScheduleCancelled
 
 
+class Reminder(models.Model):
+    """A user's request for a mail before a sale opens (services/reminders).
+
+    ``sent_at`` is set when the mail is queued.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
+    schedule = models.ForeignKey(
+        ConcertSchedule,
+        models.CASCADE,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("schedule"),
+    )
+    # As the user asked for it: the language, and the scheme and host for the link.
+    language = models.CharField(max_length=10)
+    origin = models.CharField(max_length=300)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    sent_at = models.DateTimeField(_("sent"), null=True)
+
+    class Meta:
+        verbose_name = _("reminder")
+        verbose_name_plural = _("reminders")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "user"], name="concerts_reminder_one_per_user"
+            ),
+        ]
+        # The sweep finds those that are not sent among many that are.
+        indexes = [models.Index(fields=["schedule", "sent_at"], name="concerts_reminder_due")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule}: {self.user}"
+
+
 class SeatPlan(models.Model):
     """One version of a schedule's seat plan, for ever (see services/seat_plan_document).
 

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from concertbook.http.caching import public
-from concerts import views
+from concerts import feed_views, reminder_views, views
 
 public_pages = [
     path(
@@ -19,5 +19,22 @@ public_pages = [
         public(views.concert_detail, seconds=1, translated=True),
         name="concert_detail",
     ),
+    path(
+        "concerts/<any_case_uuid:concert_id>/calendar.ics",
+        public(feed_views.calendar, seconds=10, translated=True),
+        name="calendar",
+    ),
 ]
-urlpatterns = public_pages
+urlpatterns = [
+    *public_pages,
+    path(
+        "schedules/<any_case_uuid:schedule_id>/reminder/",
+        reminder_views.reminder,
+        name="reminder",
+    ),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/reminder/withdraw/",
+        reminder_views.withdraw_reminder,
+        name="withdraw_reminder",
+    ),
+]

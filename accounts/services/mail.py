@@ -1,15 +1,17 @@
-"""Outgoing mail: five texts, which contain no text that a user chose.
+"""Outgoing mail: five texts, and the messages of other apps. None contains text that a user chose.
 
-1. A service queues a mail in the transaction of its event (queue_mail).
+1. A service queues a mail in the transaction of its event (queue_mail, queue_messages).
 2. A sweep leases the mails that are due, sends each and deletes it (send_due_mail). If the process
    dies in between, the next sweep sends it: a mail is sent at least once.
 """
 
 import datetime as dt
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.core.mail import EmailMessage
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -66,8 +68,29 @@ def queue_mail(*, kind: Kind, email: str, origin: str, user: User | None = None)
     return True
 
 
+@dataclass(frozen=True)
+class Message:
+    email: str
+    subject: str
+    body: str
+
+
+def queue_messages(messages: Iterable[Message]) -> None:
+    """Queue mails that other apps have written, in the transaction of their event."""
+    OutgoingMail.objects.bulk_create(
+        OutgoingMail(
+            kind=Kind.MESSAGE,
+            email=message.email,
+            # A line break in a title would be refused when the mail is sent.
+            subject=" ".join(message.subject.split()),
+            body=message.body,
+        )
+        for message in messages
+    )
+
+
 def send_due_mail() -> int:
-    """Send the mails that are due, oldest first; returns how many were sent."""
+    """Send the mails that are due, oldest first, and messages last; returns how many were sent."""
     sent = failures = 0
     for mail in _due():
         if not _lease(mail):
@@ -92,7 +115,9 @@ def _due() -> list[OutgoingMail]:
     outdated = Q(kind=Kind.CHANGE, user__email_changed_at__gt=F("created_at"))
     OutgoingMail.objects.filter(Q(created_at__lt=now - KEPT) | outdated).delete()
     due = OutgoingMail.objects.filter(due_at__lte=now).select_related("user")
-    return list(due.order_by("due_at", "pk")[:MOST_IN_A_ROUND])
+    # Before an opening thousands of reminders are due: who asks for a new password does not wait.
+    messages_last = Case(When(kind=Kind.MESSAGE, then=1), default=0)
+    return list(due.order_by(messages_last, "due_at", "pk")[:MOST_IN_A_ROUND])
 
 
 def _lease(mail: OutgoingMail) -> bool:
@@ -104,6 +129,8 @@ def _lease(mail: OutgoingMail) -> bool:
 def compose(mail: OutgoingMail) -> EmailMessage:
     """The mail's text, in its language, to the address that it was queued for."""
     kind = Kind(mail.kind)
+    if kind == Kind.MESSAGE:
+        return EmailMessage(mail.subject, mail.body, to=[mail.email])
     with translation.override(mail.language or None):
         context = {"link": _link(mail), "origin": mail.origin}
         body = render_to_string(f"mail/{kind.value.lower()}.txt", context)

@@ -20,7 +20,7 @@ from accounts.models import (
     User,
     UserSession,
 )
-from concerts.models import Concert, ConcertSchedule, Seat, SeatPlan, SeatStatusHistory
+from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
 from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.ticket_cancellation import cancel_ticket
@@ -48,9 +48,17 @@ READ_ONLY = [
 EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
 # Without a page: a session's key gives access to the account, an unsent mail contains a link, the
-# pieces of an export are downloaded as one file, the history of a room shows its capacities, and a
-# seat plan repeats what the seats say.
-WITHOUT_PAGES = {UserSession, EndedSession, OutgoingMail, ExportChunk, RoomCapacity, SeatPlan}
+# pieces of an export are downloaded as one file, the history of a room shows its capacities, a seat
+# plan repeats what the seats say, and a reminder is its user's own.
+WITHOUT_PAGES = {
+    UserSession,
+    EndedSession,
+    OutgoingMail,
+    ExportChunk,
+    Reminder,
+    RoomCapacity,
+    SeatPlan,
+}
 
 
 def name_of(model):

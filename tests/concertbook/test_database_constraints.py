@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
-from concerts.models import Concert, ConcertSchedule, Seat, SeatPlan, SeatStatusHistory
+from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
 from concerts.services.seat_plans import present_version
 from operations.models import Export
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
@@ -730,6 +730,12 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "two seats at one place in a row": (
         "concerts_seat_place_unique_in_schedule",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(seat_in_row=5),
+    ),
+    "two reminders of one user": (
+        "concerts_reminder_one_per_user",
+        lambda sale: Reminder.objects.bulk_create(
+            Reminder(user=sale.buyer, schedule=sale.schedule) for _again in range(2)
+        ),
     ),
     "two seat plans of one version": (
         "concerts_seatplan_one_per_version",

@@ -68,6 +68,7 @@ accounts/signup/
 balance/
 checkout/
 concerts/<any_case_uuid:concert_id>/
+concerts/<any_case_uuid:concert_id>/calendar.ics
 i18n/setlang/
 livez
 places/<any_case_uuid:token>/
@@ -78,6 +79,8 @@ reservations/<any_case_uuid:reservation_id>/release/
 rooms/<slug:slug>/
 rooms/<slug:slug>/draw/
 rooms/<slug:slug>/draw/lot/
+schedules/<any_case_uuid:schedule_id>/reminder/
+schedules/<any_case_uuid:schedule_id>/reminder/withdraw/
 schedules/<any_case_uuid:schedule_id>/seats/
 tickets/
 tickets/<any_case_uuid:ticket_id>/
@@ -89,6 +92,7 @@ visitor/
 PUBLIC_PAGES = """
 
 concerts/<any_case_uuid:concert_id>/
+concerts/<any_case_uuid:concert_id>/calendar.ics
 rooms/<slug:slug>/draw/
 """
 API = """

@@ -51,6 +51,8 @@ PAGES = {
     "lot": ("get", "/rooms/{sale.room.slug}/draw/lot/"),
     "place": ("get", "/places/{sale.place}/"),
     "leaving": ("post", "/places/{sale.place}/leave/"),
+    "reminder": ("post", "/schedules/{sale.schedule.pk}/reminder/"),
+    "no reminder": ("post", "/schedules/{sale.schedule.pk}/reminder/withdraw/"),
     "seats": ("get", "/schedules/{sale.schedule.pk}/seats/"),
     "checkout": ("get", "/checkout/"),
     "reservations": ("get", "/reservations/"),

@@ -1,0 +1,141 @@
+"""Mails that remind a user of the opening of a sale.
+
+1. A user asks for one (set_reminder), and may withdraw it in the same place.
+2. A sweep claims the reminders that are due and queues their mails in one transaction
+   (queue_due_reminders): each is queued once, however many workers sweep.
+   accounts/services/mail.py sends it, again if the mail server is away.
+
+The opening is read by the sweep: the mail moves with it.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from accounts.models import User
+from accounts.services.mail import Message, queue_messages
+from concertbook.db.clock import database_now
+from concertbook.errors import NotFound
+from concertbook.http.languages import CODES, public_page_in
+from concerts.models import ConcertSchedule, Reminder
+from concerts.services.offers import Sale, with_sales
+
+# The mail is sent so long before the opening, and after it if no worker was running.
+BEFORE = dt.timedelta(minutes=10)
+AFTER = dt.timedelta(minutes=30)
+MOST_IN_A_ROUND = 500
+
+
+@dataclass(frozen=True)
+class Reminded:
+    """``schedule`` has its sale (with_sales); ``reminder`` is None if the user has none."""
+
+    schedule: ConcertSchedule
+    reminder: Reminder | None
+
+    @property
+    def mails_at(self) -> dt.datetime:
+        return self.schedule.sale_opens_at - BEFORE  # type: ignore[attr-defined, no-any-return]
+
+
+def find_reminder(*, user: User, schedule_id: uuid.UUID) -> Reminded:
+    """Raises NotFound, also for a schedule of a rehearsal that is not the user's."""
+    schedule = _get_schedule(user, schedule_id)
+    return Reminded(schedule, Reminder.objects.filter(user=user, schedule=schedule).first())
+
+
+def set_reminder(*, user: User, schedule_id: uuid.UUID, origin: str) -> bool:
+    """Set the user's reminder of this schedule, in the active language; also a second time.
+
+    Returns False, and does nothing, unless the sale is still to open. Raises NotFound.
+    """
+    schedule = _get_schedule(user, schedule_id)
+    if schedule.sale != Sale.UPCOMING:  # type: ignore[attr-defined]
+        return False
+    reminder = Reminder(
+        user=user, schedule=schedule, language=translation.get_language() or "", origin=origin
+    )
+    Reminder.objects.bulk_create(
+        [reminder],
+        update_conflicts=True,
+        unique_fields=["schedule", "user"],
+        update_fields=["language", "origin"],
+    )
+    return True
+
+
+def withdraw_reminder(*, user: User, schedule_id: uuid.UUID) -> None:
+    Reminder.objects.filter(user=user, schedule=schedule_id).delete()
+
+
+def _get_schedule(user: User, schedule_id: uuid.UUID) -> ConcertSchedule:
+    schedules = ConcertSchedule.objects.visible_to(user).filter(pk=schedule_id)
+    found = with_sales(schedules.select_related("concert__waiting_room"), database_now()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def queue_due_reminders() -> int:
+    """Queue the mails of the reminders that are due; returns how many.
+
+    To a confirmed address only. Rows that another worker has locked are skipped: it queues them.
+    """
+    schedules = _opening_schedules(database_now())
+    with transaction.atomic():
+        due = _lock_due(schedules)
+        Reminder.objects.filter(pk__in=[reminder.pk for reminder in due]).update(
+            sent_at=database_now()
+        )
+        queue_messages(_messages(due, schedules))
+    return len(due)
+
+
+def _opening_schedules(now: dt.datetime) -> dict[uuid.UUID, ConcertSchedule]:
+    """What opens soon or has just opened, and can be bought."""
+    schedules: Any = with_sales(ConcertSchedule.objects.filter(cancelled_at=None), now)
+    opening = schedules.filter(sale_opens_at__gt=now - AFTER, sale_opens_at__lte=now + BEFORE)
+    to_be_bought = opening.filter(sale__in=[Sale.UPCOMING, Sale.OPEN, Sale.BUSY])
+    return {each.pk: each for each in to_be_bought.select_related("concert")}
+
+
+def _lock_due(schedules: Iterable[uuid.UUID]) -> list[Reminder]:
+    due = Reminder.objects.filter(
+        schedule__in=list(schedules),
+        sent_at=None,
+        user__is_active=True,
+        user__email_verified_at__isnull=False,
+    )
+    locked = due.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    return list(locked.select_related("user").order_by("pk")[:MOST_IN_A_ROUND])
+
+
+def _messages(
+    reminders: Sequence[Reminder], schedules: dict[uuid.UUID, ConcertSchedule]
+) -> list[Message]:
+    # Thousands of users get the same text.
+    write: Callable[..., tuple[str, str]] = cache(_write)
+    return [
+        Message(
+            str(reminder.user.email),
+            *write(schedules[reminder.schedule_id], reminder.language, reminder.origin),
+        )
+        for reminder in reminders
+    ]
+
+
+def _write(schedule: ConcertSchedule, language: str, origin: str) -> tuple[str, str]:
+    """Subject and body."""
+    language = language if language in CODES else "ko"
+    page = public_page_in(language, "concert_detail", schedule.concert_id)
+    with translation.override(language):
+        context = {"schedule": schedule, "link": origin + page}
+        subject, body = render_to_string("mail/reminder.txt", context).strip().split("\n", 1)
+    return subject, body.lstrip() + "\n"
