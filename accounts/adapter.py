@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts import log_in
 from accounts.models import User
 from concertbook.http.languages import public_page
+from concertbook.http.purchase_hint import PurchaseHint, hint
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -25,6 +26,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         response: HttpResponse = super().post_login(request, user, **options)
         assert user.email is not None
         log_in.remember_device(request, response, user.email)
+        # A purchase may have begun on another device.
+        hint(request, PurchaseHint())
         return response
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

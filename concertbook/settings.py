@@ -67,6 +67,7 @@ MIDDLEWARE = [
     # Before all middlewares that read cookies, the language's too.
     "concertbook.http.public_requests.PublicRequestMiddleware",
     "concertbook.http.visitor_cookie.VisitorCookieMiddleware",
+    "concertbook.http.purchase_hint.PurchaseHintMiddleware",
     # Before all middlewares that may refuse, so that a refusal is in the request's language.
     "django.middleware.locale.LocaleMiddleware",
     "concertbook.http.middleware.PolicyMiddleware",
@@ -106,6 +107,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "concertbook.http.languages.context_processor",
+                "payments.purchase_bar.context_processor",
             ],
         },
     },

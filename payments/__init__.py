@@ -3,5 +3,6 @@
 - models: reservation (a hold, or paid), payment, ticket, check-in, refund
 - services/: holds, checkout (pay), releases, ticket_cancellation, schedule_cancellation
 - fast_path/: hold and pay, answered before Django, many requests in one transaction
+- purchase_bar: the steps and the time of a running purchase, on every page
 - schedule_admin: the page of a schedule, with its cancellation
 """

@@ -1,9 +1,10 @@
 """The pages of buying: seat map, checkout, tickets, reservations."""
 
+import datetime as dt
 import re
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -42,6 +43,7 @@ from concerts.services.seat_sections import (
 )
 from concerts.services.seat_states import SeatStates, states_inside
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
+from payments.purchase_bar import purchase_context
 from payments.services import (
     checkout,
     group_commits,
@@ -51,7 +53,9 @@ from payments.services import (
     ticket_cancellation,
     tickets,
 )
+from payments.services.purchases import PAYMENT, SEATS, Purchase, purchase_until
 from queueing.errors import QueueNotAdmitted
+from queueing.models import QueueToken
 from queueing.services.gate import read_admission
 
 SECTIONS_PER_PAGE = 24
@@ -143,11 +147,23 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
         "links": _section_links(page, request.GET.get("section")) if page else [],
         "blocks": _blocks(all_seats(view) if is_small else _asked_for(request, view)),
         "instead": _instead(request, view),
+        **purchase_context(request, _purchase(schedule, admission, quota, now)),
     }
     response = render(request, "payments/seats.html", context)
     # Its script asks for the states: the fast path answers that.
     give_credential(request, response)
     return response
+
+
+def _purchase(
+    schedule: ConcertSchedule,
+    admission: QueueToken,
+    quota: reservations.SeatQuota,
+    now: dt.datetime,
+) -> Purchase:
+    if hold := quota.first_hold:
+        return purchase_until(hold.expires_at, now, step=PAYMENT, schedule_id=hold.schedule_id)
+    return purchase_until(admission.expires_at, now, step=SEATS, schedule_id=schedule.pk)
 
 
 def _section_links(page: Page[Section], open_section: str | None) -> list[dict[str, Any]]:
@@ -266,8 +282,19 @@ def check_out(request: MemberRequest) -> HttpResponse:
         "short": max(0, total - balance),
         "seconds_left": _seconds_left(my_holds),
         "once": OnceForm(),
+        **_checkout_bar(request, my_holds),
     }
     return render(request, "payments/checkout.html", context)
+
+
+def _checkout_bar(request: MemberRequest, my_holds: list[Any]) -> Mapping[str, Any]:
+    if not my_holds:
+        return {}
+    first = my_holds[0]
+    held_until = first.expires_at, first.read_at
+    return purchase_context(
+        request, purchase_until(*held_until, step=PAYMENT, schedule_id=first.schedule_id)
+    )
 
 
 def _seconds_left(my_holds: list[Any]) -> int:

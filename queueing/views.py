@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,6 +22,7 @@ from concertbook.errors import DomainError
 from concertbook.http.after_log_in import acts_after_log_in, is_sent
 from concertbook.http.client_address import client_address
 from concertbook.http.languages import CODES, public_page
+from concertbook.http.purchase_hint import hint_admission
 from concertbook.http.redirects import next_page
 from concertbook.http.same_origin import same_origin_form
 from queueing.models import QueueToken, WaitingRoom
@@ -56,6 +58,8 @@ def _join(request: MemberRequest, slug: str) -> HttpResponse:
         user=request.user, slug=slug, address=client_address(request.META)
     )
     inside = place.status == QueueToken.Status.ACTIVE
+    if inside:
+        hint_admission(request, next_page(request))
     return redirect((inside and next_page(request)) or request.get_full_path())
 
 
@@ -78,7 +82,7 @@ def _show(
     request: MemberRequest, template: str, room: WaitingRoom, found: QueuePosition
 ) -> HttpResponse:
     first_ahead = _first_ahead(request, room, found)
-    context = {
+    context: dict[str, Any] = {
         "room": room,
         "place": found,
         "outcome": _outcome(request, room, found),
@@ -89,6 +93,8 @@ def _show(
         "opens_in_seconds": seconds_until(room.opens_at),
         "refresh_seconds": max(REFRESH_SECONDS, found.poll_after_seconds),
     }
+    if found.status == QueueToken.Status.ACTIVE:
+        hint_admission(request, context["next"])
     response = render(request, template, context)
     if _line_moves(found):
         _remember_first_ahead(response, room, found, first_ahead)
@@ -198,5 +204,7 @@ def _my_position(request: HttpRequest) -> dict[str, object]:
     except DomainError:
         # The name and the balance are shown all the same.
         return {}
+    if found is not None and found.status == QueueToken.Status.ACTIVE:
+        hint_admission(request, "")
     is_live = found is not None and found.status != QueueToken.Status.EXPIRED
     return {"room": room, "place": found if is_live else None}

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -67,19 +68,25 @@ HOLDS: Prepared[Any] = Prepared(_holds)
 
 @dataclass(frozen=True)
 class SeatQuota:
-    """How many seats a user holds, in all schedules, and may still hold in one."""
+    """How many seats a user holds, in all schedules, and may still hold in one.
+
+    ``first_hold`` is the hold that ends first, if any.
+    """
 
     held: int
     allowance: int
+    first_hold: Reservation | None = None
 
 
 def seat_quota(*, user: User, schedule: ConcertSchedule) -> SeatQuota:
     """One statement, unless holds are overdue: they are ended."""
     found = _read(LIVE, user, schedule=schedule.pk)
     here = sum(reservation.schedule_id == schedule.pk for reservation in found)
+    held = [each for each in found if each.status == Reservation.Status.HOLD]
     return SeatQuota(
-        held=sum(reservation.status == Reservation.Status.HOLD for reservation in found),
+        held=len(held),
         allowance=max(0, schedule.purchase_limit - here),
+        first_hold=min(held, key=attrgetter("expires_at"), default=None),
     )
 
 

@@ -42,27 +42,53 @@ document.addEventListener("click", (event) => {
 
 // --- Deadlines --------------------------------------------------------------------------------
 
-// Counts down the seconds that the server sent, as the browser's clock may be wrong. While a machine
-// sleeps, performance.now() may stop, so the clock that advanced further is used.
+// <time data-countdown="seconds">: a deadline. When it is over, the page is loaded again.
+// <time data-opening="seconds">: what opens then; the page learns of it in its own way.
+// Both: data-over is what to say at zero.
+
+const inDays = new Intl.NumberFormat(document.documentElement.lang, {
+  style: "unit",
+  unit: "day",
+  unitDisplay: "long",
+});
+countDownIn(document);
+
+// For parts of a page that come later, too.
+function countDownIn(part) {
+  part.querySelectorAll("[data-countdown], [data-opening]").forEach(countDown);
+}
+
+// The server sent the seconds, as the browser's clock may be wrong. While a machine sleeps,
+// performance.now() may stop, so the clock that advanced further is used.
 function countDown(time) {
-  const seconds = Number(time.dataset.countdown);
+  const { countdown, opening, over } = time.dataset;
+  const seconds = Number(countdown ?? opening);
   const began = [performance.now(), Date.now()];
   const show = () => {
     const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
     const left = Math.max(0, Math.ceil(seconds - past));
-    time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-    time.classList.toggle("urgent", left <= 60);
-    if (left === 0) {
+    time.textContent = left || !over ? inClock(left) : over;
+    time.classList.toggle("urgent", countdown !== undefined && left <= 60);
+    if (!left || !time.isConnected) {
       clearInterval(ticking);
+    }
+    if (!left && time.isConnected && countdown !== undefined) {
       // A moment later, so that the server's answer has the new state.
       setTimeout(() => location.reload(), 1500);
     }
   };
   const ticking = setInterval(show, 500);
+  time.hidden = false;
   show();
 }
 
-document.querySelectorAll("[data-countdown]").forEach(countDown);
+// 4:32, 1:04:32, or 2 days 01:04:32.
+function inClock(seconds) {
+  const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit));
+  const parts = hours ? [hours % 24, minutes % 60, seconds % 60] : [minutes, seconds % 60];
+  const padded = parts.map((part, at) => String(part).padStart(at || days ? 2 : 1, "0")).join(":");
+  return days ? `${inDays.format(days)} ${padded}` : padded;
+}
 
 // --- Times ------------------------------------------------------------------------------------
 

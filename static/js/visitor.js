@@ -38,6 +38,10 @@ async function show() {
   }
   const personal = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of personal.querySelectorAll("body > [id]")) {
-    document.getElementById(part.id)?.replaceChildren(...part.childNodes);
+    const shown = document.getElementById(part.id);
+    shown?.replaceChildren(...part.childNodes);
+    if (shown) {
+      window.countDownIn(shown);
+    }
   }
 }

@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from concertbook.http import page_numbers
+from concertbook.http.purchase_hint import NAME
 from concerts.seat_index import looks
 from payments.models import Ticket
 from queueing.services import index_build, join_and_leave
@@ -52,6 +53,20 @@ def test_a_page_of_ones_own_asks_the_database_for_the_user_and_the_rows(buyer, q
     seen = queries(address)
 
     assert len(seen) == 2, "\n".join(seen)
+
+
+@pytest.mark.parametrize(
+    ("address", "most"),
+    [("/checkout/", 2), ("/tickets/", 3), ("/reservations/", 3), ("/balance/", 3), ("seats", MOST)],
+)
+def test_the_bar_of_a_running_purchase_is_one_statement_at_most(
+    client, buyer, schedule, queries, address, most
+):
+    client.cookies[NAME] = f"{schedule.pk}~payment"
+
+    seen = queries(f"/schedules/{schedule.pk}/seats/" if address == "seats" else address)
+
+    assert len(seen) <= most, "\n".join(seen)
 
 
 def test_a_ticket_asks_the_database_for_the_user_and_the_ticket(buyer, queries):
