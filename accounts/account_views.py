@@ -64,6 +64,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
                 password=form.cleaned_data["password1"],
                 name=form.cleaned_data["name"],
                 origin=origin_of(request),
+                agreed=form.agreed,
             ),
         )
         if user is not None:
@@ -157,6 +158,7 @@ def claim_email(request: HttpRequest, key: str) -> HttpResponse:
                 link=link,
                 password=form.cleaned_data["password1"],
                 name=form.cleaned_data["name"],
+                agreed=form.agreed,
             ),
         )
         if user is not None:

@@ -32,7 +32,7 @@ from accounts.representations import (
 )
 from accounts.requests import current_user
 from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
-from accounts.services import charges, email_change, ledger, sign_up
+from accounts.services import charges, documents, email_change, ledger, sign_up
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
@@ -89,10 +89,16 @@ class SignUp(APIView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
+        """Open an account. The request agrees to the terms of use and the privacy policy in force
+        (/about/terms/, /about/privacy/), and their versions are stored: show them before."""
         data = valid_input(self.SignUpInput, request)
         count_sign_up(request._request)
         user = _refuse_fields(
-            lambda: sign_up.sign_up(origin=request.build_absolute_uri("/").rstrip("/"), **data)
+            lambda: sign_up.sign_up(
+                origin=request.build_absolute_uri("/").rstrip("/"),
+                agreed=documents.agreed_versions(),
+                **data,
+            )
         )
         log_in.remember_log_in(request._request, data["email"])
         return _tokens(request, user, status.HTTP_201_CREATED)

@@ -1,5 +1,6 @@
 from django.urls import include, path
 
+from accounts.page_urls import public_pages as seller
 from concertbook.http.languages import CODES
 from concerts.page_urls import public_pages as programme
 from queueing.page_urls import public_pages as line
@@ -10,5 +11,5 @@ urlpatterns = [
     path("", include("concerts.page_urls")),
     path("", include("payments.page_urls")),
     # The public pages once more for each language, which their addresses name.
-    *(path(f"{code}/", include(([*programme, *line], code))) for code in CODES),
+    *(path(f"{code}/", include(([*programme, *line, *seller], code))) for code in CODES),
 ]

@@ -57,6 +57,9 @@ SIDEBAR = [
         [
             ("auth.Group", "group"),
             ("admin.LogEntry", "manage_search"),
+            ("accounts.Document", "gavel"),
+            ("accounts.Business", "storefront"),
+            ("accounts.Consent", "task_alt"),
             ("operations.Export", "download"),
             ("accounts.IdempotencyKey", "key"),
         ],

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.app_tokens import issue_tokens
 from accounts.models import User
+from accounts.services import business
 from concertbook.http import rate_limit
 from concerts.seat_index import looks
 from tests.browser.chromium import chromium, complaints, page  # noqa: F401
@@ -26,6 +27,12 @@ def _empty_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(rate_limit, "_backs_off_until", 0.0)
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_known_business() -> Iterator[None]:
+    yield
+    business.forget_business()
 
 
 @pytest.fixture(scope="session", autouse=True)

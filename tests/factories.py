@@ -24,6 +24,8 @@ from queueing.models import QueueToken, WaitingRoom
 from queueing.services import join_and_leave
 
 PASSWORD = "correct horse battery staple"
+# What the form of a new account asks for: the versions that are shown.
+CONSENTS = {"terms": "1", "privacy": "1"}
 
 
 def ago(**delta: float) -> Any:

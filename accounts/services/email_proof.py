@@ -9,6 +9,8 @@ An account that used the address without proof keeps its money, tickets, session
 the address, and its pages ask for another. Of two concurrent claims the unique index allows one.
 """
 
+from collections.abc import Mapping
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -17,6 +19,7 @@ from django.db.models import Q
 from accounts.email_links import Kind, Link
 from accounts.errors import EmailTaken, LinkUsed
 from accounts.models import User
+from accounts.services.documents import record_consents
 from accounts.services.mail import queue_mail
 from accounts.services.sign_up import clean_name
 from accounts.sessions import end_sessions
@@ -53,12 +56,14 @@ def _lock_by_key(user: User, email: str) -> None:
     list(both.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
-def claim_email(*, link: Link, password: str, name: str) -> User:
-    """A new account for the owner of the mailbox. Raises ValidationError with a dictionary of the
-    fields' errors, EmailTaken."""
+def claim_email(*, link: Link, password: str, name: str, agreed: Mapping[str, int]) -> User:
+    """A new account for the owner of the mailbox, who agrees to these versions of the documents.
+
+    Raises ValidationError with a dictionary of the fields' errors, EmailTaken.
+    """
     user = User(email=link.email, name=_clean_new(link.email, password, name))
     user.set_password(password)
-    return create_proven(user)
+    return create_proven(user, agreed)
 
 
 def _clean_new(email: str, password: str, name: str) -> str:
@@ -76,7 +81,7 @@ def _clean_new(email: str, password: str, name: str) -> str:
     return name
 
 
-def create_proven(user: User) -> User:
+def create_proven(user: User, agreed: Mapping[str, int]) -> User:
     """Save a new account whose address a link has just proven. Raises EmailTaken."""
     assert user.email is not None
     try:
@@ -84,6 +89,7 @@ def create_proven(user: User) -> User:
             displace(user.email, keep=user)
             user.email_verified_at = database_now()
             user.save()
+            record_consents(user, agreed)
     except IntegrityError as proven_by_another:
         raise EmailTaken from proven_by_another
     return user

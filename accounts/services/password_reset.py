@@ -14,6 +14,7 @@ from django.db.models import PROTECT
 from accounts.email_links import Kind, Link
 from accounts.errors import LinkUsed
 from accounts.models import User
+from accounts.services.documents import agreed_versions
 from accounts.services.email_proof import create_proven
 from accounts.services.mail import queue_mail
 from accounts.sessions import end_sessions
@@ -49,8 +50,9 @@ def reset_password(*, link: Link, password: str, keep_account: bool) -> User:
     """Set the password that the reader of the mailbox chose, and confirm the address.
 
     If must_ask_whose and not ``keep_account``, a new account gets the address and the password and
-    is returned. All sessions of the account that got the password end. Raises ValidationError
-    with a dictionary of the fields' errors, LinkUsed, EmailTaken.
+    is returned; the form says that its user agrees to the documents in force. All sessions of the
+    account that got the password end. Raises ValidationError with a dictionary of the fields'
+    errors, LinkUsed, EmailTaken.
     """
     assert link.user is not None
     user = link.user
@@ -62,7 +64,7 @@ def reset_password(*, link: Link, password: str, keep_account: bool) -> User:
         raise ValidationError({"password": weak}) from weak
     if user is not link.user:
         user.set_password(password)
-        return create_proven(user)
+        return create_proven(user, agreed_versions())
     _set_password(user, password)
     return user
 

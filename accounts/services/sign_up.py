@@ -1,6 +1,7 @@
 """Sign-up: one service for the page and the API."""
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,6 +13,7 @@ from accounts.email_addresses import clean_email
 from accounts.email_links import Kind
 from accounts.errors import EmailTaken
 from accounts.models import User
+from accounts.services.documents import record_consents
 from accounts.services.mail import queue_mail
 from concertbook.visible import has_visible
 
@@ -25,10 +27,13 @@ _SPACES, _CONTROLS = r"\s\x1c-\x1f\x85", r"\x00-\x1f\x7f-\x9f"
 NAME_PATTERN = f"^[{_SPACES}]*[^{_CONTROLS}]*[^{_CONTROLS}\\s][^{_CONTROLS}]*[{_SPACES}]*$"
 
 
-def sign_up(*, email: str, password: str, name: str, origin: str) -> User:
+def sign_up(
+    *, email: str, password: str, name: str, origin: str, agreed: Mapping[str, int]
+) -> User:
     """Create an account, which may buy immediately, and mail a link that confirms its address.
 
-    ``origin`` is the scheme and host of the link. Raises ValidationError with a dictionary of the
+    ``origin`` is the scheme and host of the link, ``agreed`` the versions of the documents that the
+    user agrees to (documents.agreed_versions). Raises ValidationError with a dictionary of the
     fields' errors, and EmailTaken. When the account that has the address never confirmed it, a mail
     to the address tells its owner how to get it.
     """
@@ -51,7 +56,7 @@ def sign_up(*, email: str, password: str, name: str, origin: str) -> User:
         offer_address(holder, origin=origin)
         raise EmailTaken
     user.set_password(password)
-    return _create(user, origin)
+    return _create(user, origin, agreed)
 
 
 def clean_name(typed: str) -> str:
@@ -80,10 +85,11 @@ def offer_address(holder: User, *, origin: str) -> None:
         queue_mail(kind=Kind.CLAIM, email=holder.email, origin=origin)
 
 
-def _create(user: User, origin: str) -> User:
+def _create(user: User, origin: str, agreed: Mapping[str, int]) -> User:
     try:
         with transaction.atomic():
             user.save()
+            record_consents(user, agreed)
             if user.email is not None and not user.email_verified:
                 queue_mail(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
     except IntegrityError as taken_meanwhile:

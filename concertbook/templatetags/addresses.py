@@ -22,6 +22,12 @@ def public_page(context: Mapping[str, Any], name: str, *args: object) -> str:
 
 
 @register.simple_tag
+def public_page_of(language: str, name: str, *args: object) -> str:
+    """The address of a public page that names this language; "": the one that names none."""
+    return public_page_in(language, name, *args)
+
+
+@register.simple_tag
 def in_every_language(address: str) -> dict[str, str]:
     """The addresses of the same public page by language; "": the one that names none."""
     return addresses_by_language(address)

@@ -42,7 +42,12 @@ def when_text(moment: dt.datetime) -> str:
 @register.filter
 def day(moment: dt.datetime) -> str:
     """Tue 22 Dec 2026, or 2026.12.22(화): Django's own Korean weekdays are too long for a card."""
-    local = _at_the_venue(moment)
+    return calendar_day(_at_the_venue(moment))
+
+
+@register.filter
+def calendar_day(local: dt.date) -> str:
+    """``day`` for a date."""
     weekdays = pgettext("weekdays, from Monday on", "Mon Tue Wed Thu Fri Sat Sun").split()
     return pgettext("a day", "{weekday} {date}").format(
         weekday=weekdays[local.weekday()],

@@ -18,7 +18,7 @@ from accounts.errors import LinkUsed
 from accounts.models import OutgoingMail, User
 from accounts.services.email_proof import prove_email
 from accounts.services.mail import KEPT, send_due_mail
-from tests.factories import PASSWORD, StaffFactory, UserFactory, balance_of
+from tests.factories import CONSENTS, PASSWORD, StaffFactory, UserFactory, balance_of
 from tests.mailbox import link_to, mails_to
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def is_logged_in(client):
 
 
 def sign_up(email=OWNERS):
-    fields = {"email": email, "password1": OWNERS_PASSWORD, "name": "x"}
+    fields = {"email": email, "password1": OWNERS_PASSWORD, "name": "x", **CONSENTS}
     return Client().post("/accounts/signup/", fields)
 
 
@@ -73,7 +73,9 @@ def squatter():
 
 
 def test_the_link_sent_at_sign_up_confirms_the_address(client):
-    client.post("/accounts/signup/", {"email": OWNERS, "password1": PASSWORD, "name": "x"})
+    client.post(
+        "/accounts/signup/", {"email": OWNERS, "password1": PASSWORD, "name": "x", **CONSENTS}
+    )
     link = link_to(OWNERS)
 
     assert client.get(link).status_code == 200
@@ -101,7 +103,7 @@ def test_the_owner_who_signs_up_gets_the_address_and_the_other_account_keeps_the
     assert sign_up().context["form"].errors["email"]
     owner, link = Client(), link_to(OWNERS)
     assert owner.get(link).status_code == 200
-    owner.post(link, {"name": "주인", "password1": OWNERS_PASSWORD})
+    owner.post(link, {"name": "주인", "password1": OWNERS_PASSWORD, **CONSENTS})
 
     mine = logs_in(OWNERS, OWNERS_PASSWORD)
     assert (mine.name, mine.email_verified, balance_of(mine)) == ("주인", True, 0)
@@ -116,7 +118,7 @@ def test_the_owner_who_signs_up_gets_the_address_and_the_other_account_keeps_the
 def test_an_account_that_lost_its_address_gives_another_and_logs_in_with_it(squatter):
     app = app_of(squatter)
     sign_up()
-    Client().post(link_to(OWNERS), {"name": "x", "password1": OWNERS_PASSWORD})
+    Client().post(link_to(OWNERS), {"name": "x", "password1": OWNERS_PASSWORD, **CONSENTS})
 
     fields = {"email": "Other@Example.com", "password": PASSWORD}
     answer = app.post("/api/v1/me/email-changes/", fields, format="json")
@@ -143,7 +145,7 @@ def test_links_that_were_sent_before_the_owner_came_are_worth_nothing(squatter):
     squatters.post(reverse("account_send_proof"))
     old = link_to(OWNERS)
     sign_up()
-    Client().post(link_to(OWNERS), {"name": "x", "password1": OWNERS_PASSWORD})
+    Client().post(link_to(OWNERS), {"name": "x", "password1": OWNERS_PASSWORD, **CONSENTS})
 
     assert squatters.post(old).status_code == 410
     assert User.objects.get(email=OWNERS) != squatter

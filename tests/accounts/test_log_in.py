@@ -17,7 +17,7 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ADDRESS,
 )
 from tests.concertbook.test_bad_input import assert_problem
-from tests.factories import PASSWORD, StaffFactory, UserFactory
+from tests.factories import CONSENTS, PASSWORD, StaffFactory, UserFactory
 from tests.mailbox import link_to, mails_to
 
 pytestmark = pytest.mark.django_db
@@ -343,7 +343,12 @@ def test_sign_ups_of_an_address_have_a_limit_of_their_own(settings):
         return APIClient().post("/api/v1/auth/signup/", fields, format="json").status_code
 
     def by_page(number):
-        fields = {"email": f"new{number}@example.com", "password1": PASSWORD, "name": "팬"}
+        fields = {
+            "email": f"new{number}@example.com",
+            "password1": PASSWORD,
+            "name": "팬",
+            **CONSENTS,
+        }
         return Client().post("/accounts/signup/", fields).status_code
 
     assert [by_api(1), by_page(2), by_page(3), by_api(4)] == [201, 302, 429, 429]

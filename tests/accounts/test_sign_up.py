@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import User
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import CONSENTS, PASSWORD, UserFactory
 from tests.mailbox import mails_to
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def by_api(email=EMAIL, password=PASSWORD, name="팬", **headers):
 
 
 def by_page(email=EMAIL, password=PASSWORD, name="팬"):
-    fields = {"email": email, "password1": password, "name": name}
+    fields = {"email": email, "password1": password, "name": name, **CONSENTS}
     answer = Client().post("/accounts/signup/", fields)
     if answer.status_code == 302:
         return None
@@ -177,14 +177,14 @@ def test_a_sign_up_by_api_is_one_session_and_sets_no_cookie(app):
 
 
 def test_a_sign_up_by_page_logs_in_and_goes_where_the_person_wanted_to(client):
-    fields = {"email": EMAIL, "password1": PASSWORD, "name": "x"}
+    fields = {"email": EMAIL, "password1": PASSWORD, "name": "x", **CONSENTS}
     answer = client.post("/accounts/signup/?next=/tickets/", fields)
     assert answer["Location"] == "/tickets/"
     assert client.get("/tickets/").status_code == 200
 
 
 def test_a_sign_up_does_not_lead_to_another_site(client):
-    fields = {"email": EMAIL, "password1": PASSWORD, "name": "x"}
+    fields = {"email": EMAIL, "password1": PASSWORD, "name": "x", **CONSENTS}
     answer = client.post("/accounts/signup/?next=https://evil.example/", fields)
     assert answer["Location"] == "/"
 

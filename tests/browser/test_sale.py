@@ -23,6 +23,8 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     page.get_by_label("Email").fill("new@example.com")
     page.get_by_label("Name").fill("새 팬")
     page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("agree to the terms").check()
+    page.get_by_label("privacy policy").check()
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
 
     page.get_by_role("link", name="Balance").click()

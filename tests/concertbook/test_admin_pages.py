@@ -1,5 +1,6 @@
 """The admin as a whole: every page answers, permissions, and read-only models."""
 
+import datetime as dt
 import hashlib
 
 import pytest
@@ -13,13 +14,17 @@ from django.urls import reverse
 from accounts.models import (
     Balance,
     BalanceHistory,
+    Business,
     Charge,
+    Consent,
+    Document,
     EndedSession,
     IdempotencyKey,
     OutgoingMail,
     User,
     UserSession,
 )
+from accounts.services.documents import publish
 from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
 from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
@@ -35,6 +40,7 @@ READ_ONLY = [
     Charge,
     Export,
     IdempotencyKey,
+    Consent,
     Draw,
     QueueEntryHistory,
     QueueToken,
@@ -45,7 +51,7 @@ READ_ONLY = [
     Ticket,
     CheckIn,
 ]
-EDITED = [User, WaitingRoom, Concert, ConcertSchedule, Seat]
+EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
 # Without a page: a session's key gives access to the account, an unsent mail contains a link, the
 # pieces of an export are downloaded as one file, the history of a room shows its capacities, a seat
@@ -85,6 +91,9 @@ def play_a_sale():
     scanned(receipt.tickets[1])
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
+    Consent.objects.create(user=buyer, document="terms", version=1)
+    publish(kind="terms", text_ko="x", effective_on=dt.date(2026, 1, 1))
+    Business.objects.create(name_ko="x")
     seed = bytes(32)
     commitment = hashlib.sha256(seed).hexdigest()
     Draw.objects.create(room=schedule.concert.waiting_room, seed=seed, commitment=commitment)

@@ -10,7 +10,16 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, User
+from accounts.models import (
+    Balance,
+    BalanceHistory,
+    Business,
+    Charge,
+    Consent,
+    Document,
+    IdempotencyKey,
+    User,
+)
 from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
 from concerts.services.seat_plans import present_version
 from operations.models import Export
@@ -169,6 +178,19 @@ class Sale:
     def rehearsed(self) -> WaitingRoom:
         room = WaitingRoomFactory(slug="rehearsal", rehearsal="rehearsal")
         return WaitingRoom.objects.get(pk=room.pk)
+
+    def document(self, **fields: object) -> Document:
+        values = {
+            "kind": "terms",
+            "version": 2,
+            "text_ko": "x",
+            "effective_on": dt.date(2030, 1, 1),
+        }
+        return Document.objects.create(**values | fields)
+
+    def consent(self, **fields: object) -> Consent:
+        values = {"user": self.buyer, "document": "terms", "version": 1}
+        return Consent.objects.create(**values | fields)
 
     def shuffling(self, *, joined: int = 0) -> WaitingRoom:
         """A room that will draw lots, and this many people in its line."""
@@ -832,6 +854,38 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "operations_exportchunk_short",
         lambda sale: sale.export().chunks.create(seq=0, data=bytes(256 * 1024 + 1)),
     ),
+    "two versions of a page with one number": (
+        "accounts_document_one_per_version",
+        lambda sale: [sale.document(), sale.document()],
+    ),
+    "a version in the place of the text that comes with the application": (
+        "accounts_document_after_the_default",
+        lambda sale: sale.document(version=1),
+    ),
+    "a version of an unknown page": (
+        "accounts_document_kind_known",
+        lambda sale: sale.document(kind="about"),
+    ),
+    "a version of a page that is changed": (
+        "accounts_document_never_changes",
+        lambda sale: Document.objects.filter(pk=sale.document().pk).update(text_ko="y"),
+    ),
+    "a version of a page that is deleted": (
+        "accounts_document_never_changes",
+        lambda sale: sale.document().delete(),
+    ),
+    "two consents to one version": (
+        "accounts_consent_once_per_version",
+        lambda sale: [sale.consent(), sale.consent()],
+    ),
+    "a consent to a page that no user is asked to agree to": (
+        "accounts_consent_is_asked_for",
+        lambda sale: sale.consent(document="help"),
+    ),
+    "details of the seller that are changed": (
+        "accounts_business_never_changes",
+        lambda sale: Business.objects.filter(pk=Business.objects.create().pk).update(phone="1"),
+    ),
     "two rooms at one address": (
         "queueing_waitingroom_slug_key",
         lambda sale: WaitingRoomFactory(slug=sale.token.room.slug),
@@ -898,6 +952,9 @@ def test_the_methods_of_the_sale_write_valid_rows():
         )
         sale.pay_again(status="FAILED", reason="x")
         sale.refund_of(sale.payment, 9_000, fee=1_000)
+        sale.document()
+        sale.consent()
+        Business.objects.create()
         sale.join()
         sale.join(user=UserFactory(rehearsal="rehearsal"), room=sale.rehearsed())
         sale.drawn().delete()

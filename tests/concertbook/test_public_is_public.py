@@ -75,6 +75,8 @@ class World:
             "concert_id": schedule.concert_id,
             "schedule_id": schedule.pk,
             "slug": drawn.slug,
+            "kind": "terms",
+            "number": 1,
             "version": present_version(schedule.pk),
         }
 

@@ -18,7 +18,8 @@ OF_A_MODEL = (
     "<path:object_id>/history/",
 )
 MODELS = """
-accounts/balance accounts/balancehistory accounts/charge operations/export accounts/idempotencykey
+accounts/balance accounts/balancehistory accounts/business accounts/charge accounts/consent
+accounts/document operations/export accounts/idempotencykey
 accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
@@ -53,6 +54,9 @@ search/
 """
 PAGES = """
 
+about/<slug:kind>/
+about/<slug:kind>/<int:number>/
+about/business/
 accounts/
 accounts/address/
 accounts/address/confirm/<str:key>/
@@ -91,6 +95,9 @@ visitor/
 # Once more for each language, which the address names.
 PUBLIC_PAGES = """
 
+about/<slug:kind>/
+about/<slug:kind>/<int:number>/
+about/business/
 concerts/<any_case_uuid:concert_id>/
 concerts/<any_case_uuid:concert_id>/calendar.ics
 rooms/<slug:slug>/draw/

@@ -9,6 +9,7 @@ from concerts.seat_index import looks
 from payments.models import Reservation, Ticket
 from payments.services import group_commits
 from tests.factories import (
+    CONSENTS,
     ScheduleFactory,
     UserFactory,
     admitted,
@@ -57,7 +58,7 @@ def test_a_newcomer_can_buy_and_cancel_with_nothing_but_forms(client):
 
     client.post(
         "/accounts/signup/",
-        {"email": "new@example.com", "name": "새 팬", "password1": "a long enough one"},
+        {"email": "new@example.com", "name": "새 팬", "password1": "a long enough one", **CONSENTS},
     )
     form = client.get("/balance/").context["form"]
     charge = {"amount": 120_000, "key": form["key"].value()}
