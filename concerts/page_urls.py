@@ -27,6 +27,12 @@ public_pages = [
 ]
 urlpatterns = [
     *public_pages,
+    path("sitemap.xml", public(feed_views.sitemap, seconds=60), name="sitemap"),
+    path(
+        "concerts/<any_case_uuid:concert_id>/picture.png",
+        public(feed_views.share_picture, seconds=600),
+        name="share_picture",
+    ),
     path(
         "schedules/<any_case_uuid:schedule_id>/reminder/",
         reminder_views.reminder,

@@ -2,6 +2,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.conf import settings
+from django.http import QueryDict
+from django.utils.translation import get_language
 
 from concertbook.http.languages import (
     addresses_by_language,
@@ -31,6 +34,17 @@ def public_page_of(language: str, name: str, *args: object) -> str:
 def in_every_language(address: str) -> dict[str, str]:
     """The addresses of the same public page by language; "": the one that names none."""
     return addresses_by_language(address)
+
+
+@register.simple_tag
+def canonical(address: str) -> str:
+    """The address under which search engines keep a public page: it names the page's language, and
+    of its parameters has the page's number alone."""
+    path, _, query = address.partition("?")
+    number = QueryDict(query).get("page", "")
+    return addresses_by_language(path)[get_language() or settings.LANGUAGE_CODE] + (
+        f"?page={number}" if number.isdecimal() and number != "1" else ""
+    )
 
 
 @register.filter

@@ -46,6 +46,18 @@ def test_a_visitor_without_a_session_asks_for_nothing_personal(page, personal):
     assert personal == []
 
 
+def test_a_browser_takes_the_data_of_a_concert_and_the_manifest_without_a_complaint(page):
+    schedule = ScheduleFactory()
+
+    page.goto(f"/concerts/{schedule.concert_id}/")
+
+    data = page.locator('script[type="application/ld+json"]')
+    assert page.evaluate("element => JSON.parse(element.text)[0]['@type']", data.element_handle())
+    manifest = page.context.new_cdp_session(page).send("Page.getAppManifest")
+    assert manifest["url"].endswith("/site.webmanifest")
+    assert manifest["errors"] == []
+
+
 def test_the_language_of_a_public_page_is_kept_on_private_ones_and_back(page):
     page.goto("/")
     page.get_by_role("link", name="한국어").click()

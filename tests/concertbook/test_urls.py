@@ -73,6 +73,7 @@ balance/
 checkout/
 concerts/<any_case_uuid:concert_id>/
 concerts/<any_case_uuid:concert_id>/calendar.ics
+concerts/<any_case_uuid:concert_id>/picture.png
 i18n/setlang/
 livez
 places/<any_case_uuid:token>/
@@ -80,12 +81,15 @@ places/<any_case_uuid:token>/leave/
 readyz
 reservations/
 reservations/<any_case_uuid:reservation_id>/release/
+robots.txt
 rooms/<slug:slug>/
 rooms/<slug:slug>/draw/
 rooms/<slug:slug>/draw/lot/
 schedules/<any_case_uuid:schedule_id>/reminder/
 schedules/<any_case_uuid:schedule_id>/reminder/withdraw/
 schedules/<any_case_uuid:schedule_id>/seats/
+site.webmanifest
+sitemap.xml
 tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
