@@ -16,6 +16,14 @@ STEP = re.compile(r"(\d{1,3}):(\d{1,3})")
 
 
 @dataclass(frozen=True)
+class Step:
+    """``percent`` of the price is kept when cancelling until the end of the day of ``until``."""
+
+    until: dt.datetime
+    percent: int
+
+
+@dataclass(frozen=True)
 class RefundPolicy:
     """``steps`` are (days before the show, fee in percent), the earliest day first."""
 
@@ -45,6 +53,11 @@ class RefundPolicy:
             return 0
         percent = next((percent for day, percent in self.steps if days >= day), 100)
         return price * percent // 100
+
+    def steps_left(self, *, start_at: dt.datetime, now: dt.datetime) -> list[Step]:
+        """The ladder as dates, from ``now`` on; the first of them counts now."""
+        steps = [Step(start_at - dt.timedelta(days=days), percent) for days, percent in self.steps]
+        return [step for step in steps if _date(step.until) >= _date(now)]
 
 
 def _date(moment: dt.datetime) -> dt.date:

@@ -1,18 +1,25 @@
 from django.urls import path
 
-from payments import views
+from concertbook.http.caching import public
+from payments import checkout_views, ticket_views, views
 
 urlpatterns = [
     path("schedules/<any_case_uuid:schedule_id>/seats/", views.seats, name="seats"),
-    path("checkout/", views.check_out, name="checkout"),
-    path("reservations/", views.reservation_list, name="reservation_list"),
+    path("checkout/", checkout_views.check_out, name="checkout"),
+    path("orders/<any_case_uuid:reservation_id>/", checkout_views.order, name="order"),
+    path("reservations/", checkout_views.reservation_list, name="reservation_list"),
     path(
         "reservations/<any_case_uuid:reservation_id>/release/",
-        views.release_reservation,
+        checkout_views.release_reservation,
         name="release",
     ),
-    path("tickets/", views.ticket_list, name="ticket_list"),
-    path("tickets/<any_case_uuid:ticket_id>/", views.ticket, name="ticket"),
-    path("tickets/<any_case_uuid:ticket_id>/qr.svg", views.ticket_qr, name="ticket_qr"),
-    path("tickets/<any_case_uuid:ticket_id>/cancel/", views.cancel_ticket, name="ticket_cancel"),
+    path("sw.js", public(ticket_views.service_worker), name="service_worker"),
+    path("tickets/", ticket_views.ticket_list, name="ticket_list"),
+    path("tickets/<any_case_uuid:ticket_id>/", ticket_views.ticket, name="ticket"),
+    path("tickets/<any_case_uuid:ticket_id>/qr.svg", ticket_views.ticket_qr, name="ticket_qr"),
+    path(
+        "tickets/<any_case_uuid:ticket_id>/cancel/",
+        ticket_views.cancel_ticket,
+        name="ticket_cancel",
+    ),
 ]

@@ -1,11 +1,10 @@
-"""The pages of buying: seat map, checkout, tickets, reservations."""
+"""The page on which seats are chosen."""
 
 import datetime as dt
 import re
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -18,16 +17,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from accounts.credentials import give_credential
-from accounts.forms import OnceForm
 from accounts.models import User
 from accounts.requests import MemberRequest
-from accounts.run_once import run_once
 from concertbook.db.clock import seconds_until
-from concertbook.errors import Malformed, NotFound
-from concertbook.http.page_numbers import page_of, page_of_newest
+from concertbook.http.page_numbers import page_of
 from concertbook.templatetags.money import won
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import ConcertSchedule
@@ -42,16 +38,11 @@ from concerts.services.seat_sections import (
     sections,
 )
 from concerts.services.seat_states import SeatStates, states_inside
-from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.purchase_bar import purchase_context
 from payments.services import (
-    checkout,
     group_commits,
     holds,
-    releases,
     reservations,
-    ticket_cancellation,
-    tickets,
 )
 from payments.services.purchases import PAYMENT, SEATS, Purchase, purchase_until
 from queueing.errors import QueueNotAdmitted
@@ -265,142 +256,3 @@ def _offers(seats: list[SeatOnMap]) -> list[tuple[str, int]]:
     """Each (grade, price) among the seats, the most frequent one first."""
     counts = Counter((seat.grade, seat.price) for seat in seats)
     return [offer for offer, _count in counts.most_common()]
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def check_out(request: MemberRequest) -> HttpResponse:
-    if request.method == "POST":
-        return _pay(request)
-    my_holds = reservations.my_holds(user=request.user)
-    total = sum(hold.price for hold in my_holds)
-    balance = request.user.won
-    context = {
-        "my_holds": my_holds,
-        "total": total,
-        "balance": balance,
-        "short": max(0, total - balance),
-        "seconds_left": _seconds_left(my_holds),
-        "once": OnceForm(),
-        **_checkout_bar(request, my_holds),
-    }
-    return render(request, "payments/checkout.html", context)
-
-
-def _checkout_bar(request: MemberRequest, my_holds: list[Any]) -> Mapping[str, Any]:
-    if not my_holds:
-        return {}
-    first = my_holds[0]
-    held_until = first.expires_at, first.read_at
-    return purchase_context(
-        request, purchase_until(*held_until, step=PAYMENT, schedule_id=first.schedule_id)
-    )
-
-
-def _seconds_left(my_holds: list[Any]) -> int:
-    """Until the first of them ends."""
-    return seconds_until(my_holds[0].expires_at, my_holds[0].read_at) if my_holds else 0
-
-
-def _pay(request: MemberRequest) -> HttpResponse:
-    try:
-        wanted = [uuid.UUID(each) for each in request.POST.getlist("reservations")]
-    except ValueError:
-        raise NotFound from None
-    run_once(
-        request,
-        _key_of(request),
-        ["pay", sorted(map(str, wanted))],
-        lambda once: checkout.pay_reservations(
-            user=request.user, reservation_ids=wanted, once=once, act=group_commits.pay
-        ),
-    )
-    # Whether sent once or twice: the payment is done, and the answer is the same.
-    messages.success(request, _("Paid. Here are your tickets."))
-    return redirect("ticket_list")
-
-
-def _key_of(request: MemberRequest) -> uuid.UUID:
-    form = OnceForm(request.POST)
-    if not form.is_valid():
-        raise Malformed
-    key: uuid.UUID = form.cleaned_data["key"]
-    return key
-
-
-@login_required
-@require_safe
-def reservation_list(request: MemberRequest) -> HttpResponse:
-    mine = partial(reservations.my_reservations, user=request.user)
-    newest = partial(reservations.newest_reservations, user=request.user)
-    page = page_of_newest(request, newest, mine)
-    return render(request, "payments/reservations.html", {"page": page})
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def release_reservation(request: MemberRequest, reservation_id: uuid.UUID) -> HttpResponse:
-    if request.method != "POST":
-        # A form sent after the log-in expired: back to the page with the button.
-        return redirect("checkout")
-    releases.release_reservation(user=request.user, reservation_id=reservation_id)
-    messages.success(request, _("You have let go of the seat."))
-    return redirect("checkout")
-
-
-@login_required
-@require_safe
-def ticket_list(request: MemberRequest) -> HttpResponse:
-    mine = partial(tickets.my_tickets, user=request.user)
-    newest = partial(tickets.newest_tickets, user=request.user)
-    page = page_of_newest(request, newest, mine)
-    return render(request, "payments/tickets.html", {"page": page})
-
-
-@login_required
-@require_safe
-def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
-    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    context = {
-        "ticket": found,
-        "quote": _quote(found),
-        "refund": found.refund,
-    }
-    return render(request, "payments/ticket.html", context)
-
-
-def _quote(ticket: Any) -> ticket_cancellation.Quote | None:
-    try:
-        return ticket_cancellation.quote_for(ticket)
-    except (AlreadyCancelled, TicketUsed, CancellationClosed):
-        return None
-
-
-@login_required
-@require_safe
-def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
-    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    return HttpResponse(tickets.qr_svg(found), content_type="image/svg+xml")
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
-    if request.method == "POST":
-        run_once(
-            request,
-            _key_of(request),
-            ["cancel", str(ticket_id)],
-            lambda once: ticket_cancellation.cancel_ticket(
-                user=request.user, ticket_id=ticket_id, once=once
-            ),
-        )
-        messages.success(request, _("Cancelled. The refund is in your balance."))
-        return redirect("ticket", ticket_id)
-    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    context = {
-        "quote": ticket_cancellation.quote_for(found),
-        "ticket": found,
-        "once": OnceForm(),
-    }
-    return render(request, "payments/cancel.html", context)

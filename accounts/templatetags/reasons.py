@@ -23,3 +23,17 @@ REASONS: dict[str, str | Promise] = {
 def reason(code: str) -> str:
     """A reason in words; an unknown one unchanged."""
     return str(REASONS.get(code, code))
+
+
+# What a declined buyer can do.
+ADVICE: dict[str, str | Promise] = {
+    "card_declined": _("Please ask the card company, or try again."),
+    "limit_exceeded": _("Please ask the card company to raise the limit."),
+    "card_expired": _("Please use a card that is still valid."),
+}
+
+
+@register.filter
+def advice(code: str) -> str:
+    """What to do about a declined charge; of an unknown reason, whom to ask."""
+    return str(ADVICE.get(code, ADVICE["card_declined"]))

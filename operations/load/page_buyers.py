@@ -127,7 +127,7 @@ class Buyer(buyers.Buyer):
         checkout = self._shown("checkout", self._hold(address))
         self.phase = "holding"
         form = _found(checkout.form_to(reverse("checkout")), checkout)
-        tickets = self._shown("tickets", self._sent("pay", checkout, form))
+        tickets = self._shown("tickets", self._sent("pay", checkout, form, *form.choices))
         self.bought = sum(name == "reservations" for name, _value in form.fields)
         own = (link for link in tickets.content.links if link.startswith(reverse("ticket_list")))
         self._shown("ticket", next(link for link in own if link != reverse("ticket_list")))

@@ -1,5 +1,6 @@
 """A user's reservations, for pages and apps."""
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,12 @@ from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds
+
+# What lists and the checkout show of a concert.
+CONCERT = ("title", "title_en", "venue", "venue_en", "colour", "refund_policy")
+MOST_IN_A_PURCHASE = 50
+# For so long the checkout tells how the last purchase ended.
+REMEMBERED = dt.timedelta(hours=1)
 
 
 def my_reservations(*, user: User) -> ReservationQuerySet:
@@ -53,9 +60,10 @@ def _read(mine: Prepared[Any], user: User, **params: Any) -> list[Any]:
 def _shown() -> QuerySet[Any]:
     mine = Reservation.objects.filter(user=Param("user")).annotate(read_at=StatementTime())
     return mine.select_related("seat", "schedule__concert").only(
-        *("schedule", "status", "price", "created_at", "expires_at"),
+        *("schedule", "status", "price", "created_at", "expires_at", "confirmed_at"),
         *("seat__number", "seat__label", "seat__grade"),
-        *("schedule__start_at", "schedule__concert__title", "schedule__concert__title_en"),
+        *("schedule__start_at", "schedule__cancelled_at"),
+        *(f"schedule__concert__{name}" for name in CONCERT),
     )
 
 
@@ -64,6 +72,48 @@ def _holds() -> QuerySet[Any]:
 
 
 HOLDS: Prepared[Any] = Prepared(_holds)
+
+
+@dataclass(frozen=True)
+class LastPurchase:
+    """The seats that a user held last, which are held no more, and how that ended.
+
+    ``ended`` is CONFIRMED (paid), EXPIRED, or CANCELLED (released without having been paid).
+    """
+
+    ended: str
+    seats: list[Any]
+
+    @property
+    def first(self) -> Any:
+        return self.seats[0]
+
+
+def last_purchase(*, user: User) -> LastPurchase | None:
+    """How the last purchase ended; None if that is long ago. For a user without holds.
+
+    One statement.
+    """
+    newest: list[Any] = _read(_newest(MOST_IN_A_PURCHASE), user)
+    if not newest or _ended_at(newest[0]) < newest[0].read_at - REMEMBERED:
+        return None
+    last = newest[0]
+    if last.status == Reservation.Status.CANCELLED and last.confirmed_at:
+        # A ticket that was cancelled later.
+        return None
+    seats = [
+        each
+        for each in newest
+        if (each.schedule_id, each.created_at, each.status)
+        == (last.schedule_id, last.created_at, last.status)
+    ]
+    return LastPurchase(last.status, sorted(seats, key=lambda each: each.seat.number))
+
+
+def _ended_at(reservation: Any) -> dt.datetime:
+    """When it was paid or ran out; for a released one, when it would have."""
+    ended_at: dt.datetime = reservation.confirmed_at or reservation.expires_at
+    return ended_at
 
 
 @dataclass(frozen=True)

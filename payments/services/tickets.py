@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 import segno
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, Subquery
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from concertbook.db.clock import StatementTime
@@ -36,7 +37,7 @@ def _shown() -> QuerySet[Ticket]:
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.only(
         *("status", "price", "seat__label"),
-        *(f"reservation__schedule__concert__{name}" for name in ("title", "title_en")),
+        *(f"reservation__schedule__concert__{name}" for name in ("title", "title_en", "colour")),
         *("reservation__schedule__start_at", "reservation__schedule__cancelled_at"),
     )
 
@@ -59,6 +60,39 @@ def _ticket() -> QuerySet[Any]:
 
 
 TICKET: Prepared[Any] = Prepared(_ticket)
+
+
+def tickets_beside(*, user: User, ticket_id: uuid.UUID) -> list[Any]:
+    """This ticket as of get_ticket, followed by the user's other live tickets for the same show, by
+    seat. One statement.
+
+    Raises NotFound, also for another user's.
+    """
+    found = BESIDE.fetch(user=user.pk, ticket=ticket_id)
+    asked = [each for each in found if each.pk == ticket_id]
+    if not asked:
+        raise NotFound
+    live = (Ticket.Status.ISSUED, Ticket.Status.USED)
+    return asked + [each for each in found if each.pk != ticket_id and each.status in live]
+
+
+def _beside() -> QuerySet[Any]:
+    mine = Ticket.objects.filter(user=Param("user"))
+    show = mine.filter(pk=Param("ticket")).order_by().values("reservation__schedule")
+    beside = mine.filter(reservation__schedule=Subquery(show)).order_by("seat_number")
+    related = beside.select_related("seat", "reservation__schedule__concert")
+    return related.annotate(read_at=StatementTime())
+
+
+BESIDE: Prepared[Any] = Prepared(_beside)
+
+
+def qr_inline(ticket: Ticket) -> SafeString:
+    """As qr_svg, for within a page: without a size, and with the id ``qr-<ticket>``."""
+    code = segno.make(ticket.code, error="m", micro=False)
+    return mark_safe(
+        code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", svgid=f"qr-{ticket.pk}")
+    )
 
 
 def qr_svg(ticket: Ticket) -> bytes:

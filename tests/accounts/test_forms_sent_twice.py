@@ -29,6 +29,7 @@ def checkout_form(client):
     return {
         "key": page["once"]["key"].value(),
         "reservations": [str(hold.pk) for hold in page["my_holds"]],
+        "agreed": "on",
     }
 
 
@@ -58,7 +59,7 @@ def test_a_checkout_sent_again_pays_once_and_shows_the_tickets_again():
     first, again = (client.post("/checkout/", form, follow=True) for _ in range(2))
 
     for response in (first, again):
-        assert response.redirect_chain == [("/tickets/", 302)]
+        assert response.redirect_chain == [(f"/orders/{form['reservations'][0]}/", 302)]
         assert words(response) == [PAID]
     assert balance_of(user) == 30_000
     assert Payment.objects.count() == 2
@@ -129,12 +130,12 @@ def test_a_refused_checkout_may_be_sent_again_once_the_money_is_there():
     user = UserFactory()
     (hold,) = held(user, ScheduleFactory(price=10_000), 1)
     client = browser_of(user)
-    form = {"key": str(uuid.uuid4()), "reservations": [str(hold.pk)]}
+    form = {"key": str(uuid.uuid4()), "reservations": [str(hold.pk)], "agreed": "on"}
     client.post("/checkout/", form)
     charge = client.get("/balance/").context["form"]["key"].value()
     client.post("/balance/", {"amount": 10_000, "key": charge})
 
-    assert client.post("/checkout/", form)["Location"] == "/tickets/"
+    assert client.post("/checkout/", form)["Location"] == f"/orders/{hold.pk}/"
     assert Ticket.objects.count() == 1
 
 

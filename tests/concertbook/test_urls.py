@@ -76,6 +76,7 @@ concerts/<any_case_uuid:concert_id>/calendar.ics
 concerts/<any_case_uuid:concert_id>/picture.png
 i18n/setlang/
 livez
+orders/<any_case_uuid:reservation_id>/
 places/<any_case_uuid:token>/
 places/<any_case_uuid:token>/leave/
 readyz
@@ -90,6 +91,7 @@ schedules/<any_case_uuid:schedule_id>/reminder/withdraw/
 schedules/<any_case_uuid:schedule_id>/seats/
 site.webmanifest
 sitemap.xml
+sw.js
 tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/

@@ -60,6 +60,7 @@ OPEN = {
     "ko/concerts/<any_case_uuid:concert_id>/",
     "ko/rooms/<slug:slug>/draw/",
     "livez",
+    "orders/<any_case_uuid:reservation_id>/",
     "places/<any_case_uuid:token>/",
     "places/<any_case_uuid:token>/leave/",
     "readyz",
@@ -68,6 +69,7 @@ OPEN = {
     "rooms/<slug:slug>/",
     "rooms/<slug:slug>/draw/",
     "rooms/<slug:slug>/draw/lot/",
+    "sw.js",
     "tickets/",
     "tickets/<any_case_uuid:ticket_id>/",
     "tickets/<any_case_uuid:ticket_id>/cancel/",
@@ -153,7 +155,7 @@ def ways_in(schedule, reservation, phone, browser, headers):
     yield phone.post("/api/v1/payments/", ids, format="json", headers=key)
     yield browser.get(f"/schedules/{schedule.pk}/seats/")
     yield browser.post(f"/schedules/{schedule.pk}/seats/", {"seats": [2]})
-    yield browser.post("/checkout/", {"reservations": [str(reservation.pk)]})
+    yield browser.post("/checkout/", {"reservations": [str(reservation.pk)], "agreed": "on"})
 
 
 @pytest.mark.parametrize("token", NO_GOOD, ids=lambda kind: kind.__name__)

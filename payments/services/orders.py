@@ -1,0 +1,55 @@
+"""Orders: what a user paid for at one time."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, Subquery
+
+from accounts.models import User
+from concertbook.db.prepared import Param, Prepared
+from concertbook.errors import NotFound
+from payments.models import Payment
+
+
+@dataclass(frozen=True)
+class Order:
+    """The payments of one checkout, in the order of performances and seats."""
+
+    payments: list[Any]
+
+    @property
+    def paid_at(self) -> dt.datetime:
+        paid_at: dt.datetime = self.payments[0].paid_at
+        return paid_at
+
+    @property
+    def total(self) -> int:
+        """Won."""
+        return sum(payment.amount for payment in self.payments)
+
+
+def get_order(*, user: User, reservation_id: uuid.UUID) -> Order:
+    """The order in which the user paid for this reservation. One statement.
+
+    Raises NotFound, also for another user's, and for a reservation that was never paid.
+    """
+    found = PAYMENTS.fetch(user=user.pk, reservation=reservation_id)
+    if not found:
+        raise NotFound
+    return Order(found)
+
+
+def _payments() -> QuerySet[Any]:
+    """All payments of one checkout have the same time, and a user has one checkout at a time."""
+    paid = Payment.objects.filter(user=Param("user"), status=Payment.Status.SUCCESS).order_by()
+    paid_at = paid.filter(reservation=Param("reservation")).values("paid_at")
+    together = paid.filter(paid_at=Subquery(paid_at)).select_related(
+        *("refund", "reservation__ticket", "reservation__seat"),
+        "reservation__schedule__concert",
+    )
+    return together.order_by("reservation__schedule__start_at", "reservation__seat__number")
+
+
+PAYMENTS: Prepared[Any] = Prepared(_payments)

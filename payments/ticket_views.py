@@ -1,0 +1,102 @@
+"""The pages of tickets: list, ticket with its QR code, cancellation."""
+
+import uuid
+from functools import cache, partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.forms import OnceForm, read_key
+from accounts.requests import MemberRequest
+from accounts.run_once import run_once
+from concertbook.http.page_numbers import page_of_newest
+from concerts.refund_policy import RefundPolicy
+from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
+from payments.services import ticket_cancellation, tickets
+
+NOT_CANCELLABLE = (AlreadyCancelled, TicketUsed, CancellationClosed)
+
+
+@login_required
+@require_safe
+def ticket_list(request: MemberRequest) -> HttpResponse:
+    mine = partial(tickets.my_tickets, user=request.user)
+    newest = partial(tickets.newest_tickets, user=request.user)
+    page = page_of_newest(request, newest, mine)
+    return render(request, "payments/tickets.html", {"page": page})
+
+
+@login_required
+@require_safe
+def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    """The ticket, and beside it the user's other tickets that are good for the same show."""
+    found = tickets.tickets_beside(user=request.user, ticket_id=ticket_id)
+    shown = [{"ticket": each, "quote": _quote(each), "refund": each.refund} for each in found]
+    context = {"ticket": found[0], "shown": shown, "schedule": found[0].reservation.schedule}
+    response = render(request, "payments/ticket.html", context)
+    # The service worker keeps the tickets of one user only: see static/js/sw.js.
+    response["Ticket-Owner"] = salted_hmac(__name__, str(request.user.pk)).hexdigest()[:16]
+    return response
+
+
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """static/js/sw.js, at an address below which all pages are: it must see the log-out."""
+    return HttpResponse(_service_worker(), content_type="text/javascript")
+
+
+@cache
+def _service_worker() -> bytes:
+    return (settings.BASE_DIR / "static/js/sw.js").read_bytes()
+
+
+def _quote(ticket: Any) -> ticket_cancellation.Quote | None:
+    try:
+        return ticket_cancellation.quote_for(ticket)
+    except NOT_CANCELLABLE:
+        return None
+
+
+@login_required
+@require_safe
+def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
+    return HttpResponse(tickets.qr_svg(found), content_type="image/svg+xml")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
+    if request.method == "POST":
+        run_once(
+            request,
+            read_key(request.POST),
+            ["cancel", str(ticket_id)],
+            lambda once: ticket_cancellation.cancel_ticket(
+                user=request.user, ticket_id=ticket_id, once=once
+            ),
+        )
+        messages.success(request, _("Cancelled. The refund is in your balance."))
+        return redirect("ticket", ticket_id)
+    found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
+    try:
+        quote = ticket_cancellation.quote_for(found)
+    except NOT_CANCELLABLE as refusal:
+        context = {"ticket": found, "refusal": refusal, "refund": found.refund}
+        return render(request, "payments/cancel_refused.html", context, status=refusal.status)
+    context = {
+        "quote": quote,
+        "ticket": found,
+        "steps": RefundPolicy.parse(found.refund_policy).steps_left(
+            start_at=max(found.start_at, found.reservation.schedule.start_at), now=found.read_at
+        ),
+        "once": OnceForm(),
+    }
+    return render(request, "payments/cancel.html", context)
