@@ -96,6 +96,10 @@ class SignUpForm(ConsentForm):
     field_order = ["email", "password1", "name"]
 
 
+class NameForm(forms.Form):
+    name = name_field()
+
+
 class EmailChangeForm(forms.Form):
     email = email_field(_("New e-mail address"))
     password = password_field(_("Your password"), "current-password")

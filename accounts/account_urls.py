@@ -10,6 +10,7 @@ urlpatterns = [
     path("login/", allauth_views.login, name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
     path("signup/", views.sign_up, name="account_signup"),
+    path("name/", views.change_name, name="account_change_name"),
     path("address/", views.change_email, name="account_change_email"),
     path("address/link/", views.send_proof, name="account_send_proof"),
     path("address/confirm/<str:key>/", views.prove_email, name="account_prove_email"),

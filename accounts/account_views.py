@@ -22,6 +22,7 @@ from accounts import log_in
 from accounts.account_forms import (
     ClaimForm,
     EmailChangeForm,
+    NameForm,
     NewPasswordForm,
     ProofForm,
     ResetRequestForm,
@@ -33,7 +34,7 @@ from accounts.errors import EmailTaken, LinkUsed, WrongPassword
 from accounts.models import User
 from accounts.rate_limits import PROOFS_PER_ACCOUNT
 from accounts.requests import MemberRequest
-from accounts.services import email_change, email_proof, password_reset
+from accounts.services import email_change, email_proof, name_change, password_reset
 from accounts.services import sign_up as sign_up_service
 from concertbook.http.languages import public_page
 from concertbook.http.rate_limit import take
@@ -77,6 +78,21 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 @never_cache
 def account(request: MemberRequest) -> HttpResponse:
     return render(request, "account/account.html")
+
+
+@login_required
+@page
+@never_cache
+def change_name(request: MemberRequest) -> HttpResponse:
+    form = NameForm(request.POST or None, initial={"name": request.user.name})
+    if form.is_valid():
+        changed = _try(
+            form, lambda: name_change.change_name(user=request.user, **form.cleaned_data)
+        )
+        if changed is not None:
+            messages.success(request, _("Your name is changed."))
+            return redirect("account")
+    return render(request, "account/change_name.html", {"form": form})
 
 
 @login_required

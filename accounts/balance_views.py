@@ -40,7 +40,7 @@ def balance(request: MemberRequest) -> HttpResponse:
     newest = partial(ledger.newest_lines, user=request.user, type=shown)
     lines = partial(ledger.balance_history, user=request.user, type=shown)
     context = {
-        **about_top_ups(request),
+        **top_up_context(request),
         "form": form,
         "amount": request.user.won,
         "types": BalanceHistory.Type.choices,
@@ -91,7 +91,7 @@ def asked_before(request: HttpRequest) -> dict[str, str]:
     return {name: value for name, value in query.items() if value}
 
 
-def about_top_ups(request: MemberRequest) -> dict[str, Any]:
+def top_up_context(request: MemberRequest) -> dict[str, Any]:
     """What the template of an amount shows besides the field."""
     return {
         "steps": STEPS,

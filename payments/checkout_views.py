@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.balance_views import about_top_ups, asked_before, why_not_charged
+from accounts.balance_views import asked_before, top_up_context, why_not_charged
 from accounts.errors import ChargeDeclined, GatewayUnavailable, InsufficientBalance
 from accounts.forms import ChargeForm, OnceForm, read_key
 from accounts.requests import MemberRequest
@@ -145,7 +145,7 @@ def _show(request: MemberRequest, my_holds: list[Any]) -> HttpResponse:
         **purchase_context(request, _purchase(my_holds[0])),
     }
     if short:
-        context |= _top_up_context(request, short)
+        context |= _context_of_top_up(request, short)
     return render(request, "payments/checkout.html", context)
 
 
@@ -156,14 +156,14 @@ def _purchase(first: Any) -> Purchase:
     )
 
 
-def _top_up_context(request: MemberRequest, short: int) -> dict[str, Any]:
+def _context_of_top_up(request: MemberRequest, short: int) -> dict[str, Any]:
     initial = {"amount": short, **asked_before(request)}
     form = ChargeForm(prefix=TOP_UP, initial=initial)
     if request.GET.get("wrong") == "amount":
         amount = request.GET.get("amount", "")
         data = {f"{TOP_UP}-amount": amount, f"{TOP_UP}-key": uuid.uuid4()}
         form = ChargeForm(data, prefix=TOP_UP)
-    return {**about_top_ups(request), "top_up": form}
+    return {**top_up_context(request), "top_up": form}
 
 
 def _refund_terms(my_holds: list[Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from payments.models import Payment
 
 
 @dataclass(frozen=True)
-class Order:
+class PaidOrder:
     """The payments of one checkout, in the order of performances and seats."""
 
     payments: list[Any]
@@ -30,7 +30,7 @@ class Order:
         return sum(payment.amount for payment in self.payments)
 
 
-def get_order(*, user: User, reservation_id: uuid.UUID) -> Order:
+def get_order(*, user: User, reservation_id: uuid.UUID) -> PaidOrder:
     """The order in which the user paid for this reservation. One statement.
 
     Raises NotFound, also for another user's, and for a reservation that was never paid.
@@ -38,7 +38,7 @@ def get_order(*, user: User, reservation_id: uuid.UUID) -> Order:
     found = PAYMENTS.fetch(user=user.pk, reservation=reservation_id)
     if not found:
         raise NotFound
-    return Order(found)
+    return PaidOrder(found)
 
 
 def _payments() -> QuerySet[Any]:

@@ -26,6 +26,19 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// Show a password while typing it.
+for (const button of document.querySelectorAll("[data-reveal]")) {
+  const field = document.getElementById(button.dataset.reveal);
+  const reveal = (isShown) => {
+    field.type = isShown ? "text" : "password";
+    button.setAttribute("aria-pressed", isShown);
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => reveal(field.type === "password"));
+  // So that the browser knows that it is one, and offers to keep it.
+  field.form.addEventListener("submit", () => reveal(false));
+}
+
 // --- Dialogs ----------------------------------------------------------------------------------
 
 // A link or button with data-dialog opens the dialog with that id, and a button with data-close closes

@@ -64,6 +64,7 @@ accounts/address/link/
 accounts/address/own/<str:key>/
 accounts/login/
 accounts/logout/
+accounts/name/
 accounts/password/change/
 accounts/password/reset/
 accounts/password/reset/done/
