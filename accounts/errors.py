@@ -2,13 +2,24 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from concertbook.errors import DomainError, NotAuthenticated
+from concertbook.errors import (
+    ACCOUNT,
+    AGAIN,
+    BALANCE,
+    CHARGE,
+    LOG_IN,
+    NEW_PASSWORD,
+    DomainError,
+    NotAuthenticated,
+)
 
 
 class InvalidAmount(DomainError):
     code = "invalid_amount"
     status = 400
     message = _("The amount must be a whole number of won within the limits.")
+    meaning = _("Nothing was charged.")
+    next_step = BALANCE
 
 
 class InsufficientBalance(DomainError):
@@ -17,6 +28,8 @@ class InsufficientBalance(DomainError):
     code = "insufficient_balance"
     status = 402
     message = _("Your balance is not enough. Please charge it first.")
+    meaning = _("Nothing was paid. Seats that you hold stay yours until their time is over.")
+    next_step = CHARGE
 
 
 class ChargeDeclined(DomainError):
@@ -25,6 +38,8 @@ class ChargeDeclined(DomainError):
     code = "charge_declined"
     status = 402
     message = _("The charge was declined.")
+    meaning = _("No money was taken. Seats that you hold stay yours until their time is over.")
+    next_step = CHARGE
 
 
 class GatewayUnavailable(DomainError):
@@ -33,6 +48,8 @@ class GatewayUnavailable(DomainError):
     code = "gateway_unavailable"
     status = 503
     message = _("The card company does not answer. Nothing is charged twice; please try again.")
+    meaning = _("If money was taken, it is in your balance within a few minutes.")
+    next_step = BALANCE
 
 
 class EmailTaken(DomainError):
@@ -44,6 +61,8 @@ class EmailTaken(DomainError):
         "There is an account with this e-mail address already. If the address is yours, log in or"
         " choose a new password; a link may be in your mail."
     )
+    meaning = _("Nothing was changed.")
+    next_step = LOG_IN
 
     def __init__(self) -> None:
         error = {"field": "email", "code": self.code, "detail": str(self.message)}
@@ -56,6 +75,8 @@ class WrongPassword(DomainError):
     code = "wrong_password"
     status = 403
     message = _("This is not your password.")
+    meaning = _("Nothing was changed.")
+    next_step = NEW_PASSWORD
 
 
 class LinkUsed(DomainError):
@@ -64,6 +85,8 @@ class LinkUsed(DomainError):
     code = "link_used"
     status = 410
     message = _("This link was used before or is too old.")
+    meaning = _("Nothing was changed. We can send you a new link.")
+    next_step = ACCOUNT
 
 
 class InvalidCredentials(NotAuthenticated):
@@ -80,6 +103,8 @@ class IdempotencyKeyMissing(DomainError):
     code = "idempotency_key_missing"
     status = 400
     message = _("This request needs an Idempotency-Key header.")
+    meaning = _("Nothing was done.")
+    next_step = AGAIN
 
 
 class IdempotencyKeyInvalid(DomainError):
@@ -88,15 +113,21 @@ class IdempotencyKeyInvalid(DomainError):
     code = "idempotency_key_invalid"
     status = 400
     message = _("The Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    meaning = _("Nothing was done.")
+    next_step = AGAIN
 
 
 class IdempotencyKeyReused(DomainError):
     code = "idempotency_key_reused"
     status = 422
     message = _("This Idempotency-Key belongs to another request.")
+    meaning = _("Nothing was done.")
+    next_step = AGAIN
 
 
 class IdempotencyInFlight(DomainError):
     code = "idempotency_in_flight"
     status = 409
     message = _("This very request is still being worked on. Please ask again in a moment.")
+    meaning = _("It takes effect once, however often it is sent.")
+    next_step = AGAIN

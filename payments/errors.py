@@ -6,7 +6,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.db.clock import utc
-from concertbook.errors import DomainError, NotFound, TooManyRequests
+from concertbook.errors import (
+    AGAIN,
+    BALANCE,
+    CONCERTS,
+    RESERVATIONS,
+    TICKETS,
+    DomainError,
+    NotFound,
+    TooManyRequests,
+)
 from concertbook.templatetags.times import when_text
 
 
@@ -14,6 +23,8 @@ class DuplicateSeats(DomainError):
     code = "duplicate_seats"
     status = 400
     message = _("The same seat is named twice.")
+    meaning = _("Nothing was held and nothing was paid.")
+    next_step = AGAIN
 
 
 class TooManySeats(DomainError):
@@ -22,12 +33,16 @@ class TooManySeats(DomainError):
     code = "too_many_seats"
     status = 400
     message = _("That is too many seats for one request.")
+    meaning = _("Nothing was held and nothing was paid.")
+    next_step = AGAIN
 
 
 class PurchaseLimitExceeded(DomainError):
     code = "purchase_limit_exceeded"
     status = 409
     message = _("That is more seats than one person may have.")
+    meaning = _("No further seat was held. The seats and tickets that you have stay yours.")
+    next_step = RESERVATIONS
 
 
 class HoldExpired(DomainError):
@@ -36,24 +51,32 @@ class HoldExpired(DomainError):
     code = "hold_expired"
     status = 410
     message = _("The five minutes are over and the seat was released.")
+    meaning = _("No money was taken. You may choose again.")
+    next_step = CONCERTS
 
 
 class AlreadyPaid(DomainError):
     code = "already_paid"
     status = 409
     message = _("This is already paid.")
+    meaning = _("You have paid once, and the ticket is yours.")
+    next_step = TICKETS
 
 
 class AlreadyCancelled(DomainError):
     code = "already_cancelled"
     status = 409
     message = _("This is already cancelled.")
+    meaning = _("The refund was made once and is in your balance.")
+    next_step = BALANCE
 
 
 class TicketUsed(DomainError):
     code = "ticket_used"
     status = 409
     message = _("This ticket was used at the door.")
+    meaning = _("It can no longer be cancelled, and there is no refund.")
+    next_step = TICKETS
 
 
 class UnknownTicket(NotFound):
@@ -74,6 +97,8 @@ class WrongSchedule(DomainError):
     code = "wrong_schedule"
     status = 409
     message: str | Promise = _("This ticket is for another show.")
+    meaning = _("The ticket was not used up.")
+    next_step = AGAIN
 
     def __init__(self, *, schedule: str, concert_title: str, start_at: dt.datetime) -> None:
         super().__init__(schedule=schedule, concert_title=concert_title, start_at=utc(start_at))
@@ -87,6 +112,8 @@ class DoorsNotOpen(DomainError):
     code = "doors_not_open"
     status = 409
     message: str | Promise = _("The doors are not open yet.")
+    meaning = _("The ticket was not used up.")
+    next_step = AGAIN
 
     def __init__(self, *, opens_at: dt.datetime, start_at: dt.datetime) -> None:
         super().__init__(opens_at=utc(opens_at), start_at=utc(start_at))
@@ -99,6 +126,8 @@ class ShowOver(DomainError):
     code = "show_over"
     status = 409
     message: str | Promise = _("This show is over.")
+    meaning = _("The ticket was not used up.")
+    next_step = AGAIN
 
     def __init__(self, *, ended_at: dt.datetime) -> None:
         super().__init__(ended_at=utc(ended_at))
@@ -109,12 +138,16 @@ class AlreadyUndone(DomainError):
     code = "already_undone"
     status = 409
     message = _("This check-in was undone before.")
+    meaning = _("Nothing was changed.")
+    next_step = AGAIN
 
 
 class UndoTooLate(DomainError):
     code = "undo_too_late"
     status = 409
     message: str | Promise = _("A check-in can only be undone within a few minutes.")
+    meaning = _("The ticket stays used.")
+    next_step = AGAIN
 
     def __init__(self, *, until: dt.datetime) -> None:
         super().__init__(until=utc(until))
@@ -127,6 +160,8 @@ class GivenUpTooOften(TooManyRequests):
     """The buyer has released too many holds, or let them expire."""
 
     message = _("You have held too many seats and let them go. Please try again later.")
+    meaning = _("Nothing was paid. The tickets that you have are valid.")
+    next_step = TICKETS
 
 
 class StaleTicket(DomainError):
@@ -135,15 +170,21 @@ class StaleTicket(DomainError):
     code = "conflict"
     status = 409
     message = _("This ticket was changed by another request just now. Please look again.")
+    meaning = _("This request has changed nothing.")
+    next_step = TICKETS
 
 
 class CancellationClosed(DomainError):
     code = "cancellation_closed"
     status = 403
     message = _("The concert has begun: its tickets can no longer be cancelled.")
+    meaning = _("The ticket stays valid, and there is no refund.")
+    next_step = TICKETS
 
 
 class InvalidPeriod(DomainError):
     code = "invalid_period"
     status = 400
     message = _("The period must end on or after the day it begins, and last a year at most.")
+    meaning = _("No report was made.")
+    next_step = AGAIN

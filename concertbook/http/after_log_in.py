@@ -16,11 +16,11 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from concertbook.errors import DomainError
+from concertbook.http.error_pages import say_refusal
 
 View = Callable[..., HttpResponseBase]
 
@@ -48,7 +48,7 @@ def acts_after_log_in(view: View) -> View:
             # A limit, or a fault of ours, keeps the form: the visitor may reload.
             if not is_pending or refusal.retry_after is not None or refusal.status >= 500:
                 raise
-            messages.error(request, str(refusal.message))
+            say_refusal(request, refusal)
             response = HttpResponseRedirect(_address(request))
         if not request.user.is_authenticated:
             if request.method == "POST":

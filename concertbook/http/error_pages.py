@@ -7,12 +7,15 @@ from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 
 from concertbook.errors import (
+    CONCERTS,
     CsrfFailed,
     DomainError,
     InternalError,
@@ -21,6 +24,7 @@ from concertbook.errors import (
     PermissionDenied,
     TooLarge,
 )
+from concertbook.http.languages import public_page
 from concertbook.http.problems import DATABASE_AWAY, problem_response, unavailable
 
 HTMX = "HX-Request"
@@ -34,10 +38,50 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
     """The answer to a request that a view or a middleware refused."""
     if request.path_info.startswith("/api/"):
         return problem_response(exc)
-    response = render(request, "refusal.html", {"error": exc}, status=exc.status)
+    label, address = next_step(request, exc)
+    context = {
+        "error": exc,
+        "step": label,
+        "address": address,
+        "is_concert_list": exc.next_step is CONCERTS,
+        # A form is not sent again by itself.
+        "retries": exc.retry_after is not None and request.method == "GET",
+        "wait": _rounded(exc.retry_after),
+    }
+    response = render(request, "refusal.html", context, status=exc.status)
     if exc.retry_after is not None:
         response["Retry-After"] = str(exc.retry_after)
     return response
+
+
+def say_refusal(request: HttpRequest, exc: DomainError) -> None:
+    """Queue a message for the next page: what happened, what it means, and where to go on."""
+    text = f"{exc.message} {exc.meaning}"
+    if exc.next_step.name and not request.path_info.startswith("/admin/"):
+        label, address = next_step(request, exc)
+        text = format_html('{} <a href="{}">{}</a>', text, address, label)
+    messages.error(request, text)
+
+
+def next_step(request: HttpRequest, exc: DomainError) -> tuple[str, str]:
+    """The text and the address of the link after a refusal."""
+    step = exc.next_step
+    if request.path_info.startswith("/admin/") and step is CONCERTS:
+        return _("Back to the start page of the staff"), reverse("admin:index")
+    if not step.name:
+        again = request.method == "GET"
+        address = request.get_full_path() if again else form_page(request)
+        return (_("Try again") if again else str(step.label)), address
+    if step.is_public:
+        return str(step.label), public_page(request, step.name)
+    return str(step.label), reverse(step.name)
+
+
+def _rounded(seconds: int | None) -> int | None:
+    """A time to wait in seconds; beyond two minutes in whole minutes, never too short."""
+    if seconds is None or seconds <= 120:
+        return seconds
+    return -(-seconds // 60) * 60
 
 
 def form_page(request: HttpRequest) -> str:
@@ -114,4 +158,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return refusal_response(request, unavailable(cause))
     if request.path_info.startswith("/api/"):
         return problem_response(InternalError())
-    return render(request, "500.html", status=500)
+    return render(request, "500.html", {"error": InternalError()}, status=500)

@@ -26,7 +26,14 @@ from concertbook.errors import (
 )
 from concertbook.http.after_log_in import is_kept
 from concertbook.http.caching import NO_STORE
-from concertbook.http.error_pages import HTMX, form_page, go_to, is_dialog, refusal_response
+from concertbook.http.error_pages import (
+    HTMX,
+    form_page,
+    go_to,
+    is_dialog,
+    refusal_response,
+    say_refusal,
+)
 from concertbook.http.problems import DATABASE_AWAY, body_bytes, problem_response, unavailable
 from concertbook.http.requests_per_user import count_request
 
@@ -151,6 +158,8 @@ class RefusalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code == MethodNotAllowed.status and not response.content:
+            return _explained(request, response)
         if response.status_code != HTTPStatus.FOUND or not _asks_to_log_in(response):
             return response
         if request.method == "POST":
@@ -171,11 +180,18 @@ class RefusalMiddleware:
         return refusal_response(request, exc)
 
 
+def _explained(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The page for an address that takes forms only, in place of Django's empty answer."""
+    page = refusal_response(request, MethodNotAllowed())
+    page["Allow"] = response["Allow"]
+    return page
+
+
 def _asks_to_log_in(response: HttpResponse) -> bool:
     log_ins = (f"{url}?{REDIRECT_FIELD_NAME}=" for url in (settings.LOGIN_URL, ADMIN_LOGIN_URL))
     return response.get("Location", "").startswith(tuple(log_ins))
 
 
 def _back_with_message(request: HttpRequest, exc: DomainError) -> HttpResponse:
-    messages.error(request, str(exc.message))
+    say_refusal(request, exc)
     return go_to(request, form_page(request))

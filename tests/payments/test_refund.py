@@ -112,7 +112,7 @@ def test_a_ticket_tells_when_the_show_is_now(client, app):
     page = client.get(f"/tickets/{ticket.pk}/").content.decode()
     told = app(user).get(f"/api/v1/tickets/{ticket.pk}/").json()
 
-    assert page.index(now) < page.index(f"{before}</s>")
+    assert page.index(now) < page.index(f'{before} <span class="zone">KST</span></time></s>')
     assert told["start_at"] == utc(schedule.start_at)
 
 
