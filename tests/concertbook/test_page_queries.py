@@ -1,8 +1,11 @@
 """The pages of a buyer read the database a few times only, however much there is."""
 
+import datetime as dt
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from concertbook.http import page_numbers
 from concertbook.http.purchase_hint import NAME
@@ -73,6 +76,15 @@ def test_a_ticket_asks_the_database_for_the_user_and_the_ticket(buyer, queries):
     seen = queries(f"/tickets/{Ticket.objects.filter(user=buyer).first().pk}/")
 
     assert len(seen) == 2, "\n".join(seen)
+
+
+def test_a_reminder_asks_the_database_four_times_at_most(client, queries):
+    schedule = ScheduleFactory(reserve_from=timezone.now() + dt.timedelta(days=1))
+    client.force_login(UserFactory())
+
+    seen = queries(f"/schedules/{schedule.pk}/reminder/")
+
+    assert len(seen) <= MOST, "\n".join(seen)
 
 
 @pytest.mark.parametrize("address", ["/tickets/", "/reservations/", "/balance/"])
