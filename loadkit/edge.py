@@ -58,6 +58,7 @@ def prepare(
     ports = Edge(free_port(), free_port(), free_port())
     main = here(DEPLOY / "nginx.conf", ports, web_port)
     main = main.replace("/var/cache/nginx/", f"{folder}/cache-")
+    main = main.replace("/etc/nginx/pages/", f"{DEPLOY}/pages/")
     for shipped, tried in changes.items():
         assert main.count(shipped) == 1, shipped
         main = main.replace(shipped, tried)

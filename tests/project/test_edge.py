@@ -3,7 +3,9 @@
 The sale through it is in test_sale_behind_edge.py.
 """
 
+import base64
 import datetime as dt
+import hashlib
 import http.client
 import json
 import re
@@ -541,6 +543,52 @@ def test_without_a_web_server_an_app_is_told_what_the_application_would_tell_it(
     assert f'lang="{language}"' in page.body.decode()
     assert json.loads(ours.content)["title"] in page.body.decode()
     assert "no-store" in page.headers["Cache-Control"]
+    assert page.headers["Retry-After"] == "5"
+
+
+def test_a_form_sent_while_there_is_no_web_server_gets_the_page_as_well(prepare, tmp_path):
+    with running(prepare, "http", tmp_path, web_port=free_port()) as edge:
+        page = ask_edge(edge, method="POST", path="/checkout/", body=b"a=1")
+        inside = ask_edge(edge, path="/_edge/unavailable.ko.html")
+
+    assert page.status == 503
+    assert page.body == (DEPLOY / "pages" / "unavailable.ko.html").read_bytes()
+    assert b"<html" in inside.body
+    assert inside.status in (404, 503), "only for errors"
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_form_that_is_too_large_gets_a_page(edge, language):
+    body = b"x" * (settings.API_MAX_BODY_BYTES + 1)
+    headers = [("Accept-Language", language)]
+
+    page = ask_edge(edge, method="POST", path="/accounts/login/", body=body, headers=headers)
+
+    assert page.status == 413
+    assert page.body == (DEPLOY / "pages" / f"too_large.{language}.html").read_bytes()
+    assert "Retry-After" not in page.headers
+
+
+def test_an_error_of_nginx_itself_has_a_page(prepare, tmp_path):
+    fails = {
+        "location / {\n            proxy_pass http://web;": "location / {\n            return 500;"
+    }
+
+    with running(prepare, "http", tmp_path, changes=fails) as edge:
+        page = ask_edge(edge, path="/tickets/")
+
+    assert page.status == 500
+    assert page.body == (DEPLOY / "pages" / "internal_error.ko.html").read_bytes()
+
+
+def test_the_policy_of_the_pages_names_their_style_and_script(prepare, tmp_path):
+    with running(prepare, "http", tmp_path, web_port=free_port()) as edge:
+        policy = ask_edge(edge, path="/tickets/").headers["Content-Security-Policy"]
+
+    for path in (DEPLOY / "pages").glob("*.html"):
+        for kind, text in re.findall(r"<(style|script)>(.*?)</", path.read_text(), re.DOTALL):
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
 # nginx itself

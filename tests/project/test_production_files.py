@@ -161,7 +161,13 @@ def test_edge_uses_the_port_of_the_web_server():
 def test_the_files_that_edge_mounts_exist_for_each_mode():
     sources = [line.split(":/")[0] for line in compose()["services"]["edge"]["volumes"]]
 
-    assert sources == ["./deploy/nginx.conf", "./deploy/edge-${EDGE:-tls}.conf", "./certificates"]
+    assert sources == [
+        "./deploy/nginx.conf",
+        "./deploy/edge-${EDGE:-tls}.conf",
+        "./deploy/pages",
+        "./certificates",
+    ]
+    assert (ROOT / "deploy" / "pages").is_dir()
     for variant in ("tls", "http", "balancer"):
         assert (ROOT / "deploy" / f"edge-{variant}.conf").exists()
 
