@@ -77,3 +77,9 @@ def app() -> Callable[[User | None], APIClient]:
         return client
 
     return client_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--screenshots", metavar="DIR", help="write pictures of every page's states into DIR"
+    )

@@ -1,0 +1,476 @@
+"""Every state of every page, for the tests and screenshots that go through all of them.
+
+Each function brings a visitor's browser into the state that it is named after.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from accounts.models import User
+from concerts.models import ConcertSchedule
+from concerts.services.seat_generation import Block, generate_seats
+from payments.models import Ticket
+from payments.services import schedule_cancellation, ticket_cancellation
+from queueing.models import WaitingRoom
+from queueing.services import admission, join_and_leave
+from tests.browser.chromium import log_in
+from tests.factories import (
+    ConcertFactory,
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    admitted,
+    bought,
+    held,
+    overdue,
+    scanned,
+)
+
+Show = Callable[["Visitor"], None]
+STATES: dict[str, Show] = {}
+
+JAZZ = {
+    "title": "한밤의 재즈: 김도윤 트리오",
+    "title_en": "Midnight Jazz: Kim Doyun Trio",
+    "artist": "김도윤 트리오",
+    "venue": "연남 블루룸",
+    "venue_en": "Yeonnam Blue Room",
+    "venue_address": "서울 마포구 연남로 12",
+    "description": "피아노, 베이스, 드럼. 가까이에서 듣는 쉰 석의 밤입니다.",
+    "notice": "공연 시작 후에는 입장이 제한될 수 있습니다.",
+    "running_minutes": 100,
+    "minimum_age": 8,
+    "colour": "violet",
+}
+
+
+@dataclass
+class Visitor:
+    """A browser's page, and how to act on the server behind it."""
+
+    page: Page
+    live_server: Any
+
+    def goto(self, path: str) -> None:
+        self.page.goto(path)
+        self.page.wait_for_load_state("networkidle")
+
+    def log_in(self, *, won: int = 0, user: User | None = None) -> User:
+        user = user or UserFactory(won=won, name="김하늘")
+        log_in(self.page, self.live_server, user)
+        return user
+
+    @property
+    def is_korean(self) -> bool:
+        return self.page.evaluate("navigator.language").startswith("ko")
+
+    def says(self, korean: str, english: str) -> str:
+        return korean if self.is_korean else english
+
+
+def state(show: Show) -> Show:
+    STATES[show.__name__] = show
+    return show
+
+
+# --- The programme ------------------------------------------------------------------------------
+
+
+@state
+def catalogue(visitor: Visitor) -> None:
+    jazz()
+    jazz(
+        colour="coral",
+        title="시네마 심포니: 영화음악의 밤",
+        title_en="Cinema Symphony",
+        opens_in=dt.timedelta(minutes=9),
+    )
+    sold_out = jazz(
+        seats=1, colour="teal", title="봄밤의 현악사중주", title_en="String Quartet in Spring"
+    )
+    bought(UserFactory(won=100_000), sold_out)
+    cancelled(jazz(colour="rose", title="여름의 노래", title_en="Songs of Summer"))
+    visitor.goto("/")
+
+
+@state
+def catalogue_without_a_match(visitor: Visitor) -> None:
+    jazz()
+    visitor.goto("/?search=ㅎㅎㅎ")
+
+
+@state
+def concert_on_sale(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    jazz_again(schedule)
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+@state
+def concert_of_a_logged_in_buyer(visitor: Visitor) -> None:
+    schedule = jazz()
+    visitor.log_in(won=50_000)
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+@state
+def concert_not_on_sale_yet(visitor: Visitor) -> None:
+    schedule = jazz(opens_in=dt.timedelta(hours=3))
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+@state
+def concert_sold_out(visitor: Visitor) -> None:
+    schedule = jazz(seats=1)
+    bought(UserFactory(won=100_000), schedule)
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+@state
+def concert_cancelled(visitor: Visitor) -> None:
+    schedule = jazz()
+    cancelled(schedule)
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+# --- Accounts -----------------------------------------------------------------------------------
+
+
+@state
+def log_in_form(visitor: Visitor) -> None:
+    visitor.goto("/accounts/login/")
+
+
+@state
+def log_in_refused(visitor: Visitor) -> None:
+    visitor.goto("/accounts/login/")
+    visitor.page.locator("main [name=login]").fill("someone@example.com")
+    visitor.page.locator("main [name=password]").fill("wrong password")
+    visitor.page.locator("main form button:not([type=button])").first.click()
+    visitor.page.wait_for_load_state("networkidle")
+
+
+@state
+def sign_up_form(visitor: Visitor) -> None:
+    visitor.goto("/accounts/signup/")
+
+
+@state
+def password_reset_form(visitor: Visitor) -> None:
+    visitor.goto("/accounts/password/reset/")
+
+
+@state
+def account(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/")
+
+
+# --- The waiting room ---------------------------------------------------------------------------
+
+
+@state
+def room_before_joining(visitor: Visitor) -> None:
+    schedule = jazz()
+    visitor.log_in()
+    visitor.goto(room_of(schedule))
+
+
+@state
+def room_before_it_opens(visitor: Visitor) -> None:
+    schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12))
+    in_line(visitor, schedule)
+
+
+@state
+def room_that_draws_lots(visitor: Visitor) -> None:
+    schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12), shuffle=True)
+    in_line(visitor, schedule)
+
+
+@state
+def draw(visitor: Visitor) -> None:
+    schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12), shuffle=True)
+    visitor.goto(f"{room_of(schedule)}draw/")
+
+
+@state
+def room_far_from_the_front(visitor: Visitor) -> None:
+    schedule = full_room(ahead=12)
+    in_line(visitor, schedule)
+
+
+@state
+def room_next_in_line(visitor: Visitor) -> None:
+    schedule = full_room(ahead=0)
+    in_line(visitor, schedule)
+
+
+@state
+def room_paused(visitor: Visitor) -> None:
+    schedule = full_room(ahead=3)
+    set_room(schedule, "PAUSED")
+    in_line(visitor, schedule)
+
+
+@state
+def room_your_turn(visitor: Visitor) -> None:
+    schedule = jazz()
+    in_line(visitor, schedule)
+
+
+@state
+def room_left(visitor: Visitor) -> None:
+    schedule = full_room(ahead=3)
+    user = in_line(visitor, schedule)
+    join_and_leave.leave(user=user, token=user.queue_tokens.get().pk)
+    visitor.goto(room_of(schedule))
+
+
+@state
+def room_closed(visitor: Visitor) -> None:
+    schedule = full_room(ahead=3)
+    in_line(visitor, schedule)
+    set_room(schedule, "CLOSED")
+    admission.admit(room_id=schedule.concert.waiting_room_id)
+    visitor.goto(room_of(schedule))
+
+
+# --- The seat map -------------------------------------------------------------------------------
+
+
+@state
+def seats_of_fifty(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    held(UserFactory(), schedule, 3, 4)
+    bought(UserFactory(won=1_000_000), schedule, 11, 12)
+    at_the_map(visitor, schedule)
+
+
+@state
+def seats_of_two_thousand(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    large_hall(schedule)
+    at_the_map(visitor, schedule)
+
+
+# --- Checkout -----------------------------------------------------------------------------------
+
+
+@state
+def checkout_with_enough_money(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=100_000), schedule, 3, 4)
+    visitor.goto("/checkout/")
+
+
+@state
+def checkout_with_too_little_money(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=5_000), schedule, 3, 4)
+    visitor.goto("/checkout/")
+
+
+@state
+def checkout_after_its_hold_ended(visitor: Visitor) -> None:
+    schedule = jazz()
+    overdue(*held(visitor.log_in(won=5_000), schedule, 3))
+    visitor.goto("/checkout/")
+
+
+@state
+def checkout_of_nothing(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/checkout/")
+
+
+# --- Tickets and money --------------------------------------------------------------------------
+
+
+@state
+def tickets(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1, 2)
+    cancelled_schedule = jazz(colour="coral", title="시네마 심포니", title_en="Cinema Symphony")
+    bought(user, cancelled_schedule, 5)
+    cancelled(cancelled_schedule)
+    visitor.goto("/tickets/")
+
+
+@state
+def tickets_of_a_newcomer(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/tickets/")
+
+
+@state
+def ticket(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1, 2)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def ticket_used(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    schedule = jazz(doors_open=True)
+    bought(user, schedule, 1)
+    scanned(one_ticket(user), gate="A")
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def ticket_cancelled(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    ticket_cancellation.cancel_ticket(user=user, ticket_id=one_ticket(user).pk)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def ticket_of_a_cancelled_performance(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    schedule = jazz()
+    bought(user, schedule, 1)
+    cancelled(schedule)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def cancelling_a_ticket(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/cancel/")
+
+
+@state
+def reservations(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    schedule = jazz()
+    bought(user, schedule, 1)
+    held(user, schedule, 2)
+    visitor.goto("/reservations/")
+
+
+@state
+def balance(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    visitor.goto("/balance/")
+
+
+# --- Refusals -----------------------------------------------------------------------------------
+
+
+@state
+def refusal_of_an_unknown_address(visitor: Visitor) -> None:
+    visitor.goto("/nothing-here/")
+
+
+# --- What they have in common -------------------------------------------------------------------
+
+
+def jazz(
+    *,
+    seats: int = 10,
+    room: str = "OPEN",
+    shuffle: bool = False,
+    opens_in: dt.timedelta | None = None,
+    doors_open: bool = False,
+    **told: Any,
+) -> ConcertSchedule:
+    """A concert with all that its page can tell."""
+    opens_at = timezone.now() + opens_in if opens_in else None
+    slug = f"jazz-{uuid.uuid4().hex[:6]}"
+    waiting_room = WaitingRoom.objects.create(
+        title=told.get("title", JAZZ["title"]),
+        slug=slug,
+        state=room,
+        capacity=100,
+        shuffle=shuffle,
+        opens_at=opens_at if room == "SCHEDULED" else None,
+    )
+    concert = ConcertFactory(waiting_room=waiting_room, **{**JAZZ, **told})
+    sale = {"reserve_from": opens_at} if opens_at else {}
+    return ScheduleFactory(
+        concert=concert, seats=seats, price=10_000, doors_open=doors_open, **sale
+    )
+
+
+def jazz_again(schedule: ConcertSchedule) -> ConcertSchedule:
+    """Another date of the same concert."""
+    later = dt.timedelta(days=1)
+    return ScheduleFactory(
+        concert=schedule.concert,
+        price=66_000,
+        start_at=schedule.start_at + later,
+        end_at=schedule.end_at + later,
+    )
+
+
+def hall_of_grades(schedule: ConcertSchedule) -> None:
+    blocks = [
+        Block(section="중앙", rows=1, seats_per_row=10, grade="VIP", price=88_000),
+        Block(section="홀", rows=2, seats_per_row=10, grade="R", price=66_000),
+        Block(section="발코니", rows=2, seats_per_row=10, grade="S", price=44_000),
+    ]
+    generate_seats(schedule_id=schedule.pk, blocks=blocks)
+
+
+def large_hall(schedule: ConcertSchedule) -> None:
+    blocks = [
+        Block(section="1층 중앙", rows=20, seats_per_row=25, grade="VIP", price=165_000),
+        Block(section="1층 좌우", rows=20, seats_per_row=30, grade="R", price=132_000),
+        Block(section="2층", rows=15, seats_per_row=40, grade="S", price=99_000),
+        Block(section="3층", rows=10, seats_per_row=30, grade="A", price=66_000),
+    ]
+    generate_seats(schedule_id=schedule.pk, blocks=blocks)
+
+
+def full_room(*, ahead: int) -> ConcertSchedule:
+    """Its one place inside is taken, and so many wait."""
+    schedule = jazz()
+    WaitingRoom.objects.filter(pk=schedule.concert.waiting_room_id).update(capacity=1)
+    admitted(UserFactory(), schedule)
+    for user in UserFactory.create_batch(ahead):
+        join_and_leave.join(user=user, slug=schedule.concert.waiting_room.slug)
+    return schedule
+
+
+def room_of(schedule: ConcertSchedule) -> str:
+    return f"/rooms/{schedule.concert.waiting_room.slug}/"
+
+
+def set_room(schedule: ConcertSchedule, name: str) -> None:
+    WaitingRoom.objects.filter(pk=schedule.concert.waiting_room_id).update(state=name)
+    schedule.concert.waiting_room.refresh_from_db()
+
+
+def in_line(visitor: Visitor, schedule: ConcertSchedule) -> User:
+    user = visitor.log_in()
+    join_and_leave.join(user=user, slug=schedule.concert.waiting_room.slug)
+    visitor.goto(room_of(schedule))
+    return user
+
+
+def at_the_map(visitor: Visitor, schedule: ConcertSchedule) -> None:
+    admitted(visitor.log_in(won=500_000), schedule)
+    visitor.goto(f"/schedules/{schedule.pk}/seats/")
+
+
+def cancelled(schedule: ConcertSchedule) -> None:
+    schedule_cancellation.cancel_schedule(
+        schedule_id=schedule.pk, by=StaffFactory(), reason="출연자의 건강 문제로"
+    )
+
+
+def one_ticket(user: User) -> Ticket:
+    return Ticket.objects.filter(user=user).order_by("seat__number")[0]
