@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -33,6 +34,11 @@ urlpatterns = [
     path("accounts/", include("accounts.account_urls")),
     path("", include("concertbook.page_urls")),
 ]
+
+if settings.DEBUG:
+    from concerts.styleguide import styleguide
+
+    urlpatterns.append(path("styleguide/", styleguide))
 
 handler400 = "concertbook.http.error_pages.bad_request"
 handler403 = "concertbook.http.error_pages.permission_denied"
