@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults seats lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults seats screenshots lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -58,6 +58,16 @@ rehearse: .venv/.stamp ## play an on-sale against the running demo; ARGS="--buye
 
 audit: .venv/.stamp ## check that the running demo's money, seats and lines add up
 	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
+
+screenshots: .venv/.stamp-dev ## take pictures of every state of every page into docs/screenshots; ten minutes
+	@rm -rf docs/screenshots
+	@$(BIN)/python -m pytest -q tests/browser/test_every_state.py --screenshots=docs/screenshots
+
+lighthouse: .venv/.stamp-dev ## score the running demo's pages through nginx, into docs/pages.md; needs npm and Chromium
+	@$(IN_DEMO) $(BIN)/python -m scripts.lighthouse
+
+read-aloud: .venv/.stamp-dev ## write into docs/pages.md what a screen reader finds in the running demo
+	@$(IN_DEMO) $(BIN)/python -m scripts.read_aloud
 
 model: .venv/.stamp-dev ## compare 2,000 random sales of 50 steps with the oracle in tests/model; eight minutes on two cores
 	@rm -rf var/model; mkdir -p var/model

@@ -1,0 +1,72 @@
+"""``make read-aloud``: what a screen reader finds on the pages of a purchase, into docs/pages.md.
+
+Walks through a purchase in the running demo by what the accessibility tree offers alone: roles and
+names. A step that has no name for its button stops the script.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+import django
+from playwright.sync_api import Page
+
+# The list of seats is long; its first lines tell how the others are read.
+MOST_LINES = 60
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
+    django.setup()
+    from scripts.demo_browser import PHONE, chromium, log_in, write_section
+
+    url = f"http://127.0.0.1:{os.environ['PORT']}"
+    with chromium() as browser:
+        page = browser.new_context(base_url=url, locale="en-GB", viewport=PHONE).new_page()
+        log_in(page)
+        steps = [f"### {title}\n\n```yaml\n{read(page)}\n```" for title in purchase(page)]
+    write_section("read aloud", "\n\n".join(steps))
+    return 0
+
+
+def purchase(page: Page) -> Iterator[str]:
+    """The title of each step, with the page in it."""
+    from scripts.lighthouse import HALLS, schedules_on_sale
+
+    schedule = schedules_on_sale()[HALLS[0]]
+    page.goto("/en/")
+    yield "Catalogue"
+    page.goto(f"/en/concerts/{schedule.concert_id}/")
+    yield "Concert"
+    page.get_by_role("button", name=re.compile("Join")).first.click()
+    page.wait_for_url("**/seats/")
+    page.get_by_role("checkbox").first.wait_for()
+    yield "Seats"
+    page.get_by_role("checkbox", disabled=False).first.check(force=True)
+    yield "Seats, one of them chosen"
+    page.get_by_role("button", name=re.compile("^Hold")).click()
+    page.wait_for_url("**/checkout/")
+    yield "Checkout"
+    for agreement in page.get_by_role("checkbox").all():
+        agreement.check()
+    page.get_by_role("button", name=re.compile("^Pay")).click()
+    page.wait_for_url(lambda address: "/checkout/" not in address)
+    yield "After the payment"
+    page.goto("/tickets/")
+    page.locator("main").get_by_role("link").filter(
+        has_text=schedule.concert.title_en
+    ).first.click()
+    page.wait_for_url("**/tickets/*/")
+    yield "Ticket"
+
+
+def read(page: Page) -> str:
+    page.wait_for_load_state("networkidle")
+    lines = page.locator("body").aria_snapshot().splitlines()
+    more = [f"# and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
+    return "\n".join(lines[:MOST_LINES] + more)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
