@@ -52,9 +52,9 @@ def main() -> int:
     with TemporaryDirectory() as folder, edge.edge(Path(folder), int(os.environ["PORT"])) as ports:
         url = f"http://127.0.0.1:{ports.http}"
         rows = [row(shown, measure(url, shown)) for shown in pages(url)]
+    today = f"{dt.datetime.now(tz=dt.UTC):%d %B %Y}"
     head = (
-        f"`make lighthouse`, {dt.datetime.now(tz=dt.UTC):%d %B %Y}: Lighthouse 12, its throttled phone, "
-        "through nginx.\n\n"
+        f"`make lighthouse`, {today}: Lighthouse 12, its throttled phone, through nginx.\n\n"
         "| page | performance | accessibility | best practices | SEO | first paint | largest |\n"
         "|---|---|---|---|---|---|---|"
     )

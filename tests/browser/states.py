@@ -62,16 +62,9 @@ class Visitor:
         self.page.wait_for_load_state("networkidle")
 
     def log_in(self, *, won: int = 0, user: User | None = None) -> User:
-        user = user or UserFactory(won=won, name="김하늘")
+        user = user or UserFactory.create(won=won, name="김하늘")
         log_in(self.page, self.live_server, user)
         return user
-
-    @property
-    def is_korean(self) -> bool:
-        return self.page.evaluate("navigator.language").startswith("ko")
-
-    def says(self, korean: str, english: str) -> str:
-        return korean if self.is_korean else english
 
 
 def state(show: Show) -> Show:
@@ -94,7 +87,7 @@ def catalogue(visitor: Visitor) -> None:
     sold_out = jazz(
         seats=1, colour="teal", title="봄밤의 현악사중주", title_en="String Quartet in Spring"
     )
-    bought(UserFactory(won=100_000), sold_out)
+    bought(UserFactory.create(won=100_000), sold_out)
     cancelled(jazz(colour="rose", title="여름의 노래", title_en="Songs of Summer"))
     visitor.goto("/")
 
@@ -129,7 +122,7 @@ def concert_not_on_sale_yet(visitor: Visitor) -> None:
 @state
 def concert_sold_out(visitor: Visitor) -> None:
     schedule = jazz(seats=1)
-    bought(UserFactory(won=100_000), schedule)
+    bought(UserFactory.create(won=100_000), schedule)
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
@@ -250,8 +243,8 @@ def room_closed(visitor: Visitor) -> None:
 def seats_of_fifty(visitor: Visitor) -> None:
     schedule = jazz(seats=0)
     hall_of_grades(schedule)
-    held(UserFactory(), schedule, 3, 4)
-    bought(UserFactory(won=1_000_000), schedule, 11, 12)
+    held(UserFactory.create(), schedule, 3, 4)
+    bought(UserFactory.create(won=1_000_000), schedule, 11, 12)
     at_the_map(visitor, schedule)
 
 
@@ -398,9 +391,9 @@ def jazz(
         shuffle=shuffle,
         opens_at=opens_at if room == "SCHEDULED" else None,
     )
-    concert = ConcertFactory(waiting_room=waiting_room, **{**JAZZ, **told})
+    concert = ConcertFactory.create(waiting_room=waiting_room, **{**JAZZ, **told})
     sale = {"reserve_from": opens_at} if opens_at else {}
-    return ScheduleFactory(
+    return ScheduleFactory.create(
         concert=concert, seats=seats, price=10_000, doors_open=doors_open, **sale
     )
 
@@ -408,7 +401,7 @@ def jazz(
 def jazz_again(schedule: ConcertSchedule) -> ConcertSchedule:
     """Another date of the same concert."""
     later = dt.timedelta(days=1)
-    return ScheduleFactory(
+    return ScheduleFactory.create(
         concert=schedule.concert,
         price=66_000,
         start_at=schedule.start_at + later,
@@ -439,7 +432,7 @@ def full_room(*, ahead: int) -> ConcertSchedule:
     """Its one place inside is taken, and so many wait."""
     schedule = jazz()
     WaitingRoom.objects.filter(pk=schedule.concert.waiting_room_id).update(capacity=1)
-    admitted(UserFactory(), schedule)
+    admitted(UserFactory.create(), schedule)
     for user in UserFactory.create_batch(ahead):
         join_and_leave.join(user=user, slug=schedule.concert.waiting_room.slug)
     return schedule
@@ -468,7 +461,7 @@ def at_the_map(visitor: Visitor, schedule: ConcertSchedule) -> None:
 
 def cancelled(schedule: ConcertSchedule) -> None:
     schedule_cancellation.cancel_schedule(
-        schedule_id=schedule.pk, by=StaffFactory(), reason="출연자의 건강 문제로"
+        schedule_id=schedule.pk, by=StaffFactory.create(), reason="출연자의 건강 문제로"
     )
 
 
