@@ -34,8 +34,8 @@ def sitemap(request: HttpRequest) -> HttpResponse:
     documents = (public_page(request, "document", kind) for kind in Document.Kind.values)
     about = [public_page(request, "concert_list"), public_page(request, "business"), *documents]
     pages = dict.fromkeys(about) | {
-        public_page(request, "concert_detail", concert.pk): concert.updated_at
-        for concert in programme.find_concerts()
+        public_page(request, "concert_detail", concert_id): changed_at
+        for concert_id, changed_at in programme.find_concerts().values_list("pk", "updated_at")
     }
     entries = [(addresses_by_language(page), changed_at) for page, changed_at in pages.items()]
     origin = request.build_absolute_uri("/").rstrip("/")
