@@ -67,6 +67,24 @@ class ShowColour(models.TextChoices):
     BLUE = "blue", _("blue")
 
 
+class Poster(models.Model):
+    """An uploaded poster, as WebP of 2:3 (services/posters). A row never changes.
+
+    One that was replaced is kept: pages that caches keep still show its address.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    image = models.BinaryField()
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("poster")
+        verbose_name_plural = _("posters")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Concert(models.Model):
     """A show: what its poster says. Title, venue and notice are Korean; each may have an English
     version, which English pages show instead."""
@@ -96,6 +114,17 @@ class Concert(models.Model):
     )
     colour = models.CharField(
         _("colour"), max_length=10, choices=ShowColour, default=ShowColour.INDIGO
+    )
+    # Without one, a poster is drawn (poster_art).
+    poster = models.ForeignKey(
+        Poster,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        verbose_name=_("poster"),
     )
     start_time = models.DateTimeField(_("start of the run"))
     end_time = models.DateTimeField(_("end of the run"))
@@ -145,6 +174,9 @@ class Concert(models.Model):
                 condition=Q(start_time__lt=F("end_time")),
                 name="concerts_concert_starts_before_it_ends",
                 violation_error_message=_("The run must end after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(colour__in=ShowColour.values), name="concerts_concert_colour_known"
             ),
         ]
 
@@ -200,6 +232,9 @@ class ConcertSchedule(models.Model):
     reserve_until = models.DateTimeField(_("sale closes"))
     start_at = models.DateTimeField(_("starts"))
     end_at = models.DateTimeField(_("ends"))
+    # The start that was announced when a seat was first held, if it is another one now
+    # (services/schedule_rules).
+    moved_from = models.DateTimeField(_("moved from"), null=True, blank=True, editable=False)
     # Relative to the start, so that the opening of the doors moves when the show is moved.
     doors_open_minutes = models.PositiveSmallIntegerField(
         _("doors open before the start"),
@@ -251,6 +286,10 @@ class ConcertSchedule(models.Model):
             models.CheckConstraint(
                 condition=Q(price__gt=0, purchase_limit__gt=0),
                 name="concerts_concertschedule_figures_positive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(moved_from=F("start_at")),
+                name="concerts_concertschedule_moved_to_another_time",
             ),
             models.CheckConstraint(
                 condition=Q(cancelled_at=None, cancelled_by=None, cancel_reason="")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from concertbook.http.caching import public
+from concertbook.http.caching import immutable, public
 from concerts import feed_views, reminder_views, views
 
 public_pages = [
@@ -16,7 +16,7 @@ public_pages = [
     ),
     path(
         "concerts/<any_case_uuid:concert_id>/",
-        public(views.concert_detail, seconds=1, translated=True),
+        public(views.concert_detail, seconds=1, parameters=("date",), translated=True),
         name="concert_detail",
     ),
     path(
@@ -27,6 +27,7 @@ public_pages = [
 ]
 urlpatterns = [
     *public_pages,
+    path("posters/<any_case_uuid:poster_id>.webp", immutable(views.poster), name="poster"),
     path("sitemap.xml", public(feed_views.sitemap, seconds=60), name="sitemap"),
     path(
         "concerts/<any_case_uuid:concert_id>/picture.png",

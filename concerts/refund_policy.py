@@ -24,6 +24,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Period:
+    """Cancelled from ``first`` (None: from the purchase) to ``last`` days before the show, a ticket
+    costs ``percent`` of its price."""
+
+    first: int | None
+    last: int
+    percent: int
+
+
+@dataclass(frozen=True)
 class RefundPolicy:
     """``steps`` are (days before the show, fee in percent), the earliest day first."""
 
@@ -40,6 +50,14 @@ class RefundPolicy:
         if any(percent > 100 for _day, percent in steps):
             raise ValueError(text)
         return cls(steps)
+
+    def periods(self) -> list["Period"]:
+        """The ladder as a table, the earliest days first."""
+        earliest = [None, *(day - 1 for day, _percent in self.steps)]
+        return [
+            Period(first, last, percent)
+            for first, (last, percent) in zip(earliest, self.steps, strict=False)
+        ]
 
     def fee(
         self, *, price: int, bought_at: dt.datetime, start_at: dt.datetime, now: dt.datetime

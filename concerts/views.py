@@ -13,9 +13,11 @@ from django.views.decorators.http import require_safe
 from concertbook.db.clock import seconds_until
 from concerts.forms import SearchForm
 from concerts.models import Concert
-from concerts.services import performances, programme
+from concerts.services import hall_picture, performances, posters, programme
+from concerts.services.programme import Show
 
 CONCERTS_PER_PAGE = 12
+MOST_OPENING = 4
 
 
 @require_safe
@@ -25,20 +27,50 @@ def concert_list(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         found = programme.find_concerts(**form.cleaned_data)
     page = Paginator(found, CONCERTS_PER_PAGE).get_page(request.GET.get("page"))
-    soonest = min((concert.next_sale for concert in page if concert.next_sale), default=None)
-    context = {"form": form, "page": page, "changes_in": _changes_in(soonest)}
+    show = _shown(form)
+    plain = not (show or form["search"].value() or page.number > 1)
+    opening: list[Any] = (
+        list(programme.find_concerts(show=Show.OPENING)[:MOST_OPENING]) if plain else []
+    )
+    openings = [concert.next_sale for concert in (*page, *opening) if concert.next_sale]
+    for concert in opening:
+        concert.opens_in = seconds_until(concert.next_sale)
+    context = {
+        "form": form,
+        "page": page,
+        "show": show,
+        "opening": opening,
+        "changes_in": _changes_in(min(openings, default=None)),
+    }
     return render(request, "concerts/list.html", context)
+
+
+def _shown(form: SearchForm) -> str:
+    """The value of Show that is chosen, also by an old link; "" for all."""
+    if not form.is_valid():
+        return ""
+    return form.cleaned_data["show"] or (Show.ON_SALE if form.cleaned_data["on_sale"] else "")
 
 
 @require_safe
 def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
-    concert = programme.get_concert(concert_id)
+    concert: Any = programme.get_concert(concert_id)
+    found = performances.add_seats(performances.find_performances(concert))
+    chosen: Any = performances.choose(found, request.GET.get("date", ""))
     context = {
         "concert": concert,
-        "performances": performances.add_seats(performances.find_performances(concert)),
-        "changes_in": _changes_in(concert.next_sale),  # type: ignore[attr-defined]
+        "performances": found,
+        "chosen": chosen,
+        "hall": hall_picture.hall_picture(chosen.pk) if chosen else None,
+        "opens_in": seconds_until(chosen.sale_opens_at) if chosen else 0,
+        "changes_in": _changes_in(concert.next_sale),
     }
     return render(request, "concerts/detail.html", context)
+
+
+@require_safe
+def poster(request: HttpRequest, poster_id: uuid.UUID) -> HttpResponse:
+    return HttpResponse(posters.poster_image(poster_id), content_type="image/webp")
 
 
 def _changes_in(moment: dt.datetime | None) -> int:

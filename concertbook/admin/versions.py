@@ -70,9 +70,13 @@ class VersionedForm(forms.ModelForm):  # type: ignore[type-arg]
         return is_saved(self.instance)
 
     def save_edited(self) -> None:
-        """Write the edited columns, and ``updated_at`` where the row has one."""
+        """Write the edited columns, and ``updated_at`` where the row has one.
+
+        ``also_edited`` of a form names the columns that it set besides those of its fields.
+        """
         columns = self.instance._meta.concrete_fields
-        edited = [column.name for column in columns if column.name in self.changed_data]
+        names = {*self.changed_data, *getattr(self, "also_edited", ())}
+        edited = [column.name for column in columns if column.name in names]
         if edited:
             stamps = [column.name for column in columns if getattr(column, "auto_now", False)]
             self.instance.save(update_fields=[*edited, *stamps])

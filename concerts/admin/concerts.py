@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
 
 from concertbook.admin.versions import VersionedInline
 from concerts.admin.base import DeletableUnsold
+from concerts.admin.concert_form import ConcertForm
 from concerts.admin.schedule_form import SCHEDULE_ROWS, ScheduleForm
 from concerts.models import Concert, ConcertSchedule
 from concerts.services import schedule_rules
@@ -30,18 +34,29 @@ class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
 @admin.register(Concert)
 class ConcertAdmin(DeletableUnsold):
     rehearsal_path = "waiting_room__rehearsal"
-    fields = (
-        ("title", "title_en"),
-        ("artist", "colour"),
-        "description",
-        ("notice", "notice_en"),
-        ("venue", "venue_en"),
-        ("venue_address", "venue_map"),
-        ("running_minutes", "minimum_age"),
-        "start_time",
-        "end_time",
-        "refund_policy",
-        "waiting_room",
+    form = ConcertForm
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    fieldsets = (
+        (_("The show"), {"fields": (("title", "title_en"), "artist", "description")}),
+        (
+            _("Poster"),
+            {
+                "fields": ("poster_preview", "colour", "poster_file", "draws_poster"),
+                "description": _("Without an upload, a poster is drawn in the colour."),
+            },
+        ),
+        (
+            _("Where and how long"),
+            {
+                "fields": (
+                    ("venue", "venue_en"),
+                    ("venue_address", "venue_map"),
+                    ("running_minutes", "minimum_age"),
+                )
+            },
+        ),
+        (_("Before buying"), {"fields": (("notice", "notice_en"), "refund_policy")}),
+        (_("The sale"), {"fields": (("start_time", "end_time"), "waiting_room")}),
     )
     list_display = ("title", "venue", "start_time", "end_time", "waiting_room", "updated_at")
     list_select_related = ("waiting_room",)
@@ -55,7 +70,11 @@ class ConcertAdmin(DeletableUnsold):
     ) -> Sequence[str]:
         # Read-only after the first hold: its buyer was admitted by this room.
         sold = obj is not None and schedule_rules.ever_held(obj.schedules.all()).exists()
-        return ("waiting_room",) if sold else ()
+        return ("poster_preview", *(("waiting_room",) if sold else ()))
+
+    @admin.display(description=_("poster"))
+    def poster_preview(self, concert: Concert) -> str:
+        return render_to_string("admin/concerts/concert/poster.html", {"concert": concert})
 
     def schedules_of(self, things: Any) -> QuerySet[ConcertSchedule]:
         return ConcertSchedule.objects.filter(concert__in=things)

@@ -24,7 +24,15 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         if is_saved(self.instance) and self.has_changed() and len(rules) == 3:
             schedule_rules.require_sale_kept(schedule_id=self.instance.pk, **rules)
+            self._note_move(cleaned)
         return cleaned
+
+    def _note_move(self, cleaned: dict[str, Any]) -> None:
+        if "start_at" in cleaned and "start_at" in self.changed_data:
+            self.instance.moved_from = schedule_rules.moved_from(
+                schedule_id=self.instance.pk, start_at=cleaned["start_at"]
+            )
+            self.also_edited = ["moved_from"]
 
 
 SCHEDULE_ROWS = (

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
+from typing import Any
 
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
-from concerts.services.offers import with_sales
+from concerts.services.offers import Sale, with_sales
 from concerts.services.seat_plans import plan_index
 from concerts.services.seat_snapshots import FREE, NOT_FOR_SALE, STATES
 from concerts.services.seat_states import recent_snapshot
@@ -65,6 +66,15 @@ def add_seats(schedules: Iterable[ConcertSchedule]) -> list[ConcertSchedule]:
         schedule.lowest = min(prices, default=None)  # type: ignore[attr-defined]
         schedule.highest = max(prices, default=None)  # type: ignore[attr-defined]
     return schedules
+
+
+def choose(schedules: Sequence[Any], schedule_id: str) -> Any:
+    """The schedule with this id, else the first of those of which most can be bought; None without
+    any. ``schedules`` have their sale (with_sales) and are ordered by their start."""
+    for schedule in schedules:
+        if str(schedule.pk) == schedule_id.lower():
+            return schedule
+    return min(schedules, key=lambda schedule: Sale.values.index(schedule.sale), default=None)
 
 
 def availability(schedule_id: uuid.UUID) -> list[Availability]:

@@ -61,6 +61,20 @@ def require_sale_kept(
         raise ValidationError(errors)
 
 
+def moved_from(*, schedule_id: uuid.UUID, start_at: dt.datetime) -> dt.datetime | None:
+    """What a schedule that now starts at ``start_at`` has as ``moved_from``.
+
+    The start before the first move, once a seat was held under it; None if it is that again. The
+    caller holds the schedule's lock (require_sale_kept) and saves both.
+    """
+    schedules = ConcertSchedule.objects.filter(pk=schedule_id)
+    schedule = ever_held(schedules).first()
+    if schedule is None:
+        return None
+    announced = schedule.moved_from or schedule.start_at
+    return None if announced == start_at else announced
+
+
 def ever_held(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
     """The schedules of which a seat was ever held: they have a history and are not deleted."""
     return schedules.filter(Exists(Seat.objects.filter(schedule=OuterRef("pk"), version__gt=0)))

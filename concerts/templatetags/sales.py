@@ -8,6 +8,7 @@ from django.utils.translation import get_language
 from concertbook.templatetags.texts import HANGUL, korean
 from concerts import poster_art
 from concerts.models import Concert
+from concerts.refund_policy import Period, RefundPolicy
 from concerts.services.offers import Sale
 
 register = template.Library()
@@ -47,16 +48,27 @@ def artwork(concert: Concert) -> poster_art.Artwork:
     return poster_art.artwork(concert)
 
 
-# Up to so many characters, the size of a drawn poster's title.
-TITLE_SIZES = ((4.5, "huge-title"), (10.5, "large-title"), (24.0, "medium-title"))
+# The size of a drawn poster's title, by the most Hangul syllables in all and in its longest word.
+TITLE_SIZES = (
+    (4.5, 4.5, "huge-title"),
+    (10.5, 6.0, "large-title"),
+    (24.0, 9.0, "medium-title"),
+)
 
 
 @register.filter
 def title_size(title: str) -> str:
     """The class for a title of this length on a drawn poster."""
-    # A Hangul syllable is as wide as two Latin letters.
-    width = sum(1.0 if HANGUL.match(letter) else 0.55 for letter in title)
-    return next((size for most, size in TITLE_SIZES if width <= most), "small-title")
+    width, longest = _width(title), max(map(_width, title.split()), default=0)
+    for most, most_in_a_word, size in TITLE_SIZES:
+        if width <= most and longest <= most_in_a_word:
+            return size
+    return "small-title"
+
+
+def _width(text: str) -> float:
+    """In Hangul syllables: a Latin letter is about half as wide."""
+    return sum(1.0 if HANGUL.match(letter) else 0.55 for letter in text)
 
 
 GRADES = ("VIP", "R", "S", "A")
@@ -74,3 +86,9 @@ def grade_letter(grade: str) -> str:
     """What stands in a grade's chip: VIP for VIP석, other names as they are."""
     letter = grade.strip().upper().removesuffix("석")
     return letter if letter in GRADES else grade or "–"
+
+
+@register.filter
+def refund_periods(policy: str) -> list[Period]:
+    """The rows of a ladder's table, for ``concert.refund_policy``."""
+    return RefundPolicy.parse(policy).periods()

@@ -90,6 +90,6 @@ def test_a_page_left_open_offers_the_line_once_the_sale_has_opened(page, live_se
     soon = timezone.now() + dt.timedelta(seconds=6)
     ConcertSchedule.objects.filter(pk=schedule.pk).update(reserve_from=soon)
     page.goto(f"/concerts/{schedule.concert_id}/")
-    expect(page.get_by_text("Not on sale yet")).to_be_visible()
+    expect(page.get_by_text("Not on sale yet").first).to_be_visible()
 
     expect(page.get_by_role("button", name="Join the line")).to_be_visible(timeout=30_000)

@@ -25,7 +25,15 @@ from accounts.models import (
     UserSession,
 )
 from accounts.services.documents import publish
-from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
+from concerts.models import (
+    Concert,
+    ConcertSchedule,
+    Poster,
+    Reminder,
+    Seat,
+    SeatPlan,
+    SeatStatusHistory,
+)
 from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.ticket_cancellation import cancel_ticket
@@ -55,12 +63,14 @@ EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
 # Without a page: a session's key gives access to the account, an unsent mail contains a link, the
 # pieces of an export are downloaded as one file, the history of a room shows its capacities, a seat
-# plan repeats what the seats say, and a reminder is its user's own.
+# plan repeats what the seats say, a reminder is its user's own, and a poster is shown on its
+# concert's page.
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
     OutgoingMail,
     ExportChunk,
+    Poster,
     Reminder,
     RoomCapacity,
     SeatPlan,

@@ -20,7 +20,16 @@ from accounts.models import (
     IdempotencyKey,
     User,
 )
-from concerts.models import Concert, ConcertSchedule, Reminder, Seat, SeatPlan, SeatStatusHistory
+from concerts.models import (
+    Concert,
+    ConcertSchedule,
+    Poster,
+    Reminder,
+    Seat,
+    SeatPlan,
+    SeatStatusHistory,
+)
+from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
 from operations.models import Export
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
@@ -768,6 +777,18 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "a seat plan that is changed": (
         "concerts_seatplan_never_changes",
         lambda sale: SeatPlan.objects.filter(pk=sale.plan().pk).update(br=b"x"),
+    ),
+    "a poster that is changed": (
+        "concerts_poster_never_changes",
+        lambda sale: Poster.objects.filter(pk=add_poster(b"x").pk).update(image=b"y"),
+    ),
+    "a colour without a place in the palette": (
+        "concerts_concert_colour_known",
+        lambda sale: Concert.objects.update(colour="beige"),
+    ),
+    "a schedule that was moved from where it is": (
+        "concerts_concertschedule_moved_to_another_time",
+        lambda sale: ConcertSchedule.objects.update(moved_from=F("start_at")),
     ),
     "a seat plan that is deleted without its schedule": (
         "concerts_seatplan_not_deleted_before_schedule",

@@ -16,6 +16,7 @@ from accounts.app_tokens import issue_tokens
 from concertbook.http import public_requests
 from concertbook.http.public_cache import PublicCache
 from concertbook.wsgi import django_application
+from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
 from queueing.services.admission import admit_waiting
 from queueing.services.join_and_leave import join
@@ -78,6 +79,7 @@ class World:
             "kind": "terms",
             "number": 1,
             "version": present_version(schedule.pk),
+            "poster_id": add_poster(b"picture").pk,
         }
 
     def path(self, route):

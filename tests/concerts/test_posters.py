@@ -62,6 +62,7 @@ def test_a_motif_is_drawn_in_the_colours_of_the_artwork(number):
         ("시네마 심포니: 영화음악의 밤", "medium-title"),
         ("우리가 사랑한 여름, 십주년 기념 앙코르 콘서트와 팬 미팅", "small-title"),
         ("Cinema Symphony", "large-title"),
+        ("Bach, Unaccompanied", "medium-title"),
     ],
 )
 def test_a_long_title_is_set_smaller(title, size):

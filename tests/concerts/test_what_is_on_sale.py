@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WORDS = {
     "open": "On sale",
     "busy": "No seat is free just now",
-    "upcoming": "On sale from",
+    "upcoming": "Opening soon",
     "unannounced": "Not on sale yet",
     "draining": "The line takes no more buyers",
     "closed": "The line is closed",

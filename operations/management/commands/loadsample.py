@@ -9,13 +9,18 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
-from concerts.services.seat_generation import Block, generate_seats
+from concerts.services import schedule_rules
+from concerts.services.seat_generation import generate_seats
+from operations.sample_crowd import Crowd
+from operations.sample_season import SHOWS, Show
+from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import WaitingRoom
 
 WON_PER_BUYER = 1_000_000
@@ -31,23 +36,6 @@ class Account:
     is_superuser: bool = False
     is_buyer: bool = False
     permissions: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Show:
-    """A sample concert. Days count from today; the sale opens in ``opens_in_days``, immediately for
-    0. ``slug`` is its waiting room's."""
-
-    slug: str
-    title: str
-    venue: str
-    description: str
-    capacity: int
-    purchase_limit: int
-    blocks: Sequence[Block]
-    days: Sequence[int]
-    hour: int
-    opens_in_days: int = 0
 
 
 ACCOUNTS = [
@@ -71,57 +59,6 @@ ACCOUNTS = [
     Account("junho@concertbook.local", "sample-buyer-1414", "이준호", "buyer", is_buyer=True),
 ]
 
-SHOWS = [
-    Show(
-        slug="midnight-jazz",
-        title="한밤의 재즈: 김도윤 트리오",
-        venue="연남 블루룸",
-        description="피아노, 베이스, 드럼. 가까이에서 듣는 쉰 석의 밤입니다."
-        " 2집 〈늦은 산책〉 전곡과 앙코르 즉흥 연주를 들려드립니다.",
-        capacity=20,
-        purchase_limit=4,
-        blocks=[
-            Block(section="중앙", rows=1, seats_per_row=10, grade="VIP", price=88_000),
-            Block(section="홀", rows=2, seats_per_row=10, grade="R", price=66_000),
-            Block(section="발코니", rows=2, seats_per_row=10, grade="S", price=44_000),
-        ],
-        days=[14, 15],
-        hour=20,
-    ),
-    Show(
-        slug="cinema-symphony",
-        title="시네마 심포니: 영화음악의 밤",
-        venue="한강 콘서트홀 대극장",
-        description="80인조 오케스트라가 스크린 속 명장면을 연주합니다."
-        " 1부 고전 영화, 2부 한국 영화. 휴식 20분 포함 120분 공연.",
-        capacity=200,
-        purchase_limit=6,
-        blocks=[
-            Block(section="1층 중앙", rows=20, seats_per_row=25, grade="VIP", price=165_000),
-            Block(section="1층 좌우", rows=20, seats_per_row=30, grade="R", price=132_000),
-            Block(section="2층", rows=15, seats_per_row=40, grade="S", price=99_000),
-            Block(section="3층", rows=10, seats_per_row=30, grade="A", price=66_000),
-        ],
-        days=[30],
-        hour=19,
-    ),
-    Show(
-        slug="indie-wave",
-        title="인디 웨이브: 첫 번째 물결",
-        venue="성수 라이브스테이션",
-        description="다섯 팀이 하룻밤에. 예매가 열리기 전부터 대기실에서 줄을 설 수 있습니다.",
-        capacity=100,
-        purchase_limit=2,
-        blocks=[
-            Block(section="스탠딩", rows=10, seats_per_row=20, grade="R", price=77_000),
-            Block(section="지정석", rows=5, seats_per_row=20, grade="S", price=55_000),
-        ],
-        days=[45],
-        hour=18,
-        opens_in_days=7,
-    ),
-]
-
 
 class Command(BaseCommand):
     help = "Load sample accounts and concerts; existing ones are not changed."
@@ -139,8 +76,9 @@ class Command(BaseCommand):
             )
         for account in ACCOUNTS:
             load_account(account)
+        crowd = Crowd()
         for show in SHOWS:
-            load_show(show)
+            load_show(show, crowd)
         width = max(len(account.email) for account in ACCOUNTS)
         for account in ACCOUNTS:
             self.stdout.write(f"{account.email:<{width}}  {account.password:<18}  {account.role}")
@@ -161,28 +99,33 @@ def load_account(account: Account) -> None:
         charge(user=user, amount=WON_PER_BUYER)
 
 
-def load_show(show: Show) -> None:
-    """Put the show on sale; it gets new schedules when the old ones are over or sold out."""
+def load_show(show: Show, crowd: Crowd) -> None:
+    """Put the show on sale; it gets new schedules when the old ones are over or sold out, unless
+    that is what it shows."""
     room = WaitingRoom.objects.filter(slug=show.slug).first() or open_room(show)
-    seats = Seat.objects.filter(
-        schedule__concert__waiting_room=room,
-        schedule__reserve_until__gt=database_now(),
-        status=Seat.Status.AVAILABLE,
+    schedules = ConcertSchedule.objects.filter(
+        concert__waiting_room=room, reserve_until__gt=database_now()
     )
+    seats = Seat.objects.filter(schedule__in=schedules)
+    if not show.is_sold_out:
+        seats = seats.filter(status=Seat.Status.AVAILABLE)
     if not seats.exists():
-        announce(show, room)
+        announce(show, room, crowd)
 
 
 def open_room(show: Show) -> WaitingRoom:
+    state = WaitingRoom.State.SCHEDULED if show.draws_lots else WaitingRoom.State.OPEN
     return WaitingRoom.objects.create(
         title=show.title,
         slug=show.slug,
-        state=WaitingRoom.State.OPEN,
+        state=state,
+        opens_at=sale_opening(show) if show.draws_lots else None,
+        shuffle=show.draws_lots,
         capacity=show.capacity,
     )
 
 
-def announce(show: Show, room: WaitingRoom) -> None:
+def announce(show: Show, room: WaitingRoom, crowd: Crowd) -> None:
     evenings = [evening(days, show.hour) for days in show.days]
     concert = run_of(show, room, evenings)
     for start_at in evenings:
@@ -193,9 +136,17 @@ def announce(show: Show, room: WaitingRoom) -> None:
             reserve_from=sale_opening(show),
             reserve_until=start_at - dt.timedelta(hours=1),
             start_at=start_at,
-            end_at=start_at + dt.timedelta(hours=2),
+            end_at=start_at + dt.timedelta(minutes=show.minutes),
         )
         generate_seats(schedule_id=schedule.pk, blocks=show.blocks)
+        schedule.refresh_from_db()
+        if show.sold:
+            crowd.come(schedule, sold=show.sold, held=show.held)
+        if show.moved_by_days:
+            move(schedule, days=show.moved_by_days)
+        if show.cancelled_because:
+            operator = User.objects.with_email(ACCOUNTS[0].email).get()
+            cancel_schedule(schedule_id=schedule.pk, by=operator, reason=show.cancelled_because)
 
 
 def evening(days: int, hour: int) -> dt.datetime:
@@ -205,19 +156,51 @@ def evening(days: int, hour: int) -> dt.datetime:
 
 
 def sale_opening(show: Show) -> dt.datetime:
-    """20:00 for a future sale, now for an open one."""
-    return evening(show.opens_in_days, 20) if show.opens_in_days else database_now()
+    """20:00 in some days, in some minutes, or now."""
+    if show.opens_in_days:
+        return evening(show.opens_in_days, 20)
+    return database_now() + dt.timedelta(minutes=show.opens_in_minutes)
+
+
+def move(schedule: ConcertSchedule, *, days: int) -> None:
+    """As an operator moves a schedule by its form."""
+    later = dt.timedelta(days=days)
+    start_at = schedule.start_at + later
+    with transaction.atomic():
+        schedule_rules.require_sale_kept(
+            schedule_id=schedule.pk,
+            reserve_from=schedule.reserve_from,
+            reserve_until=schedule.reserve_until + later,
+            purchase_limit=schedule.purchase_limit,
+        )
+        ConcertSchedule.objects.filter(pk=schedule.pk).update(
+            start_at=start_at,
+            end_at=schedule.end_at + later,
+            reserve_until=schedule.reserve_until + later,
+            moved_from=schedule_rules.moved_from(schedule_id=schedule.pk, start_at=start_at),
+        )
 
 
 def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Concert:
     """The show's concert, new or with its run extended to these evenings."""
-    end_time = evenings[-1] + dt.timedelta(hours=2)
+    end_time = evenings[-1] + dt.timedelta(minutes=show.minutes)
     concert, created = Concert.objects.get_or_create(
         waiting_room=room,
         defaults={
+            "id": show.id,
             "title": show.title,
+            "title_en": show.title_en,
+            "artist": show.artist,
             "description": show.description,
+            "notice": show.notice,
+            "notice_en": show.notice_en,
             "venue": show.venue,
+            "venue_en": show.venue_en,
+            "venue_address": show.address,
+            "venue_map": show.map,
+            "running_minutes": show.minutes,
+            "minimum_age": show.minimum_age,
+            "colour": show.colour,
             "start_time": evenings[0],
             "end_time": end_time,
         },
