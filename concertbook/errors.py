@@ -28,7 +28,7 @@ class NextStep:
 AGAIN = NextStep(_("Back to the page"))
 CONCERTS = NextStep(_("See all concerts"), "concert_list", is_public=True)
 TICKETS = NextStep(_("My tickets"), "ticket_list")
-RESERVATIONS = NextStep(_("My reservations"), "reservation_list")
+RESERVATIONS = NextStep(_("Orders"), "reservation_list")
 BALANCE = NextStep(_("My balance"), "balance")
 CHARGE = NextStep(_("Charge the balance"), "balance")
 LOG_IN = NextStep(_("Log in"), "account_login")
@@ -56,6 +56,18 @@ class DomainError(Exception):
         super().__init__(self.code)
         self.retry_after = retry_after
         self.extra = extra
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the message."""
+        first, dot, _more = str(self.message).partition(". ")
+        return first + dot.strip()
+
+    @property
+    def details(self) -> str:
+        """The rest of the message, and what it means."""
+        _first, _dot, more = str(self.message).partition(". ")
+        return f"{more} {self.meaning}".strip()
 
 
 def every_refusal(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:

@@ -1,6 +1,6 @@
 """The footer of every page, and the pages that operators write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from accounts.models import Business, Document
 from accounts.services.business import find_business, is_sample, known_business
@@ -67,5 +68,24 @@ def told_of(business: Business, name: str) -> str:
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    # HTML in the text is escaped.
-    return mark_safe(str(MARKDOWN.render(text)))
+    """The text as HTML; its sections have the ids of ``sections``. HTML in the text is escaped."""
+    tokens = MARKDOWN.parse(text)
+    for number, token in enumerate(_section_heads(tokens)):
+        token.attrSet("id", _section_id(number))
+    return mark_safe(str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})))
+
+
+@register.filter
+def sections(text: str) -> list[tuple[str, str]]:
+    """Id and heading of each section."""
+    tokens = MARKDOWN.parse(text)
+    heads = [tokens[tokens.index(head) + 1].content for head in _section_heads(tokens)]
+    return [(_section_id(number), head) for number, head in enumerate(heads)]
+
+
+def _section_heads(tokens: Iterable[Token]) -> list[Token]:
+    return [token for token in tokens if token.type == "heading_open" and token.tag == "h2"]
+
+
+def _section_id(number: int) -> str:
+    return f"section-{number + 1}"

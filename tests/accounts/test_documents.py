@@ -40,7 +40,7 @@ def test_every_page_has_a_text_that_comes_with_the_application(client, kind, lan
     page = text(client, f"/{language}/about/{kind}/")
 
     assert f'<html lang="{language}">' in page
-    assert "<h2>" in page
+    assert '<h2 id="section-1">' in page
     assert len(find_present(kind).texts[language]) > 800
 
 
@@ -144,3 +144,13 @@ def test_an_operator_edits_a_page_as_a_new_version(client):
     assert saved.status_code == 302
     assert find_present("privacy").version == 2
     assert "새 방침" in text(client, "/ko/about/privacy/")
+
+
+def test_the_help_page_leads_to_its_sections(client):
+    text_ko = "## 결제\n\n가\n\n### 더\n\n## <b>환불</b>\n\n나"
+    publish(kind="help", text_ko=text_ko, effective_on=documents.today())
+
+    page = text(client, "/ko/about/help/")
+
+    assert '<a href="#section-1">결제</a><a href="#section-2">&lt;b&gt;환불&lt;/b&gt;</a>' in page
+    assert '<h2 id="section-2">&lt;b&gt;환불&lt;/b&gt;</h2>' in page
