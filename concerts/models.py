@@ -421,6 +421,14 @@ class Seat(models.Model):
         HELD = "HELD", _("Held")
         RESERVED = "RESERVED", _("Reserved")
 
+    class Kind(models.TextChoices):
+        """A companion seat is sold with a wheelchair seat only (payments.services.holds)."""
+
+        STANDARD = "standard", _("standard")
+        WHEELCHAIR = "wheelchair", _("wheelchair")
+        COMPANION = "companion", _("companion")
+        RESTRICTED = "restricted", _("restricted view")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     schedule = models.ForeignKey(
         ConcertSchedule,
@@ -442,6 +450,7 @@ class Seat(models.Model):
     price = models.BigIntegerField(
         _("price"), validators=[MinValueValidator(1)], help_text=_("won")
     )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.STANDARD)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.AVAILABLE)
     held_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -504,6 +513,10 @@ class Seat(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["AVAILABLE", "HELD", "RESERVED"]),
                 name="concerts_seat_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["standard", "wheelchair", "companion", "restricted"]),
+                name="concerts_seat_kind_known",
             ),
         ]
 

@@ -45,6 +45,19 @@ class PurchaseLimitExceeded(DomainError):
     next_step = RESERVATIONS
 
 
+class CompanionNeedsWheelchair(DomainError):
+    """A companion seat without a wheelchair seat of the same schedule for it."""
+
+    code = "companion_needs_wheelchair"
+    status = 409
+    message = _(
+        "A companion seat goes with a wheelchair seat: please choose a wheelchair seat for each"
+        " companion seat."
+    )
+    meaning = _("Nothing was held and nothing was paid.")
+    next_step = AGAIN
+
+
 class HoldExpired(DomainError):
     """Recorded as a FAILED payment before it is raised."""
 

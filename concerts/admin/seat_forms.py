@@ -5,9 +5,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.services.idempotency import IdempotentRequest
+from concerts.models import Seat
 from concerts.names import clean_name
 from concerts.services import seat_generation, seat_rows
 
@@ -39,6 +44,14 @@ class BlockForm(forms.Form):
         min_value=1,
         max_value=1_000_000_000,
         widget=UnfoldAdminIntegerFieldWidget,
+    )
+    # Empty for standard seats: a block that is left out has no value at all.
+    kind = forms.TypedChoiceField(
+        label=_("Kind"),
+        choices=[("", Seat.Kind.STANDARD.label), *Seat.Kind.choices[1:]],
+        empty_value=Seat.Kind.STANDARD.value,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
 
     def block(self) -> seat_generation.Block:

@@ -42,18 +42,19 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Seat)
 class SeatAdmin(Admin):
-    """Renames and reprices seats. The generator creates them, the sale changes their holders."""
+    """Names, prices and classifies seats. The generator creates them, the sale changes their
+    holders."""
 
     rehearsal_path = "schedule__concert__waiting_room__rehearsal"
     form = SeatForm
-    EDITABLE = ("label", "section", "grade", "price")
+    EDITABLE = ("label", "section", "grade", "price", "kind")
 
     actions = None
     fields = (
         "schedule",
         ("number", "row", "seat_in_row"),
         ("label", "section"),
-        ("grade", "price"),
+        ("grade", "price", "kind"),
         "status",
         ("held_by", "hold_expires_at"),
         "available_from",
@@ -66,13 +67,14 @@ class SeatAdmin(Admin):
         "seat_in_row",
         "grade",
         won("price", _("price")),
+        "kind",
         colored("status", _("status"), SEAT_COLORS),
         "held_by",
         "hold_expires_at",
         "schedule",
     )
     list_display_links = ("number", "label")
-    list_filter = ("status", ("schedule", AutocompleteSelectFilter))
+    list_filter = ("status", "kind", ("schedule", AutocompleteSelectFilter))
     list_select_related = ("schedule__concert", "held_by")
     search_fields = (
         "label",

@@ -1,4 +1,4 @@
-"""The nearest free seats of the same grade instead of taken ones, side by side if possible."""
+"""The nearest free seats instead of taken ones of a grade and kind, side by side if possible."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +17,7 @@ class Spot(NamedTuple):
     row: str
     seat_in_row: int
     grade: str
+    kind: str = "standard"
 
 
 def nearest(free: Sequence[Spot], wanted: Sequence[Spot]) -> list[int]:

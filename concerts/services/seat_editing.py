@@ -1,4 +1,4 @@
-"""Rename one seat, and change its grade and price."""
+"""Rename one seat, and change its grade, price and kind."""
 
 import re
 import uuid
@@ -14,15 +14,19 @@ from concerts.models import CURRENT_TRANSACTION, Seat
 from concerts.names import clean_name, look_alike
 from concerts.services.seat_locks import lock_schedule
 
+EDITED = ("label", "section", "seat_in_row", "grade", "price", "kind", "edit_xid")
+
 
 @dataclass(frozen=True)
 class SeatDetails:
-    """The values of a seat that an operator can change. ``price`` in won."""
+    """The values of a seat that an operator can change. ``price`` in won; ``kind`` is a Seat.Kind,
+    None to keep it."""
 
     label: str
     section: str
     grade: str
     price: int
+    kind: str | None = None
 
 
 def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
@@ -51,8 +55,9 @@ def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
         require_own_name(seat)
         seat.grade = details.grade
         seat.price = details.price
+        seat.kind = details.kind or seat.kind
         seat.edit_xid = CURRENT_TRANSACTION
-        seat.save(update_fields=["label", "section", "seat_in_row", "grade", "price", "edit_xid"])
+        seat.save(update_fields=EDITED)
     return seat
 
 

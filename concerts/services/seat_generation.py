@@ -18,13 +18,15 @@ from concerts.services.seat_rows import row_index, row_letters, usual_label
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of equal seats: ``rows`` rows of ``seats_per_row``. ``price`` in won."""
+    """Rows of equal seats: ``rows`` rows of ``seats_per_row``. ``price`` in won, ``kind`` a
+    Seat.Kind."""
 
     section: str
     rows: int
     seats_per_row: int
     grade: str
     price: int
+    kind: str = Seat.Kind.STANDARD
 
 
 def generate_seats(
@@ -106,4 +108,5 @@ def _seat(schedule: ConcertSchedule, block: Block, number: int, row: str, place:
         label=usual_label(block.section, row, place),
         grade=block.grade,
         price=block.price,
+        kind=block.kind,
     )

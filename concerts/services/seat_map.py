@@ -64,6 +64,7 @@ class SeatOnMap(NamedTuple):
     seat_in_row: int
     grade: str
     price: int
+    kind: str
     status: str
 
 

@@ -8,13 +8,15 @@ The seats are in one fixed order, by number; an index counts them from 0. The do
 ``box``       ``{x, y, width, height}`` around all sections; the stage is centred on x = 0 in
               front of y = 0
 ``offers``    ``[{grade, price}]``, price in won
-``kinds``     ``["standard"]``: other kinds of seats do not exist yet
+``kinds``     ``"standard"``, then the other kinds that the seats have: ``wheelchair``,
+              ``companion``, ``restricted`` (view)
 ``sections``  ``[{name, x, y, width, height}]``
 ``rows``      columns: ``section`` (index in sections), ``name``
-``runs``      columns; a run is ``seats`` seats of one row and offer with consecutive indices and
-              numbers. Seat k of a run, from 0, has the number ``number + k``, in its row the number
-              ``seat_in_row + k * step``, and its centre at ``x + k * dx, y + k * dy``. ``row``,
-              ``offer`` and ``kind`` are indices. Together, in their order, the runs have every seat
+``runs``      columns; a run is ``seats`` seats of one row, offer and kind with consecutive
+              indices and numbers. Seat k of a run, from 0, has the number ``number + k``, in its
+              row the number ``seat_in_row + k * step``, and its centre at ``x + k * dx,
+              y + k * dy``. ``row``, ``offer`` and ``kind`` are indices. Together, in their order,
+              the runs have every seat
 ``labels``    by index, as text, the labels that are not ``<section> <row>-<seat_in_row>``
 
 Saved documents outlive a release, here and in every cache: a new release may add keys, and neither
@@ -47,6 +49,7 @@ class PlannedSeat(NamedTuple):
     seat_in_row: int
     grade: str
     price: int
+    kind: str = STANDARD
 
     @property
     def name(self) -> Name:
@@ -63,22 +66,23 @@ class _Run:
 
     row: int
     offer: int
+    kind: int
     first: PlannedSeat
     last: PlannedSeat
     origin: Point
     end: Point
     seats: int = 1
-    kind: int = 0
     step: int = 1
     dx: int = SEAT
     dy: int = 0
 
-    def takes(self, row: int, offer: int, seat: PlannedSeat, point: Point) -> bool:
+    def takes(self, row: int, offer: int, kind: int, seat: PlannedSeat, point: Point) -> bool:
         """Add the seat if it continues the run; says whether it did. The second seat of a run
         decides by how much it grows."""
         step = seat.seat_in_row - self.last.seat_in_row
         growth = step, point.x - self.end.x, point.y - self.end.y
-        continues = (row, offer, seat.number) == (self.row, self.offer, self.last.number + 1)
+        alike = (row, offer, kind) == (self.row, self.offer, self.kind)
+        continues = alike and seat.number == self.last.number + 1
         if not continues or (self.seats > 1 and growth != (self.step, self.dx, self.dy)):
             return False
         self.step, self.dx, self.dy = growth
@@ -106,19 +110,21 @@ def compose(schedule: str, seats: Sequence[PlannedSeat]) -> Document:
     """The document of these seats, which are ordered by number."""
     layout = lay_out([seat.name for seat in seats])
     sections, rows, offers = _Indices(), _Indices(), _Indices()
+    kinds = _Indices({STANDARD: 0})
     runs: list[_Run] = []
     for seat, point in zip(seats, layout.points, strict=True):
         row = rows[sections[seat.section], seat.row]
         offer = offers[seat.grade, seat.price]
-        if not runs or not runs[-1].takes(row, offer, seat, point):
-            runs.append(_Run(row, offer, seat, seat, point, point))
+        kind = kinds[seat.kind]
+        if not runs or not runs[-1].takes(row, offer, kind, seat, point):
+            runs.append(_Run(row, offer, kind, seat, seat, point, point))
     columns = list(zip(*(run.values() for run in runs), strict=True)) or [()] * len(RUN_COLUMNS)
     document = {
         "schedule": schedule,
         "seats": len(seats),
         "box": _around(layout)._asdict(),
         "offers": [{"grade": grade, "price": price} for grade, price in offers],
-        "kinds": [STANDARD],
+        "kinds": list(kinds),
         "sections": [{"name": name, **layout.sections[name]._asdict()} for name in sections],
         "rows": {
             "section": [section for section, _name in rows],
@@ -152,11 +158,14 @@ def seats_of(document: Document) -> Iterator[PlannedSeat]:
     for run in _runs(document):
         section = document["sections"][rows["section"][run["row"]]]["name"]
         row, offer = rows["name"][run["row"]], offers[run["offer"]]
+        kind = document["kinds"][run["kind"]]
         for k in range(run["seats"]):
             place = run["seat_in_row"] + k * run["step"]
             label = labels.get(str(index), usual_label(section, row, place))
             number = run["number"] + k
-            yield PlannedSeat(number, label, section, row, place, offer["grade"], offer["price"])
+            yield PlannedSeat(
+                number, label, section, row, place, offer["grade"], offer["price"], kind
+            )
             index += 1
 
 

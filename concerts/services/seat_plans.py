@@ -113,7 +113,7 @@ def plan_index(schedule_id: uuid.UUID, version: str) -> PlanIndex:
         numbers=numbers,
         index={number: index for index, number in enumerate(numbers)},
         spots=tuple(
-            Spot(seat.number, seat.section, seat.row, seat.seat_in_row, seat.grade)
+            Spot(seat.number, seat.section, seat.row, seat.seat_in_row, seat.grade, seat.kind)
             for seat in seats
         ),
     )

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,8 +16,8 @@ from django.db import DEFAULT_DB_ALIAS
 from concertbook.db.arrays import array
 from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound
-from concerts.models import ConcertSchedule
-from payments.errors import GivenUpTooOften, PurchaseLimitExceeded
+from concerts.models import ConcertSchedule, Seat
+from payments.errors import CompanionNeedsWheelchair, GivenUpTooOften, PurchaseLimitExceeded
 
 HOARDING_WINDOW = dt.timedelta(hours=1)
 
@@ -32,12 +33,16 @@ class Sale:
 
 @dataclass(frozen=True)
 class BuyerHoldings:
-    """One user's holdings in a schedule, and released holds in all, at the sale's time."""
+    """One user's holdings in a schedule, and released holds in all, at the sale's time.
+
+    ``kinds`` has the kind of each seat in the filled slots.
+    """
 
     filled_slots: Sequence[int] = ()
     first_hold_ends: dt.datetime | None = None
     given_up: int = 0
     first_given_up: dt.datetime | None = None
+    kinds: Sequence[str] = ()
 
     def has_overdue(self, now: dt.datetime) -> bool:
         return self.first_hold_ends is not None and self.first_hold_ends <= now
@@ -55,6 +60,17 @@ class BuyerHoldings:
         if len(slots) < count:
             raise PurchaseLimitExceeded(limit=limit)
         return slots
+
+    def require_wheelchair(self, wanted: Sequence[str]) -> None:
+        """Raises CompanionNeedsWheelchair if seats of the wanted kinds would give the user more
+        companion seats than wheelchair seats.
+
+        Only a hold of companion seats is refused: a wheelchair seat may be given back alone.
+        """
+        kinds = Counter((*self.kinds, *wanted))
+        spare = kinds[Seat.Kind.WHEELCHAIR] - kinds[Seat.Kind.COMPANION]
+        if Seat.Kind.COMPANION in wanted and spare < 0:
+            raise CompanionNeedsWheelchair
 
 
 # The columns of a Sale, in their order.
@@ -76,7 +92,7 @@ def read_holdings(
         WITH moment AS MATERIALIZED (
             SELECT clock_timestamp() AS now
         ), mine AS (
-            SELECT user_id, slot, status, created_at, expires_at,
+            SELECT user_id, seat_id, slot, status, created_at, expires_at,
                    status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
                    -- What is overdue is given up, whether it has been swept or not.
                    (status IN ('EXPIRED', 'CANCELLED')
@@ -91,6 +107,8 @@ def read_holdings(
         ), had AS (
             SELECT user_id,
                    coalesce(array_agg(slot) FILTER (WHERE live), '{}') AS filled_slots,
+                   coalesce(array_agg((SELECT kind FROM concerts_seat WHERE id = seat_id))
+                            FILTER (WHERE live), '{}') AS kinds,
                    min(expires_at) FILTER (WHERE live AND status = 'HOLD') AS first_hold_ends,
                    count(slot) FILTER (WHERE given_up) AS given_up,
                    min(created_at) FILTER (WHERE given_up) AS first_given_up
@@ -120,6 +138,7 @@ def read_holdings(
 def _holdings(had: dict[str, Any]) -> tuple[uuid.UUID, BuyerHoldings]:
     return uuid.UUID(had["user_id"]), BuyerHoldings(
         filled_slots=had["filled_slots"],
+        kinds=had["kinds"],
         first_hold_ends=_moment(had["first_hold_ends"]),
         given_up=had["given_up"],
         first_given_up=_moment(had["first_given_up"]),

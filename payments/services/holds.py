@@ -27,7 +27,7 @@ from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, new_statuses
 from concerts.services.programme import get_schedule
-from payments.errors import DuplicateSeats, TooManySeats
+from payments.errors import CompanionNeedsWheelchair, DuplicateSeats, TooManySeats
 from payments.models import Reservation
 from payments.services.early_refusals import explain_taken
 from payments.services.locked_sale import HoldRequest, LockedSale, lock_sale
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 50
 # The trigger in payments/constraints.
 NO_SALE = "payments_no_sale_in_cancelled_schedule"
+# The refusals of the last rules, about the wanted seats.
+SEAT_REFUSALS = SeatTaken, CompanionNeedsWheelchair
 
 Outcome = list[Reservation] | DomainError | AnsweredBefore | Retry
 
@@ -75,8 +77,8 @@ def hold_seats(
     ``act`` is hold_one, or group_commits.hold.
     Raises TooManySeats, DuplicateSeats, NotFound, SeatNotFound, QueueNotAdmitted, SaleNotOpen,
     SaleClosed, ScheduleCancelled, PurchaseLimitExceeded, GivenUpTooOften; SeatTaken, which names
-    the seats to try instead (``nearest``) when told to ``suggest``; with ``once`` also what its
-    claim raises.
+    the seats to try instead (``nearest``) when told to ``suggest``; CompanionNeedsWheelchair; with
+    ``once`` also what its claim raises.
     """
     if len(numbers) > MOST_AT_ONCE:
         raise TooManySeats
@@ -187,7 +189,7 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
         else:
             # A rollback does not wait for the disk, and a refusal changes no overdue holds.
             transaction.set_rollback(True)
-    if locked.ended and any(isinstance(each, SeatTaken) for each in outcomes.values()):
+    if locked.ended and any(isinstance(each, SEAT_REFUSALS) for each in outcomes.values()):
         # The rollback revived overdue holds of the wanted seats: end them again.
         on_seats = [seat.pk for seat in locked.seats.values()]
         release_overdue(Reservation.objects.filter(status="HOLD", seat__in=on_seats))
@@ -222,6 +224,7 @@ def _grant(request: HoldRequest, locked: LockedSale) -> HoldGrant:
     holdings.require_no_hoarding(now)
     slots = holdings.free_slots(len(seats), limit=sale.schedule.purchase_limit)
     locked.require_available(seats, user=request.user)
+    holdings.require_wheelchair([seat.kind for seat in seats])
     until = now + dt.timedelta(seconds=settings.HOLD_SECONDS)
     reservations = []
     for seat, slot in zip(seats, slots, strict=True):

@@ -55,6 +55,7 @@ DOCUMENTED = {
         "seat_place_taken",
         "seats_changed",
         "purchase_limit_exceeded",
+        "companion_needs_wheelchair",
         "already_paid",
         "already_cancelled",
         "ticket_used",

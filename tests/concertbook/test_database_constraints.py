@@ -746,6 +746,10 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "concerts_seat_figures_positive",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(price=0),
     ),
+    "a seat of an unknown kind": (
+        "concerts_seat_kind_known",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(kind="standing"),
+    ),
     "a held seat in its cooldown": (
         "concerts_seat_cooldown_only_while_available",
         lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(available_from=timezone.now()),

@@ -138,6 +138,13 @@ def test_the_generator_makes_numbered_seats_by_the_block(operator):
     assert LogEntry.objects.get(object_id=str(schedule.pk)).user.is_superuser
 
 
+def test_a_block_may_have_a_kind(operator):
+    schedule = ScheduleFactory(seats=0)
+    operator.post(page("generate", schedule), blocks(REGULAR, VIP | {"kind": "restricted"}))
+    kinds = schedule.seats.order_by("number").values_list("kind", flat=True)
+    assert list(kinds) == ["standard"] * 4 + ["restricted"] * 6
+
+
 def test_more_seats_are_numbered_on_from_the_last(operator):
     schedule = ScheduleFactory(seats=0)
     operator.post(page("generate", schedule), blocks(VIP))
@@ -158,6 +165,7 @@ def test_more_seats_are_numbered_on_from_the_last(operator):
         [VIP | {"rows": 10**9}],
         [VIP | {"rows": 500, "seats_per_row": 500}],
         [VIP | {"section": "가" * 13}],
+        [VIP | {"kind": "standing"}],
         [VIP, REGULAR | {"price": ""}],
     ],
     ids=str,
@@ -202,7 +210,13 @@ def test_a_schedule_shows_how_many_seats_are_free_held_and_sold(operator):
     assert row.result_list[0].seat_counts == [3, 2, 0]
 
 
-SEAT_FORM = {"label": "새 이름", "section": "1층", "grade": "S", "price": 70_000}
+SEAT_FORM = {
+    "label": "새 이름",
+    "section": "1층",
+    "grade": "S",
+    "price": 70_000,
+    "kind": "wheelchair",
+}
 
 
 def test_a_free_seat_gets_a_new_label_and_price(operator):
@@ -210,13 +224,22 @@ def test_a_free_seat_gets_a_new_label_and_price(operator):
     forged = {"status": "RESERVED", "number": 999, "hold_expires_at_0": "2030-01-01"}
     assert operator.post(page("change", seat, "seat"), SEAT_FORM | forged).status_code == 302
     changed = Seat.objects.get(pk=seat.pk)
-    assert (changed.label, changed.section, changed.grade, changed.price) == (
-        "새 이름",
-        "1층",
-        "S",
-        70_000,
-    )
+    assert {name: getattr(changed, name) for name in SEAT_FORM} == SEAT_FORM
     assert (changed.status, changed.number) == ("AVAILABLE", seat.number)
+
+
+def test_the_list_shows_the_seats_of_a_kind(operator):
+    schedule = ScheduleFactory()
+    schedule.seats.filter(number=3).update(kind="wheelchair")
+    shown = operator.get(reverse("admin:concerts_seat_changelist"), {"kind__exact": "wheelchair"})
+    assert [seat.number for seat in shown.context["cl"].result_list] == [3]
+
+
+def test_an_edit_that_names_no_kind_keeps_it(operator):
+    seat = ScheduleFactory().seats.first()
+    operator.post(page("change", seat, "seat"), SEAT_FORM)
+    seat_editing.edit_seat(seat_id=seat.pk, details=seat_editing.SeatDetails("x", "", "", 1))
+    assert Seat.objects.get(pk=seat.pk).kind == "wheelchair"
 
 
 def test_a_held_seat_is_read_only(operator):

@@ -68,7 +68,7 @@ def present(schedule):
 
 
 def edited(seat, **changes):
-    values = {"label": seat.label, "section": seat.section, "grade": seat.grade}
+    values = {"label": seat.label, "section": seat.section, "grade": seat.grade, "kind": seat.kind}
     edit_seat(seat_id=seat.pk, details=SeatDetails(**values | {"price": seat.price} | changes))
 
 
@@ -126,6 +126,10 @@ IRREGULAR = {
     "sections in turns": [
         seat._replace(section=f"{seat.section}{seat.number % 3}") for seat in ORDINARY
     ],
+    "kinds of their own": [
+        seat._replace(kind=("standard", "wheelchair", "companion", "restricted")[seat.number % 4])
+        for seat in ORDINARY
+    ],
     "a seat that is far away": [
         seat._replace(seat_in_row=9_999) if seat.number == 3 else seat for seat in ORDINARY
     ],
@@ -139,6 +143,23 @@ def test_the_document_of_an_irregular_hall_has_every_seat_too(seats):
 
     assert list(seats_of(document)) == seats
     assert document["seats"] == len(seats)
+
+
+def test_the_document_names_the_kinds_that_there_are():
+    kinds = {2: "restricted", 5: "wheelchair", 6: "companion"}
+    document = compose(
+        "x", [seat._replace(kind=kinds.get(seat.number, "standard")) for seat in ORDINARY[:12]]
+    )
+
+    assert document["kinds"] == ["standard", "restricted", "wheelchair", "companion"]
+    assert document["runs"]["kind"] == (0, 1, 0, 2, 3, 0)
+    assert document["runs"]["seats"] == (1, 1, 2, 1, 1, 6)
+
+
+def test_a_document_of_standard_seats_is_the_one_of_before_there_were_kinds():
+    document = compose("x", ORDINARY)
+
+    assert (document["version"], document["kinds"]) == ("e81d431035380d75", ["standard"])
 
 
 def test_a_plan_of_20000_seats_is_small():
@@ -165,7 +186,7 @@ def test_the_index_has_the_seats_of_the_document(schedule):
     assert list(index.seats) == rows_of(schedule)
     assert index.numbers == tuple(seat.number for seat in index.seats)
     assert [index.index[number] for number in index.numbers] == list(range(len(index.numbers)))
-    assert index.spots[-1] == (68, "2층", "B", 12, "S")
+    assert index.spots[-1] == (68, "2층", "B", 12, "S", "standard")
 
 
 # --- The layout ----------------------------------------------------------------------------------
@@ -251,6 +272,7 @@ CHANGES = {
     "a label": lambda seat: edited(seat, label="휠체어석"),
     "a grade": lambda seat: edited(seat, grade="A"),
     "a price": lambda seat: edited(seat, price=1),
+    "a kind": lambda seat: edited(seat, kind="wheelchair"),
     "a row": lambda seat: Seat.objects.filter(pk=seat.pk).update(row="Z"),
     "a number": lambda seat: Seat.objects.filter(pk=seat.pk).update(number=F("number") + 1_000),
     "a number in its row": lambda seat: Seat.objects.filter(pk=seat.pk).update(seat_in_row=99),

@@ -16,7 +16,13 @@ from concertbook.db.group_commit import Retry
 from concertbook.errors import NotFound
 from concerts.errors import SeatNotFound, SeatTaken
 from concerts.models import Seat, SeatStatusHistory
-from payments.errors import AlreadyCancelled, GivenUpTooOften, HoldExpired, PurchaseLimitExceeded
+from payments.errors import (
+    AlreadyCancelled,
+    CompanionNeedsWheelchair,
+    GivenUpTooOften,
+    HoldExpired,
+    PurchaseLimitExceeded,
+)
 from payments.models import Payment, Reservation, Ticket
 from payments.services import holds
 from payments.services.carts import PaymentRequest
@@ -204,6 +210,10 @@ def wants_what_does_not_exist(asked, schedule):
     Seat.objects.filter(number=asked.numbers[0]).update(number=1000)
 
 
+def wants_a_companion_alone(asked, schedule):
+    Seat.objects.filter(number=asked.numbers[0]).update(kind="companion")
+
+
 def has_cycled_too_often(asked, schedule):
     for _time in range(30):
         (reservation,) = hold_seats(user=asked.user, schedule_id=schedule.pk, numbers=[8])
@@ -218,6 +228,7 @@ def has_cycled_too_often(asked, schedule):
         (has_what_is_allowed, PurchaseLimitExceeded),
         (wants_what_is_taken, SeatTaken),
         (wants_what_does_not_exist, SeatNotFound),
+        (wants_a_companion_alone, CompanionNeedsWheelchair),
         (has_cycled_too_often, GivenUpTooOften),
     ],
 )

@@ -62,7 +62,7 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     for table in (ATTACKS, AFTERWARDS, OTHER_ATTACKS):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Six triggers refuse nothing: they keep the present seat plan, and create rows and sequences
+    # Seven triggers refuse nothing: they keep the present seat plan, and create rows and sequences
     # that every room needs.
     for done, change in CHANGES_OF_SEATS.items():
         yield f"concerts_seat_{done}_outdates_plan", f"a seat {done}", partial(outdated_by, change)
@@ -77,6 +77,7 @@ CHANGES_OF_SEATS: dict[str, Callable[[ConcertSchedule], object]] = {
     ),
     "removed": lambda schedule: schedule.seats.filter(number=2).delete(),
     "edited": lambda schedule: schedule.seats.filter(number=2).update(price=1),
+    "reclassified": lambda schedule: schedule.seats.filter(number=2).update(kind="restricted"),
 }
 
 

@@ -110,6 +110,7 @@ class Seat:
     schedule: Schedule
     number: int
     price: int
+    kind: str = "standard"
     state: str = "AVAILABLE"
     cooldown_until: int = 0
     changes: int = 0
@@ -195,15 +196,21 @@ class Purse:
 
 
 class Oracle:
-    def __init__(self, users: int, schedules: Sequence[Schedule], prices: Sequence[int]) -> None:
+    def __init__(
+        self,
+        users: int,
+        schedules: Sequence[Schedule],
+        prices: Sequence[int],
+        kinds: Sequence[str],
+    ) -> None:
         self.now = 0
         self.ladder: Ladder = ((0, 0),)
         self.room = Room()
         self.schedules = list(schedules)
         self.seats = {
-            (which, number): Seat(schedule, number, price)
+            (which, number): Seat(schedule, number, price, kind)
             for which, schedule in enumerate(schedules)
-            for number, price in enumerate(prices, start=1)
+            for number, (price, kind) in enumerate(zip(prices, kinds, strict=True), start=1)
         }
         self.reservations: list[Reservation] = []
         # In the order in which they were bought.
@@ -377,11 +384,21 @@ class Oracle:
 
     def _require_allowance(self, user: int, schedule: Schedule, wanted: Sequence[Seat]) -> None:
         """Overdue holds do not count; a refusal does not change them."""
-        live = [
+        if len(self._live_of(user, schedule)) + len(wanted) > schedule.limit:
+            raise Refused("PurchaseLimitExceeded")
+
+    def _live_of(self, user: int, schedule: Schedule) -> list[Reservation]:
+        return [
             each for each in self._live(schedule) if each.user == user and not self.is_overdue(each)
         ]
-        if len(live) + len(wanted) > schedule.limit:
-            raise Refused("PurchaseLimitExceeded")
+
+    def _require_wheelchair(self, user: int, schedule: Schedule, wanted: Sequence[Seat]) -> None:
+        """Only a hold of a companion seat is refused."""
+        if any(seat.kind == "companion" for seat in wanted):
+            theirs = [*wanted, *(each.seat for each in self._live_of(user, schedule))]
+            kinds = Counter(seat.kind for seat in theirs)
+            if kinds["companion"] > kinds["wheelchair"]:
+                raise Refused("CompanionNeedsWheelchair")
 
     def _live(self, schedule: Schedule) -> list[Reservation]:
         held = (seat.reservation for seat in self.seats.values() if seat.schedule is schedule)
@@ -396,6 +413,7 @@ class Oracle:
         self._expire(wanted)
         if not all(self.is_free(seat) for seat in wanted):
             raise Refused("SeatTaken")
+        self._require_wheelchair(user, schedule, wanted)
         self._expire([each.seat for each in self._live(schedule) if each.user == user])
         schedule.last_held = self.now
         taken = [Reservation(user, seat, seat.price, self.now, self.now + HOLD) for seat in wanted]
@@ -422,9 +440,16 @@ class Oracle:
         latest = place.admitted + INSIDE + HOLD + PAYMENT
         place.ends = max(place.ends, min(until, latest))
 
-    def count_free(self, which: int) -> int:
+    def count_alike(self, which: int, numbers: Sequence[int]) -> int:
+        """How many seats are free to take instead: as many of each kind, or what is left."""
+        wanted = Counter(self.seats[which, number].kind for number in numbers)
         schedule = self.schedules[which]
-        return sum(self.is_free(seat) for seat in self.seats.values() if seat.schedule is schedule)
+        free = Counter(
+            seat.kind
+            for seat in self.seats.values()
+            if seat.schedule is schedule and self.is_free(seat)
+        )
+        return (wanted & free).total()
 
     def release(self, user: int, reservation: Reservation) -> None:
         if reservation.user != user:

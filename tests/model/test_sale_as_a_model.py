@@ -76,6 +76,7 @@ ROUNDS = int(os.environ.get("MODEL_ROUNDS", "1"))
 AT_ONCE = 10
 
 PRICES = (10_000, 10_000, 7_001, 7_001, 30_000)
+KINDS = ("standard", "companion", "standard", "wheelchair", "standard")
 NUMBERS = range(1, len(PRICES) + 1)
 BUYERS = range(4)
 KEYS = (None, None, "a", "b", "c")
@@ -193,7 +194,7 @@ class Sale(RuleBasedStateMachine):
     @initialize(ladder=st.sampled_from(LADDERS), poor=st.sampled_from((None, *BUYERS)))
     def open_the_room(self, ladder: books.Ladder, poor: int | None) -> None:
         schedules = [books.Schedule(closes=each["starts"], **each) for each in SCHEDULES]
-        self.oracle = Oracle(len(BUYERS), schedules, PRICES)
+        self.oracle = Oracle(len(BUYERS), schedules, PRICES, KINDS)
         self.oracle.ladder = ladder
         self.steps, self.until = 0, time.monotonic() + LONGEST
         at_once(*forget_everything(), *begin_again(self.oracle))
@@ -369,7 +370,7 @@ class Sale(RuleBasedStateMachine):
         except holds.SeatTaken as taken:
             # As many others as there are, up to as many as were wanted.
             nearest: Any = taken.extra["nearest"]
-            assert len(nearest) == min(len(numbers), self.oracle.count_free(which))
+            assert len(nearest) == self.oracle.count_alike(which, numbers)
             assert all(self.oracle.is_free(self.oracle.seats[which, each]) for each in nearest)
             raise
 
@@ -783,8 +784,15 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
         doors_open_minutes=books.DOORS_OPEN_BEFORE // 60,
     )
     Seat.objects.bulk_create(
-        Seat(schedule=schedule, number=number, seat_in_row=number, price=price, label=str(number))
-        for number, price in zip(NUMBERS, PRICES, strict=True)
+        Seat(
+            schedule=schedule,
+            number=number,
+            seat_in_row=number,
+            price=price,
+            kind=kind,
+            label=str(number),
+        )
+        for number, price, kind in zip(NUMBERS, PRICES, KINDS, strict=True)
     )
     return schedule
 
