@@ -1,5 +1,6 @@
 """A concert for search engines: a schema.org Event for each performance, as JSON-LD."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,11 +54,10 @@ def _of_date(schedule: ConcertSchedule, page: str) -> dict[str, Any]:
 def _status(schedule: ConcertSchedule) -> dict[str, Any]:
     if schedule.cancelled_at:
         return {"eventStatus": f"{SCHEMA}/EventCancelled"}
-    moved_from = getattr(schedule, "moved_from", None)
-    if moved_from:
+    if schedule.moved_from:
         return {
             "eventStatus": f"{SCHEMA}/EventRescheduled",
-            "previousStartDate": _iso(moved_from),
+            "previousStartDate": _iso(schedule.moved_from),
         }
     return {"eventStatus": f"{SCHEMA}/EventScheduled"}
 
@@ -103,6 +103,5 @@ def _given(name: str, value: object) -> dict[str, object]:
     return {name: value} if value else {}
 
 
-def _iso(moment: Any) -> str:
-    local = moment.astimezone(get_default_timezone())
-    return str(local.isoformat(timespec="seconds"))
+def _iso(moment: dt.datetime) -> str:
+    return moment.astimezone(get_default_timezone()).isoformat(timespec="seconds")

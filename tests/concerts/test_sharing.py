@@ -102,6 +102,17 @@ def test_offers_follow_the_sale(client):
     assert "offers" not in off
 
 
+def test_a_performance_that_was_moved_says_from_when(client):
+    start = dt.datetime(2030, 4, 1, 10, tzinfo=dt.UTC)
+    schedule = ScheduleFactory(start_at=start, end_at=start + dt.timedelta(hours=2))
+    type(schedule).objects.update(moved_from=start - dt.timedelta(days=7))
+
+    (event,) = events(client, schedule.concert)
+
+    assert event["eventStatus"] == SCHEMA + "EventRescheduled"
+    assert event["previousStartDate"] == "2030-03-25T19:00:00+09:00"
+
+
 def test_no_text_ends_the_data_or_the_tags(client):
     evil = "</script><script>alert(1)</script><!--\"&'\u2028"
     schedule = ScheduleFactory(concert__title=evil, concert__description=evil, concert__artist=evil)
