@@ -7,5 +7,6 @@
 - credentials: the signed proof that the fast path accepts instead of a session
 - gateway: the payment gateway that charges ask
 - run_once (API, pages), idempotent_forms (admin): the faces of services/idempotency
+- top_up_form: the form of a top-up, which the balance page and the checkout share
 - base_admin, rehearsal_filter: what every app's admin pages build on
 """

@@ -17,11 +17,11 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.balance_views import asked_before, top_up_context, why_not_charged
 from accounts.errors import ChargeDeclined, GatewayUnavailable, InsufficientBalance
 from accounts.forms import ChargeForm, OnceForm, read_key
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
+from accounts.top_up_form import asked_before, top_up_context, why_not_charged
 from concertbook.errors import DomainError, NotFound
 from concertbook.http.page_numbers import page_of_newest
 from concerts.refund_policy import RefundPolicy

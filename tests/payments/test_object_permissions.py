@@ -30,7 +30,8 @@ class Sale:
 
     def __init__(self):
         self.owner, self.schedule = UserFactory(won=100_000), ScheduleFactory()
-        self.ticket = bought(self.owner, self.schedule, 1).tickets[0].pk
+        ticket = bought(self.owner, self.schedule, 1).tickets[0]
+        self.ticket, self.paid = ticket.pk, ticket.reservation_id
         (hold,) = held(self.owner, self.schedule, 2)
         self.hold, self.room = hold.pk, self.schedule.concert.waiting_room
         self.place = join(user=self.owner, slug=self.room.slug)[0].token
@@ -45,6 +46,7 @@ def sale():
 PAGES = {
     "balance": ("get", "/balance/"),
     "account": ("get", "/accounts/"),
+    "changing the name": ("get", "/accounts/name/"),
     "changing the address": ("get", "/accounts/address/"),
     "sending the link": ("post", "/accounts/address/link/"),
     "room": ("get", "/rooms/{sale.room.slug}/"),
@@ -57,6 +59,7 @@ PAGES = {
     "checkout": ("get", "/checkout/"),
     "reservations": ("get", "/reservations/"),
     "letting go": ("post", "/reservations/{sale.hold}/release/"),
+    "order": ("get", "/orders/{sale.paid}/"),
     "tickets": ("get", "/tickets/"),
     "ticket": ("get", "/tickets/{sale.ticket}/"),
     "code": ("get", "/tickets/{sale.ticket}/qr.svg"),
@@ -104,7 +107,7 @@ def test_every_call_refuses_anonymous_requests(app, sale, call):
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
-@pytest.mark.parametrize("which", ["place", "ticket", "code", "cancelling"])
+@pytest.mark.parametrize("which", ["place", "order", "ticket", "code", "cancelling"])
 def test_no_page_shows_another_users_objects(client, sale, which):
     client.force_login(UserFactory())
 
