@@ -17,7 +17,7 @@ from concertbook.http.purchase_hint import PurchaseHint, hint
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Raises TooManyRequests."""
+        """Raises TooManyLogIns."""
         return log_in.authenticate(
             request, email=credentials.get("email", ""), password=credentials.get("password", "")
         )

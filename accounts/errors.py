@@ -11,6 +11,7 @@ from concertbook.errors import (
     NEW_PASSWORD,
     DomainError,
     NotAuthenticated,
+    TooManyRequests,
 )
 
 
@@ -93,6 +94,17 @@ class InvalidCredentials(NotAuthenticated):
     """Wrong e-mail or wrong password: neither the message nor the response time tells which."""
 
     message = _("The e-mail address or the password is wrong.")
+
+
+class TooManyLogIns(TooManyRequests):
+    """Wrong passwords for the account, or log-ins from the address. None is checked then."""
+
+    message = _("Too many attempts to log in.")
+    meaning = _(
+        "This time the password was not checked. The account and all that it has are safe. Please"
+        " wait, or choose a new password."
+    )
+    next_step = NEW_PASSWORD
 
 
 class InvalidRefreshToken(NotAuthenticated):

@@ -20,6 +20,7 @@ from django.contrib.auth import authenticate as check_password
 from django.http import HttpRequest, HttpResponse
 
 from accounts.devices import account_key, device_logged_in, read_device, set_cookie
+from accounts.errors import TooManyLogIns
 from accounts.models import User
 from accounts.rate_limits import (
     FAILED_LOG_INS,
@@ -27,6 +28,7 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ADDRESS,
     log_ins_of,
 )
+from concertbook.errors import TooManyRequests
 from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, check, forget, give_back, remember, take
 
@@ -37,8 +39,18 @@ KNOWN_SECONDS = 90 * 24 * 3600
 def authenticate(request: HttpRequest, *, email: str, password: str) -> User | None:
     """The active user with this e-mail address and password, None if there is none.
 
-    Raises TooManyRequests.
+    Raises TooManyLogIns.
     """
+    try:
+        user = _authenticate(request, email, password)
+    except TooManyRequests as refusal:
+        raise TooManyLogIns(retry_after=refusal.retry_after) from None
+    if user is not None:
+        remember_log_in(request, email)
+    return user
+
+
+def _authenticate(request: HttpRequest, email: str, password: str) -> User | None:
     failures = _failure_counters(request, email)
     take(log_ins_of(client_network(request.META)), unless=failures)
     user = check_password(request, email=email, password=password)
@@ -46,7 +58,6 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User | N
         take(*failures)
         return None
     check(*failures)
-    remember_log_in(request, email)
     return user
 
 
