@@ -65,6 +65,8 @@ const inDays = new Intl.NumberFormat(document.documentElement.lang, {
   unitDisplay: "long",
 });
 countDownIn(document);
+// For visitor.js: modules do not share their names.
+window.countDownIn = countDownIn;
 
 // For parts of a page that come later, too.
 function countDownIn(part) {

@@ -387,7 +387,7 @@ def test_the_page_of_a_refusal_is_in_the_language_of_the_request(buyer):
     page = Client().post(PAGE, fields, REMOTE_ADDR=HOME, headers={"Accept-Language": "ko"})
 
     with translation.override("ko"):
-        assert "요청이 너무 많습니다" in page.content.decode()
+        assert "로그인을 너무 많이 시도했습니다" in page.content.decode()
 
 
 @pytest.mark.usefixtures("_no_redis")
