@@ -54,12 +54,11 @@ class Crowd:
 
 
 def buy(schedule: ConcertSchedule, choices: Sequence[Choice]) -> None:
-    """Hold and pay these seats for these users, who must have the money and be in no line."""
-    held = take(schedule, choices)
+    """Hold and pay these seats for these users, who must have the money."""
     paid = pay(
         [
-            PaymentRequest(user, [reservation.pk for reservation in reservations])
-            for (user, _numbers), reservations in zip(choices, held, strict=True)
+            PaymentRequest(reservations[0].user, [reservation.pk for reservation in reservations])
+            for reservations in take(schedule, choices)
         ],
         wait=True,
     )
@@ -69,14 +68,15 @@ def buy(schedule: ConcertSchedule, choices: Sequence[Choice]) -> None:
 
 
 def take(schedule: ConcertSchedule, choices: Sequence[Choice]) -> list[list[Reservation]]:
-    """Join the line, and hold these seats for these users."""
-    slug = schedule.concert.waiting_room.slug
+    """Join the line, and hold these seats for these users.
+
+    A user who is not let in, as one who holds seats from a run before, takes none.
+    """
     requests = []
     for user, numbers in choices:
-        place = join_anew(user_id=user.pk, slug=slug, address="")
-        if place is None or not place.is_admitted:
-            raise RuntimeError(f"{user.email} was not let into {slug}")
-        requests.append(HoldRequest(user, schedule.pk, numbers, place.token))
+        place = join_anew(user_id=user.pk, slug=schedule.concert.waiting_room.slug, address="")
+        if place and place.is_admitted:
+            requests.append(HoldRequest(user, schedule.pk, numbers, place.token))
     held = []
     for outcome in hold(requests, wait=True):
         if isinstance(outcome, Exception):

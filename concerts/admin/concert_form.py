@@ -41,7 +41,7 @@ class ConcertForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
     class Meta:
-        widgets = {"colour": UnfoldAdminRadioSelectWidget(radio_style=1)}
+        widgets = {"colour": UnfoldAdminRadioSelectWidget()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,7 +15,7 @@ from concerts.services.seat_states import recent_snapshot
 MOST_PLANS = 64
 # In front of the sections, as shares of the picture's width.
 STAGE_DEPTH, STAGE_WIDTH = 0.07, 0.5
-# The size of names, and about how wide a letter is, as shares of the picture's width.
+# The size of names, and about how wide a letter is, as a share of the picture's longer side.
 LETTER = 0.035
 # Between a section's outline and the next one's, in units of the plan.
 GAP = 2
@@ -55,7 +55,7 @@ def hall_picture(schedule_id: uuid.UUID) -> HallPicture | None:
     left = min(box.x for box in boxes.values())
     width = max(box.x + box.width for box in boxes.values()) - left
     depth = max(box.y + box.height for box in boxes.values())
-    letter = round(LETTER * width)
+    letter = round(LETTER * max(width, depth))
     stage = round(STAGE_DEPTH * width)
     seats: dict[str, Counter[str]] = {name: Counter() for name in boxes}
     free: Counter[str] = Counter()

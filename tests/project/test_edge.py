@@ -34,6 +34,7 @@ from django.utils import translation
 from concertbook.errors import TooLarge, Unavailable
 from concertbook.http.problems import problem_response
 from concertbook.http.public_requests import find_policy
+from concerts.services import posters
 from loadkit import edge as edge_server
 from loadkit.edge import AS_SHIPPED, DEPLOY, Edge, started
 from loadkit.servers import wait_for
@@ -253,6 +254,14 @@ def test_a_larger_one_is_refused(edge, path, chunked):
     answer = ask_edge(edge, method="POST", path=path, body=iter([body]) if chunked else body)
 
     assert answer.status == 413
+
+
+def test_a_poster_of_the_largest_size_is_passed_on(edge):
+    body = b"x" * (posters.LARGEST_BYTES + 10_000)
+
+    answer = ask_edge(edge, method="POST", path="/admin/concerts/concert/add/", body=body)
+
+    assert json.loads(answer.body)["body_bytes"] == len(body)
 
 
 @pytest.mark.parametrize(
