@@ -1,7 +1,9 @@
 """Users and their money.
 
-- models: user, session, balance, its ledger, charge (a top-up), idempotency key, outgoing mail
+- models: user, session, balance, its ledger, charge (a top-up), idempotency key, outgoing mail;
+  legal and help pages, consents to them, the seller's details
 - services/: sign up, confirm and change the address, reset the password, charge, write the ledger
+- documents/: the legal and help pages that come with the application; document_views shows them
 - log_in, rate_limits, devices: the log-in, and the limits that slow down a guesser of passwords
 - sessions, app_tokens, auth_backend, hashers: how browsers and apps stay logged in
 - credentials: the signed proof that the fast path accepts instead of a session

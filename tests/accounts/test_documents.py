@@ -154,3 +154,17 @@ def test_the_help_page_leads_to_its_sections(client):
 
     assert '<a href="#section-1">결제</a><a href="#section-2">&lt;b&gt;환불&lt;/b&gt;</a>' in page
     assert '<h2 id="section-2">&lt;b&gt;환불&lt;/b&gt;</h2>' in page
+
+
+def test_no_operator_changes_or_deletes_a_published_version(client):
+    published = publish(kind="help", text_ko="가", effective_on=documents.today())
+    client.force_login(StaffFactory(is_superuser=True))
+    address = f"/admin/accounts/document/{published.pk}"
+
+    shown = client.get(f"{address}/change/")
+    assert shown.status_code == 200
+    assert not shown.context["has_change_permission"]
+    assert client.post(f"{address}/change/", {"text_ko": "나"}).status_code == 403
+    assert client.post(f"{address}/delete/", {"post": "yes"}).status_code == 403
+
+    assert find_present("help").texts == {"ko": "가"}
