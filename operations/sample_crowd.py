@@ -10,7 +10,7 @@ from itertools import cycle
 from accounts.models import User
 from accounts.services.charges import charge
 from concertbook.db.clock import database_now
-from concerts.models import ConcertSchedule
+from concerts.models import ConcertSchedule, Seat
 from payments.models import Reservation
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import Receipt, pay
@@ -86,9 +86,16 @@ def take(schedule: ConcertSchedule, choices: Sequence[Choice]) -> list[list[Rese
 
 
 def _groups(schedule: ConcertSchedule, seats: int) -> list[list[int]]:
-    """Numbers of so many seats, at most the purchase limit in each group, the same in each run."""
+    """Numbers of so many standard seats, at most the purchase limit in each group, the same in each
+    run."""
     size = schedule.purchase_limit
-    starts = range(1, schedule.seat_quantity + 1, size)
+    others = schedule.seats.exclude(kind=Seat.Kind.STANDARD).values_list("number", flat=True)
+    special = set(others)
+    starts = [
+        start
+        for start in range(1, schedule.seat_quantity + 1, size)
+        if special.isdisjoint(range(start, start + size))
+    ]
     chosen = random.Random(schedule.seat_quantity).sample(starts, -(-seats // size))
     last = schedule.seat_quantity
     return [list(range(start, min(start + size, last + 1))) for start in chosen]

@@ -4,10 +4,10 @@ All names are invented. Days count from the day of the load.
 """
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from concerts.models import ShowColour
+from concerts.models import Seat, ShowColour
 from concerts.services.seat_generation import Block
 
 # By it and its slug a show has the same id, and so the same poster, in every demo.
@@ -19,6 +19,7 @@ class Show:
     """A sample concert. ``slug`` is its waiting room's.
 
     The sale opens in ``opens_in_days`` at 20:00, or in ``opens_in_minutes``; at once without both.
+    ``kinds`` has the labels of seats that are not standard.
     ``draws_lots``: the room is closed until then, and draws lots. ``sold`` seats of each
     performance are bought by the sample crowd and ``held`` are held. ``moved_by_days`` and
     ``cancelled_because`` happen after that.
@@ -49,6 +50,7 @@ class Show:
     held: int = 0
     moved_by_days: int = 0
     cancelled_because: str = ""
+    kinds: Mapping[Seat.Kind, Sequence[str]] = field(default_factory=dict)
 
     @property
     def id(self) -> uuid.UUID:
@@ -224,6 +226,13 @@ SHOWS = [
         purchase_limit=6,
         sold=300,
         held=8,
+        kinds={
+            Seat.Kind.WHEELCHAIR: [f"1층 중앙 T-{place}" for place in (1, 3, 23, 25)],
+            Seat.Kind.COMPANION: [f"1층 중앙 T-{place}" for place in (2, 4, 22, 24)],
+            Seat.Kind.RESTRICTED: [
+                f"2층 {row}-{place}" for row in "AB" for place in (1, 2, 39, 40)
+            ],
+        },
     ),
     Show(
         slug="four-am-radio",

@@ -24,6 +24,7 @@ from accounts.run_once import run_once
 from accounts.top_up_form import asked_before, top_up_context, why_not_charged
 from concertbook.errors import DomainError, NotFound
 from concertbook.http.page_numbers import page_of_newest
+from concerts.models import Seat
 from concerts.refund_policy import RefundPolicy
 from payments.errors import AlreadyPaid, HoldExpired
 from payments.purchase_bar import purchase_context
@@ -135,6 +136,7 @@ def _show(request: MemberRequest, my_holds: list[Any]) -> HttpResponse:
     short = max(0, total - balance)
     context = {
         "my_holds": my_holds,
+        "has_wheelchair": any(hold.seat.kind == Seat.Kind.WHEELCHAIR for hold in my_holds),
         "total": total,
         "balance": balance,
         "after": balance - total,

@@ -61,7 +61,7 @@ def _shown() -> QuerySet[Any]:
     mine = Reservation.objects.filter(user=Param("user")).annotate(read_at=StatementTime())
     return mine.select_related("seat", "schedule__concert").only(
         *("schedule", "status", "price", "created_at", "expires_at", "confirmed_at"),
-        *("seat__number", "seat__label", "seat__grade"),
+        *("seat__number", "seat__label", "seat__grade", "seat__kind"),
         *("schedule__start_at", "schedule__cancelled_at"),
         *(f"schedule__concert__{name}" for name in CONCERT),
     )

@@ -36,7 +36,7 @@ def _newest(most: int) -> Prepared[Ticket]:
 def _shown() -> QuerySet[Ticket]:
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.only(
-        *("status", "price", "seat__label"),
+        *("status", "price", "seat__label", "seat__kind"),
         *(f"reservation__schedule__concert__{name}" for name in ("title", "title_en", "colour")),
         *("reservation__schedule__start_at", "reservation__schedule__cancelled_at"),
     )

@@ -161,3 +161,12 @@ def test_it_refuses_where_debug_is_off_unless_forced(settings):
 
     call_command("loadsample", "--force", stdout=StringIO())
     assert User.objects.count() == len(ACCOUNTS) + sample_crowd.BUYERS
+
+
+def test_the_hall_of_2000_has_free_seats_of_each_kind(monkeypatch):
+    hall = [show for show in SHOWS if show.slug == "cinema-symphony"]
+    monkeypatch.setattr(loadsample, "SHOWS", hall)
+    load()
+
+    for kind, seats in (("wheelchair", 4), ("companion", 4), ("restricted", 8)):
+        assert Seat.objects.filter(kind=kind, status="AVAILABLE").count() == seats

@@ -4,6 +4,7 @@ A companion seat is held together with a wheelchair seat of the same schedule, o
 """
 
 import pytest
+from django.urls import reverse
 
 from concerts.services.nearest_in_snapshot import suggest_from
 from concerts.services.seat_snapshots import read_snapshot
@@ -199,3 +200,36 @@ def test_instead_of_a_pair_a_pair_is_offered(schedule):
     held(UserFactory(), schedule, 3, 4)
 
     assert suggested(schedule, 3, 4) == [5, 6]
+
+
+# --- What buyers read ----------------------------------------------------------------------------
+
+
+def read(client, address):
+    return client.get(address, headers={"Accept-Language": "ko"}).content.decode()
+
+
+def test_the_checkout_says_the_kinds_and_that_staff_check(client, schedule, buyer):
+    client.force_login(buyer)
+    held(buyer, schedule, 1)
+    assert "휠체어" not in read(client, "/checkout/")
+    held(buyer, schedule, 3, 4)
+
+    page = read(client, "/checkout/")
+
+    assert page.count(">휠체어석<") == page.count(">동반석<") == 1
+    assert "직원이 확인합니다" in page
+    assert "일반석" not in page
+
+
+def test_orders_and_tickets_say_the_kind(client, schedule, buyer):
+    client.force_login(buyer)
+    receipt = bought(buyer, schedule, 1, 3, 9)
+    ticket = next(each for each in receipt.tickets if each.seat_number == 3)
+
+    assert "직원이 확인합니다" in read(client, f"/tickets/{ticket.pk}/")
+    order = reverse("order", args=[ticket.reservation_id])
+    for address in (reverse("ticket_list"), reverse("reservation_list"), order):
+        page = read(client, address)
+        assert page.count("휠체어석") == page.count("시야제한석") == 1
+        assert "일반석" not in page

@@ -139,6 +139,8 @@ def announce(show: Show, room: WaitingRoom, crowd: Crowd) -> None:
             end_at=start_at + dt.timedelta(minutes=show.minutes),
         )
         generate_seats(schedule_id=schedule.pk, blocks=show.blocks)
+        for kind, labels in show.kinds.items():
+            schedule.seats.filter(label__in=labels).update(kind=kind)
         schedule.refresh_from_db()
         if show.sold:
             crowd.come(schedule, sold=show.sold, held=show.held)
