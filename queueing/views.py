@@ -22,7 +22,7 @@ from concertbook.errors import DomainError
 from concertbook.http.after_log_in import acts_after_log_in, is_sent
 from concertbook.http.client_address import client_address
 from concertbook.http.languages import CODES, public_page
-from concertbook.http.purchase_hint import hint_admission
+from concertbook.http.purchase_hint import drop_hint, hint_admission
 from concertbook.http.redirects import next_page
 from concertbook.http.same_origin import same_origin_form
 from queueing.models import QueueToken, WaitingRoom
@@ -75,7 +75,22 @@ def position(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
 
 def _outside(request: MemberRequest, room: WaitingRoom) -> dict[str, object]:
     outcome = endings.how_it_ended(user=request.user, room=room)
-    return {"room": room, "place": None, "outcome": outcome, "next": next_page(request)}
+    opens_in = _opens_in(room)
+    return {
+        "room": room,
+        "place": None,
+        "outcome": outcome,
+        "next": next_page(request),
+        "opens_in_seconds": opens_in,
+        # The page is loaded again by then.
+        "changes_in": opens_in,
+    }
+
+
+def _opens_in(room: WaitingRoom) -> int:
+    """Seconds, 0 for a room that is open or closed."""
+    is_scheduled = room.state == WaitingRoom.State.SCHEDULED
+    return seconds_until(room.opens_at, room.read_at) if is_scheduled else 0  # type: ignore[attr-defined]
 
 
 def _show(
@@ -90,13 +105,14 @@ def _show(
         "first_ahead": first_ahead,
         "gone": first_ahead - found.ahead,
         "odds": _odds(found),
-        "opens_in_seconds": seconds_until(room.opens_at),
+        "opens_in_seconds": _opens_in(room),
+        "is_next": _line_moves(room, found) and not found.ahead,
         "refresh_seconds": max(REFRESH_SECONDS, found.poll_after_seconds),
     }
     if found.status == QueueToken.Status.ACTIVE:
         hint_admission(request, context["next"])
     response = render(request, template, context)
-    if _line_moves(found):
+    if _line_moves(room, found):
         _remember_first_ahead(response, room, found, first_ahead)
     return response
 
@@ -107,10 +123,11 @@ def _outcome(request: MemberRequest, room: WaitingRoom, found: QueuePosition) ->
     return endings.how_it_ended(user=request.user, room=room, token=found.token)
 
 
-def _line_moves(found: QueuePosition) -> bool:
-    """Before the opening no one gets ahead, and lots may still be drawn."""
-    scheduled = found.room_state == WaitingRoom.State.SCHEDULED
-    return found.status == QueueToken.Status.WAITING and not scheduled
+def _line_moves(room: WaitingRoom, found: QueuePosition) -> bool:
+    """Before the opening no one gets ahead, and before the draw there are no numbers."""
+    undrawn: bool = room.undrawn  # type: ignore[attr-defined]
+    is_fixed = undrawn or found.room_state == WaitingRoom.State.SCHEDULED
+    return found.status == QueueToken.Status.WAITING and not is_fixed
 
 
 def _first_ahead(request: MemberRequest, room: WaitingRoom, found: QueuePosition) -> int:
@@ -148,11 +165,21 @@ def _odds(found: QueuePosition) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
-        # Sent when the log-in was over: back to the page with the button.
-        return redirect("waiting_room", join_and_leave.get_room_of(token).slug)
+        return _ask_whether_to_leave(request, token)
     join_and_leave.leave(user=request.user, token=token)
+    drop_hint(request)
     messages.success(request, _("You have left the line."))
     return redirect(public_page(request, "concert_list"))
+
+
+def _ask_whether_to_leave(request: MemberRequest, token: uuid.UUID) -> HttpResponse:
+    """Without JavaScript; also after a log-in, when the session was over as the form was sent."""
+    address = client_address(request.META)
+    found = polling.get_position(user=request.user, token=token, address=address)
+    if found.status == QueueToken.Status.EXPIRED:
+        return redirect("waiting_room", found.room)
+    room = join_and_leave.get_room(found.room, viewer=request.user)
+    return render(request, "queueing/leaving.html", {"room": room, "place": found})
 
 
 @require_safe
@@ -204,7 +231,8 @@ def _my_position(request: HttpRequest) -> dict[str, object]:
     except DomainError:
         # The name and the balance are shown all the same.
         return {}
-    if found is not None and found.status == QueueToken.Status.ACTIVE:
+    if found is None or found.status == QueueToken.Status.EXPIRED:
+        return {}
+    if found.status == QueueToken.Status.ACTIVE:
         hint_admission(request, "")
-    is_live = found is not None and found.status != QueueToken.Status.EXPIRED
-    return {"room": room, "place": found if is_live else None}
+    return {"room": room, "place": found, "is_next": _line_moves(room, found) and not found.ahead}

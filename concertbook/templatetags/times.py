@@ -21,6 +21,10 @@ register = template.Library()
 ZONE = "KST"
 MINUTE = 60
 HOUR = 60 * MINUTE
+# Up to here every range is clear; above it one that ends at more than so many times its start is
+# wide.
+CLEAR = 5 * MINUTE
+WIDE = 4
 
 
 @register.filter
@@ -80,12 +84,20 @@ def _at_the_venue(moment: dt.datetime) -> dt.datetime:
 
 @register.filter
 def wait(fewest: int, most: int) -> str:
-    """The range of a wait, from and to in seconds, worded as an estimate."""
+    """The range of a wait, from and to in seconds, worded as an estimate.
+
+    Of a wide range only the end is said, as "1 to 51 minutes" would tell less. static/js/waiting.js
+    has the same rules.
+    """
     if most < MINUTE:
         return gettext("less than a minute")
     unit = MINUTE if most < 90 * MINUTE else HOUR
     low = max(1, fewest // unit)
     high = max(low + 1, -(-most // unit))
+    if most > CLEAR and most > WIDE * fewest:
+        if unit == MINUTE:
+            return gettext("{high} minutes at most").format(high=high)
+        return gettext("{high} hours at most").format(high=high)
     if unit == MINUTE:
         return gettext("about {low} to {high} minutes").format(low=low, high=high)
     return gettext("about {low} to {high} hours").format(low=low, high=high)

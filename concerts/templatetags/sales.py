@@ -10,6 +10,8 @@ from concerts import poster_art
 from concerts.models import Concert
 from concerts.refund_policy import Period, RefundPolicy
 from concerts.services.offers import Sale
+from concerts.services.sale_opening import SaleOpening, find_sale_opening
+from queueing.models import WaitingRoom
 
 register = template.Library()
 
@@ -25,6 +27,12 @@ def sale_words(sale: str) -> str | Promise:
 def sale_tone(sale: str) -> str:
     """The style of the text: ``open``, ``over``, or none."""
     return TONES.get(Sale(sale), "over")
+
+
+@register.simple_tag
+def sale_opening(room: WaitingRoom) -> SaleOpening | None:
+    """For a room that is open before its sale is."""
+    return find_sale_opening(room_id=room.pk)
 
 
 @register.simple_tag

@@ -56,11 +56,17 @@ NO_WAIT = Wait(likely=0, fastest=0, slowest=0)
 
 
 def wait(*, ahead: int, fast: float, slow: float, opens_in: float) -> Wait:
-    """The wait behind ``ahead`` people at a pace between two, in a room that opens in so many s."""
+    """The wait behind ``ahead`` people at a pace between two, in a room that opens in so many s.
+
+    Places come free at random moments: of n places the last may come as early as the pace gives
+    n - sqrt(n). So the first in line may be let in at any moment, whatever the pace.
+    """
     opening = max(0.0, opens_in)
-    fastest, slowest = (opening + (ahead + 1) / pace for pace in (fast, slow))
+    places = ahead + 1
+    soonest, slowest = opening + places / fast, opening + places / slow
+    fastest = opening + (places - math.sqrt(places)) / fast
     return Wait(
-        likely=math.ceil(math.sqrt(fastest * slowest)),
+        likely=math.ceil(math.sqrt(soonest * slowest)),
         fastest=math.floor(fastest),
         slowest=math.ceil(slowest),
     )

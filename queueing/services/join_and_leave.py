@@ -2,18 +2,20 @@
 
 import contextlib
 import uuid
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User, rehearsal_of
-from concertbook.db.clock import database_now
+from concertbook.db.clock import StatementTime, database_now
 from concertbook.db.prepared import Param, Prepared
 from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound, TooManyRequests
 from queueing.errors import WaitingRoomClosed, WaitingRoomDraining
 from queueing.line import joins
 from queueing.line.errors import AskedTooOften, LineUnavailable
-from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
+from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom, new_token, room_of
 from queueing.services import index_updates
 from queueing.services.admission import admit, admit_now
 from queueing.services.endings import end_tokens
@@ -123,16 +125,23 @@ def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
 
 
 def get_room(slug: str, *, viewer: object = None) -> WaitingRoom:
-    """Raises NotFound, also where the viewer may not see the room (a rehearsal's)."""
-    room = ROOM.first(rehearsal=rehearsal_of(viewer), slug=slug)
+    """With ``read_at``, the database's clock, and ``undrawn``: it will still draw lots.
+
+    Raises NotFound, also where the viewer may not see the room (a rehearsal's).
+    """
+    room: WaitingRoom | None = ROOM.first(rehearsal=rehearsal_of(viewer), slug=slug)
     if room is None:
         raise NotFound
     return room
 
 
-ROOM = Prepared(
-    lambda: WaitingRoom.objects.of_rehearsal(Param("rehearsal")).filter(slug=Param("slug"))
-)
+def _room() -> QuerySet[Any]:
+    undrawn = Draw.objects.filter(room=OuterRef("pk"), room__shuffle=True, drawn_at=None)
+    rooms = WaitingRoom.objects.of_rehearsal(Param("rehearsal")).filter(slug=Param("slug"))
+    return rooms.annotate(read_at=StatementTime(), undrawn=Exists(undrawn))
+
+
+ROOM: Prepared[Any] = Prepared(_room)
 
 
 def get_room_of(token: uuid.UUID) -> WaitingRoom:

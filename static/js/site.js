@@ -9,7 +9,7 @@ document.addEventListener("submit", (event) => {
   const buttons = event.target.querySelectorAll("button:not([type=button])");
   // After the browser has read the form: the value of a disabled button would be left out.
   setTimeout(() => {
-    for (const button of buttons) {
+    for (const button of event.defaultPrevented ? [] : buttons) {
       if (!button.disabled) {
         button.disabled = true;
         button.dataset.sent = "";
@@ -65,10 +65,9 @@ const inDays = new Intl.NumberFormat(document.documentElement.lang, {
   unitDisplay: "long",
 });
 countDownIn(document);
-// For visitor.js: modules do not share their names.
+// For visitor.js and waiting.js, for parts that come later: modules do not share their names.
 window.countDownIn = countDownIn;
 
-// For parts of a page that come later, too.
 function countDownIn(part) {
   part.querySelectorAll("[data-countdown], [data-opening]").forEach(countDown);
 }

@@ -21,14 +21,12 @@ const notice = document.getElementById("notice");
 const words = notice.dataset;
 const { lang } = document.documentElement;
 const number = new Intl.NumberFormat(lang);
-const days = new Intl.NumberFormat(lang, { style: "unit", unit: "day", unitDisplay: "long" });
 
 let place = document.getElementById("place");
 let asked = null;
 let asking = 0;
 let notBefore = 0;
 let failures = 0;
-let counting = 0;
 let watching = 0;
 // What the last poll said, and where the front was then.
 let known = null;
@@ -40,12 +38,19 @@ document.addEventListener("visibilitychange", wake);
 window.addEventListener("pageshow", (event) => event.persisted && wake());
 window.addEventListener("online", wake);
 window.addEventListener("offline", () => tell(words.offline));
+// Without a network the browser would show its own error page, and the way back costs time.
+document.addEventListener("submit", (event) => {
+  if (!navigator.onLine) {
+    event.preventDefault();
+    event.target.closest("dialog")?.close();
+    tell(words.offline);
+  }
+});
 
 function begin() {
   if (place.dataset.status === "WAITING") {
     askIn(Number(place.dataset.pollAfter));
   }
-  countDown();
   moveOn();
 }
 
@@ -124,7 +129,10 @@ function tell(trouble) {
 
 async function hear(news, signal) {
   const { status, roomState } = place.dataset;
-  if (news.status !== status || news.room_state !== roomState) {
+  const changed = news.status !== status || news.room_state !== roomState;
+  // A poll does not tell when lots were drawn; the page does.
+  const maybeDrawn = place.dataset.undrawn !== undefined && roomState !== "SCHEDULED";
+  if (changed || maybeDrawn) {
     await turn(signal);
   } else if (status === "WAITING") {
     known = news;
@@ -202,6 +210,7 @@ async function turn(signal) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const wasInside = place.contains(document.activeElement);
   const before = place;
+  const beforeSaid = document.getElementById("headline").textContent.trim();
   known = null;
   place = page.getElementById("place");
   before.replaceWith(place);
@@ -209,19 +218,28 @@ async function turn(signal) {
   if (wasInside) {
     headline.focus();
   }
-  said.textContent = headline.textContent.trim();
-  document.title = `● ${said.textContent} · concertbook`;
+  const now = headline.textContent.trim();
+  if (now !== beforeSaid) {
+    said.textContent = now;
+    document.title = `● ${now} · concertbook`;
+  }
+  window.countDownIn(place);
   begin();
 }
 
 function show({ ahead, seats_left: left, ...news }) {
+  const undrawn = place.dataset.undrawn !== undefined;
+  const isNext = !undrawn && ahead === 0 && news.room_state !== "SCHEDULED";
   write("ahead", number.format(ahead));
+  reveal("some-ahead", !isNext);
+  reveal("you-are-next", isNext);
   write("wait", inWords(news.estimated_wait_from_seconds, news.estimated_wait_until_seconds));
   write("left", left === null ? "" : number.format(left));
   reveal("seats-left", left !== null);
   reveal("odds-few", left > 0 && ahead > left);
   reveal("odds-none", left === 0);
-  const inTitle = words.ahead.replace("{ahead}", number.format(ahead));
+  const inAll = words.ahead.replace("{ahead}", number.format(ahead));
+  const inTitle = undrawn ? words.undrawn : isNext ? words.next : inAll;
   document.title = `${inTitle} · concertbook`;
   advance(ahead, inTitle);
 }
@@ -242,14 +260,16 @@ function advance(ahead, inTitle) {
 
 // The same as the template filter in concertbook/templatetags/times.py.
 function inWords(fewest, most) {
-  const { less, minutes, hours } = document.getElementById("wait")?.dataset ?? {};
-  if (!minutes || most < 60) {
-    return less;
+  const wait = document.getElementById("wait")?.dataset ?? {};
+  if (!wait.minutes || most < 60) {
+    return wait.less;
   }
-  const unit = most < 90 * 60 ? 60 : 3600;
+  const [unit, name] = most < 90 * 60 ? [60, "minutes"] : [3600, "hours"];
   const low = Math.max(1, Math.floor(fewest / unit));
   const high = Math.max(low + 1, Math.ceil(most / unit));
-  return (unit === 60 ? minutes : hours).replace("{low}", low).replace("{high}", high);
+  const isWide = most > 300 && most > 4 * fewest;
+  const text = wait[isWide ? `${name}AtMost` : name];
+  return text.replace("{low}", low).replace("{high}", high);
 }
 
 function write(id, text) {
@@ -260,34 +280,10 @@ function write(id, text) {
 }
 
 function reveal(id, shown) {
-  document.getElementById(id).hidden = !shown;
-}
-
-function countDown() {
-  clearInterval(counting);
-  const opening = document.getElementById("opening");
-  if (!opening) {
-    return;
+  const part = document.getElementById(id);
+  if (part) {
+    part.hidden = !shown;
   }
-  const seconds = Number(opening.dataset.seconds);
-  // While a machine sleeps, performance.now() may stop.
-  const began = [performance.now(), Date.now()];
-  const show = () => {
-    const past = Math.max(performance.now() - began[0], Date.now() - began[1]) / 1000;
-    const left = Math.max(0, Math.ceil(seconds - past));
-    // All browsers reach zero at the same moment: poll when told to, not now.
-    write("opening", left ? inDays(left) : opening.dataset.soon);
-  };
-  opening.hidden = false;
-  counting = setInterval(show, 500);
-  show();
-}
-
-function inDays(seconds) {
-  const parts = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60];
-  const time = parts.map((part) => String(Math.floor(part)).padStart(2, "0")).join(":");
-  const whole = Math.floor(seconds / 86_400);
-  return whole ? `${days.format(whole)} ${time}` : time;
 }
 
 function moveOn() {

@@ -29,10 +29,11 @@ def test_a_logged_in_buyer_sees_balance_and_place_and_logs_out(page, live_server
     page.goto(f"/concerts/{schedule.concert_id}/")
 
     expect(page.get_by_role("banner")).to_contain_text("₩12,345")
-    expect(page.get_by_text("You are in line: 0 ahead of you")).to_be_visible()
+    expect(page.get_by_text("You are in line: You are next")).to_be_visible()
     assert len(personal) == 1
     expect_accessible(page)
-    page.get_by_role("button", name="Log out").click()
+    page.goto("/accounts/")
+    page.get_by_role("main").get_by_role("button", name="Log out").click()
     page.wait_for_url(f"{live_server.url}/")
     expect(page.get_by_role("banner").get_by_role("link", name="Log in")).to_be_visible()
 
@@ -79,7 +80,8 @@ def test_a_message_of_the_page_before_is_shown(page, live_server):
     log_in(page, live_server, user)
     page.goto(f"/rooms/{slug}/")
 
-    page.get_by_role("button", name="Leave the line").click()
+    page.get_by_role("link", name="Leave the line").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave the line").click()
 
     expect(page.get_by_text("You have left the line.")).to_be_visible()
 

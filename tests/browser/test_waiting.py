@@ -13,7 +13,7 @@ from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, join_and_leave, rooms
 from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until
-from tests.factories import ScheduleFactory, UserFactory, admitted
+from tests.factories import PASSWORD, ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -317,7 +317,7 @@ def test_a_paused_room_says_so_and_goes_on_by_itself(page, room, schedule, me):
 
 def test_a_closed_room_says_how_it_ended(page, room, schedule, me):
     wait_in(page, room, schedule)
-    page.get_by_role("button", name="Leave the line").focus()
+    page.get_by_role("link", name="Leave the line").focus()
 
     rooms.close_room(room_id=room.pk)
 
@@ -327,6 +327,123 @@ def test_a_closed_room_says_how_it_ended(page, room, schedule, me):
     expect_accessible(page)
     page.reload()
     expect(ended).to_be_visible()
+
+
+def test_leaving_is_asked_for_and_can_be_thought_better_of(page, room, schedule, me):
+    wait_in(page, room, schedule)
+
+    page.get_by_role("link", name="Leave the line").click()
+    question = page.get_by_role("dialog", name="Leave the line?")
+    expect(question).to_contain_text("You lose your place")
+    expect_accessible(page)
+    question.get_by_role("button", name="Keep waiting").click()
+    expect(question).to_be_hidden()
+    assert QueueToken.objects.get(user=me).status == "WAITING"
+
+    page.get_by_role("link", name="Leave the line").press("Enter")
+    question.get_by_role("button", name="Leave the line").click()
+    expect(page.get_by_text("You have left the line.")).to_be_visible()
+    assert QueueToken.objects.get(user=me).status == "EXPIRED"
+
+
+def test_leaving_without_a_network_stays_on_the_page(page, room, schedule, me, complaints):
+    wait_in(page, room, schedule)
+    page.context.set_offline(True)
+
+    page.get_by_role("link", name="Leave the line").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave the line").click()
+
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#notice")).to_contain_text("No connection.")
+    assert QueueToken.objects.get(user=me).status == "WAITING"
+    page.context.set_offline(False)
+    complaints[:] = [line for line in complaints if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
+def test_the_first_in_line_is_told_so(page, room, schedule, me, others):
+    wait_in(page, room, schedule)
+
+    for other in others:
+        give_up(other)
+
+    expect(page.locator("#you-are-next")).to_be_visible(timeout=LONG)
+    expect(page.locator("#ahead")).to_be_hidden()
+    expect(page).to_have_title("You are next · concertbook")
+    expect_accessible(page)
+
+
+def test_a_draw_shows_no_number_before_and_one_after_by_itself(page, live_server):
+    opens_at = timezone.now() + dt.timedelta(hours=1)
+    room = WaitingRoomFactory(state="SCHEDULED", opens_at=opens_at, shuffle=True, capacity=1)
+    me = UserFactory()
+    for user in (me, *UserFactory.create_batch(3)):
+        join_and_leave.join(user=user, slug=room.slug)
+    log_in(page, live_server, me)
+
+    page.goto(f"/rooms/{room.slug}/")
+    expect(page.get_by_text("You take part in the draw.")).to_be_visible()
+    page.evaluate(WAKE_UP)
+    expect(page).to_have_title("Waiting for the draw · concertbook")
+    expect(page.get_by_text(re.compile(r"^People ahead|\d ahead of you"))).to_have_count(0)
+    expect_accessible(page)
+
+    rooms.open_room(room_id=room.pk)
+    page.evaluate(WAKE_UP)
+    expect(headline(page, "Lots are being drawn")).to_be_visible(timeout=LONG)
+    admission.admit_waiting()
+    drawn = page.get_by_role("heading", name=re.compile("You are in line|It is your turn"))
+    expect(drawn).to_be_visible(timeout=LONG)
+
+
+def test_two_tabs_show_the_same_place_and_its_end(page, room, schedule, me):
+    wait_in(page, room, schedule)
+    other = page.context.new_page()
+    wait_in(other, room, schedule)
+
+    other.get_by_role("link", name="Leave the line").click()
+    other.get_by_role("dialog").get_by_role("button", name="Leave the line").click()
+
+    expect(headline(page, "You have left the line")).to_be_visible(timeout=LONG)
+
+
+def test_the_language_is_switched_in_line_without_losing_the_place(page, room, schedule, me):
+    wait_in(page, room, schedule)
+
+    page.get_by_role("banner").get_by_role("button", name="한국어").click()
+
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    expect(headline(page, "대기 중입니다")).to_be_visible()
+    expect(page.locator("#ahead")).to_have_text("2")
+    let_me_in(room)
+    page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
+
+
+@pytest.mark.parametrize("way", ["log in", "sign up"])
+def test_join_pressed_while_logged_out_joins_without_a_second_press(page, room, schedule, way):
+    page.goto(f"/en/concerts/{schedule.concert_id}/")
+
+    page.get_by_role("button", name="Join the line").first.click()
+    expect(page.get_by_text("Please log in first. Then we go on by ourselves.")).to_be_visible()
+    form = page.get_by_role("main")
+    if way == "log in":
+        form.get_by_label("Email").fill(UserFactory().email)
+        form.get_by_label("Password").fill("wrong")
+        form.get_by_role("button", name="Log in").click()
+        expect(page.get_by_text("not correct")).to_be_visible()
+        form.get_by_label("Email").fill(UserFactory().email)
+        form.get_by_label("Password").fill(PASSWORD)
+        form.get_by_role("button", name="Log in").click()
+    else:
+        form.get_by_role("link", name="Sign up").click()
+        form.get_by_label("Email").fill("new@example.com")
+        form.get_by_label("Password").fill(PASSWORD)
+        form.get_by_label("Name").fill("New")
+        for box in form.get_by_role("checkbox").all():
+            box.check()
+        form.get_by_role("button", name="Sign up").click()
+
+    expect(page.locator("#you-are-next")).to_be_visible()
+    page.wait_for_url(f"**/rooms/{room.slug}/**")
 
 
 def test_a_room_to_be_opened_counts_the_time_down(page, live_server):
@@ -341,7 +458,7 @@ def test_a_room_to_be_opened_counts_the_time_down(page, live_server):
     page.get_by_role("button", name="Join the line").click()
 
     expect(headline(page, "The doors are not open yet")).to_be_visible()
-    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^2 days 0[12]:\d\d:\d\d$"))
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^2 days 0[23]:\d\d:\d\d$"))
     expect_accessible(page)
 
 
@@ -371,6 +488,11 @@ def test_without_javascript_the_page_is_complete_and_refreshes_itself(
     give_up(others[0])
     expect(page.locator("#ahead")).to_have_text("1", timeout=LONG)
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 1)
+
+    page.get_by_role("link", name="Leave the line").click()
+    expect(headline(page, "Leave the line?")).to_be_visible()
+    page.get_by_role("link", name="Keep waiting").click()
+    wait_in(page, room, schedule)
 
     let_me_in(room)
     expect(headline(page, "It is your turn")).to_be_visible(timeout=LONG)

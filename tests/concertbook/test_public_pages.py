@@ -104,7 +104,7 @@ def test_the_personal_part_names_balance_messages_and_place(client, schedule):
     assert part["Content-Language"] == "en"
     assert "₩12,345" in text(part)
     assert "csrfmiddlewaretoken" in text(part)
-    assert f'You are in line: <a href="/rooms/{room.slug}/">0 ahead of you</a>' in text(part)
+    assert f'You are in line: <a href="/rooms/{room.slug}/">You are next</a>' in text(part)
     assert f'href="/ko/concerts/{schedule.concert_id}/"' in text(part)
 
 

@@ -46,6 +46,16 @@ def test_the_range_is_never_upside_down(room, full, freed, measured_for):
 
 
 def test_a_room_that_has_yet_to_open_adds_the_time_until_then():
-    told = wait(ahead=0, fast=1, slow=1, opens_in=3600)
+    told = wait(ahead=3, fast=1, slow=1, opens_in=3600)
 
-    assert (told.fastest, told.likely, told.slowest) == (3601, 3601, 3601)
+    assert (told.fastest, told.likely, told.slowest) == (3602, 3604, 3604)
+
+
+def test_the_first_in_line_may_be_let_in_at_any_moment():
+    assert wait(ahead=0, fast=0.001, slow=0.001, opens_in=0).fastest == 0
+
+
+def test_of_a_long_line_the_earliest_end_is_hardly_earlier():
+    told = wait(ahead=9_999, fast=10, slow=10, opens_in=0)
+
+    assert (told.fastest, told.slowest) == (990, 1000)

@@ -273,6 +273,11 @@ def test_a_buyer_in_a_draining_line_finds_the_way_back_from_the_concert(client, 
         (300, 300, "about 5 to 6 minutes"),
         (3000, 5399, "about 50 to 90 minutes"),
         (3000, 5400, "about 1 to 2 hours"),
+        (0, 300, "about 1 to 5 minutes"),
+        (0, 301, "6 minutes at most"),
+        (60, 3060, "51 minutes at most"),
+        (1000, 4000, "about 16 to 67 minutes"),
+        (60, 7200, "2 hours at most"),
         (7200, 10_801, "about 2 to 4 hours"),
     ],
 )
@@ -295,6 +300,7 @@ def test_another_buyers_place_is_not_found(client, full_room):
     client.force_login(UserFactory())
 
     assert client.get(f"/places/{place.token}/").status_code == 404
+    assert client.get(f"/places/{place.token}/leave/").status_code == 404
     client.post(f"/places/{place.token}/leave/")
     assert QueueToken.objects.get(pk=place.token).status == "WAITING"
 
@@ -308,6 +314,131 @@ def test_leaving_gives_the_place_up(client, full_room):
 
     assert QueueToken.objects.get(pk=place.token).status == "EXPIRED"
     assert client.get(f"/rooms/{full_room.slug}/").context["place"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "question", "loss"),
+    [
+        ("WAITING", "Leave the line?", "You lose your place"),
+        ("ACTIVE", "Give up your turn?", "Seats that you hold cannot be paid any more."),
+    ],
+)
+def test_without_scripts_a_page_asks_first_and_says_what_is_lost(
+    client, full_room, in_line, status, question, loss
+):
+    if status == "ACTIVE":
+        WaitingRoom.objects.update(capacity=9)
+        admission.admit_waiting()
+    room = page_of(client, full_room).content.decode()
+    assert f'href="/places/{in_line.pk}/leave/"' in room
+
+    asked = client.get(f"/places/{in_line.pk}/leave/").content.decode()
+
+    assert question in asked
+    assert loss in asked
+    in_line.refresh_from_db()
+    assert in_line.status == status
+
+
+def test_there_is_nothing_to_leave_once_it_is_over(client, full_room, in_line):
+    end_tokens([in_line.pk], outcome="IDLE", now=timezone.now())
+
+    response = client.get(f"/places/{in_line.pk}/leave/")
+
+    assert response["Location"] == f"/rooms/{full_room.slug}/"
+
+
+def test_the_first_in_line_is_next(client, full_room):
+    me = UserFactory()
+    join_and_leave.join(user=me, slug=full_room.slug)
+    client.force_login(me)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    page = page_of(client, full_room).content.decode()
+
+    assert "<title>You are next" in page
+    assert 'id="some-ahead" hidden' in page
+    assert 'id="you-are-next">' in page
+
+
+@pytest.fixture
+def before_the_draw(in_line):
+    opens_at = timezone.now() + dt.timedelta(hours=1)
+    room = WaitingRoomFactory(state="SCHEDULED", opens_at=opens_at, shuffle=True)
+    join_and_leave.join(user=in_line.user, slug=room.slug)
+    return room
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("SCHEDULED", "the numbers do not exist yet."),
+        ("PAUSED", "Lots are drawn when the line goes on."),
+        ("OPEN", "Lots are being drawn"),
+    ],
+)
+def test_no_number_is_shown_before_the_draw(client, before_the_draw, state, words):
+    WaitingRoom.objects.filter(pk=before_the_draw.pk).update(state=state)
+
+    page = page_of(client, before_the_draw).content.decode()
+
+    assert words in page
+    assert "<title>Waiting for the draw" in page
+    for number in ('id="ahead"', "Your number", "Estimated wait", "<progress", "ahead of you</"):
+        assert number not in page
+    about_me = client.get(f"/visitor/?page=/&language=en&room={before_the_draw.slug}")
+    assert "You take part in the draw." in about_me.content.decode()
+    assert "ahead of you" not in about_me.content.decode()
+
+
+def test_after_the_draw_there_are_numbers(client, before_the_draw):
+    WaitingRoom.objects.filter(pk=before_the_draw.pk).update(state="OPEN", capacity=1)
+    other = UserFactory()
+    join_and_leave.join(user=other, slug=before_the_draw.slug)
+    admission.admit_waiting()
+    first = QueueToken.objects.get(room=before_the_draw, status="ACTIVE").user
+    waits = QueueToken.objects.get(room=before_the_draw, status="WAITING").user
+    client.force_login(waits)
+
+    page = page_of(client, before_the_draw).content.decode()
+
+    assert first != waits
+    assert "You are next" in page
+
+
+def test_an_open_room_before_its_sale_says_when_that_opens(client, full_room, in_line):
+    opens_at = timezone.now() + dt.timedelta(minutes=10)
+    ConcertSchedule.objects.update(reserve_from=opens_at)
+
+    page = page_of(client, full_room).content.decode()
+
+    assert "The sale opens" in page
+    assert 'data-opening="59' in page
+    part = client.get(f"/places/{in_line.pk}/").content.decode()
+    assert "The sale opens" in part
+
+
+def test_an_open_sale_is_not_counted_down_to(client, full_room, in_line):
+    assert "data-opening" not in page_of(client, full_room).content.decode()
+
+
+def test_a_page_of_a_visitor_outside_is_asked_for_again_at_the_opening(client, full_room):
+    opens_at = timezone.now() + dt.timedelta(minutes=10)
+    WaitingRoom.objects.update(state="SCHEDULED", opens_at=opens_at)
+    client.force_login(UserFactory())
+
+    page = page_of(client, full_room).content.decode()
+
+    assert 'data-changes-in="59' in page
+    assert 'data-opening="59' in page
+
+
+def test_the_room_leads_nowhere_else(client, full_room, in_line):
+    page = page_of(client, full_room).content.decode()
+
+    header = page.partition('<header class="top">')[2].partition("</header>")[0]
+    assert header.count("<a ") == 1
+    assert "django_language" in header or "setlang" in header
 
 
 def test_a_closed_room_cannot_be_joined(client):
