@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -165,22 +164,15 @@ def sale_opening(show: Show) -> dt.datetime:
 
 
 def move(schedule: ConcertSchedule, *, days: int) -> None:
-    """As an operator moves a schedule by its form."""
+    """As an operator moves a schedule by its form, with its end and its sale."""
     later = dt.timedelta(days=days)
     start_at = schedule.start_at + later
-    with transaction.atomic():
-        schedule_rules.require_sale_kept(
-            schedule_id=schedule.pk,
-            reserve_from=schedule.reserve_from,
-            reserve_until=schedule.reserve_until + later,
-            purchase_limit=schedule.purchase_limit,
-        )
-        ConcertSchedule.objects.filter(pk=schedule.pk).update(
-            start_at=start_at,
-            end_at=schedule.end_at + later,
-            reserve_until=schedule.reserve_until + later,
-            moved_from=schedule_rules.moved_from(schedule_id=schedule.pk, start_at=start_at),
-        )
+    ConcertSchedule.objects.filter(pk=schedule.pk).update(
+        start_at=start_at,
+        end_at=schedule.end_at + later,
+        reserve_until=schedule.reserve_until + later,
+        moved_from=schedule_rules.moved_from(schedule_id=schedule.pk, start_at=start_at),
+    )
 
 
 def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Concert:
