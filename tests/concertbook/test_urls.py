@@ -80,6 +80,7 @@ livez
 orders/<any_case_uuid:reservation_id>/
 places/<any_case_uuid:token>/
 places/<any_case_uuid:token>/leave/
+posters/<any_case_uuid:poster_id>.webp
 readyz
 reservations/
 reservations/<any_case_uuid:reservation_id>/release/
