@@ -1,10 +1,15 @@
 from django.urls import path
 
 from concertbook.http.caching import public
-from payments import checkout_views, ticket_views, views
+from payments import checkout_views, seat_views, ticket_views
 
 urlpatterns = [
-    path("schedules/<any_case_uuid:schedule_id>/seats/", views.seats, name="seats"),
+    path("schedules/<any_case_uuid:schedule_id>/seats/", seat_views.seats, name="seats"),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/seats/best/",
+        seat_views.best_seats,
+        name="best_seats",
+    ),
     path("checkout/", checkout_views.check_out, name="checkout"),
     path("orders/<any_case_uuid:reservation_id>/", checkout_views.order, name="order"),
     path("reservations/", checkout_views.reservation_list, name="reservation_list"),

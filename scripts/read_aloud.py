@@ -41,9 +41,10 @@ def purchase(page: Page) -> Iterator[str]:
     yield "Concert"
     page.get_by_role("button", name=re.compile("Join")).first.click()
     page.wait_for_url("**/seats/")
-    page.get_by_role("checkbox").first.wait_for()
+    seats = page.locator("#map").get_by_role("checkbox", disabled=False)
+    seats.first.wait_for()
     yield "Seats"
-    page.get_by_role("checkbox", disabled=False).first.check(force=True)
+    seats.first.check(force=True)
     yield "Seats, one of them chosen"
     page.get_by_role("button", name=re.compile("^Hold")).click()
     page.wait_for_url("**/checkout/")

@@ -1,60 +1,93 @@
-// The seat map: drawn from the plan and the states of its seats. A large hall is drawn section by
-// section. Keeps the chosen seats and their price, and follows other buyers' and operators' changes.
+// The seat page: follows other buyers' and operators' changes, keeps the choice, and holds it. The map
+// (seat_map.js) and the list show the same seats.
 
-import { FREE, HELD, blocksOf, offersOf, readPlan, readStates } from "./seat_plan.js";
+import {
+  CHOSEN, FREE, HELD, MINE, SOLD, arrow, gradeOf, indexOf, make, openMap, readPlan, readStates, seatAt,
+  seatsOf, showPlan, showSeat, showSeats,
+} from "./seat_map.js";
 
 const ASK_EVERY = 1000;
 const LONGEST_PAUSE = 30_000;
 const ANSWER_WITHIN = 15_000;
 
-const form = document.getElementById("seats");
-const hall = document.getElementById("hall");
-const overview = document.getElementById("sections");
-const notice = document.getElementById("notice");
-const hold = document.getElementById("hold");
+const at = (id) => document.getElementById(id);
+const [form, map, list, notice, hold, filter, lost] = [
+  "seats", "map", "list", "notice", "hold", "filter", "lost",
+].map(at);
 const words = form.dataset;
 const limit = Number(words.limit);
 const query = new URLSearchParams(location.search);
 const number = new Intl.NumberFormat(document.documentElement.lang);
+// Reload, another language and a new log-in keep the tab's storage.
+const STORED = `seats ${words.state}`;
+const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
 
 let plan = null;
 let states = new Uint8Array();
+// By index, as `states`.
 let mine = new Set();
+let looks = new Uint8Array();
 let cursor = "";
-// The name of the section that is open; null for none.
-let open = history.state?.section ?? query.get("section");
-// By number. Reload and Back keep the entry's state.
-const chosen = new Set(history.state?.chosen);
-// The check boxes that are drawn, by number.
-const boxes = new Map();
-// The numbers of the seats that are offered instead of a lost one.
-let offered = new Set();
+// Numbers of seats, in the order in which they were chosen.
+const chosen = new Set(stored.chosen);
+// Indices of offers; none for all.
+const wanted = new Set();
+let isList = query.has("view") ? query.get("view") === "list" : stored.isList;
+// The check box of each row that Tab reaches.
+const stops = new Map();
 let asking = false;
 let sending = false;
+let isCutOff = !navigator.onLine;
 let failures = 0;
 let next = 0;
 
+// What was ticked before the script was ready.
+list.querySelectorAll("input:checked:enabled").forEach((box) => chosen.add(Number(box.value)));
+list.replaceChildren();
+list.removeAttribute("data-without-scripts");
+openMap({ pick, nameOf, price, left: leftWords, boxes: () => [...states.keys()].map(drawBox) });
 form.addEventListener("change", ({ target }) => {
-  choose(target);
-  showChoice();
+  if (target.dataset.seat) {
+    pick(Number(target.dataset.seat));
+  } else if (target.dataset.offer) {
+    wanted[target.checked ? "add" : "delete"](Number(target.dataset.offer));
+    list.querySelectorAll("[open]").forEach(fillSection);
+    show();
+  }
 });
-// Seats in our own request must not be reported as lost.
-form.addEventListener("submit", () => {
-  sending = true;
+form.addEventListener("focusin", ({ target }) => {
+  if (target.dataset.seat) {
+    stops.set(target.dataset.row, target);
+    setStops();
+  }
+});
+form.addEventListener("keydown", moveByArrow);
+form.addEventListener("submit", (event) => send(event, [...chosen]));
+lost.addEventListener("submit", (event) => {
+  lost.close();
+  send(event, words.offered.split(",").map(Number));
+});
+at("chosen").addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button) {
+    pick(Number(button.value));
+    hold.focus({ preventScroll: true });
+  }
+});
+list.addEventListener("toggle", ({ target }) => fillSection(target), true);
+at("view").addEventListener("click", (event) => {
+  event.preventDefault();
+  isList = !isList;
+  showView();
 });
 window.addEventListener("pageshow", () => {
   sending = false;
   ask();
 });
-overview.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-section]");
-  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
-    event.preventDefault();
-    openSection(link.dataset.section);
-  }
-});
-document.addEventListener("visibilitychange", ask);
+window.addEventListener("offline", () => cutOff(true));
 window.addEventListener("online", ask);
+document.addEventListener("visibilitychange", ask);
+showView();
 showChoice();
 ask();
 
@@ -72,14 +105,13 @@ async function ask() {
     // The first plan is fetched at the same time, and is then in the browser's cache.
     const [news] = await Promise.all([asked, plan ?? planOf(words.plan)]);
     await hear(news);
-    if (notice.textContent === words.trouble) {
-      notice.textContent = words.full;
-    }
+    cutOff(false);
     failures = 0;
   } catch (trouble) {
     failures += 1;
     pause = Math.min(LONGEST_PAUSE, ASK_EVERY * 2 ** failures) * (0.5 + Math.random() / 2);
     pause = Math.max(pause, trouble.retryAfter ?? 0);
+    cutOff(trouble.retryAfter === undefined);
     if (!plan) {
       notice.textContent = words.trouble;
     }
@@ -116,21 +148,17 @@ async function hear(news) {
     return;
   }
   if (news.states) {
-    states = readStates(news.states, drawn.seats.length);
+    states = readStates(news.states, drawn.count);
   }
   for (const [index, state] of news.changes ?? []) {
     states[index] = state;
   }
+  const isSame = news.changes?.length === 0 && `${news.mine}` === `${[...mine]}`;
   mine = new Set(news.mine);
   cursor = news.cursor;
   if (isNew) {
-    const isFirst = !plan;
-    plan = drawn;
-    draw(isFirst);
-    if (!isFirst) {
-      await renewOffer();
-    }
-  } else {
+    takePlan(drawn);
+  } else if (!isSame) {
     show();
   }
 }
@@ -139,279 +167,327 @@ async function planOf(version) {
   return readPlan(await get(`${words.plans}${version}/`));
 }
 
-// The seats that are offered instead of a lost one have new prices, too.
-async function renewOffer() {
-  const offer = document.querySelector("[aria-labelledby=instead]");
-  if (offer) {
-    const answer = await fetch(location.href, { cache: "no-store" });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    offer.replaceWith(page.querySelector("[aria-labelledby=instead]") ?? "");
+function takePlan(drawn) {
+  const isFirst = !plan;
+  const focused = document.activeElement;
+  plan = drawn;
+  wanted.clear();
+  drawFilter();
+  drawList();
+  show(showPlan);
+  if (!isFirst) {
+    const { value, dataset } = focused;
+    const same = dataset.seat && (isList ? list : map).querySelector(`[value="${value}"]`);
+    same?.focus({ preventScroll: true });
+    if (at("instead")) {
+      // The seats that are offered instead of a lost one have new prices, too.
+      location.reload();
+    }
+  }
+}
+
+// Without the network nothing can be held; the choice is kept.
+function cutOff(isNow) {
+  if (isCutOff !== isNow) {
+    isCutOff = isNow;
+    showChoice();
   }
 }
 
 // --- The choice -------------------------------------------------------------------------------
 
-function choose(box) {
-  const key = keyOf(box);
-  if (!box.checked) {
-    chosen.delete(key);
+function pick(index) {
+  const { number: key } = seatAt(plan, index);
+  notice.textContent = "";
+  if (chosen.delete(key)) {
+    looks[index] = states[index];
+  } else if (states[index] !== FREE) {
+    notice.textContent = `${nameOf(index)}, ${stateWords(index)}`;
   } else if (chosen.size < limit) {
     chosen.add(key);
+    looks[index] = CHOSEN;
   } else {
-    box.checked = false;
     notice.textContent = words.full;
   }
+  showSeat(index);
+  showBoxes(index);
+  // The seat is drawn first.
+  setTimeout(showChoice);
 }
 
 function showChoice() {
-  const seats = [...chosen].map((key) => plan?.byNumber.get(key)).filter(Boolean);
-  seats.sort((one, other) => one.index - other.index);
-  const total = seats.reduce((sum, { offer }) => sum + offer.price, 0);
-  document.getElementById("count").textContent = seats.map(({ label }) => label).join(", ");
-  document.getElementById("total").textContent = won(total);
-  hold.disabled = chosen.size === 0;
-  // The form sends chosen seats that are not drawn, too.
-  const ticked = new Set([...hall.querySelectorAll("input:checked")].map(keyOf));
-  const elsewhere = [...chosen].filter((key) => !ticked.has(key)).map(hiddenField);
-  document.getElementById("elsewhere").replaceChildren(...elsewhere);
+  const seats = plan ? [...chosen].map((key) => seatAt(plan, indexOf(plan, key))) : [];
+  at("chosen").replaceChildren(...seats.map((seat) => make("li", {}, [
+    make("button", {
+      type: "button", value: seat.index, "aria-label": `${words.remove}: ${nameOf(seat.index)}`,
+    }, [gradeMark(seat.offer.grade), shortName(seat)]),
+  ])));
+  say(at("total"), chosen.size ? won(sum(seats)) : "");
+  hold.disabled = !chosen.size || isCutOff || sending;
+  at("offline").hidden = !isCutOff;
+  if (!notice.textContent && !chosen.size) {
+    notice.textContent = words.full;
+  }
   remember();
 }
 
-function keyOf(box) {
-  return Number(box.value);
-}
-
-function hiddenField(key) {
-  return make("input", { type: "hidden", name: "seats", value: key });
-}
-
 function remember() {
-  history.replaceState({ section: open, chosen: [...chosen] }, "");
+  sessionStorage.setItem(STORED, JSON.stringify({ chosen: [...chosen], isList }));
 }
+
+// Unselect what can no longer be chosen, and tell what other buyers took.
+function dropLost() {
+  const taken = [];
+  for (const key of chosen) {
+    const index = indexOf(plan, key);
+    if (states[index] !== FREE) {
+      chosen.delete(key);
+      if (index !== undefined && !mine.has(index)) {
+        taken.push(shortName(seatAt(plan, index)));
+      }
+    }
+  }
+  if (taken.length) {
+    notice.textContent = `${words.lost} ${taken.join(", ")}`;
+  }
+}
+
+// --- Words ------------------------------------------------------------------------------------
 
 function won(amount) {
   return words.zero.replace("0", number.format(amount));
 }
 
-// Unselect what can no longer be chosen, and tell what other buyers took.
-function dropLost() {
-  const lost = [];
-  for (const key of chosen) {
-    const seat = plan.byNumber.get(key);
-    if (!seat || states[seat.index] !== FREE) {
-      chosen.delete(key);
-      if (seat && !mine.has(seat.index)) {
-        lost.push(seat.label);
-      }
+function sum(seats) {
+  return seats.reduce((total, { offer }) => total + offer.price, 0);
+}
+
+function price({ grade, price: amount }) {
+  return `${grade} ${won(amount)}`.trim();
+}
+
+function leftWords(count) {
+  return words.left.replace("{n}", number.format(count));
+}
+
+// A seat with a label of its own has that on its ticket.
+function shortName({ label, section, rowName, place }) {
+  const row = rowName && words.row.replace("{row}", rowName);
+  return label ?? `${section.name} ${row} ${words.place.replace("{seat}", place)}`.trim();
+}
+
+function nameOf(index) {
+  const seat = seatAt(plan, index);
+  const { grade } = seat.offer;
+  const kind = words[seat.kind] ? `, ${words[seat.kind]}` : "";
+  const before = grade && `${words.grade.replace("{grade}", grade)} `;
+  return `${shortName(seat)}, ${before}${won(seat.offer.price)}${kind}`;
+}
+
+function stateWords(index) {
+  const isHeld = states[index] === HELD;
+  return mine.has(index) ? words.mine : isHeld ? words.held : words.reserved;
+}
+
+function gradeMark(grade) {
+  return grade ? make("b", { class: "grade", "data-grade": gradeOf(grade) }, [grade]) : "";
+}
+
+function say(field, text) {
+  if (field.textContent !== text) {
+    field.textContent = text;
+  }
+}
+
+// --- Holding ----------------------------------------------------------------------------------
+
+async function send(event, numbers) {
+  event.preventDefault();
+  // site.js would disable the buttons of a form that leaves the page.
+  event.stopPropagation();
+  const data = new FormData(form);
+  numbers.forEach((key) => data.append("seats", key));
+  sending = true;
+  showChoice();
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: data,
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(ANSWER_WITHIN),
+    });
+    const isRead = answer.headers.get("Content-Type").includes("json");
+    const { next: page, refusal } = isRead ? await answer.json() : {};
+    if (page) {
+      sessionStorage.removeItem(STORED);
+      location.assign(page);
+      return;
     }
-  }
-  if (lost.length) {
-    notice.textContent = `${words.lost} ${lost.join(", ")}`;
-  }
-}
-
-// --- Drawing ----------------------------------------------------------------------------------
-
-function draw(isFirst) {
-  if (isFirst) {
-    takeOver();
-  }
-  drawOverview();
-  if (!isFirst || !adopt()) {
-    drawHall();
-  }
-  show();
-  if (isFirst) {
-    showMiddle();
-  }
-}
-
-// What was ticked before the script was ready; and the section of a seat that was taken.
-function takeOver() {
-  for (const box of hall.querySelectorAll("input:checked:enabled")) {
-    chosen.add(keyOf(box));
-  }
-  const taken = plan.byNumber.get(Number(query.get("taken")));
-  open ??= taken?.section.name ?? null;
-}
-
-function isDrawnWhole() {
-  return plan.seats.length <= Number(words.most) || plan.sections.length === 1;
-}
-
-function openSections() {
-  return isDrawnWhole() ? plan.sections : plan.sections.filter(({ name }) => name === open);
-}
-
-function openSection(name) {
-  open = name;
-  drawHall();
-  show();
-  showMiddle();
-  markOpen();
-  hall.querySelector(".block-name")?.focus();
-}
-
-function drawOverview() {
-  overview.hidden = isDrawnWhole();
-  overview.classList.remove("until-drawn");
-  const links = overview.hidden ? [] : plan.sections.map(drawLink);
-  overview.replaceChildren(make("ul", {}, links));
-  markOpen();
-}
-
-function drawLink({ name, seats }) {
-  const offers = offersOf(seats).map(({ grade, price }) => offerWords(grade, price, name).join(""));
-  const href = `?${new URLSearchParams({ section: name })}`;
-  const link = make("a", { href, "data-section": name }, [
-    make("b", {}, [name || words.unnamed]),
-    ` ${offers.slice(0, 3).join("· ")}`,
-    make("span", {}),
-  ]);
-  return make("li", {}, [link]);
-}
-
-function offerWords(grade, price, section) {
-  return [grade && !section.includes(grade) ? `${grade} ` : "", `${won(price)} `];
-}
-
-function markOpen() {
-  for (const link of overview.querySelectorAll("a")) {
-    if (link.dataset.section === open) {
-      link.setAttribute("aria-current", "true");
-    } else {
-      link.removeAttribute("aria-current");
+    if (!refusal || refusal.code === "queue_not_admitted") {
+      // The log-in or the admission has ended: the server redirects.
+      location.reload();
+      return;
     }
+    tellRefusal(numbers, refusal);
+  } catch {
+    isCutOff = true;
   }
+  sending = false;
+  showChoice();
+  ask();
 }
 
-// Keep the seats that the server has drawn, if they are the ones to draw.
-function adopt() {
-  const found = [...hall.querySelectorAll("input")];
-  const wanted = openSections().reduce((count, { seats }) => count + seats.length, 0);
-  if (plan.version !== words.plan || found.length !== wanted) {
-    return false;
-  }
-  for (const box of found) {
-    const seat = plan.byNumber.get(keyOf(box));
-    box.dataset.name = box.parentElement.title || seat.label;
-    boxes.set(seat.number, box);
-  }
-  return true;
+function tellRefusal(numbers, { code, detail, nearest = [] }) {
+  const isTaken = code === "seat_taken";
+  const seats = (keys) => keys.map((key) => seatAt(plan, indexOf(plan, key)));
+  const gone = isTaken ? seats(numbers.filter((key) => !nearest.includes(key))) : [];
+  gone.forEach((seat) => chosen.delete(seat.number));
+  words.offered = nearest;
+  at("lost-title").textContent = isTaken ? words.first : detail;
+  at("lost-seats").textContent = gone.map(shortName).join(", ");
+  at("lost-none").hidden = !isTaken || nearest.length > 0;
+  at("lost-offer").hidden = !nearest.length;
+  at("offered").textContent = seats(nearest).map(shortName).join(", ");
+  at("offered-total").textContent = won(sum(seats(nearest)));
+  lost.showModal();
 }
 
-function drawHall() {
-  const focused = document.activeElement?.closest("#hall input")?.value;
-  offered = offeredNumbers();
-  boxes.clear();
-  const blocks = openSections().flatMap((section) => blocksOf(section.seats).map(
-    (block) => ({ section: section.name, ...block }),
-  ));
-  const drawn = blocks.map(drawBlock);
-  hall.replaceChildren(hall.querySelector(".stage"), ...(drawn.length ? drawn : [nothing()]));
-  boxes.get(Number(focused))?.focus({ preventScroll: true });
-}
+// --- What is seen -----------------------------------------------------------------------------
 
-// A hall wider than the screen opens at its middle, below the stage.
-function showMiddle() {
-  hall.scrollLeft = (hall.scrollWidth - hall.clientWidth) / 2;
-}
-
-function nothing() {
-  return plan.seats.length
-    ? make("p", { class: "choose" }, [words.choose])
-    : make("p", { class: "nothing" }, [words.none]);
-}
-
-function drawBlock({ section, offers, rows }, position) {
-  const id = `block-${position + 1}`;
-  const title = make("p", { class: "block-name", id, tabindex: -1 });
-  if (section) {
-    title.append(make("b", {}, [section]), " ");
-  }
-  offers.forEach(({ grade, price }, place) => {
-    const [before, amount] = offerWords(grade, price, section);
-    title.append(place ? "· " : "", before, make("span", {}, [amount]));
-  });
-  const lines = rows.map((row) => drawRow(row, offers[0], rows.length === 1));
-  const attributes = { class: "block", role: "group", "aria-labelledby": id };
-  return make("div", attributes, [title, ...lines]);
-}
-
-function drawRow({ name, seats }, usual, isOnly) {
-  const places = make("div", { class: "places" }, seats.map((seat) => drawSeat(seat, usual)));
-  const row = make("div", { class: isOnly ? "row only" : "row" }, [places]);
-  if (name) {
-    row.prepend(make("span", { class: "row-name", "aria-hidden": "true" }, [name]));
-  }
-  return row;
-}
-
-function drawSeat(seat, usual) {
-  const box = make("input", { type: "checkbox", name: "seats", value: seat.number });
-  const label = make("label", { class: "seat" }, [
-    box,
-    make("span", { class: "seat-box" }, [seat.place]),
-  ]);
-  box.dataset.name = seat.label;
-  if (seat.offer !== usual) {
-    box.dataset.name += `, ${seat.offer.grade} ${won(seat.offer.price)}`;
-    label.classList.add("differs");
-    label.title = box.dataset.name;
-  }
-  label.classList.toggle("offered", offered.has(seat.number));
-  boxes.set(seat.number, box);
-  return label;
-}
-
-function offeredNumbers() {
-  const fields = document.querySelectorAll("[aria-labelledby=instead] [name=seats]");
-  return new Set([...fields].map(keyOf));
-}
-
-function make(tag, attributes, children = []) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-// --- The present states -----------------------------------------------------------------------
-
-function show() {
+function show(draw = showSeats) {
   dropLost();
-  for (const [key, box] of boxes) {
-    showSeat(plan.byNumber.get(key), box);
-  }
-  showLeft();
-  document.getElementById("legend-mine").hidden = mine.size === 0;
+  looks = states.map((state) => Math.min(state, SOLD));
+  mine.forEach((index) => { looks[index] = MINE; });
+  chosen.forEach((key) => { looks[indexOf(plan, key)] = CHOSEN; });
+  const [bySection, byOffer] = countFree();
+  draw(...(draw === showPlan ? [plan] : []), looks, bySection, isDim);
+  bySection.forEach((free, index) => say(list.children[index].querySelector("small"), leftWords(free)));
+  filter.querySelectorAll("input").forEach((box) => {
+    say(box.parentElement.lastChild, leftWords(byOffer[box.dataset.offer]));
+  });
+  showBoxes();
   showChoice();
 }
 
-function showSeat(seat, box) {
-  const state = states[seat.index];
-  const isMine = mine.has(seat.index) && state === HELD;
-  const name = isMine ? words.mine : { [FREE]: "", [HELD]: words.held }[state] ?? words.reserved;
-  box.dataset.status = { [FREE]: "AVAILABLE", [HELD]: "HELD" }[state] ?? "RESERVED";
-  box.toggleAttribute("data-mine", isMine);
-  box.disabled = state !== FREE;
-  box.checked = chosen.has(seat.number);
-  const said = name ? `${box.dataset.name}, ${name}` : box.dataset.name;
-  if (box.getAttribute("aria-label") !== said) {
-    box.setAttribute("aria-label", said);
-  }
+function isDim(offer) {
+  return wanted.size > 0 && !wanted.has(offer);
 }
 
-function showLeft() {
-  for (const link of overview.querySelectorAll("a")) {
-    const { seats } = plan.sections.find(({ name }) => name === link.dataset.section);
-    const left = seats.filter(({ index }) => states[index] === FREE).length;
-    const said = words.left.replace("{n}", left);
-    const field = link.querySelector("span");
-    if (field.textContent !== said) {
-      field.textContent = said;
+function countFree() {
+  const { first, offers, rows, runs, sections } = plan;
+  const [bySection, byOffer] = [sections, offers].map((all) => all.map(() => 0));
+  first.forEach((start, run) => {
+    const free = states.subarray(start, start + runs.seats[run]).filter((state) => state === FREE);
+    bySection[rows.section[runs.row[run]]] += free.length;
+    byOffer[runs.offer[run]] += free.length;
+  });
+  return [bySection, byOffer];
+}
+
+function drawFilter() {
+  const offers = [...plan.offers.entries()].sort(([, one], [, other]) => other.price - one.price);
+  filter.replaceChildren(...offers.map(([offer, { grade, price: amount }]) => make("label", {}, [
+    make("input", { type: "checkbox", "data-offer": offer }),
+    gradeMark(grade), won(amount), make("small"),
+  ])));
+}
+
+function showView() {
+  map.hidden = isList;
+  list.hidden = !isList;
+  at("view").textContent = isList ? words.map : words.list;
+  list.querySelectorAll("[open]").forEach(fillSection);
+  setStops();
+  remember();
+}
+
+// --- Check boxes: in the list, and above a small hall ------------------------------------------------
+
+function drawList() {
+  const open = list.querySelector("[open]")?.dataset.name ?? query.get("section");
+  list.replaceChildren(...plan.sections.map(({ name, offers }) => {
+    const said = offers.map((offer) => price(plan.offers[offer])).join(" · ");
+    const title = make("summary", {}, [make("b", {}, [name || words.unnamed]), ` ${said} `, make("small")]);
+    const section = make("details", { name: "section", "data-name": name }, [title, make("div")]);
+    section.open = name === open || plan.sections.length === 1;
+    return section;
+  }));
+  list.querySelectorAll("[open]").forEach(fillSection);
+}
+
+// Only the open section of the list that is shown has check boxes: of the seats that can be chosen.
+function fillSection(details) {
+  const section = plan.sections[[...list.children].indexOf(details)];
+  const rows = new Map();
+  for (const [index, offer] of isList && details.open ? seatsOf(plan, section) : []) {
+    const seat = seatAt(plan, index);
+    if (!isDim(offer) && (states[index] === FREE || mine.has(index))) {
+      rows.set(seat.rowName, [...(rows.get(seat.rowName) ?? []), seat]);
     }
   }
+  const lines = [...rows].map(([name, seats]) => {
+    const row = make("div", { role: "group", "aria-label": words.row.replace("{row}", name) });
+    seats.sort((one, other) => one.place - other.place);
+    row.append(make("b", { "aria-hidden": true }, [name]), ...seats.map(({ index }) => drawBox(index)));
+    return row;
+  });
+  details.lastChild.replaceChildren(...(lines.length ? lines : [make("p", {}, [words.nothing])]));
+  showBoxes();
+}
+
+function drawBox(index) {
+  const { number: value, row, place, offer } = seatAt(plan, index);
+  return make("label", { class: "seat", "data-grade": gradeOf(offer.grade) }, [
+    make("input", { type: "checkbox", value, "data-seat": index, "data-row": row }),
+    make("span", { "aria-hidden": true }, [place]),
+  ]);
+}
+
+// As the seats are now: all, or one.
+function showBoxes(only) {
+  for (const box of form.querySelectorAll(only === undefined ? "[data-seat]" : `[data-seat="${only}"]`)) {
+    const index = Number(box.dataset.seat);
+    box.checked = looks[index] === CHOSEN;
+    box.disabled = states[index] !== FREE;
+    const name = nameOf(index);
+    const said = box.disabled ? `${name}, ${stateWords(index)}` : name;
+    if (box.ariaLabel !== said) {
+      box.ariaLabel = said;
+    }
+  }
+  setStops();
+}
+
+function setStops() {
+  const shown = isList ? list : map;
+  const boxes = shown.querySelectorAll("[data-seat]");
+  for (const box of boxes) {
+    const stop = stops.get(box.dataset.row);
+    if (!box.disabled && (!shown.contains(stop) || stop.disabled)) {
+      stops.set(box.dataset.row, box);
+    }
+  }
+  boxes.forEach((box) => { box.tabIndex = stops.get(box.dataset.row) === box ? 0 : -1; });
+}
+
+// To the nearest seat in this direction: along the row, or in the next one that has any.
+function moveByArrow(event) {
+  const { target } = event;
+  const direction = target.dataset.seat && arrow(event.key);
+  if (!direction) {
+    return;
+  }
+  event.preventDefault();
+  const from = seatAt(plan, target.dataset.seat);
+  let [best, closest] = [null, Infinity];
+  for (const box of target.closest(".boxes, #list").querySelectorAll("[data-seat]:enabled")) {
+    const { x, y, rowName } = seatAt(plan, box.dataset.seat);
+    const [right, down] = [(x - from.x), (y - from.y)];
+    const ahead = right * direction[0] + down * direction[1];
+    const away = direction[0] ? ahead : 1000 * ahead + Math.abs(right);
+    if (ahead > 0 && away < closest && (direction[1] || (down === 0 && rowName === from.rowName))) {
+      [best, closest] = [box, away];
+    }
+  }
+  best?.focus();
 }

@@ -26,6 +26,18 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// --- Transitions between pages --------------------------------------------------------------------
+
+// One that the browser leaves out is no error.
+for (const event of ["pageswap", "pagereveal"]) {
+  window.addEventListener(event, ({ viewTransition }) => {
+    viewTransition?.ready.catch(() => {});
+    viewTransition?.finished.catch(() => {});
+  });
+}
+
+// --- Fields -----------------------------------------------------------------------------------
+
 // Show a password while typing it.
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);

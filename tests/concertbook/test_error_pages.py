@@ -144,7 +144,7 @@ def test_without_the_database_a_page_says_so_and_asks_the_database_nothing_more(
         raise OperationalError
 
     business.forget_business()
-    monkeypatch.setattr("payments.views.find_tickets", away, raising=False)
+    monkeypatch.setattr("payments.ticket_views.find_tickets", away, raising=False)
     monkeypatch.setattr("django.contrib.auth.get_user", away)
 
     with CaptureQueriesContext(connection) as seen:

@@ -1,5 +1,6 @@
 """Static files as production has them: collected, with hashed names, compressed."""
 
+import gzip
 import re
 from pathlib import Path
 from urllib.parse import urljoin
@@ -138,3 +139,20 @@ def test_pages_are_shown_before_anything_is_collected(settings, tmp_path):
 
     assert "/static/css/main.css" in Client().get("/accounts/login/").content.decode()
     assert staticfiles_storage.url("no/such.js") == "/static/no/such.js"
+
+
+# gzipped, in bytes.
+MOST_OF_THE_SEAT_MAP = 12_000
+
+
+def test_the_scripts_of_the_seat_map_are_small_and_without_comments(collect):
+    root = collect()
+
+    scripts = {
+        path.name.split(".")[0]: path for path in (root / "js").glob("seat*.????????????.js")
+    }
+
+    assert set(scripts) == {"seats", "seat_map"}
+    texts = [path.read_bytes() for path in scripts.values()]
+    assert b"\n//" not in b"".join(texts)
+    assert sum(len(gzip.compress(text)) for text in texts) <= MOST_OF_THE_SEAT_MAP

@@ -91,6 +91,7 @@ rooms/<slug:slug>/draw/lot/
 schedules/<any_case_uuid:schedule_id>/reminder/
 schedules/<any_case_uuid:schedule_id>/reminder/withdraw/
 schedules/<any_case_uuid:schedule_id>/seats/
+schedules/<any_case_uuid:schedule_id>/seats/best/
 site.webmanifest
 sitemap.xml
 sw.js

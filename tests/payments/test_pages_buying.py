@@ -1,5 +1,7 @@
 """The pages of buying: seats, checkout, tickets, and refusals."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -183,7 +185,7 @@ def test_the_seat_map_sends_the_unadmitted_to_the_waiting_room_and_back(client):
     assert not Reservation.objects.exists()
 
 
-def test_the_seat_map_shows_what_is_taken_and_what_is_mine(client):
+def test_the_list_has_the_free_seats_and_mine_and_no_taken_ones(client):
     schedule = ScheduleFactory(seats=4)
     held(UserFactory(), schedule, 1)
     bought(UserFactory(won=10_000), schedule, 2)
@@ -194,10 +196,11 @@ def test_the_seat_map_shows_what_is_taken_and_what_is_mine(client):
     response = client.get(f"/schedules/{schedule.pk}/seats/", headers={"Accept-Language": "en"})
 
     page = response.content.decode()
-    assert 'aria-label="A-1, being paid for"' in page
-    assert 'aria-label="A-2, sold"' in page
-    assert 'data-mine disabled aria-label="A-3, held by you"' in page
-    assert 'aria-label="A-4"' in page
+    listed = re.findall('<input type="checkbox" name="seats" value="([0-9]+)"(.*?)>', page)
+    assert listed == [
+        ("3", ' disabled aria-label="row A seat 3, R ₩10,000, held by you"'),
+        ("4", ' aria-label="row A seat 4, R ₩10,000"'),
+    ]
     assert response.context["quota"].allowance == 3
 
 
@@ -235,6 +238,28 @@ def test_a_taken_seat_is_named_with_the_nearest_free_ones(client):
     assert 'role="alert"' in page
     assert "Hold these 2 seats" in page
     assert client.post(address, {"seats": instead["numbers"]})["Location"] == "/checkout/"
+
+
+def test_a_script_is_told_where_to_go_on_or_what_is_nearest(client):
+    schedule = ScheduleFactory(seats=6)
+    held(UserFactory(), schedule, 2)
+    user = UserFactory()
+    admitted(user, schedule)
+    client.force_login(user)
+    address = f"/schedules/{schedule.pk}/seats/"
+
+    def hold(*numbers):
+        headers = {"Accept": "application/json", "Accept-Language": "en"}
+        return client.post(address, {"seats": numbers}, headers=headers).json()
+
+    problem = hold(2, 3)["refusal"]
+    assert (problem["code"], problem["seat"], problem["nearest"]) == ("seat_taken", 2, [3, 4])
+    assert hold(3, 4) == {"next": "/checkout/"}
+    # The answer was lost, and it is sent again.
+    assert hold(3, 4) == {"next": "/checkout/"}
+    assert Reservation.objects.filter(user=user).count() == 2
+    assert hold(99)["refusal"]["code"] == "seat_not_found"
+    assert hold("x")["refusal"]["code"] == "seat_not_found"
 
 
 def test_when_the_offered_seats_are_gone_too_the_next_nearest_are_offered(client, fresh):

@@ -86,7 +86,8 @@ EXCEPTIONS = {
     ("stage", "docs/openapi.yaml"): "as in concerts",
     ("stage", "tests/concerts/test_seat_plans.py"): "as in concerts",
     ("stage", "static/*"): "the stage of the hall, on the seat map",
-    ("stage", "templates/payments/seats.html"): "the stage of the hall, on the seat map",
+    ("stage", "templates/payments/seat_map.html"): "the stage of the hall, on the seat map",
+    ("stage", "tests/browser/test_seat_map.py"): "the stage of the hall, on the seat map",
 }
 # A message names the person: the buyer, another buyer, you.
 NOT_IN_MESSAGES = re.compile(
