@@ -21,7 +21,7 @@ class Show:
     The sale opens in ``opens_in_days`` at 20:00, or in ``opens_in_minutes``; at once without both.
     ``kinds`` has the labels of seats that are not standard.
     ``draws_lots``: the room is closed until then, and draws lots. ``sold`` seats of each
-    performance are bought by the sample crowd and ``held`` are held. ``moved_by_days`` and
+    performance are bought by the sample buyers and ``held`` are held. ``moved_by_days`` and
     ``cancelled_because`` happen after that.
     """
 
@@ -121,7 +121,7 @@ SHOWS = [
         title_en="The Night Before the Storm",
         artist="밴드 청람",
         venue="부산 오션스테이지",
-        venue_en="Ocean Stage, Busan",
+        venue_en="Ocean Hall, Busan",
         address="부산 해운대구 해변로 84",
         description="바다 앞 야외무대에서 듣는 록. 비가 오면 우비를 드립니다.",
         colour=ShowColour.PLUM,
@@ -227,10 +227,10 @@ SHOWS = [
         sold=300,
         held=8,
         kinds={
-            Seat.Kind.WHEELCHAIR: [f"1층 중앙 T-{place}" for place in (1, 3, 23, 25)],
-            Seat.Kind.COMPANION: [f"1층 중앙 T-{place}" for place in (2, 4, 22, 24)],
+            Seat.Kind.WHEELCHAIR: [f"1층 중앙 T-{number}" for number in (1, 3, 23, 25)],
+            Seat.Kind.COMPANION: [f"1층 중앙 T-{number}" for number in (2, 4, 22, 24)],
             Seat.Kind.RESTRICTED: [
-                f"2층 {row}-{place}" for row in "AB" for place in (1, 2, 39, 40)
+                f"2층 {row}-{number}" for row in "AB" for number in (1, 2, 39, 40)
             ],
         },
     ),

@@ -11,7 +11,7 @@ from accounts.models import BalanceHistory, User
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.poster_art import artwork
 from concerts.services.programme import find_concerts
-from operations import sample_crowd
+from operations import sample_buyers
 from operations.management.commands import loadsample
 from operations.management.commands.loadsample import ACCOUNTS, WON_PER_BUYER
 from operations.sample_season import SHOWS
@@ -160,7 +160,7 @@ def test_it_refuses_where_debug_is_off_unless_forced(settings):
     assert counts() == [0] * 6
 
     call_command("loadsample", "--force", stdout=StringIO())
-    assert User.objects.count() == len(ACCOUNTS) + sample_crowd.BUYERS
+    assert User.objects.count() == len(ACCOUNTS) + sample_buyers.BUYERS
 
 
 def test_the_hall_of_2000_has_free_seats_of_each_kind(monkeypatch):

@@ -17,7 +17,7 @@ from concertbook.db.clock import database_now
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import schedule_rules
 from concerts.services.seat_generation import generate_seats
-from operations.sample_crowd import Crowd
+from operations.sample_buyers import SampleBuyers
 from operations.sample_season import SHOWS, Show
 from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import WaitingRoom
@@ -75,9 +75,9 @@ class Command(BaseCommand):
             )
         for account in ACCOUNTS:
             load_account(account)
-        crowd = Crowd()
+        buyers = SampleBuyers()
         for show in SHOWS:
-            load_show(show, crowd)
+            load_show(show, buyers)
         width = max(len(account.email) for account in ACCOUNTS)
         for account in ACCOUNTS:
             self.stdout.write(f"{account.email:<{width}}  {account.password:<18}  {account.role}")
@@ -98,7 +98,7 @@ def load_account(account: Account) -> None:
         charge(user=user, amount=WON_PER_BUYER)
 
 
-def load_show(show: Show, crowd: Crowd) -> None:
+def load_show(show: Show, buyers: SampleBuyers) -> None:
     """Put the show on sale; it gets new schedules when the old ones are over or sold out, unless
     that is what it shows."""
     room = WaitingRoom.objects.filter(slug=show.slug).first() or open_room(show)
@@ -109,7 +109,7 @@ def load_show(show: Show, crowd: Crowd) -> None:
     if not show.is_sold_out:
         seats = seats.filter(status=Seat.Status.AVAILABLE)
     if not seats.exists():
-        announce(show, room, crowd)
+        announce(show, room, buyers)
 
 
 def open_room(show: Show) -> WaitingRoom:
@@ -124,7 +124,7 @@ def open_room(show: Show) -> WaitingRoom:
     )
 
 
-def announce(show: Show, room: WaitingRoom, crowd: Crowd) -> None:
+def announce(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
     evenings = [evening(days, show.hour) for days in show.days]
     concert = run_of(show, room, evenings)
     for start_at in evenings:
@@ -142,7 +142,7 @@ def announce(show: Show, room: WaitingRoom, crowd: Crowd) -> None:
             schedule.seats.filter(label__in=labels).update(kind=kind)
         schedule.refresh_from_db()
         if show.sold:
-            crowd.come(schedule, sold=show.sold, held=show.held)
+            buyers.come(schedule, sold=show.sold, held=show.held)
         if show.moved_by_days:
             move(schedule, days=show.moved_by_days)
         if show.cancelled_because:

@@ -26,11 +26,11 @@ BUYERS_AT_ONCE = 15
 Choice = tuple[User, Sequence[int]]
 
 
-class Crowd:
+class SampleBuyers:
     """Buyers without passwords, each with money for the whole season."""
 
     def __init__(self) -> None:
-        emails = [f"crowd-{number:02}@concertbook.local" for number in range(1, BUYERS + 1)]
+        emails = [f"buyer-{number:02}@concertbook.local" for number in range(1, BUYERS + 1)]
         User.objects.bulk_create(
             (
                 User(email=email, name="표본", password="!", email_verified_at=database_now())
