@@ -56,13 +56,14 @@ def propose(
 
 
 def offers_of(snapshot: SeatSnapshot) -> dict[Offer, int]:
-    """The free seats of each grade and price, the dearest first."""
+    """How many standard seats of each grade and price are free, the dearest first."""
     counts: dict[Offer, int] | None = snapshot.cache.get("offers")
     if counts is None:
         counts = {}
         for seat, state in zip(snapshot.seats.seats, snapshot.states, strict=True):
             offer = seat.grade, seat.price
-            counts[offer] = counts.get(offer, 0) + (state == FREE)
+            is_free = state == FREE and seat.kind == STANDARD
+            counts[offer] = counts.get(offer, 0) + is_free
         counts = dict(sorted(counts.items(), key=lambda item: (-item[0][1], item[0][0])))
         snapshot.cache["offers"] = counts
     return counts

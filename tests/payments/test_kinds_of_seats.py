@@ -6,6 +6,7 @@ A companion seat is held together with a wheelchair seat of the same schedule, o
 import pytest
 from django.urls import reverse
 
+from concerts.services.best_in_snapshot import Preference, offers_of, propose
 from concerts.services.nearest_in_snapshot import suggest_from
 from concerts.services.seat_snapshots import read_snapshot
 from payments.errors import CompanionNeedsWheelchair, PurchaseLimitExceeded
@@ -202,6 +203,17 @@ def test_instead_of_a_pair_a_pair_is_offered(schedule):
     assert suggested(schedule, 3, 4) == [5, 6]
 
 
+def test_choose_for_me_takes_standard_seats_only(schedule):
+    snapshot, _changed = read_snapshot(schedule.pk)
+    offer = ("R", 10_000)
+    assert offers_of(snapshot) == {offer: 5}
+
+    for count, found in ((2, 2), (5, 5), (6, 5)):
+        proposal = propose(snapshot, Preference(offer, count, side_by_side=False))
+        assert len(proposal.numbers) == found
+        assert set(proposal.numbers) <= {1, 2, 7, 8, 10}
+
+
 # --- What buyers read ----------------------------------------------------------------------------
 
 
@@ -233,3 +245,14 @@ def test_orders_and_tickets_say_the_kind(client, schedule, buyer):
         page = read(client, address)
         assert page.count("휠체어석") == page.count("시야제한석") == 1
         assert "일반석" not in page
+
+
+def test_the_list_of_seats_names_the_kind(client, schedule, buyer):
+    admitted(buyer, schedule)
+    client.force_login(buyer)
+
+    page = read(client, f"/schedules/{schedule.pk}/seats/?view=list")
+
+    for kind, seats in (("휠체어석", 2), ("동반석", 2), ("시야제한석", 1)):
+        assert page.count(f"원, {kind}") == seats
+    assert "일반석" not in page
