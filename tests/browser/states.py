@@ -12,6 +12,7 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from accounts.gateway import SandboxGateway
 from accounts.models import User
 from concerts.models import ConcertSchedule
 from concerts.services.seat_generation import Block, generate_seats
@@ -133,6 +134,14 @@ def concert_cancelled(visitor: Visitor) -> None:
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
+@state
+def concert_moved(visitor: Visitor) -> None:
+    schedule = jazz()
+    bought(UserFactory.create(won=100_000), schedule)
+    moved(schedule)
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
 # --- Accounts -----------------------------------------------------------------------------------
 
 
@@ -146,13 +155,19 @@ def log_in_refused(visitor: Visitor) -> None:
     visitor.goto("/accounts/login/")
     visitor.page.locator("main [name=login]").fill("someone@example.com")
     visitor.page.locator("main [name=password]").fill("wrong password")
-    visitor.page.locator("main form button:not([type=button])").first.click()
-    visitor.page.wait_for_load_state("networkidle")
+    send(visitor)
 
 
 @state
 def sign_up_form(visitor: Visitor) -> None:
     visitor.goto("/accounts/signup/")
+
+
+@state
+def sign_up_refused(visitor: Visitor) -> None:
+    visitor.goto("/accounts/signup/")
+    visitor.page.locator("main form").first.evaluate("form => { form.noValidate = true; }")
+    send(visitor)
 
 
 @state
@@ -164,6 +179,24 @@ def password_reset_form(visitor: Visitor) -> None:
 def account(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/")
+
+
+@state
+def account_change_of_name(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/name/")
+
+
+@state
+def account_change_of_address(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/address/")
+
+
+@state
+def account_change_of_password(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/password/change/")
 
 
 # --- The waiting room ---------------------------------------------------------------------------
@@ -273,6 +306,27 @@ def checkout_with_too_little_money(visitor: Visitor) -> None:
 
 
 @state
+def checkout_after_a_declined_top_up(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=5_000), schedule, 3, 4)
+    visitor.goto("/checkout/")
+    visitor.page.locator(".top-up input:not([type=hidden])").fill(str(min(SandboxGateway.DECLINED_AMOUNTS)))
+    visitor.page.locator("[name=agreed]").check()
+    visitor.page.locator("#pay > button").click()
+    visitor.page.wait_for_load_state("networkidle")
+
+
+@state
+def checkout_without_agreement(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=100_000), schedule, 3)
+    visitor.goto("/checkout/")
+    visitor.page.locator("#pay").evaluate("form => { form.noValidate = true; }")
+    visitor.page.locator("#pay > button").click()
+    visitor.page.wait_for_load_state("networkidle")
+
+
+@state
 def checkout_after_its_hold_ended(visitor: Visitor) -> None:
     schedule = jazz()
     overdue(*held(visitor.log_in(won=5_000), schedule, 3))
@@ -299,6 +353,13 @@ def tickets(visitor: Visitor) -> None:
 
 
 @state
+def order(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1, 2)
+    visitor.goto(f"/orders/{one_ticket(user).reservation_id}/")
+
+
+@state
 def tickets_of_a_newcomer(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/tickets/")
@@ -308,6 +369,15 @@ def tickets_of_a_newcomer(visitor: Visitor) -> None:
 def ticket(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1, 2)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def ticket_of_a_moved_performance(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    schedule = jazz()
+    bought(user, schedule, 1)
+    moved(schedule)
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
@@ -360,12 +430,61 @@ def balance(visitor: Visitor) -> None:
     visitor.goto("/balance/")
 
 
+@state
+def balance_of_a_newcomer(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/balance/")
+
+
+# --- The seller's pages --------------------------------------------------------------------------
+
+
+@state
+def terms(visitor: Visitor) -> None:
+    visitor.goto("/about/terms/")
+
+
+@state
+def privacy(visitor: Visitor) -> None:
+    visitor.goto("/about/privacy/")
+
+
+@state
+def refunds(visitor: Visitor) -> None:
+    visitor.goto("/about/refunds/")
+
+
+@state
+def help_page(visitor: Visitor) -> None:
+    visitor.goto("/about/help/")
+
+
+@state
+def business(visitor: Visitor) -> None:
+    visitor.goto("/about/business/")
+
+
 # --- Refusals -----------------------------------------------------------------------------------
 
 
 @state
 def refusal_of_an_unknown_address(visitor: Visitor) -> None:
     visitor.goto("/nothing-here/")
+
+
+@state
+def refusal_of_an_admin_page(visitor: Visitor) -> None:
+    visitor.log_in(user=StaffFactory.create())
+    visitor.goto("/admin/auth/group/")
+
+
+@state
+def refusal_of_a_form_without_a_token(visitor: Visitor) -> None:
+    visitor.goto("/accounts/login/")
+    visitor.page.context.clear_cookies()
+    visitor.page.locator("main [name=login]").fill("someone@example.com")
+    visitor.page.locator("main [name=password]").fill("wrong password")
+    send(visitor)
 
 
 # --- What they have in common -------------------------------------------------------------------
@@ -463,6 +582,22 @@ def cancelled(schedule: ConcertSchedule) -> None:
     schedule_cancellation.cancel_schedule(
         schedule_id=schedule.pk, by=StaffFactory.create(), reason="출연자의 건강 문제로"
     )
+
+
+def moved(schedule: ConcertSchedule) -> None:
+    """To the evening after, as an operator does."""
+    later = dt.timedelta(days=1)
+    schedule.refresh_from_db()
+    schedule.moved_from = schedule.start_at
+    schedule.start_at += later
+    schedule.end_at += later
+    schedule.save()
+
+
+def send(visitor: Visitor) -> None:
+    """The page's main form."""
+    visitor.page.locator("main form button:not([type=button])").first.click()
+    visitor.page.wait_for_load_state("networkidle")
 
 
 def one_ticket(user: User) -> Ticket:
