@@ -310,7 +310,9 @@ def checkout_after_a_declined_top_up(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=5_000), schedule, 3, 4)
     visitor.goto("/checkout/")
-    visitor.page.locator(".top-up input:not([type=hidden])").fill(str(min(SandboxGateway.DECLINED_AMOUNTS)))
+    visitor.page.locator(".top-up input:not([type=hidden])").fill(
+        str(min(SandboxGateway.DECLINED_AMOUNTS))
+    )
     visitor.page.locator("[name=agreed]").check()
     visitor.page.locator("#pay > button").click()
     visitor.page.wait_for_load_state("networkidle")
