@@ -6,18 +6,22 @@ Each function brings a visitor's browser into the state that it is named after.
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from accounts.errors import ChargeDeclined
 from accounts.gateway import SandboxGateway
 from accounts.models import User
+from accounts.services.charges import charge
 from concerts.models import ConcertSchedule
 from concerts.services.seat_generation import Block, generate_seats
 from payments.models import Ticket
 from payments.services import schedule_cancellation, ticket_cancellation
+from payments.services.releases import release_reservation
 from queueing.models import WaitingRoom
 from queueing.services import admission, join_and_leave
 from tests.browser.chromium import log_in
@@ -176,6 +180,17 @@ def password_reset_form(visitor: Visitor) -> None:
 
 
 @state
+def log_ins_refused(visitor: Visitor) -> None:
+    user = UserFactory.create()
+    for _attempt in range(6):
+        visitor.goto("/accounts/login/")
+        visitor.page.locator("main [name=login]").fill(str(user.email))
+        visitor.page.locator("main [name=password]").fill("wrong password")
+        visitor.page.locator("main form button:not([type=button])").first.click()
+        visitor.page.wait_for_load_state("networkidle")
+
+
+@state
 def account(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/")
@@ -329,6 +344,22 @@ def checkout_without_agreement(visitor: Visitor) -> None:
 
 
 @state
+def checkout_after_an_unknown_outcome(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=5_000), schedule, 3, 4)
+    visitor.goto(f"/checkout/?again={uuid.uuid4()}&amount=15000#pay")
+
+
+@state
+def checkout_after_letting_go(visitor: Visitor) -> None:
+    schedule = jazz()
+    user = visitor.log_in(won=5_000)
+    (hold,) = held(user, schedule, 3)
+    release_reservation(user=user, reservation_id=hold.pk)
+    visitor.goto("/checkout/")
+
+
+@state
 def checkout_after_its_hold_ended(visitor: Visitor) -> None:
     schedule = jazz()
     overdue(*held(visitor.log_in(won=5_000), schedule, 3))
@@ -375,6 +406,14 @@ def ticket(visitor: Visitor) -> None:
 
 
 @state
+def ticket_on_the_full_screen(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+    visitor.page.locator("[data-dialog]").click()
+
+
+@state
 def ticket_of_a_moved_performance(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz()
@@ -417,12 +456,32 @@ def cancelling_a_ticket(visitor: Visitor) -> None:
 
 
 @state
+def cancelling_a_cancelled_ticket(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    ticket_cancellation.cancel_ticket(user=user, ticket_id=one_ticket(user).pk)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/cancel/")
+
+
+@state
+def reservations_of_a_newcomer(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/reservations/")
+
+
+@state
 def reservations(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz()
     bought(user, schedule, 1)
     held(user, schedule, 2)
     visitor.goto("/reservations/")
+
+
+@state
+def balance_after_a_declined_top_up(visitor: Visitor) -> None:
+    decline(visitor.log_in(won=5_000), 40_001)
+    visitor.goto("/balance/?declined=1&amount=40001")
 
 
 @state
@@ -600,6 +659,12 @@ def send(visitor: Visitor) -> None:
     """The page's main form."""
     visitor.page.locator("main form button:not([type=button])").first.click()
     visitor.page.wait_for_load_state("networkidle")
+
+
+def decline(user: User, amount: int) -> None:
+    """A top-up of one of the sandbox's amounts that are declined."""
+    with suppress(ChargeDeclined):
+        charge(user=user, amount=amount)
 
 
 def one_ticket(user: User) -> Ticket:

@@ -27,7 +27,7 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     page.get_by_label("privacy policy").check()
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
 
-    page.wait_for_url("/en/")
+    page.wait_for_url(lambda address: "/accounts/" not in address)
     page.goto("/balance/")
     expect_accessible(page, heading(page, "Balance"))
     page.get_by_role("button", name="+₩100,000").click()
@@ -35,7 +35,7 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     expect(page.get_by_role("status")).to_have_text("Your balance has been charged.")
     expect(page.locator(".balance")).to_contain_text("₩100,000")
 
-    page.get_by_role("banner").get_by_role("link", name="concertbook").click()
+    page.locator(".brand").click()
     expect_accessible(page, heading(page, "Concerts"))
     page.get_by_role("link", name="Browser night").click()
     expect_accessible(page, heading(page, "Browser night"))
@@ -60,7 +60,7 @@ def test_a_newcomer_buys_two_seats_and_sees_the_code_for_the_door(page):
     assert qr.bounding_box()["width"] > 200
     expect_accessible(page)
 
-    page.get_by_role("link", name="Cancel this ticket: A-2").click()
+    page.locator(".ticket").first.get_by_role("link", name="Cancel this ticket").click()
     expect_accessible(page, heading(page, "Cancel this ticket?"))
     page.get_by_role("button", name="Yes, cancel it").click()
     expect(page.get_by_text("Cancelled", exact=True)).to_be_visible()
