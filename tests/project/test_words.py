@@ -83,7 +83,7 @@ EXCEPTIONS = {
     ("rest", "concertbook/settings.py"): "Django REST framework's own setting",
     ("rest", "tests/concertbook/test_representations.py"): "Django REST framework",
     ("stage", "concerts/*"): "the stage of the hall, in a seat plan",
-    ("stage", "templates/concerts/hall.svg"): "the stage, in the picture of the hall",
+    ("stage", "templates/concerts/hall.html"): "the stage, in the picture of the hall",
     ("stage", "docs/openapi.yaml"): "as in concerts",
     ("stage", "tests/concerts/test_seat_plans.py"): "as in concerts",
     ("stage", "static/*"): "the stage of the hall, on the seat map",
