@@ -104,6 +104,7 @@ class Season:
         for ticket in Ticket.objects.filter(user=self.buyer):
             yield f"/tickets/{ticket.pk}/"
         yield f"/tickets/{self.tickets[0].pk}/cancel/"
+        yield from (f"/schedules/{self.open.pk}/seats/{end}" for end in ("", "?view=list", "best/"))
         yield from (f"/rooms/{room}/", f"/rooms/{self.open.concert.waiting_room.slug}/")
         yield from (f"/en/rooms/{self.draw.slug}/draw/", f"/rooms/{self.draw.slug}/draw/lot/")
         yield f"/visitor/?page=/en/&language=en&room={room}"
