@@ -59,7 +59,7 @@ def said_by_code(folder):
 
 def said_by_templates(folder):
     for path in folder.rglob("*.*"):
-        if path.suffix in {".html", ".txt"}:
+        if path.suffix in {".html", ".svg", ".txt"}:
             # As makemessages reads them: everything but the marks is blotted out.
             lines = templatize(path.read_text()).splitlines()
             yield from marked("\n".join(line.strip() for line in lines))

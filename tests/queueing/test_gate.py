@@ -22,11 +22,15 @@ GATED = {
     "api/v1/payments/",
     "api/v1/payments/beginnings/",
     "schedules/<any_case_uuid:schedule_id>/seats/",
+    "schedules/<any_case_uuid:schedule_id>/seats/best/",
     "checkout/",
 }
 # Requests that need no admission: the programme, the user's own objects, the line, check-ins.
 OPEN = {
     "",
+    "about/<slug:kind>/",
+    "about/<slug:kind>/<int:number>/",
+    "about/business/",
     "api/v1/check-ins/",
     "api/v1/check-ins/<any_case_uuid:check_in_id>/undo/",
     "api/v1/concerts/",
@@ -53,22 +57,38 @@ OPEN = {
     "api/v1/waiting-rooms/<slug:slug>/front/",
     "api/v1/waiting-rooms/<slug:slug>/tokens/",
     "concerts/<any_case_uuid:concert_id>/",
+    "concerts/<any_case_uuid:concert_id>/calendar.ics",
+    "concerts/<any_case_uuid:concert_id>/picture.png",
     "en/",
+    "en/about/<slug:kind>/",
+    "en/about/<slug:kind>/<int:number>/",
+    "en/about/business/",
     "en/concerts/<any_case_uuid:concert_id>/",
+    "en/concerts/<any_case_uuid:concert_id>/calendar.ics",
     "en/rooms/<slug:slug>/draw/",
     "ko/",
+    "ko/about/<slug:kind>/",
+    "ko/about/<slug:kind>/<int:number>/",
+    "ko/about/business/",
     "ko/concerts/<any_case_uuid:concert_id>/",
+    "ko/concerts/<any_case_uuid:concert_id>/calendar.ics",
     "ko/rooms/<slug:slug>/draw/",
     "livez",
     "orders/<any_case_uuid:reservation_id>/",
     "places/<any_case_uuid:token>/",
     "places/<any_case_uuid:token>/leave/",
+    "posters/<any_case_uuid:poster_id>.webp",
     "readyz",
     "reservations/",
     "reservations/<any_case_uuid:reservation_id>/release/",
+    "robots.txt",
     "rooms/<slug:slug>/",
     "rooms/<slug:slug>/draw/",
     "rooms/<slug:slug>/draw/lot/",
+    "schedules/<any_case_uuid:schedule_id>/reminder/",
+    "schedules/<any_case_uuid:schedule_id>/reminder/withdraw/",
+    "site.webmanifest",
+    "sitemap.xml",
     "sw.js",
     "tickets/",
     "tickets/<any_case_uuid:ticket_id>/",
@@ -155,6 +175,8 @@ def ways_in(schedule, reservation, phone, browser, headers):
     yield phone.post("/api/v1/payments/", ids, format="json", headers=key)
     yield browser.get(f"/schedules/{schedule.pk}/seats/")
     yield browser.post(f"/schedules/{schedule.pk}/seats/", {"seats": [2]})
+    yield browser.get(f"/schedules/{schedule.pk}/seats/best/")
+    yield browser.post(f"/schedules/{schedule.pk}/seats/best/")
     yield browser.post("/checkout/", {"reservations": [str(reservation.pk)], "agreed": "on"})
 
 
