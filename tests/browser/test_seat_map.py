@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WIDTHS = [320, 360, 390, 768, 1024, 1280, 1440]
 # The map's own drawing, with a pen that records.
 RECORD = """async () => {
-  const { render } = await import(document.querySelector("link[rel=modulepreload]").href);
+  const { render } = await import(document.querySelector("script[src*=seats]").src);
   const real = document.createElement("canvas").getContext("2d");
   const calls = [];
   const pen = new Proxy({ measureText: (text) => real.measureText(text) }, {

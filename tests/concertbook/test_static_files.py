@@ -152,7 +152,7 @@ def test_the_scripts_of_the_seat_map_are_small_and_without_comments(collect):
         path.name.split(".")[0]: path for path in (root / "js").glob("seat*.????????????.js")
     }
 
-    assert set(scripts) == {"seats", "seat_map"}
+    assert set(scripts) == {"seats"}
     texts = [path.read_bytes() for path in scripts.values()]
     assert b"\n//" not in b"".join(texts)
     assert sum(len(gzip.compress(text)) for text in texts) <= MOST_OF_THE_SEAT_MAP
