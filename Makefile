@@ -60,7 +60,7 @@ audit: .venv/.stamp ## check that the running demo's money, seats and lines add 
 	@$(IN_DEMO) $(BIN)/python manage.py audit $(ARGS)
 
 screenshots: .venv/.stamp-dev ## take pictures of every state of every page into docs/screenshots; ten minutes
-	@rm -rf docs/screenshots
+	@rm -f docs/screenshots/*.webp
 	@$(BIN)/python -m pytest -q tests/browser/test_every_state.py --screenshots=docs/screenshots
 
 lighthouse: .venv/.stamp-dev ## score the running demo's pages through nginx, into docs/pages.md; needs npm and Chromium
