@@ -129,7 +129,7 @@ def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, 
     page.get_by_role("button", name="Hold these seats", exact=True).click()
 
     expect(page).to_have_url(re.compile("/checkout/$"))
-    expect(page.get_by_role("listitem")).to_contain_text("1층 26구역 A-4")
+    expect(page.get_by_role("main").get_by_role("listitem")).to_contain_text("1층 26구역 A-4")
     context.close()
 
 
