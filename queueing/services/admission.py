@@ -197,11 +197,10 @@ def _free_capacity(room: WaitingRoom, now: dt.datetime) -> tuple[int, int]:
     """How many more fit inside, and how many more may be admitted within this minute."""
     inside, admitted = fetch_row(
         """
-        SELECT (SELECT count(*) FROM queueing_queuetoken WHERE room_id = %(room)s AND is_active),
-               (SELECT count(*) FROM queueing_queuetoken
-                WHERE room_id = %(room)s AND available_at > %(since)s)
+        SELECT (SELECT count(*) FROM queueing_queuetoken WHERE room_id = %s AND is_active),
+               (SELECT count(*) FROM queueing_queuetoken WHERE room_id = %s AND available_at > %s)
         """,
-        {"room": room.pk, "since": now - dt.timedelta(minutes=1)},
+        [room.pk, room.pk, now - dt.timedelta(minutes=1)],
     )
     return room.capacity - inside, room.admit_per_minute - admitted
 

@@ -103,7 +103,7 @@ def test_a_tick_does_not_read_ended_tokens(room):
         admit(room_id=room.pk)
 
     assert QueueToken.objects.active().count() == 0
-    looked = [sql for sql in seen if 'FROM "queueing_queuetoken"' in sql]
+    looked = [sql for sql in seen if re.search('FROM "?queueing_queuetoken', sql)]
     assert len(looked) > 4
     for sql in looked:
         used = re.findall(r"Index(?: Only)? Scan(?: Backward)? (?:using|on) (\w+)", plan(sql))

@@ -344,7 +344,7 @@ CONTROLS = [
     ),
     Control(
         two_ticks_exceed_the_capacity,
-        '"queueing_queuetoken"."available_at" >',
+        "available_at > ",
         (locks(WaitingRoom, refusal=""),),
     ),
     Control(
