@@ -687,6 +687,7 @@ function drawBoxes() {
     });
   });
   root.append(frame);
+  showBoxes();
 }
 
 function make(name, attributes = {}, children = []) {

@@ -19,7 +19,7 @@ KILOBYTE = 1000
 WEIGHT = 60 * KILOBYTE
 WEIGHT_WITH_A_MAP = 90 * KILOBYTE
 MOST_REQUESTS = 8
-PICTURE_QUALITY = 80
+PICTURE_QUALITY = 55
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def picture(page, folder, name):
         return
     session = page.context.new_cdp_session(page)
     size = session.send("Page.getLayoutMetrics")["cssContentSize"]
-    clip = {"x": 0, "y": 0, "scale": 1, "width": size["width"], "height": min(size["height"], 3000)}
+    clip = {"x": 0, "y": 0, "scale": 1, "width": size["width"], "height": min(size["height"], 1800)}
     taken = session.send(
         "Page.captureScreenshot",
         {
