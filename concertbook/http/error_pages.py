@@ -4,7 +4,7 @@ import sys
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -41,6 +41,8 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
     label, address = next_step(request, exc)
     context = {
         "error": exc,
+        # A request that is refused before its user is known, as for a wrong Host, reads nothing.
+        "reads_database": exc.status < 500 and hasattr(request, "user"),
         "step": label,
         "address": address,
         "is_concert_list": exc.next_step is CONCERTS,
@@ -91,14 +93,22 @@ def form_page(request: HttpRequest) -> str:
     the admin, the page on which it opens.
     """
     referrer: str = request.META.get("HTTP_REFERER", "")
-    is_ours = url_has_allowed_host_and_scheme(referrer, {request.get_host()}, request.is_secure())
     dialog = is_dialog(request)
-    if is_ours and not (dialog and urlsplit(referrer).path == request.path):
+    if _is_ours(request, referrer) and not (dialog and urlsplit(referrer).path == request.path):
         return referrer
     if dialog:
         row, _slash, _action = request.path.rstrip("/").rpartition("/")
         return f"{row}/change/"
     return request.get_full_path()
+
+
+def _is_ours(request: HttpRequest, address: str) -> bool:
+    try:
+        host = request.get_host()
+    except DisallowedHost:
+        # The form itself was sent with a wrong Host, which is answered with an error page.
+        return False
+    return url_has_allowed_host_and_scheme(address, {host}, request.is_secure())
 
 
 def is_dialog(request: HttpRequest) -> bool:

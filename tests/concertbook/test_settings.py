@@ -107,11 +107,13 @@ def test_without_redis_it_is_alive_and_ready(unreachable):
     assert answers["/readyz"] == [200, {"database": True, "redis": False}]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/api/v1/concerts/", "/admin/"])
-def test_a_host_that_is_not_ours_is_refused(path):
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/", "/livez", "/api/v1/concerts/", "/admin/"])
+def test_a_host_that_is_not_ours_is_refused(path, method):
     client = Client(raise_request_exception=False)
+    headers = {"host": "evil.example", "referer": "http://evil.example/"}
 
-    assert client.get(path, headers={"host": "evil.example"}).status_code == 400
+    assert client.generic(method, path, headers=headers).status_code == 400
 
 
 def test_a_forged_host_behind_a_proxy_header_is_not_believed():
