@@ -76,7 +76,9 @@ def test_a_checkout_form_of_other_seats_cannot_use_the_same_key():
 
     refused = client.post("/checkout/", {**form, "reservations": [str(other.pk)]}, follow=True)
 
-    assert words(refused)[-1:] == ["This Idempotency-Key belongs to another request."]
+    assert words(refused)[-1:] == [
+        "This Idempotency-Key belongs to another request. Nothing was done."
+    ]
     assert balance_of(user) == 40_000
 
 
@@ -122,7 +124,9 @@ def test_a_form_without_its_key_does_nothing(key):
         (f"/tickets/{ticket.pk}/cancel/", {}),
     ):
         refused = client.post(address, form | key, follow=True)
-        assert words(refused) == ["The request is not valid."]
+        assert words(refused) == [
+            "The request is not valid. Nothing was changed and nothing was paid."
+        ]
     assert balance_of(user) == 10_000
 
 

@@ -76,7 +76,7 @@ def form_on(response):
         name, kind = attribute(tag, "name"), attribute(tag, "type")
         if not name or kind in ("submit", "search"):
             continue
-        if kind == "checkbox" and not re.search(r"\schecked[\s>]", tag):
+        if kind in ("checkbox", "radio") and not re.search(r"\schecked[\s>]", tag):
             continue
         sent[name] = attribute(tag, "value") or ("on" if kind == "checkbox" else "")
     for select in SELECT.findall(html):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from concertbook.http.after_log_in import COOKIE, KEPT_SECONDS
 from queueing.models import QueueToken, WaitingRoom
-from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted
+from tests.factories import CONSENTS, PASSWORD, ScheduleFactory, UserFactory, admitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,7 +66,8 @@ def test_a_join_takes_effect_after_the_sign_up(browser, address):
     log_in = press_join(browser, address)
     sign_up = browser.get(log_in).context["signup_url"]
 
-    back = send(browser, sign_up, email="new@example.com", password1=PASSWORD, name="New")
+    fields = {"email": "new@example.com", "password1": PASSWORD, "name": "New"}
+    back = send(browser, sign_up, **fields, **CONSENTS)
     browser.get(back)
 
     assert waiting() == ["new@example.com"]

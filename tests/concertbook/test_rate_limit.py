@@ -77,7 +77,8 @@ def test_page_requests_above_the_limit_get_an_error_page(buyer):
     assert 1 <= int(refused["Retry-After"]) <= requests_per_user.WINDOW_SECONDS
     page = refused.content.decode()
     assert '<html lang="ko">' in page
-    assert "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요." in page
+    assert "<h1>요청이 너무 많습니다.</h1>" in page
+    assert "<p>잠시 후 다시 시도해 주세요. " in page
     assert BalanceHistory.objects.count() == before
 
 

@@ -132,6 +132,15 @@ def test_the_form_shows_every_colour_and_the_poster(operator):
     assert 'viewBox="0 0 200 300"' in page.content.decode()
 
 
+def test_a_colour_that_was_edited_is_saved(operator):
+    concert = ConcertFactory(colour="teal")
+    address = reverse("admin:concerts_concert_change", args=[concert.pk])
+
+    operator.post(address, concert_form(concert, price=1) | {"colour": "ink"})
+
+    assert Concert.objects.get().colour == "ink"
+
+
 def test_an_unknown_poster_is_not_found(client):
     address = "/posters/00000000-0000-0000-0000-000000000000.webp"
     assert client.get(address).status_code == 404

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests.concurrency.threads import Meeting, race
+from tests.factories import CONSENTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ def test_two_sign_ups_with_one_address_at_once_make_one_account(app):
 
 def test_the_sign_up_page_survives_the_same_race():
     def signing_up(email):
-        fields = {"email": email, "password1": PASSWORD, "name": "팬"}
+        fields = {"email": email, "password1": PASSWORD, "name": "팬", **CONSENTS}
         client = Client(raise_request_exception=False)
         return lambda: client.post(reverse("account_signup"), fields)
 
