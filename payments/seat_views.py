@@ -5,7 +5,6 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -253,25 +252,30 @@ def _numbers_in_query(request: MemberRequest, name: str) -> set[int]:
 
 def _listed(seats: list[SeatOnMap], mine: set[int]) -> list[dict[str, Any]]:
     """The rows of the list, section by section: their free seats and the user's own, named."""
-    listed = []
-    for (section, row), group in groupby(seats, attrgetter("section", "row")):
-        line = sorted(group, key=attrgetter("seat_in_row"))
-        shown = [
-            seat for seat in line if seat.status == Seat.Status.AVAILABLE or seat.number in mine
-        ]
-        entries = [
-            {
-                "number": seat.number,
-                "seat_in_row": seat.seat_in_row,
-                "name": _name(seat),
-                "grade": seat.grade,
-                "is_mine": seat.number in mine,
-            }
-            for seat in shown
-        ]
-        free = sum(not entry["is_mine"] for entry in entries)
-        listed.append({"section": section, "row": row, "seats": entries, "free": free})
-    return listed
+    # The seats of a row need not follow each other: they may have been edited, or added later.
+    rows: dict[str, dict[str, list[SeatOnMap]]] = {}
+    for seat in seats:
+        rows.setdefault(seat.section, {}).setdefault(seat.row, []).append(seat)
+    return [
+        _listed_row(section, row, sorted(line, key=attrgetter("seat_in_row")), mine)
+        for section, lines in rows.items()
+        for row, line in lines.items()
+    ]
+
+
+def _listed_row(section: str, row: str, line: list[SeatOnMap], mine: set[int]) -> dict[str, Any]:
+    shown = [seat for seat in line if seat.status == Seat.Status.AVAILABLE or seat.number in mine]
+    entries = [
+        {
+            "number": seat.number,
+            "seat_in_row": seat.seat_in_row,
+            "name": _name(seat),
+            "grade": seat.grade,
+            "is_mine": seat.number in mine,
+        }
+        for seat in shown
+    ]
+    return {"section": section, "row": row, "seats": entries}
 
 
 def _name(seat: SeatOnMap) -> str:

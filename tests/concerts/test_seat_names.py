@@ -239,13 +239,13 @@ def test_a_schedule_is_deleted_with_the_seats_that_are_just_being_added(schedule
 
 
 def drawn(client, schedule):
-    """(section, label, number drawn) of every seat on the page, in its order; and its rows."""
+    """The rows of the page in its order, (name, number drawn) of each seat; and the page."""
     user = UserFactory()
     admitted(user, schedule)
     client.force_login(user)
     html = client.get(f"/schedules/{schedule.pk}/seats/").content.decode()
-    rows = re.findall(r'<div class="row.*', html)
-    seat = re.compile(r'aria-label="([^",]*)[^"]*".*?<span class="seat-box">(\d+)</span>')
+    rows = re.findall(r'<div role="group" aria-label="[^"]*"><b .*', html)
+    seat = re.compile(r'aria-label="([^",]*)[^"]*"><span aria-hidden="true">(\d+)</span>')
     return [seat.findall(row) for row in rows], html
 
 
@@ -259,9 +259,9 @@ def test_the_map_draws_the_seats_own_number_in_one_row(client, changes):
 
     rows, html = drawn(client, schedule)
 
-    assert rows == [[(f"Box A-{n}", str(n)) for n in range(1, 11)]]
+    assert rows == [[(f"Box A열 {n}번", str(n)) for n in range(1, 11)]]
     grade, price = changes.get("grade", "R"), changes.get("price", 1_000)
-    assert f'aria-label="Box A-5, {grade} {price:,}원"' in html
+    assert f'aria-label="Box A열 5번, {grade}석 {price:,}원"' in html
 
 
 def test_a_seat_that_moved_to_another_section_keeps_its_number_there(client):
@@ -271,7 +271,7 @@ def test_a_seat_that_moved_to_another_section_keeps_its_number_there(client):
 
     rows, _html = drawn(client, schedule)
 
-    assert rows == [[("Box A-1", "1"), ("Box A-3", "3")], [("Suite A-2", "2")]]
+    assert rows == [[("Box A열 1번", "1"), ("Box A열 3번", "3")], [("Suite A열 2번", "2")]]
 
 
 def test_rows_that_were_added_later_stand_with_their_section(client):
@@ -281,7 +281,8 @@ def test_rows_that_were_added_later_stand_with_their_section(client):
 
     rows, _html = drawn(client, schedule)
 
-    assert [label for ((label, _number),) in rows] == ["Box A-1", "Box B-1", "Suite A-1"]
+    names = [name for ((name, _number),) in rows]
+    assert names == ["Box A열 1번", "Box B열 1번", "Suite A열 1번"]
 
 
 def test_the_api_tells_the_number_in_the_row(app, schedule):
