@@ -38,14 +38,14 @@ def test_back_after_log_out_shows_nothing_of_the_ticket(page, live_server):
         kept.get_by_label("Email").fill(user.email)
         kept.get_by_label("Password").fill(PASSWORD)
         kept.get_by_role("main").get_by_role("button", name="Log in").click()
-        expect(kept.locator("img.qr")).to_be_visible()
+        expect(kept.locator("figure.code > svg")).to_be_visible()
 
         kept.get_by_role("button", name="Log out").click()
         expect(kept.get_by_role("link", name="Log in")).to_be_visible()
         kept.go_back(wait_until="commit")
 
         kept.wait_for_url("**/accounts/login/**")
-        expect(kept.locator("img.qr")).to_have_count(0)
+        expect(kept.locator("figure.code > svg")).to_have_count(0)
     finally:
         keeping.close()
 
