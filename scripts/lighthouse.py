@@ -107,7 +107,7 @@ def schedules_on_sale() -> "dict[int, ConcertSchedule]":
     from concerts.services.offers import Sale, with_sales
 
     on_sale: Any = with_sales(ConcertSchedule.objects.visible_to(None), database_now())
-    found = list(on_sale.filter(sale=Sale.OPEN))
+    found = list(on_sale.filter(sale=Sale.OPEN).select_related("concert"))
     return {hall: min(found, key=lambda each: abs(each.seat_quantity - hall)) for hall in HALLS}
 
 

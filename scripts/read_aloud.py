@@ -8,9 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import django
 from playwright.sync_api import Page
+
+if TYPE_CHECKING:
+    from concerts.models import ConcertSchedule
 
 # The list of seats is long; its first lines tell how the others are read.
 MOST_LINES = 60
@@ -20,21 +24,21 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
     django.setup()
     from scripts.demo_browser import PHONE, chromium, log_in, write_section
+    from scripts.lighthouse import HALLS, schedules_on_sale
 
+    # Before the browser, whose event loop forbids queries.
+    schedule = schedules_on_sale()[HALLS[0]]
     url = f"http://127.0.0.1:{os.environ['PORT']}"
     with chromium() as browser:
         page = browser.new_context(base_url=url, locale="en-GB", viewport=PHONE).new_page()
         log_in(page)
-        steps = [f"### {title}\n\n```yaml\n{read(page)}\n```" for title in purchase(page)]
+        steps = [f"### {title}\n\n```yaml\n{read(page)}\n```" for title in purchase(page, schedule)]
     write_section("read aloud", "\n\n".join(steps))
     return 0
 
 
-def purchase(page: Page) -> Iterator[str]:
+def purchase(page: Page, schedule: "ConcertSchedule") -> Iterator[str]:
     """The title of each step, with the page in it."""
-    from scripts.lighthouse import HALLS, schedules_on_sale
-
-    schedule = schedules_on_sale()[HALLS[0]]
     page.goto("/en/")
     yield "Catalogue"
     page.goto(f"/en/concerts/{schedule.concert_id}/")
@@ -65,6 +69,8 @@ def purchase(page: Page) -> Iterator[str]:
 def read(page: Page) -> str:
     page.wait_for_load_state("networkidle")
     lines = page.locator("body").aria_snapshot().splitlines()
+    # Addresses are not read.
+    lines = [line for line in lines if "- /url:" not in line]
     more = [f"# and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
     return "\n".join(lines[:MOST_LINES] + more)
 
