@@ -4,8 +4,11 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from scripts.embedded import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "docs" / "pages.md"
@@ -28,6 +31,23 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def phone_with_port(url: str) -> Iterator[tuple[Page, int]]:
+    """A Korean phone's page, and the port by which other programs use the same browser."""
+    port = free_port()
+    with sync_playwright() as playwright, TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium_path(),
+            args=[*FLAGS, f"--remote-debugging-port={port}"],
+            base_url=url,
+            locale="ko-KR",
+            viewport=PHONE,
+        )
+        yield context.new_page(), port
+        context.close()
 
 
 def log_in(page: Page) -> None:

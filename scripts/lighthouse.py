@@ -25,21 +25,17 @@ FOLDER = ROOT / "var" / "lighthouse"
 LIGHTHOUSE = "lighthouse@12"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 HALLS = (50, 2_000, 20_000)
-FLAGS = "--headless=new --no-sandbox --disable-dev-shm-usage --disable-gpu"
+Report = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A page's address, and the cookies of its visitor. ``is_private`` pages are kept from search
-    engines on purpose, so that their score for these says nothing."""
+    """A page's address. What ``is_indexed`` not is kept from search engines on purpose, so that its
+    score for these says nothing."""
 
     name: str
     path: str
-    cookies: str = ""
-
-    @property
-    def is_private(self) -> bool:
-        return bool(self.cookies)
+    is_indexed: bool = False
 
 
 def main() -> int:
@@ -51,7 +47,7 @@ def main() -> int:
     install()
     with TemporaryDirectory() as folder, edge.edge(Path(folder), int(os.environ["PORT"])) as ports:
         url = f"http://127.0.0.1:{ports.http}"
-        rows = [row(shown, measure(url, shown)) for shown in pages(url)]
+        rows = [row(*measured) for measured in measure_all(url)]
     today = f"{dt.datetime.now(tz=dt.UTC):%d %B %Y}"
     head = (
         f"`make lighthouse`, {today}: Lighthouse 12, its throttled phone, through nginx.\n\n"
@@ -69,28 +65,36 @@ def install() -> None:
         subprocess.run(npm, check=True)
 
 
-def pages(url: str) -> Iterator[Shown]:
-    """Public pages, then those of a sample buyer, in the order of a purchase."""
-    from scripts.demo_browser import PHONE, chromium, log_in
+def measure_all(url: str) -> Iterator[tuple[Shown, Report]]:
+    """Public pages, then those of a sample buyer, in the order of a purchase.
+
+    Lighthouse uses the browser of the buyer, and leaves its cookies.
+    """
+    from scripts.demo_browser import log_in, phone_with_port
 
     open_now = schedules_on_sale()
-    yield Shown("catalogue", "/ko/")
-    yield Shown("concert", f"/ko/concerts/{open_now[HALLS[1]].concert_id}/")
-    yield Shown("log in", "/accounts/login/")
-    yield Shown("sign up", "/accounts/signup/")
-    with chromium() as browser:
-        page = browser.new_context(base_url=url, locale="ko-KR", viewport=PHONE).new_page()
+    with phone_with_port(url) as (page, port):
+        for shown in PUBLIC_PAGES:
+            yield shown, measure(url + shown.path, port)
+        concert = Shown("concert", f"/ko/concerts/{open_now[HALLS[1]].concert_id}/", True)
+        yield concert, measure(url + concert.path, port)
         log_in(page)
-        cookies = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
         for hall, schedule in open_now.items():
             page.goto(f"/ko/concerts/{schedule.concert_id}/")
             page.locator(f"form[action*='{schedule.pk}'] button").first.click()
             page.wait_for_url("**/seats/")
-            yield Shown(f"seat map, {hall:,} seats", f"/schedules/{schedule.pk}/seats/", cookies)
+            path = f"/schedules/{schedule.pk}/seats/"
+            yield Shown(f"seat map, {hall:,} seats", path), measure(url + path, port)
         for name, path in OWN_PAGES.items():
-            yield Shown(name, path, cookies)
+            yield Shown(name, path), measure(url + path, port)
 
 
+PUBLIC_PAGES = [
+    Shown("catalogue", "/ko/", True),
+    Shown("help", "/ko/about/help/", True),
+    Shown("log in", "/accounts/login/"),
+    Shown("sign up", "/accounts/signup/"),
+]
 OWN_PAGES = {
     "checkout": "/checkout/",
     "tickets": "/tickets/",
@@ -111,32 +115,25 @@ def schedules_on_sale() -> "dict[int, ConcertSchedule]":
     return {hall: min(found, key=lambda each: abs(each.seat_quantity - hall)) for hall in HALLS}
 
 
-def measure(url: str, shown: Shown) -> dict[str, object]:
-    """Lighthouse's report of the page."""
-    from scripts.demo_browser import chromium_path
-
+def measure(address: str, port: int) -> Report:
+    """Lighthouse's report of the page, by the browser with this port for debugging."""
     command = [
         str(FOLDER / "node_modules" / ".bin" / "lighthouse"),
-        url + shown.path,
+        address,
         "--quiet",
         "--output=json",
+        f"--port={port}",
         f"--only-categories={','.join(CATEGORIES)}",
-        f"--chrome-flags={FLAGS}",
     ]
-    if shown.cookies:
-        command.append(f"--extra-headers={json.dumps({'Cookie': shown.cookies})}")
-    environment = {**os.environ, "CHROME_PATH": chromium_path()}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    report: dict[str, object] = json.loads(done.stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    report: Report = json.loads(done.stdout)
     return report
 
 
-def row(shown: Shown, report: dict[str, object]) -> str:
+def row(shown: Shown, report: Report) -> str:
     categories, audits = report["categories"], report["audits"]
-    assert isinstance(categories, dict)
-    assert isinstance(audits, dict)
     scores = [
-        "–" if name == "seo" and shown.is_private else f"{100 * categories[name]['score']:.0f}"
+        "–" if name == "seo" and not shown.is_indexed else f"{100 * categories[name]['score']:.0f}"
         for name in CATEGORIES
     ]
     paints = [
