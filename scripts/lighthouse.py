@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "lighthouse"
 LIGHTHOUSE = "lighthouse@12"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+# Chromium on a busy machine sometimes paints nothing in time.
+ATTEMPTS = 3
 HALLS = (50, 2_000, 20_000)
 Report = dict[str, Any]
 
@@ -125,9 +127,12 @@ def measure(address: str, port: int) -> Report:
         f"--port={port}",
         f"--only-categories={','.join(CATEGORIES)}",
     ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    report: Report = json.loads(done.stdout)
-    return report
+    for _attempt in range(ATTEMPTS):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode == 0:
+            report: Report = json.loads(done.stdout)
+            return report
+    raise SystemExit(done.stderr)
 
 
 def row(shown: Shown, report: Report) -> str:
