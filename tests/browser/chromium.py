@@ -11,7 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 # For root in a container, with a small /dev/shm and no graphics card.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 # A button that is enabled fades into its colours: axe is to read those.
-AT_REST = """() => Promise.allSettled(
+AFTER_ANIMATIONS = """() => Promise.allSettled(
   document.getAnimations()
     .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
     .map((each) => each.finished)
@@ -70,7 +70,7 @@ def expect_accessible(page, shown=None):
     if shown is not None:
         expect(shown).to_be_visible()
     page.wait_for_load_state()
-    page.evaluate(AT_REST)
+    page.evaluate(AFTER_ANIMATIONS)
     found = Axe().run(page).response["violations"]
     grave = [each for each in found if each["impact"] in {"serious", "critical"}]
     assert grave == [], f"{page.url}: {[each['id'] for each in grave]}"
