@@ -1,4 +1,4 @@
-"""A browser in front of the running demo, for the scripts that report on its pages."""
+"""Chromium, and the running demo in it, for the scripts that report on pages."""
 
 import contextlib
 import shutil
@@ -12,6 +12,7 @@ from scripts.embedded import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "docs" / "pages.md"
+# For root in a container, with a small /dev/shm and no graphics card.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 BUYER = "minji@concertbook.local", "sample-buyer-1618"

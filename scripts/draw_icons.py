@@ -5,12 +5,9 @@ Run it after a change of the drawing, and commit the files. Needs Chromium.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
-from tests.browser.chromium import FLAGS
+from scripts.demo_browser import chromium
 
 STATIC = Path(__file__).parent.parent / "static"
 # Name, pixels, and whether the ground reaches the edges: systems cut such an icon to their shape.
@@ -25,8 +22,7 @@ ICONS = (
 def main() -> None:
     drawing = (STATIC / "icon.svg").read_text()
     (STATIC / "icons").mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    with chromium() as browser:
         for name, pixels, is_full in ICONS:
             page = browser.new_page(viewport={"width": pixels, "height": pixels})
             # Only the inner 80 % of a maskable icon are sure to be seen: the ticket takes 63 %.
@@ -34,7 +30,6 @@ def main() -> None:
             page.set_content(f"<style>*{{margin:0}}svg{{display:block}}</style>{shown}")
             path = STATIC / "icons" / f"{name}.png"
             page.screenshot(path=path, omit_background=True)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -149,8 +149,7 @@ function inClock(seconds) {
 // --- Waking -----------------------------------------------------------------------------------
 
 // A page that was hidden or asleep is loaded again. The waiting room and the seat map keep themselves
-// up to date, and are handled here only when they come back from the browser's memory. A block, as all
-// scripts of a page share their global names.
+// up to date, and are handled here only when they come back from the browser's memory.
 {
   const STALE_AFTER = 30_000;
   // Seconds.

@@ -8,8 +8,8 @@ from django.test import Client
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import expect, sync_playwright
 
-# For root in a container, with a small /dev/shm and no graphics card.
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+from scripts.demo_browser import FLAGS
+
 # A button that is enabled fades into its colours: axe is to read those.
 AFTER_ANIMATIONS = """() => Promise.allSettled(
   document.getAnimations()
