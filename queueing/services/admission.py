@@ -154,6 +154,7 @@ def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
 
 def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list[Entry]:
     ended = _end(_timed_out(room, now), Outcome.TIMED_OUT, now)
+    # The holder of a locked token is just leaving: the next tick comes soon.
     tokens = QueueToken.objects.select_for_update(no_key=True, skip_locked=True)
     waiting = tokens.waiting().filter(room=room).values_list(*COLUMNS)
     if silent:
