@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.views import i18n
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -34,9 +35,15 @@ from accounts.errors import EmailTaken, LinkUsed, WrongPassword
 from accounts.models import User
 from accounts.rate_limits import PROOFS_PER_ACCOUNT
 from accounts.requests import MemberRequest
-from accounts.services import email_change, email_proof, name_change, password_reset
+from accounts.services import (
+    email_change,
+    email_proof,
+    language_change,
+    name_change,
+    password_reset,
+)
 from accounts.services import sign_up as sign_up_service
-from concertbook.http.languages import public_page
+from concertbook.http.languages import CODES, public_page
 from concertbook.http.rate_limit import take
 
 Result = TypeVar("Result")
@@ -93,6 +100,18 @@ def change_name(request: MemberRequest) -> HttpResponse:
             messages.success(request, _("Your name is changed."))
             return redirect("account")
     return render(request, "account/change_name.html", {"form": form})
+
+
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Keep the language that a button chose: in a cookie, and for a logged-in user in the account.
+
+    The links between the languages of public pages change no account: they can be shared.
+    """
+    response = i18n.set_language(request)
+    language = request.POST.get("language")
+    if request.method == "POST" and language in CODES and request.user.is_authenticated:
+        language_change.change_language(user=request.user, language=language)
+    return response
 
 
 @login_required

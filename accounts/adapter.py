@@ -7,11 +7,12 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts import log_in
 from accounts.models import User
-from concertbook.http.languages import public_page
+from concertbook.http.languages import chosen_language, public_page
 from concertbook.http.purchase_hint import PurchaseHint, hint
 
 
@@ -26,6 +27,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         response: HttpResponse = super().post_login(request, user, **options)
         assert user.email is not None
         log_in.remember_device(request, response, user.email)
+        if user.language and not chosen_language(request):
+            # As the script of the public pages sets it.
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME,
+                user.language,
+                max_age=365 * 24 * 3600,
+                secure=settings.SESSION_COOKIE_SECURE,
+                samesite="Lax",
+            )
         # A purchase may have begun on another device.
         hint(request, PurchaseHint())
         return response

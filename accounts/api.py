@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from accounts import app_tokens, devices, log_in
 from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
-from accounts.models import BalanceHistory, User
+from accounts.models import LANGUAGES, BalanceHistory, User
 from accounts.rate_limits import count_sign_up
 from accounts.representations import (
     BalanceHistorySerializer,
@@ -32,7 +32,15 @@ from accounts.representations import (
 )
 from accounts.requests import current_user
 from accounts.run_once import OPTIONAL_IDEMPOTENCY_KEY_HEADER, answer_once
-from accounts.services import charges, documents, email_change, ledger, sign_up
+from accounts.services import (
+    charges,
+    documents,
+    email_change,
+    language_change,
+    ledger,
+    name_change,
+    sign_up,
+)
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
@@ -63,8 +71,9 @@ class NameField(HasSchemaLimits, serializers.CharField):
 
     schema_limits: ClassVar = {"pattern": sign_up.NAME_PATTERN}
 
-    def __init__(self) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
+            **kwargs,
             max_length=sign_up.LONGEST_NAME,
             help_text="with a character that can be seen, without control characters and marks"
             " that turn the direction of writing",
@@ -147,9 +156,24 @@ class LogOut(APIView):
 
 
 class Me(APIView):
+    class MeInput(serializers.Serializer[Any]):
+        name = NameField(required=False)
+        language = serializers.ChoiceField(
+            choices=LANGUAGES, required=False, help_text="of mails; a sign-up takes Accept-Language"
+        )
+
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         return Response(MeSerializer.represent(current_user(request)))
+
+    @extend_schema(request=MeInput, responses=MeSerializer)
+    def patch(self, request: Request) -> Response:
+        named, user = valid_input(self.MeInput, request), current_user(request)
+        if "name" in named:
+            _refuse_fields(lambda: name_change.change_name(user=user, name=named["name"]))
+        if "language" in named:
+            language_change.change_language(user=user, language=named["language"])
+        return Response(MeSerializer.represent(user))
 
 
 class EmailChanges(APIView):

@@ -19,6 +19,7 @@ from accounts.sessions import end_sessions
 from concertbook.db.rows import is_saved
 from concertbook.db.status import status_is
 
+LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
 # A session ends when one of these changes.
 CREDENTIALS = {"password", "is_active"}
 
@@ -68,6 +69,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Invalidates links requested before the change, also when the old address comes back.
     email_changed_at = models.DateTimeField(null=True, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
+    # The language of mails, and of pages on a device that has chosen none; "" for Korean.
+    language = models.CharField(
+        _("language"), max_length=2, blank=True, default="", db_default="", choices=LANGUAGES
+    )
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
     # The name of the rehearsal that created this buyer; empty for all others. A trigger keeps it
@@ -101,6 +106,9 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 condition=Q(email_verified_at=None) | Q(email__isnull=False),
                 name="accounts_user_verified_has_email",
+            ),
+            models.CheckConstraint(
+                condition=Q(language__in=["", "ko", "en"]), name="accounts_user_language_known"
             ),
         ]
         indexes = [

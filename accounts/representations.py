@@ -30,7 +30,7 @@ class MeSerializer(Representation[User], serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ("id", "email", "email_verified", "name", "created_at")
+        fields = ("id", "email", "email_verified", "name", "language", "created_at")
 
 
 class EmailChangesOutput(Representation[Any]):

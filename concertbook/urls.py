@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from accounts.account_views import set_language
 from concertbook.http import health, openapi  # noqa: F401  (openapi registers itself)
 from concertbook.http.caching import public
 from concertbook.http.ids import AnyCaseUUIDConverter
@@ -30,7 +31,7 @@ urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("admin/", (admin_urls, "admin", admin.site.name)),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("accounts/", include("accounts.account_urls")),
     path("", include("concertbook.page_urls")),
 ]

@@ -120,6 +120,7 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
                     "email",
                     "email_verified_at",
                     "name",
+                    "language",
                     "password",
                     "is_active",
                     "balance_in_won",

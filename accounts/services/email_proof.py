@@ -24,6 +24,7 @@ from accounts.services.mail import queue_mail
 from accounts.services.sign_up import clean_name
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
+from concertbook.http.languages import active_language
 
 
 def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> User:
@@ -82,12 +83,14 @@ def _clean_new(email: str, password: str, name: str) -> str:
 
 
 def create_proven(user: User, agreed: Mapping[str, int]) -> User:
-    """Save a new account whose address a link has just proven. Raises EmailTaken."""
+    """Save a new account whose address a link has just proven, in the active language. Raises
+    EmailTaken."""
     assert user.email is not None
     try:
         with transaction.atomic():
             displace(user.email, keep=user)
             user.email_verified_at = database_now()
+            user.language = active_language()
             user.save()
             record_consents(user, agreed)
     except IntegrityError as proven_by_another:

@@ -15,6 +15,7 @@ from accounts.errors import EmailTaken
 from accounts.models import User
 from accounts.services.documents import record_consents
 from accounts.services.mail import queue_mail
+from concertbook.http.languages import active_language
 from concertbook.visible import has_visible
 
 LONGEST_NAME = 100
@@ -32,10 +33,10 @@ def sign_up(
 ) -> User:
     """Create an account, which may buy immediately, and mail a link that confirms its address.
 
-    ``origin`` is the scheme and host of the link, ``agreed`` the versions of the documents that the
-    user agrees to (documents.agreed_versions). Raises ValidationError with a dictionary of the
-    fields' errors, and EmailTaken. When the account that has the address never confirmed it, a mail
-    to the address tells its owner how to get it.
+    Its language is the active one. ``origin`` is the scheme and host of the link, ``agreed`` the
+    versions of the documents that the user agrees to (documents.agreed_versions). Raises
+    ValidationError with a dictionary of the fields' errors, and EmailTaken. When the account that
+    has the address never confirmed it, a mail to the address tells its owner how to get it.
     """
     errors: dict[str, Any] = {}
     fields = {"email": email, "name": name}
@@ -86,6 +87,7 @@ def offer_address(holder: User, *, origin: str) -> None:
 
 
 def _create(user: User, origin: str, agreed: Mapping[str, int]) -> User:
+    user.language = active_language()
     try:
         with transaction.atomic():
             user.save()

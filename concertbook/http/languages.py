@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import get_language
 
 CODES = tuple(code for code, _name in settings.LANGUAGES)
 
@@ -37,6 +38,12 @@ def chosen_language(request: HttpRequest) -> str:
     named = named_language(request.path_info)
     cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     return named or (cookie if cookie in CODES else "")
+
+
+def active_language() -> str:
+    """The language of the present request, as LocaleMiddleware decided; one of CODES, or ""."""
+    code = get_language() or ""
+    return code if code in CODES else ""
 
 
 def public_page(request: HttpRequest, name: str, *args: object) -> str:

@@ -579,6 +579,10 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "accounts_user_verified_has_email",
         lambda sale: User.objects.filter(pk=sale.buyer.pk).update(email=None),
     ),
+    "a language that the pages do not have": (
+        "accounts_user_language_known",
+        lambda sale: User.objects.filter(pk=sale.buyer.pk).update(language="fr"),
+    ),
 }
 
 # The same rules, attacked by changes of existing rows.
