@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
+from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from accounts.app_tokens import issue_tokens
@@ -14,11 +15,19 @@ from accounts.services import business
 from concertbook.http import rate_limit
 from concerts.seat_index import looks
 from tests.browser.chromium import chromium, complaints, page  # noqa: F401
+from tests.cleanup import delete_all_rows
 
 
 @pytest.fixture(autouse=True)
 def _fast_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_cleanup() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: delete_all_rows())
+        yield
 
 
 @pytest.fixture(autouse=True)
