@@ -4,6 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path
 
 from accounts import account_views as views
+from accounts import device_views
 
 urlpatterns = [
     path("", views.account, name="account"),
@@ -18,6 +19,13 @@ urlpatterns = [
     path("password/change/", allauth_views.password_change, name="account_change_password"),
     path("password/reset/", views.reset_password, name="account_reset_password"),
     path("password/reset/done/", views.reset_password_done, name="account_reset_password_done"),
+    path("devices/", device_views.device_list, name="account_devices"),
+    path("devices/end/", device_views.end_other_devices, name="account_end_other_devices"),
+    path(
+        "devices/<any_case_uuid:public_id>/end/",
+        device_views.end_device,
+        name="account_end_device",
+    ),
     path(
         "password/reset/key/<str:key>/",
         views.reset_password_from_key,

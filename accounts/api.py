@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import app_tokens, devices, log_in
+from accounts.clients import read_client
 from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.models import LANGUAGES, BalanceHistory, User
@@ -262,7 +263,7 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
 
 
 def _tokens(request: Request, user: User, code: int) -> Response:
-    pair = app_tokens.issue_tokens(user)
+    pair = app_tokens.issue_tokens(user, read_client(request._request))
     assert user.email is not None
     device = devices.device_logged_in(request._request, user.email)
     answer = LoggedInSerializer.of(access=pair.access, refresh=pair.refresh, device=device.token())

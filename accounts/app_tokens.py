@@ -22,6 +22,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils.crypto import constant_time_compare
 
+from accounts.clients import APP, CLIENT, Client
 from accounts.errors import InvalidRefreshToken
 from accounts.models import User, UserSession
 from accounts.sessions import SessionStore, prolong
@@ -43,9 +44,13 @@ class TokenPair:
     refresh: str
 
 
-def issue_tokens(user: User) -> TokenPair:
-    """Start a session for a user who has just been authenticated; the tokens bound to it."""
+def issue_tokens(user: User, client: Client | None = None) -> TokenPair:
+    """Start a session for a user who has just been authenticated; the tokens bound to it.
+
+    ``client`` is the app that logged in.
+    """
     session = new_session_of(user)
+    session[CLIENT] = (client or Client(APP)).packed()
     refresh_id = uuid.uuid4()
     with transaction.atomic():
         session.save()
@@ -90,7 +95,8 @@ def _rotate(payload: dict[str, Any], session_key: str) -> TokenPair | None:
     asked = uuid.UUID(payload["jti"])
     if asked == mine.refresh_id:
         mine.refresh_id, mine.refreshed_id, mine.refreshed_at = uuid.uuid4(), asked, now
-        mine.save(update_fields=["refresh_id", "refreshed_id", "refreshed_at"])
+        mine.last_used_at = now
+        mine.save(update_fields=["refresh_id", "refreshed_id", "refreshed_at", "last_used_at"])
         live.expire_date = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
         live.save(update_fields=["expire_date"])
         prolong(session_key)

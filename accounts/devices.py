@@ -6,6 +6,7 @@ that the device has logged in to. It gives no access; it only separates the owne
 from a stranger's (accounts.log_in). It is stateless: with a new SECRET_KEY all devices are unknown.
 """
 
+import datetime as dt
 import secrets
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ SALT = "accounts.devices"
 SECONDS = 365 * 24 * 3600
 MOST_ACCOUNTS = 5
 LONGEST_TOKEN = 1024
+# While a browser has this cookie, its use was noted lately (services/devices.py).
+USED = "used"
+NOTED_EVERY = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,17 @@ def set_cookie(response: HttpResponse, device: Device) -> None:
         COOKIE,
         device.token(),
         max_age=SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def set_used(response: HttpResponse) -> None:
+    response.set_cookie(
+        USED,
+        "1",
+        max_age=NOTED_EVERY,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -19,7 +19,8 @@ address for all accounts, waived for a device that logged in to this account bef
 from django.contrib.auth import authenticate as check_password
 from django.http import HttpRequest, HttpResponse
 
-from accounts.devices import account_key, device_logged_in, read_device, set_cookie
+from accounts.clients import CLIENT, read_client
+from accounts.devices import account_key, device_logged_in, read_device, set_cookie, set_used
 from accounts.errors import TooManyLogIns
 from accounts.models import User
 from accounts.rate_limits import (
@@ -69,9 +70,12 @@ def remember_log_in(request: HttpRequest, email: str) -> None:
 
 
 def remember_device(request: HttpRequest, response: HttpResponse, email: str) -> None:
-    """As remember_log_in, and set the cookie with the device's token."""
+    """As remember_log_in; set the cookie with the device's token, and note the client in the new
+    session."""
     remember_log_in(request, email)
     set_cookie(response, device_logged_in(request, email))
+    request.session[CLIENT] = read_client(request).packed()
+    set_used(response)
 
 
 def forget_failures(request: HttpRequest, email: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.sessions.models import Session
 from django.core.validators import RegexValidator
 from django.db import models, transaction
@@ -154,7 +155,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class UserSession(models.Model):
-    """The user of a session, and for an app's session the refresh token to be used next.
+    """The user of a session and the client that opened it (accounts/clients.py), and for an app's
+    session the refresh token to be used next.
 
     ``refresh_id`` is the ``jti`` of that token, ``refreshed_id`` of the one before it, which was
     used at ``refreshed_at`` and for a short grace gets the same answer again.
@@ -165,6 +167,14 @@ class UserSession(models.Model):
     refresh_id = models.UUIDField(null=True, editable=False)
     refreshed_id = models.UUIDField(null=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    # The session's key is a secret: pages name the session by this.
+    public_id = models.UUIDField(db_default=RandomUUID(), editable=False)
+    client = models.CharField(max_length=20, db_default="", editable=False)
+    system = models.CharField(max_length=20, db_default="", editable=False)
+    network = models.CharField(max_length=50, db_default="", editable=False)
+    logged_in_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+    # Written at most once an hour (services/devices.py).
+    last_used_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
 
     def __str__(self) -> str:
         return str(self.user_id)

@@ -26,6 +26,7 @@ from django.core.cache import caches
 from django.db import transaction
 from django.utils.crypto import constant_time_compare
 
+from accounts.clients import CLIENT
 from concertbook.db.arrays import array
 from concertbook.db.statements import execute, fetch_all, fetch_first
 
@@ -93,12 +94,12 @@ class SessionStore(cached_db.SessionStore):
     def _note_user(self, data: dict[str, Any]) -> None:
         execute(
             """
-            INSERT INTO accounts_usersession (session_id, user_id)
-            SELECT %s, id FROM accounts_user WHERE id = %s::uuid
+            INSERT INTO accounts_usersession (session_id, user_id, client, system, network)
+            SELECT %s, id, %s, %s, %s FROM accounts_user WHERE id = %s::uuid
             ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id
             WHERE accounts_usersession.user_id <> excluded.user_id
             """,
-            [self.session_key, data[SESSION_KEY]],
+            [self.session_key, *data.get(CLIENT, ("", "", "")), data[SESSION_KEY]],
         )
 
     def delete(self, session_key: str | None = None) -> None:

@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "concertbook.http.middleware.RateLimitMiddleware",
     "accounts.middleware.FormLimitMiddleware",
+    "accounts.middleware.LastUsedMiddleware",
     "concertbook.http.middleware.RefusalMiddleware",
 ]
 

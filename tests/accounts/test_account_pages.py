@@ -16,7 +16,7 @@ def test_the_account_page_leads_to_everything_that_can_be_changed_and_to_the_log
 
     page = client.get("/accounts/").content.decode()
 
-    for address in ("name/", "address/", "password/change/"):
+    for address in ("name/", "address/", "password/change/", "devices/"):
         assert f'href="/accounts/{address}"' in page
     assert 'action="/accounts/logout/"' in page
     assert 'action="/i18n/setlang/"' in page

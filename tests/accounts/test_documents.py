@@ -119,8 +119,8 @@ def test_the_texts_that_users_have_agreed_to_are_never_edited():
     assert texts == {
         "help.en.md": "87a5bef7a7f9",
         "help.ko.md": "f9a708f67126",
-        "privacy.en.md": "019df9458756",
-        "privacy.ko.md": "89127f7944d5",
+        "privacy.en.md": "f1cdc5f44983",
+        "privacy.ko.md": "f0544641fcfe",
         "refunds.en.md": "0754cf250c8e",
         "refunds.ko.md": "6b9f3ed7bf23",
         "terms.en.md": "30c24ce2934e",

@@ -62,6 +62,9 @@ accounts/address/
 accounts/address/confirm/<str:key>/
 accounts/address/link/
 accounts/address/own/<str:key>/
+accounts/devices/
+accounts/devices/<any_case_uuid:public_id>/end/
+accounts/devices/end/
 accounts/login/
 accounts/logout/
 accounts/name/
