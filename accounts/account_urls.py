@@ -4,7 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path
 
 from accounts import account_views as views
-from accounts import device_views
+from accounts import device_views, notice_views
 
 urlpatterns = [
     path("", views.account, name="account"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("logout/", allauth_views.logout, name="account_logout"),
     path("signup/", views.sign_up, name="account_signup"),
     path("name/", views.change_name, name="account_change_name"),
+    path("notices/", notice_views.notice_settings, name="account_notices"),
+    path("notices/off/<str:key>/", notice_views.switch_off, name="account_switch_off_notice"),
     path("address/", views.change_email, name="account_change_email"),
     path("address/link/", views.send_proof, name="account_send_proof"),
     path("address/confirm/<str:key>/", views.prove_email, name="account_prove_email"),

@@ -10,12 +10,21 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.db.models import TextChoices
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.models import OutgoingMail, User
+from accounts.models import User
 
 SALT = "accounts.email_links"
-Kind = OutgoingMail.Kind
+
+
+class Kind(TextChoices):
+    """The purpose of a link; in lower case the kind of its message."""
+
+    VERIFY = "VERIFY"
+    CHANGE = "CHANGE"
+    CLAIM = "CLAIM"
+    RESET = "RESET"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Users and their money: user, session, balance, ledger, charge, idempotency key, mail. The
+"""Users and their money: user, session, balance, ledger, charge, idempotency key, messages. The
 documents that users agree to, and the seller's details."""
 
 import datetime as dt
@@ -424,42 +424,109 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
-class OutgoingMail(models.Model):
-    """A mail to be sent: queued in the transaction of its event, sent by a sweep, then deleted.
+class OutgoingMessage(models.Model):
+    """A mail or a push message: queued in the transaction of its event, sent by a sweep.
 
-    Its links are created when it is sent, so that none is stored (accounts/services/mail.py); a
-    MESSAGE, which has no secret link, is stored whole.
+    ``data`` names what it tells of. Its text, and its secret links, are made when it is sent
+    (accounts/services/outbox.py).
     """
 
-    class Kind(models.TextChoices):
-        VERIFY = "VERIFY", _("Confirm the address")
-        CHANGE = "CHANGE", _("Confirm a new address")
-        CHANGED = "CHANGED", _("The address has changed")
-        CLAIM = "CLAIM", _("The address is used by another account")
-        RESET = "RESET", _("Choose a new password")
-        MESSAGE = "MESSAGE", _("A message")
+    class Channel(models.TextChoices):
+        MAIL = "MAIL", _("Mail")
+        PUSH = "PUSH", _("Push message")
+
+    class Status(models.TextChoices):
+        QUEUED = "QUEUED", _("Queued")
+        SENT = "SENT", _("Sent")
+        FAILED = "FAILED", _("Given up")
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(_("kind"), max_length=7, choices=Kind)
-    email = models.EmailField(_("e-mail address"))
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
-    language = models.CharField(max_length=10)
-    # Scheme and host of the request that queued it, for its link.
-    origin = models.CharField(max_length=300)
-    # Of a MESSAGE.
-    subject = models.CharField(max_length=300, blank=True)
-    body = models.TextField(blank=True)
+    channel = models.CharField(_("channel"), max_length=4, choices=Channel, default=Channel.MAIL)
+    # A key of LETTERS in one of settings.MESSAGE_MODULES.
+    kind = models.CharField(_("kind"), max_length=40)
+    # Goes before all that is not urgent.
+    is_urgent = models.BooleanField(_("urgent"), default=False)
+    user = models.ForeignKey(
+        User, models.CASCADE, null=True, related_name="messages", verbose_name=_("user")
+    )
+    # The e-mail address, or the key of the push subscription.
+    recipient = models.CharField(_("recipient"), max_length=254)
+    data = models.JSONField(_("what it tells of"), default=dict)
+    # Empty: the user's language.
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    # Scheme and host of the links; empty: settings.SITE_URL.
+    origin = models.CharField(max_length=300, blank=True)
+    # The Message-ID of every attempt, by which a mailbox finds a duplicate.
+    message_id = models.UUIDField(_("message ID"), default=uuid.uuid4, editable=False)
+    status = models.CharField(
+        _("status"), max_length=6, choices=Status, default=Status.QUEUED, editable=False
+    )
+    is_queued = status_is("QUEUED")
+    # Since it was queued, or sent again by an operator.
+    attempts = models.PositiveIntegerField(_("attempts"), default=0, editable=False)
+    last_error = models.CharField(_("last error"), max_length=500, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
-    # Not before this time: another sender has leased it, or the last attempt failed.
-    due_at = models.DateTimeField(db_default=models.functions.Now())
+    # Not before this time: a sender has leased it, or the last attempt failed.
+    due_at = models.DateTimeField(_("due"), db_default=models.functions.Now(), editable=False)
+    sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
 
     class Meta:
-        verbose_name = _("outgoing mail")
-        verbose_name_plural = _("outgoing mail")
-        indexes = [models.Index(fields=["due_at"], name="accounts_mail_due")]
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-id"]
+        permissions = [("resend_message", _("Can send a message again"))]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(channel__in=["MAIL", "PUSH"]),
+                name="accounts_outgoingmessage_channel_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="SENT", sent_at__isnull=False)
+                | Q(status__in=["QUEUED", "FAILED"], sent_at=None),
+                name="accounts_outgoingmessage_sent_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(recipient="") | Q(status="FAILED"),
+                name="accounts_outgoingmessage_has_recipient",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["-is_urgent", "due_at"],
+                condition=Q(is_queued=True),
+                name="accounts_message_due",
+            ),
+            # Which message of a recipient is the oldest.
+            models.Index(
+                fields=["recipient", "is_urgent", "id"],
+                condition=Q(is_queued=True),
+                name="accounts_message_order",
+            ),
+            models.Index(fields=["created_at"], name="accounts_message_age"),
+        ]
 
     def __str__(self) -> str:
-        return self.kind
+        return f"{self.kind} {self.status}"
+
+
+class MutedNotice(models.Model):
+    """A kind of notice that the user does not want (accounts/services/notices.py)."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="muted_notices", db_index=False)
+    # A key of CHOICES in one of settings.MESSAGE_MODULES.
+    choice = models.CharField(max_length=40)
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "choice"], name="accounts_mutednotice_once_per_choice"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.choice
 
 
 class Document(models.Model):

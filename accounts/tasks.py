@@ -1,6 +1,9 @@
-from celery import shared_task
+import datetime as dt
 
-from accounts.services import charges, ended_sessions, idempotency, mail
+from celery import shared_task
+from django.conf import settings
+
+from accounts.services import charges, ended_sessions, idempotency, outbox
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,5 +22,10 @@ def forget_ended_sessions() -> int:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def send_due_mail() -> int:
-    return mail.send_due_mail()
+def send_due_messages() -> int:
+    return outbox.send_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def delete_old_messages() -> int:
+    return outbox.delete_old(kept=dt.timedelta(days=settings.MESSAGE_DAYS))

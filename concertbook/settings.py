@@ -219,10 +219,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"headers": {"good_for": 2.0}},
     },
-    "send mail": {
-        "task": "accounts.tasks.send_due_mail",
+    "send messages": {
+        "task": "accounts.tasks.send_due_messages",
         "schedule": 1.0,
         "options": {"headers": {"good_for": 1.0}},
+    },
+    "delete old messages": {
+        "task": "accounts.tasks.delete_old_messages",
+        "schedule": 600.0,
+        "options": {"headers": {"good_for": 600.0}},
     },
     "write exports": {
         "task": "operations.tasks.write_exports",
@@ -290,6 +295,17 @@ EMAIL_TIMEOUT = 10
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "concertbook <no-reply@localhost>")
+
+# --- Messages ----------------------------------------------------------------------------------
+
+# Scheme and host of the links in mails. Behind a proxy that ends TLS there is no port to name.
+SITE_URL = env.str("SITE_URL", "") or f"{'https' if HTTPS else 'http'}://" + next(
+    (host for host in ALLOWED_HOSTS if host[0] not in ".*"), "localhost"
+)
+# The kinds of messages (accounts/letter.py); each app has its own.
+MESSAGE_MODULES = ["accounts.letters", "concerts.letters"]
+# For how long the admin lists what was sent.
+MESSAGE_DAYS = env.int("MESSAGE_DAYS", 30)
 
 # --- The API -----------------------------------------------------------------------------------
 

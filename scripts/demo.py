@@ -44,6 +44,7 @@ WRITTEN_DOWN = [
     "DEBUG",
     "HTTPS",
     "ALLOWED_HOSTS",
+    "SITE_URL",
     "PORT",
 ]
 COLOURS = {"setup": 33, "web": 32, "worker": 36, "beat": 35, "postgres": 34, "valkey": 31}
@@ -88,6 +89,7 @@ def run(var: Path) -> int:
         # Wait: the servers of a demo that was just killed may still be stopping.
         with missing_servers(var, os.environ, durable=True, patience=20) as servers:
             environ = child_environ(var) | addresses(servers)
+            environ.setdefault("SITE_URL", address)
             accounts = prepare(environ)
             write_environment(var / "environment", environ | {"PORT": str(port)})
             programs = [Program(name, line, environ) for name, line in commands(var, port).items()]

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from accounts.services.mail import send_due_mail
+from accounts.services.outbox import send_due
 
 
 def mails_to(email: str) -> list[EmailMessage]:
     """Send the mails that are due; all mails of this address."""
-    send_due_mail()
+    send_due()
     return [each for each in mail.outbox if each.to == [email]]
 
 

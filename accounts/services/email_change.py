@@ -13,7 +13,7 @@ from accounts.errors import EmailTaken, WrongPassword
 from accounts.models import User
 from accounts.rate_limits import EMAIL_CHANGES
 from accounts.services.email_proof import tell_old_address
-from accounts.services.mail import queue_mail
+from accounts.services.mail import queue_link
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 from concertbook.http.rate_limit import take
@@ -38,14 +38,14 @@ def request_email_change(*, user: User, email: str, password: str, origin: str) 
     elif User.objects.with_email(email).exclude(email_verified_at=None).exists():
         raise EmailTaken
     else:
-        queue_mail(kind=Kind.CHANGE, email=email, user=user, origin=origin)
+        queue_link(kind=Kind.CHANGE, email=email, user=user, origin=origin)
     return email
 
 
 def request_proof(*, user: User, origin: str) -> None:
     """Mail the link that confirms the account's own address, unless it is confirmed."""
     if user.email is not None and not user.email_verified:
-        queue_mail(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
+        queue_link(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
 
 
 def set_email(*, user: User, email: str, origin: str, session_key: str | None = None) -> None:
@@ -63,7 +63,7 @@ def set_email(*, user: User, email: str, origin: str, session_key: str | None = 
             user.save(
                 update_fields=["email", "email_changed_at", "email_verified_at", "updated_at"]
             )
-            queue_mail(kind=Kind.VERIFY, email=email, user=user, origin=origin)
+            queue_link(kind=Kind.VERIFY, email=email, user=user, origin=origin)
             if old is not None:
                 tell_old_address(user, old, origin=origin)
             end_sessions(user_ids=[user.pk], except_session=session_key)

@@ -16,11 +16,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts.email_links import Kind, Link
+from accounts.email_links import Link
 from accounts.errors import EmailTaken, LinkUsed
 from accounts.models import User
 from accounts.services.documents import record_consents
-from accounts.services.mail import queue_mail
+from accounts.services.mail import queue_notice
 from accounts.services.sign_up import clean_name
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
@@ -107,7 +107,7 @@ def displace(email: str, *, keep: User) -> None:
 
 def tell_old_address(user: User, old: str, *, origin: str) -> None:
     """Queue the notice to the old mailbox, in the transaction of the change."""
-    queue_mail(kind=Kind.CHANGED, email=old, user=user, origin=origin)
+    queue_notice(kind="changed", email=old, user=user, origin=origin)
 
 
 def _give_address(user: User, email: str) -> None:

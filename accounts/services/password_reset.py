@@ -16,7 +16,7 @@ from accounts.errors import LinkUsed
 from accounts.models import User
 from accounts.services.documents import agreed_versions
 from accounts.services.email_proof import create_proven
-from accounts.services.mail import queue_mail
+from accounts.services.mail import queue_link
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 
@@ -28,7 +28,7 @@ def request_password_reset(*, email: str, origin: str) -> None:
     """
     user = User.objects.with_email(email).filter(is_active=True).first()
     if user is not None and user.email is not None:
-        queue_mail(kind=Kind.RESET, email=user.email, user=user, origin=origin)
+        queue_link(kind=Kind.RESET, email=user.email, user=user, origin=origin)
 
 
 def must_ask_whose(user: User) -> bool:

@@ -14,7 +14,7 @@ from accounts.email_links import Kind
 from accounts.errors import EmailTaken
 from accounts.models import User
 from accounts.services.documents import record_consents
-from accounts.services.mail import queue_mail
+from accounts.services.mail import queue_link
 from concertbook.http.languages import active_language
 from concertbook.visible import has_visible
 
@@ -83,7 +83,7 @@ def clean_name(typed: str) -> str:
 def offer_address(holder: User, *, origin: str) -> None:
     """Mail a link to claim this address to its owner, unless the account has confirmed it."""
     if holder.email is not None and not holder.email_verified:
-        queue_mail(kind=Kind.CLAIM, email=holder.email, origin=origin)
+        queue_link(kind=Kind.CLAIM, email=holder.email, origin=origin)
 
 
 def _create(user: User, origin: str, agreed: Mapping[str, int]) -> User:
@@ -93,7 +93,7 @@ def _create(user: User, origin: str, agreed: Mapping[str, int]) -> User:
             user.save()
             record_consents(user, agreed)
             if user.email is not None and not user.email_verified:
-                queue_mail(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
+                queue_link(kind=Kind.VERIFY, email=user.email, user=user, origin=origin)
     except IntegrityError as taken_meanwhile:
         raise EmailTaken from taken_meanwhile
     return user

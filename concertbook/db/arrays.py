@@ -1,6 +1,7 @@
 """Columns of many rows, as parameters of one statement, for ``unnest`` and ``ANY``."""
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import attrgetter
@@ -8,7 +9,7 @@ from types import NoneType
 from typing import Any
 from uuid import UUID
 
-Element = UUID | int | str | bytes | dt.datetime | None
+Element = UUID | int | str | bytes | dt.datetime | dict[str, Any] | None
 
 
 def array(values: Iterable[Element]) -> str:
@@ -44,5 +45,6 @@ FORMS: dict[type, Callable[[Any], str]] = {
     str: _text,
     bool: str,
     bytes: _bytes,
+    dict: lambda value: _text(json.dumps(value)),
     dt.datetime: _moment,
 }

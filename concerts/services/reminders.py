@@ -3,28 +3,25 @@
 1. A user asks for one (set_reminder), and may withdraw it in the same place.
 2. A sweep claims the reminders that are due and queues their mails in one transaction
    (queue_due_reminders): each is queued once, however many workers sweep.
-   accounts/services/mail.py sends it, again if the mail server is away.
+   The outbox sends it (concerts/letters.py), again if the mail server is away.
 
 The opening is read by the sweep: the mail moves with it.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.utils import translation
 
 from accounts.models import User
-from accounts.services.mail import Message, queue_messages
+from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
-from concertbook.http.languages import CODES, public_page_in
-from concerts.models import ConcertSchedule, Reminder
+from concerts.models import ConcertSchedule, ConcertScheduleQuerySet, Reminder
 from concerts.services.offers import Sale, with_sales
 
 # The mail is sent so long before the opening, and after it if no worker was running.
@@ -88,22 +85,27 @@ def queue_due_reminders() -> int:
 
     To a confirmed address only. Rows that another worker has locked are skipped: it queues them.
     """
-    schedules = _opening_schedules(database_now())
+    schedules = _opening_schedules()
     with transaction.atomic():
         due = _lock_due(schedules)
         Reminder.objects.filter(pk__in=[reminder.pk for reminder in due]).update(
             sent_at=database_now()
         )
-        queue_messages(_messages(due, schedules))
+        queue(
+            new_message(
+                kind="sale_opens",
+                user=reminder.user,
+                data={"schedule": str(reminder.schedule_id)},
+                language=reminder.language,
+                origin=reminder.origin,
+            )
+            for reminder in due
+        )
     return len(due)
 
 
-def _opening_schedules(now: dt.datetime) -> dict[uuid.UUID, ConcertSchedule]:
-    """What opens soon or has just opened, and can be bought."""
-    schedules: Any = with_sales(ConcertSchedule.objects.filter(cancelled_at=None), now)
-    opening = schedules.filter(sale_opens_at__gt=now - AFTER, sale_opens_at__lte=now + BEFORE)
-    to_be_bought = opening.filter(sale__in=[Sale.UPCOMING, Sale.OPEN, Sale.BUSY])
-    return {each.pk: each for each in to_be_bought.select_related("concert")}
+def _opening_schedules() -> list[uuid.UUID]:
+    return list(_opening(ConcertSchedule.objects.all()).values_list("pk", flat=True))
 
 
 def _lock_due(schedules: Iterable[uuid.UUID]) -> list[Reminder]:
@@ -117,25 +119,19 @@ def _lock_due(schedules: Iterable[uuid.UUID]) -> list[Reminder]:
     return list(locked.select_related("user").order_by("pk")[:MOST_IN_A_ROUND])
 
 
-def _messages(
-    reminders: Sequence[Reminder], schedules: dict[uuid.UUID, ConcertSchedule]
-) -> list[Message]:
-    # Thousands of users get the same text.
-    write: Callable[..., tuple[str, str]] = cache(_write)
-    return [
-        Message(
-            str(reminder.user.email),
-            *write(schedules[reminder.schedule_id], reminder.language, reminder.origin),
-        )
-        for reminder in reminders
-    ]
+def find_opening(*, schedule_id: uuid.UUID) -> ConcertSchedule | None:
+    """The schedule with its sale (with_sales) and concert; None unless its sale opens soon or has
+    just opened, and it can be bought."""
+    found = _opening(ConcertSchedule.objects.filter(pk=schedule_id)).select_related("concert")
+    return found.first()
 
 
-def _write(schedule: ConcertSchedule, language: str, origin: str) -> tuple[str, str]:
-    """Subject and body."""
-    language = language if language in CODES else "ko"
-    page = public_page_in(language, "concert_detail", schedule.concert_id)
-    with translation.override(language):
-        context = {"schedule": schedule, "link": origin + page}
-        subject, body = render_to_string("mail/reminder.txt", context).strip().split("\n", 1)
-    return subject, body.lstrip() + "\n"
+def _opening(schedules: ConcertScheduleQuerySet) -> ConcertScheduleQuerySet:
+    """What opens soon or has just opened, and can be bought."""
+    now = database_now()
+    on_sale: Any = with_sales(schedules.filter(cancelled_at=None), now)
+    opening = on_sale.filter(sale_opens_at__gt=now - AFTER, sale_opens_at__lte=now + BEFORE)
+    to_be_bought: ConcertScheduleQuerySet = opening.filter(
+        sale__in=[Sale.UPCOMING, Sale.OPEN, Sale.BUSY]
+    )
+    return to_be_bought

@@ -15,9 +15,9 @@ from rest_framework.test import APIClient
 from accounts.app_tokens import issue_tokens
 from accounts.email_links import Kind, read_link
 from accounts.errors import LinkUsed
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMessage, User
 from accounts.services.email_proof import prove_email
-from accounts.services.mail import KEPT, send_due_mail
+from accounts.services.outbox import send_due
 from tests.factories import CONSENTS, PASSWORD, StaffFactory, UserFactory, balance_of
 from tests.mailbox import link_to, mails_to
 
@@ -396,7 +396,7 @@ def test_mail_has_no_word_that_a_user_chose():
     Client().post("/accounts/password/reset/", {"email": "new@example.com"})
     UserFactory(email=OWNERS, email_verified_at=None, name=name)
     sign_up()
-    send_due_mail()
+    send_due()
 
     assert len(mail.outbox) == 4
     for each in mail.outbox:
@@ -424,19 +424,12 @@ def test_mail_waits_for_a_mail_server_that_is_away(settings, monkeypatch):
     away = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    assert send_due_mail() == 0
+    assert send_due() == 0
     settings.EMAIL_BACKEND = away
-    assert send_due_mail() == 0, "the next attempt is a minute later"
-    OutgoingMail.objects.update(due_at=timezone.now() - dt.timedelta(seconds=1))
-    assert send_due_mail() == 1
-    assert send_due_mail() == 0
-
-
-def test_mail_that_could_not_be_sent_for_a_day_is_given_up():
-    sign_up()
-    OutgoingMail.objects.update(created_at=timezone.now() - KEPT - dt.timedelta(minutes=1))
-    assert send_due_mail() == 0
-    assert not OutgoingMail.objects.exists()
+    assert send_due() == 0, "the next attempt is a minute later"
+    OutgoingMessage.objects.update(due_at=timezone.now() - dt.timedelta(seconds=1))
+    assert send_due() == 1
+    assert send_due() == 0
 
 
 def test_allauths_table_of_addresses_remains_empty(operator):

@@ -20,7 +20,8 @@ from accounts.models import (
     Document,
     EndedSession,
     IdempotencyKey,
-    OutgoingMail,
+    MutedNotice,
+    OutgoingMessage,
     User,
     UserSession,
 )
@@ -68,7 +69,8 @@ OURS = [*READ_ONLY, *EDITED]
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
-    OutgoingMail,
+    OutgoingMessage,
+    MutedNotice,
     ExportChunk,
     Poster,
     Reminder,

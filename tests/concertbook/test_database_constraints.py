@@ -18,6 +18,8 @@ from accounts.models import (
     Consent,
     Document,
     IdempotencyKey,
+    MutedNotice,
+    OutgoingMessage,
     User,
 )
 from concerts.models import (
@@ -200,6 +202,10 @@ class Sale:
     def consent(self, **fields: object) -> Consent:
         values = {"user": self.buyer, "document": "terms", "version": 1}
         return Consent.objects.create(**values | fields)
+
+    def message(self, **fields: object) -> OutgoingMessage:
+        values = {"kind": "changed", "recipient": "a@example.com"}
+        return OutgoingMessage.objects.create(**values | fields)
 
     def shuffling(self, *, joined: int = 0) -> WaitingRoom:
         """A room that will draw lots, and this many people in its line."""
@@ -911,6 +917,28 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "accounts_consent_is_asked_for",
         lambda sale: sale.consent(document="help"),
     ),
+    "a message by an unknown channel": (
+        "accounts_outgoingmessage_channel_known",
+        lambda sale: sale.message(channel="FAX"),
+    ),
+    "a message of an unknown status": (
+        "accounts_outgoingmessage_sent_has_time",
+        lambda sale: sale.message(status="LOST"),
+    ),
+    "a message that was sent without a time": (
+        "accounts_outgoingmessage_sent_has_time",
+        lambda sale: sale.message(status="SENT"),
+    ),
+    "a message to no recipient": (
+        "accounts_outgoingmessage_has_recipient",
+        lambda sale: sale.message(recipient=""),
+    ),
+    "a notice that is switched off twice": (
+        "accounts_mutednotice_once_per_choice",
+        lambda sale: [
+            MutedNotice.objects.create(user=sale.buyer, choice="news") for _twice in range(2)
+        ],
+    ),
     "details of the seller that are changed": (
         "accounts_business_never_changes",
         lambda sale: Business.objects.filter(pk=Business.objects.create().pk).update(phone="1"),
@@ -983,6 +1011,8 @@ def test_the_methods_of_the_sale_write_valid_rows():
         sale.refund_of(sale.payment, 9_000, fee=1_000)
         sale.document()
         sale.consent()
+        sale.message()
+        sale.message(recipient="", status="FAILED")
         Business.objects.create()
         sale.join()
         sale.join(user=UserFactory(rehearsal="rehearsal"), room=sale.rehearsed())

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from accounts.models import OutgoingMail
+from accounts.models import OutgoingMessage
 from concerts.models import Reminder
 from concerts.services.reminders import queue_due_reminders
 from tests.concurrency.threads import Meeting, race
@@ -24,4 +24,4 @@ def test_two_sweeps_at_once_queue_each_mail_once():
     queued = race(queue_due_reminders, queue_due_reminders, meeting=Meeting(REMINDERS))
 
     assert sorted(queued) == [0, 3]
-    assert OutgoingMail.objects.count() == 3
+    assert OutgoingMessage.objects.count() == 3

@@ -1,0 +1,81 @@
+"""The ways a message takes: mail by Django's mail backend; push messages.
+
+A sweep keeps one connection for all its mails (Senders).
+"""
+
+import contextlib
+import smtplib
+from types import TracebackType
+from typing import Protocol, Self
+
+from django.core.mail import get_connection
+
+from accounts.letter import Letter
+from accounts.mail_form import build_mail
+from accounts.models import OutgoingMessage
+
+
+class Undeliverable(Exception):
+    """The recipient is refused for good: another attempt would have the same answer."""
+
+
+class Sender(Protocol):
+    def send(self, message: OutgoingMessage, letter: Letter) -> None:
+        """Raises Undeliverable; any other exception means that it is to be tried again."""
+
+    def close(self) -> None: ...
+
+
+class MailSender:
+    def __init__(self) -> None:
+        self.connection = get_connection()
+        self.connection.open()
+
+    def send(self, message: OutgoingMessage, letter: Letter) -> None:
+        mail = build_mail(message, letter)
+        try:
+            accepted = self.connection.send_messages([mail])
+        except smtplib.SMTPRecipientsRefused as refused:
+            if all(500 <= code < 600 for code, _text in refused.recipients.values()):
+                raise Undeliverable(refused) from refused
+            raise
+        if not accepted:
+            raise ConnectionError("The mail backend sent nothing.")
+
+    def close(self) -> None:
+        # The mails of a connection that breaks at its end have been accepted.
+        with contextlib.suppress(Exception):
+            self.connection.close()
+
+
+SENDERS: dict[str, type[Sender]] = {OutgoingMessage.Channel.MAIL: MailSender}
+
+
+class Senders:
+    """One open sender for each channel, made when it is needed, closed at the end."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Sender] = {}
+
+    def send(self, message: OutgoingMessage, letter: Letter) -> None:
+        """Raises Undeliverable, and what the channel's library raises."""
+        if message.channel not in self.open:
+            self.open[message.channel] = SENDERS[message.channel]()
+        self.open[message.channel].send(message, letter)
+
+    def reset(self, message: OutgoingMessage) -> None:
+        """Close the sender after an error: its connection may be in any state."""
+        if sender := self.open.pop(message.channel, None):
+            sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for sender in self.open.values():
+            sender.close()

@@ -1,0 +1,95 @@
+"""What a message says, before it is a mail or a push message; and the kinds of messages.
+
+Each module of settings.MESSAGE_MODULES has LETTERS, its kinds of messages, and may have CHOICES,
+the notices that users can switch off.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.functional import Promise
+
+if TYPE_CHECKING:
+    from accounts.models import OutgoingMessage
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the text of a mail. ``name`` (``ticket-1.png``) is unique in the letter,
+    ``width`` in CSS pixels. A QR code needs its own white margin."""
+
+    name: str
+    png: bytes
+    alt: str
+    caption: str = ""
+    width: int = 240
+
+
+@dataclass(frozen=True)
+class Attachment:
+    name: str
+    type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The parts of a message, in the active language; plain text, escaped where it is rendered.
+
+    ``facts`` and ``action`` are pairs of a label and its value or URL; ``notes`` are in small
+    print. A push message shows ``heading``, the first paragraph and the action's URL.
+    """
+
+    subject: str
+    heading: str
+    paragraphs: Sequence[str] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    action: tuple[str, str] | None = None
+    pictures: Sequence[Picture] = ()
+    attachments: Sequence[Attachment] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LetterKind:
+    """``compose`` writes the letter from the state at the time of sending, in the active language;
+    None drops a message that is out of date.
+
+    ``choice`` is the name of the notice that a user may switch off, None for what is owed.
+    ``urgent`` kinds go before all others, and may overtake them. A ``secret`` letter has a link
+    that only its reader may see: the admin does not show it.
+    """
+
+    compose: "Callable[[OutgoingMessage], Letter | None]"
+    choice: str | None = None
+    urgent: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A notice that users may switch off, as their page names and explains it."""
+
+    label: str | Promise
+    help: str | Promise
+
+
+@cache
+def letter_kinds() -> dict[str, LetterKind]:
+    """All kinds of messages by name."""
+    return _collected("LETTERS")
+
+
+@cache
+def choices() -> dict[str, Choice]:
+    """All notices that users may switch off, by name, in the order of their page."""
+    return _collected("CHOICES")
+
+
+def _collected(name: str) -> dict[str, Any]:
+    modules = map(import_module, settings.MESSAGE_MODULES)
+    return {key: value for module in modules for key, value in getattr(module, name, {}).items()}

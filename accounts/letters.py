@@ -1,0 +1,122 @@
+"""The messages of accounts. None contains text that a user chose."""
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.email_links import Kind, make_link
+from accounts.letter import Letter, LetterKind
+from accounts.mail_form import origin_of
+from accounts.models import OutgoingMessage
+
+
+def verify(message: OutgoingMessage) -> Letter | None:
+    user = message.user
+    if user is None or user.email_verified or user.email != message.recipient:
+        return None
+    return Letter(
+        subject=_("Confirm your e-mail address"),
+        heading=_("Confirm your e-mail address"),
+        paragraphs=[_("Please confirm your e-mail address for concertbook with this link:")],
+        action=(_("Confirm the address"), _link(message, Kind.VERIFY, "account_prove_email")),
+        notes=[
+            _(
+                "The link is good for 24 hours. If you did not open an account, you can say so"
+                " there, or do nothing."
+            )
+        ],
+    )
+
+
+def change(message: OutgoingMessage) -> Letter | None:
+    user = message.user
+    # A link contains the state of when it is sent: it would be good again after a change.
+    if user is None or (user.email_changed_at and user.email_changed_at > message.created_at):
+        return None
+    return Letter(
+        subject=_("Confirm your new e-mail address"),
+        heading=_("Confirm your new e-mail address"),
+        paragraphs=[_("Please confirm your new e-mail address for concertbook with this link:")],
+        action=(_("Confirm the address"), _link(message, Kind.CHANGE, "account_prove_email")),
+        notes=[
+            _(
+                "The link is good for 24 hours. If you did not ask for this, do nothing: nothing"
+                " changes then."
+            )
+        ],
+    )
+
+
+def changed(message: OutgoingMessage) -> Letter:
+    return Letter(
+        subject=_("The e-mail address of your account has changed"),
+        heading=_("The e-mail address of your account has changed"),
+        paragraphs=[
+            _(
+                "The e-mail address of your concertbook account has been changed. This address logs"
+                " in no more, and all other devices are logged out."
+            ),
+            _("If this was not you, please tell us at once:"),
+        ],
+        action=(_("Help"), origin_of(message) + reverse("document", args=["help"])),
+    )
+
+
+def claim(message: OutgoingMessage) -> Letter:
+    return Letter(
+        subject=_("Is this your e-mail address?"),
+        heading=_("Is this your e-mail address?"),
+        paragraphs=[
+            _(
+                "There was an attempt to sign up at concertbook with this e-mail address. An"
+                " account uses it already, but has never confirmed it."
+            ),
+            _("If you want an account of your own with your address, follow this link:"),
+        ],
+        action=(_("Open my own account"), _link(message, Kind.CLAIM, "account_claim_email")),
+        notes=[
+            _(
+                "The link is good for 24 hours. If the account is yours, log in as usual and"
+                " confirm the address. If you did not ask for this, do nothing."
+            )
+        ],
+    )
+
+
+def reset(message: OutgoingMessage) -> Letter:
+    return Letter(
+        subject=_("Choose a new password"),
+        heading=_("Choose a new password"),
+        paragraphs=[_("Choose a new password for concertbook with this link:")],
+        action=(
+            _("Choose a new password"),
+            _link(message, Kind.RESET, "account_reset_password_from_key"),
+        ),
+        notes=[
+            _(
+                "The link is good for 24 hours. If you did not ask for this, do nothing: your"
+                " password stays as it is."
+            )
+        ],
+    )
+
+
+def written_before(message: OutgoingMessage) -> Letter:
+    """A reminder that a release without an outbox had queued, as it was written."""
+    body = message.data["body"].strip()
+    return Letter(message.data["subject"], message.data["subject"], body.split("\n\n"))
+
+
+def _link(message: OutgoingMessage, kind: Kind, page: str) -> str:
+    """The secret link, made now: none is stored."""
+    key = make_link(kind=kind, email=message.recipient, user=message.user)
+    return origin_of(message) + reverse(page, args=[key])
+
+
+LETTERS = {
+    "verify": LetterKind(verify, urgent=True, secret=True),
+    "change": LetterKind(change, urgent=True, secret=True),
+    "claim": LetterKind(claim, urgent=True, secret=True),
+    "reset": LetterKind(reset, urgent=True, secret=True),
+    "changed": LetterKind(changed, urgent=True),
+    "written_before": LetterKind(written_before),
+}

@@ -1,0 +1,256 @@
+"""The outbox: messages to users, sent at least once and in order.
+
+1. A service writes a message in the transaction of its event (new_message with write_rows, or
+   queue).
+2. A sweep leases the messages that are due and are the oldest of their recipient, composes each
+   from the state of that moment, sends it and marks it (send_due). Several sweeps may run.
+3. A sweep that dies in between leaves its lease to expire: the message is sent again, with the
+   same Message-ID, before any later one of its recipient.
+4. After an error the message waits, longer each time. After MOST_ATTEMPTS (about a day), or when
+   the mail server refuses its recipient for good, it is given up: FAILED, with the error, in the
+   admin. An operator may send it again (replay).
+
+An urgent message may overtake those that are not: a new password does not wait behind ten thousand
+reminders, nor behind a mail that a server keeps refusing.
+"""
+
+import datetime as dt
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.utils import translation
+
+from accounts.channels import Senders, Undeliverable
+from accounts.letter import letter_kinds
+from accounts.models import MutedNotice, OutgoingMessage, User
+from concertbook.db.clock import StatementTime, database_now
+from concertbook.http.languages import CODES
+
+logger = logging.getLogger(__name__)
+
+Channel = OutgoingMessage.Channel
+Status = OutgoingMessage.Status
+
+# A round ends after this time. Leases last longer than the time limit of a task, so that a sender
+# is dead before another one gets its messages.
+ROUND_SECONDS = 20.0
+LEASE = dt.timedelta(seconds=120)
+BATCH = 50
+# So many errors one after the other end a round: the mail server is away.
+MOST_FAILURES = 3
+FIRST_DELAY, LONGEST_DELAY = 60.0, 3600.0
+MOST_ATTEMPTS = 30
+LONGEST_ERROR = 500
+
+
+def new_message(
+    *,
+    kind: str,
+    user: User | None = None,
+    email: str | None = None,
+    data: dict[str, Any] | None = None,
+    channel: Channel = Channel.MAIL,
+    recipient: str | None = None,
+    language: str = "",
+    origin: str = "",
+) -> OutgoingMessage:
+    """An unsaved message, for write_rows or queue in the transaction of its event.
+
+    It goes to ``email``, by default the user's address; ``recipient`` is the key of a push
+    subscription. ``data`` has ids and numbers only. A user without an address gets a message that
+    is given up from the start, which an operator can send when there is one.
+    """
+    to = recipient or email or (user.email if user is not None else None) or ""
+    return OutgoingMessage(
+        channel=channel,
+        kind=kind,
+        is_urgent=letter_kinds()[kind].urgent,
+        user=user,
+        recipient=to,
+        data=data or {},
+        language=language,
+        origin=origin,
+        status=Status.QUEUED if to else Status.FAILED,
+        last_error="" if to else "The account has no e-mail address.",
+    )
+
+
+def queue(messages: Iterable[OutgoingMessage]) -> None:
+    """Write the messages, in the caller's transaction."""
+    OutgoingMessage.objects.bulk_create(messages)
+
+
+def send_due(*, seconds: float = ROUND_SECONDS) -> int:
+    """Send the messages that are due, for at most about ``seconds``; returns how many were sent.
+
+    Urgent ones first, else by the time they are due; for a recipient in their order.
+    """
+    ends_at = time.monotonic() + seconds
+    sent = 0
+    with Senders() as senders:
+        while time.monotonic() < ends_at:
+            batch = _lease_due()
+            if not batch:
+                break
+            delivered, is_up = _send_batch(batch, senders, ends_at)
+            sent += delivered
+            if not is_up:
+                break
+    return sent
+
+
+def _lease_due() -> list[OutgoingMessage]:
+    """Lease some messages to this sweep. ``attempts`` then names the lease: each one counts it."""
+    older = OutgoingMessage.objects.filter(
+        recipient=OuterRef("recipient"),
+        is_urgent=OuterRef("is_urgent"),
+        is_queued=True,
+        pk__lt=OuterRef("pk"),
+    )
+    due = OutgoingMessage.objects.filter(
+        ~Exists(older), is_queued=True, due_at__lte=StatementTime()
+    )
+    with transaction.atomic():
+        locked = due.select_for_update(of=("self",), no_key=True, skip_locked=True)
+        batch = list(
+            locked.select_related("user").order_by(F("is_urgent").desc(), "due_at", "pk")[:BATCH]
+        )
+        OutgoingMessage.objects.filter(pk__in=[message.pk for message in batch]).update(
+            due_at=StatementTime() + Value(LEASE), attempts=F("attempts") + 1
+        )
+    for message in batch:
+        message.attempts += 1
+    return batch
+
+
+def _send_batch(
+    batch: Sequence[OutgoingMessage], senders: Senders, ends_at: float
+) -> tuple[int, bool]:
+    """How many were sent, and whether the servers answer."""
+    muted = _muted(batch)
+    sent = failures = 0
+    for done, message in enumerate(batch):
+        if time.monotonic() > ends_at or failures == MOST_FAILURES:
+            _give_back(batch[done:])
+            break
+        try:
+            was_sent = _send(message, senders, muted)
+        except Undeliverable as refused:
+            _give_up(message, refused)
+        except Exception as exc:
+            # A server that is away (OSError; some APIs have their own errors), or a bug in one kind
+            # of letter: the others go on.
+            logger.warning("Message %s (%s) is not sent: %r", message.pk, message.kind, exc)
+            _put_off(message, exc)
+            failures += 1
+            senders.reset(message)
+        else:
+            failures = 0
+            sent += was_sent
+    return sent, failures < MOST_FAILURES
+
+
+def _muted(batch: Sequence[OutgoingMessage]) -> set[tuple[Any, str]]:
+    """The pairs of user and choice that are switched off."""
+    users = {message.user_id for message in batch if _choice(message)}
+    if not users:
+        return set()
+    muted = MutedNotice.objects.filter(user__in=users)
+    return set(muted.values_list("user_id", "choice"))
+
+
+def _choice(message: OutgoingMessage) -> str | None:
+    kind = letter_kinds().get(message.kind)
+    return kind.choice if kind else None
+
+
+def _send(message: OutgoingMessage, senders: Senders, muted: set[tuple[Any, str]]) -> bool:
+    """False for a message that is dropped: out of date, switched off, or of a rehearsal."""
+    kind = letter_kinds()[message.kind]
+    user = message.user
+    letter = None
+    with translation.override(language_of(message)):
+        # The buyers of a rehearsal have no mailbox.
+        if (message.user_id, kind.choice) not in muted and not (user and user.rehearsal):
+            letter = kind.compose(message)
+        if letter is None:
+            OutgoingMessage.objects.filter(pk=message.pk).delete()
+            return False
+        senders.send(message, letter)
+    # Without a look at the lease: also when another sweep has it now, the message is sent.
+    same = OutgoingMessage.objects.filter(pk=message.pk, is_queued=True)
+    same.update(status=Status.SENT, sent_at=StatementTime(), last_error="")
+    return True
+
+
+def language_of(message: OutgoingMessage) -> str:
+    """The language to write the message in."""
+    language = message.language or (message.user.language if message.user else "")
+    return language if language in CODES else "ko"
+
+
+def _put_off(message: OutgoingMessage, error: Exception) -> None:
+    """Wait twice as long as after the error before, up to an hour; not all at the same moment."""
+    if message.attempts >= MOST_ATTEMPTS:
+        _give_up(message, error)
+        return
+    delay = min(FIRST_DELAY * 2 ** (message.attempts - 1), LONGEST_DELAY)
+    wait = dt.timedelta(seconds=delay * random.uniform(0.5, 1.5))
+    _leased(message).update(due_at=StatementTime() + Value(wait), last_error=_in_words(error))
+
+
+def _give_up(message: OutgoingMessage, error: Exception) -> None:
+    logger.warning("Message %s (%s) is given up: %r", message.pk, message.kind, error)
+    _leased(message).update(status=Status.FAILED, last_error=_in_words(error))
+
+
+def _give_back(batch: Sequence[OutgoingMessage]) -> None:
+    """End the leases of messages that were not tried."""
+    mine = Q()
+    for message in batch:
+        mine |= Q(pk=message.pk, attempts=message.attempts)
+    same = OutgoingMessage.objects.filter(mine, is_queued=True)
+    same.update(due_at=StatementTime(), attempts=F("attempts") - 1)
+
+
+def _leased(message: OutgoingMessage) -> Any:
+    """The message's row, unless another sweep has leased it since."""
+    return OutgoingMessage.objects.filter(pk=message.pk, is_queued=True, attempts=message.attempts)
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
+
+
+def replay(*, message_id: int) -> bool:
+    """Queue a message again that was sent or given up; one without a recipient goes to the user's
+    present address. False when it is queued already, or there is still no address."""
+    message = OutgoingMessage.objects.select_related("user").get(pk=message_id)
+    recipient = message.recipient or (message.user and message.user.email)
+    if not recipient:
+        return False
+    ended = OutgoingMessage.objects.filter(pk=message_id).exclude(is_queued=True)
+    return bool(
+        ended.update(
+            recipient=recipient,
+            status=Status.QUEUED,
+            attempts=0,
+            sent_at=None,
+            due_at=StatementTime(),
+        )
+    )
+
+
+def delete_old(*, kept: dt.timedelta) -> int:
+    """Delete what was sent or given up and is older than ``kept``: it is personal data."""
+    old = OutgoingMessage.objects.filter(
+        created_at__lt=database_now() - kept, status__in=[Status.SENT, Status.FAILED]
+    )
+    some = list(old.order_by("created_at").values_list("pk", flat=True)[:10_000])
+    deleted, _rows = OutgoingMessage.objects.filter(pk__in=some).delete()
+    return deleted
