@@ -307,6 +307,18 @@ MESSAGE_MODULES = ["accounts.letters", "concerts.letters"]
 # For how long the admin lists what was sent.
 MESSAGE_DAYS = env.int("MESSAGE_DAYS", 30)
 
+# --- The wallets of phones ---------------------------------------------------------------------
+
+# Paths of PEM files; without all three there is no Apple Wallet.
+APPLE_WALLET_CERTIFICATE = env.str("APPLE_WALLET_CERTIFICATE", "")
+APPLE_WALLET_KEY = env.str("APPLE_WALLET_KEY", "")
+APPLE_WALLET_KEY_PASSWORD = env.str("APPLE_WALLET_KEY_PASSWORD", "")
+APPLE_WALLET_ISSUER = env.str("APPLE_WALLET_ISSUER", "")
+# The number of the issuer and the path of the service account's JSON key; without both there is no
+# Google Wallet.
+GOOGLE_WALLET_ISSUER = env.str("GOOGLE_WALLET_ISSUER", "")
+GOOGLE_WALLET_KEY = env.str("GOOGLE_WALLET_KEY", "")
+
 # --- The API -----------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

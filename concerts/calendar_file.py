@@ -26,11 +26,7 @@ def write_calendar(concert: Concert, schedules: Iterable[ConcertSchedule], page:
     The same as long as nothing changes: an event keeps its UID when it is moved or cancelled, so a
     calendar that reads the file again moves it too.
     """
-    calendar = Calendar()
-    calendar.add("PRODID", "-//concertbook//concerts//EN")
-    calendar.add("VERSION", "2.0")
-    calendar.add("METHOD", "PUBLISH")
-    calendar.add("X-WR-CALNAME", told_as_text(concert, "title"))
+    calendar = new_calendar(told_as_text(concert, "title"))
     schedules = list(schedules)
     for schedule in schedules:
         calendar.add_component(_performance(concert, schedule, page))
@@ -39,28 +35,28 @@ def write_calendar(concert: Concert, schedules: Iterable[ConcertSchedule], page:
     # The dates of a run mostly open at one moment.
     for moment, opening in groupby(upcoming, key=lambda each: each.sale_opens_at):
         calendar.add_component(_opening(concert, next(opening), moment, page))
-    calendar.add_missing_timezones()
-    return bytes(calendar.to_ical())
+    return finished(calendar)
 
 
 def _performance(concert: Concert, schedule: ConcertSchedule, page: str) -> Event:
-    event = _event(f"{schedule.pk}@concertbook", schedule.updated_at, page)
+    event = new_event(f"{schedule.pk}@concertbook", schedule.updated_at, page)
     event.add("SUMMARY", told_as_text(concert, "title"))
-    event.add("DTSTART", _in_seoul(schedule.start_at))
-    event.add("DTEND", _in_seoul(schedule.end_at))
-    event.add("STATUS", "CANCELLED" if schedule.cancelled_at else "CONFIRMED")
-    places = [told_as_text(concert, "venue"), concert.venue_address]
-    if any(places):
-        event.add("LOCATION", ", ".join(filter(None, places)))
+    add_show(
+        event,
+        starts_at=schedule.start_at,
+        ends_at=schedule.end_at,
+        is_cancelled=schedule.cancelled_at is not None,
+        places=[told_as_text(concert, "venue"), concert.venue_address],
+    )
     return event
 
 
 def _opening(concert: Concert, schedule: ConcertSchedule, moment: dt.datetime, page: str) -> Event:
-    event = _event(f"{schedule.pk}-sale@concertbook", schedule.updated_at, page)
+    event = new_event(f"{schedule.pk}-sale@concertbook", schedule.updated_at, page)
     title = _("Sale opens: %(title)s") % {"title": told_as_text(concert, "title")}
     event.add("SUMMARY", title)
-    event.add("DTSTART", _in_seoul(moment))
-    event.add("DTEND", _in_seoul(moment + OPENING_LASTS))
+    event.add("DTSTART", in_seoul(moment))
+    event.add("DTEND", in_seoul(moment + OPENING_LASTS))
     event.add("TRANSP", "TRANSPARENT")
     alarm = Alarm()
     alarm.add("ACTION", "DISPLAY")
@@ -70,7 +66,22 @@ def _opening(concert: Concert, schedule: ConcertSchedule, moment: dt.datetime, p
     return event
 
 
-def _event(uid: str, changed_at: dt.datetime, page: str) -> Event:
+def new_calendar(name: str) -> Calendar:
+    calendar = Calendar()
+    calendar.add("PRODID", "-//concertbook//concerts//EN")
+    calendar.add("VERSION", "2.0")
+    calendar.add("METHOD", "PUBLISH")
+    calendar.add("X-WR-CALNAME", name)
+    return calendar
+
+
+def finished(calendar: Calendar) -> bytes:
+    """The file, with the time zones that its events name."""
+    calendar.add_missing_timezones()
+    return bytes(calendar.to_ical())
+
+
+def new_event(uid: str, changed_at: dt.datetime, page: str) -> Event:
     event = Event()
     event.add("UID", uid)
     event.add("DTSTAMP", changed_at.astimezone(dt.UTC))
@@ -81,9 +92,25 @@ def _event(uid: str, changed_at: dt.datetime, page: str) -> Event:
     return event
 
 
+def add_show(
+    event: Event,
+    *,
+    starts_at: dt.datetime,
+    ends_at: dt.datetime,
+    is_cancelled: bool,
+    places: Iterable[str],
+) -> None:
+    """When and where the show is, and whether it takes place; empty places are left out."""
+    event.add("DTSTART", in_seoul(starts_at))
+    event.add("DTEND", in_seoul(ends_at))
+    event.add("STATUS", "CANCELLED" if is_cancelled else "CONFIRMED")
+    if place := ", ".join(filter(None, places)):
+        event.add("LOCATION", place)
+
+
 # A SEQUENCE has 32 bits with a sign.
 SEQUENCE_BEGINS = int(dt.datetime(2026, 1, 1, tzinfo=dt.UTC).timestamp())
 
 
-def _in_seoul(moment: dt.datetime) -> dt.datetime:
+def in_seoul(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(get_default_timezone())

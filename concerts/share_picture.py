@@ -1,11 +1,10 @@
 """The picture that messengers and social networks show beside a link to a concert.
 
 It is what the poster is: type on the artwork colours of the concert, over arcs. 1200 x 630 is what
-the networks ask for. Servers have no Korean font: fonts/ has Pretendard Bold, unchanged, from the
-npm package pretendard 1.3.9, and its licence (SIL OFL 1.1).
+the networks ask for. Servers have no Korean font: fonts/ has Pretendard, Regular and Bold,
+unchanged, from the npm package pretendard 1.3.9, and its licence (SIL OFL 1.1).
 """
 
-import unicodedata
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from concertbook.templatetags.times import day
 from concerts.models import Concert
 from concerts.poster_art import Artwork, artwork
+from concerts.text_fitting import fit, largest
 
 FONT = Path(__file__).parent / "fonts" / "Pretendard-Bold.ttf"
 WIDTH, HEIGHT = 1200, 630
@@ -39,9 +39,9 @@ def draw_picture(concert: Concert) -> bytes:
     draw = ImageDraw.Draw(picture)
     top = MARGIN
     if concert.artist:
-        draw.text((MARGIN, top), _fit(concert.artist, _font(SMALL)), art.ink, _font(SMALL))
+        draw.text((MARGIN, top), _fit(concert.artist), art.ink, _font(SMALL))
     _draw_title(draw, concert.title, art)
-    venue = _fit(concert.venue, _font(SMALL))
+    venue = _fit(concert.venue)
     bottom = HEIGHT - MARGIN
     draw.text((MARGIN, bottom), venue, art.ink, _font(SMALL), anchor="ls")
     above = bottom - 48 if venue else bottom
@@ -64,7 +64,7 @@ def _arcs(art: Artwork) -> Image.Image:
 
 
 def _draw_title(draw: ImageDraw.ImageDraw, title: str, art: Artwork) -> None:
-    size, lines = _title_lines(title)
+    size, lines = largest(title, sizes=TITLE_SIZES, measure=_width, width=TEXT_WIDTH)
     height = round(size * 1.16)
     first = TITLE_CENTRE - height * (len(lines) - 1) // 2
     for number, line in enumerate(lines):
@@ -72,51 +72,18 @@ def _draw_title(draw: ImageDraw.ImageDraw, title: str, art: Artwork) -> None:
         draw.text(at, line, art.ink, _font(size), anchor="lm")
 
 
-def _title_lines(title: str) -> tuple[int, list[str]]:
-    for size, most in TITLE_SIZES.items():
-        lines = _wrap(title, _font(size))
-        if len(lines) <= most:
-            return size, lines
-    kept = lines[:most]
-    kept[-1] = _fit(f"{kept[-1]} {lines[most]}", _font(size))
-    return size, kept
+def _fit(text: str) -> str:
+    return fit(text, _font(SMALL).getlength, TEXT_WIDTH)
 
 
-def _wrap(text: str, font: Font) -> list[str]:
-    """Lines that are broken between words; a word that is longer than a line, anywhere."""
-    lines = [""]
-    for word in _plain(text).split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= TEXT_WIDTH:
-            lines[-1] = longer
-            continue
-        if lines[-1]:
-            lines.append("")
-        for letter in word:
-            if font.getlength(lines[-1] + letter) > TEXT_WIDTH:
-                lines.append("")
-            lines[-1] += letter
-    return lines
-
-
-def _fit(text: str, font: Font) -> str:
-    """On one line, with an ellipsis if it is too long."""
-    text = _plain(text)
-    if font.getlength(text) <= TEXT_WIDTH:
-        return text
-    while text and font.getlength(f"{text}…") > TEXT_WIDTH:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+def _width(text: str, size: int) -> float:
+    return _font(size).getlength(text)
 
 
 def _run(concert: Concert) -> str:
     with translation.override("ko"):
         starts, ends = day(concert.run_starts), day(concert.run_ends)  # type: ignore[attr-defined]
     return starts if starts == ends else f"{starts} – {ends}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 @cache

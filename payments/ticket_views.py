@@ -20,6 +20,8 @@ from concertbook.http.page_numbers import page_of_newest
 from concerts.refund_policy import RefundPolicy
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.services import ticket_cancellation, tickets
+from payments.ticket_document import describe
+from payments.wallets import apple, google
 
 NOT_CANCELLABLE = (AlreadyCancelled, TicketUsed, CancellationClosed)
 
@@ -38,8 +40,15 @@ def ticket_list(request: MemberRequest) -> HttpResponse:
 def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     """The ticket, and beside it the user's other tickets that are good for the same show."""
     found = tickets.tickets_beside(user=request.user, ticket_id=ticket_id)
-    shown = [{"ticket": each, "quote": _quote(each), "refund": each.refund} for each in found]
-    context = {"ticket": found[0], "shown": shown, "schedule": found[0].reservation.schedule}
+    shown = [_shown(each) for each in found]
+    context = {
+        "ticket": found[0],
+        "document": shown[0]["document"],
+        "shown": shown,
+        "schedule": found[0].reservation.schedule,
+        "has_apple_wallet": apple.is_on(),
+        "has_google_wallet": google.is_on(),
+    }
     response = render(request, "payments/ticket.html", context)
     # The service worker keeps the tickets of one user only: see static/js/sw.js.
     response["Ticket-Owner"] = salted_hmac(__name__, str(request.user.pk)).hexdigest()[:16]
@@ -55,6 +64,15 @@ def service_worker(request: HttpRequest) -> HttpResponse:
 @cache
 def _service_worker() -> bytes:
     return (settings.BASE_DIR / "static/js/sw.js").read_bytes()
+
+
+def _shown(ticket: Any) -> dict[str, Any]:
+    return {
+        "ticket": ticket,
+        "document": describe(ticket),
+        "quote": _quote(ticket),
+        "refund": ticket.refund,
+    }
 
 
 def _quote(ticket: Any) -> ticket_cancellation.Quote | None:

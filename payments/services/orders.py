@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet, Subquery
+from django.utils import timezone
 
 from accounts.models import User
 from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
-from payments.models import Payment
+from payments.models import Payment, Ticket
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,28 @@ class PaidOrder:
     def total(self) -> int:
         """Won."""
         return sum(payment.amount for payment in self.payments)
+
+    @property
+    def first_held(self) -> Any:
+        """The first payment whose ticket the buyer still holds, good or used; None without any."""
+        held = (
+            payment
+            for payment in self.payments
+            if payment.reservation.ticket.status != Ticket.Status.CANCELLED
+            and payment.reservation.ticket.user_id == payment.user_id
+        )
+        return next(held, None)
+
+    @property
+    def number(self) -> str:
+        return order_number(user_id=self.payments[0].user_id, paid_at=self.paid_at)
+
+
+def order_number(*, user_id: uuid.UUID, paid_at: dt.datetime) -> str:
+    """A number to name an order by: 261130-203015-9F3A2C, the second of the payment in Seoul, by
+    which the staff find it in the list of payments, and the beginning of the buyer's key."""
+    moment = paid_at.astimezone(timezone.get_default_timezone())
+    return f"{moment:%y%m%d-%H%M%S}-{user_id.hex[:6].upper()}"
 
 
 def get_order(*, user: User, reservation_id: uuid.UUID) -> PaidOrder:

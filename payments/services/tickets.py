@@ -15,6 +15,9 @@ from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
 from payments.models import Payment, Ticket
 
+# The white margin that scanners need, in modules.
+QUIET = 4
+
 
 def my_tickets(*, user: User) -> QuerySet[Ticket]:
     """The user's tickets with the related rows of an answer, refunds included."""
@@ -55,7 +58,12 @@ def get_ticket(*, user: User, ticket_id: uuid.UUID) -> Any:
 
 def _ticket() -> QuerySet[Any]:
     mine = Ticket.objects.filter(user=Param("user"), pk=Param("ticket")).order_by()
-    related = mine.select_related("seat", "reservation__schedule__concert")
+    return _described(mine)
+
+
+def _described(tickets: QuerySet[Ticket]) -> QuerySet[Any]:
+    """With all that payments.ticket_document.describe reads."""
+    related = tickets.select_related("user", "seat", "reservation__schedule__concert")
     return related.annotate(read_at=StatementTime())
 
 
@@ -80,24 +88,56 @@ def _beside() -> QuerySet[Any]:
     mine = Ticket.objects.filter(user=Param("user"))
     show = mine.filter(pk=Param("ticket")).order_by().values("reservation__schedule")
     beside = mine.filter(reservation__schedule=Subquery(show)).order_by("seat_number")
-    related = beside.select_related("seat", "reservation__schedule__concert")
-    return related.annotate(read_at=StatementTime())
+    return _described(beside)
 
 
 BESIDE: Prepared[Any] = Prepared(_beside)
 
 
+def tickets_of_order(*, user: User, reservation_id: uuid.UUID) -> list[Any]:
+    """This reservation's ticket and those that the user holds of the same order, by show and seat,
+    each as of get_ticket; cancelled ones too. One statement.
+
+    Raises NotFound, also for a ticket of another user.
+    """
+    found = OF_ORDER.fetch(user=user.pk, reservation=reservation_id)
+    if not found:
+        raise NotFound
+    return found
+
+
+def _of_order() -> QuerySet[Any]:
+    # All tickets of one checkout have the same time, and a user has one checkout at a time.
+    mine = Ticket.objects.filter(user=Param("user")).order_by()
+    issued_at = mine.filter(reservation=Param("reservation")).values("created_at")
+    together = _described(mine.filter(created_at=Subquery(issued_at)))
+    return together.order_by("reservation__schedule__start_at", "seat_number")
+
+
+OF_ORDER: Prepared[Any] = Prepared(_of_order)
+
+
 def qr_inline(ticket: Ticket) -> SafeString:
     """As qr_svg, for within a page: without a size, and with the id ``qr-<ticket>``."""
-    code = segno.make(ticket.code, error="m", micro=False)
-    return mark_safe(
-        code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", svgid=f"qr-{ticket.pk}")
-    )
+    looks = {"border": QUIET, "dark": "#000", "light": "#fff", "svgid": f"qr-{ticket.pk}"}
+    svg: str = qr_code(ticket.code).svg_inline(omitsize=True, **looks)
+    return mark_safe(svg)
 
 
 def qr_svg(ticket: Ticket) -> bytes:
     """The ticket's code as a QR code: a standalone SVG, black on white in any theme."""
     picture = io.BytesIO()
-    code = segno.make(ticket.code, error="m", micro=False)
-    code.save(picture, kind="svg", scale=6, border=4, dark="#000", light="#fff")
+    qr_code(ticket.code).save(picture, kind="svg", scale=6, border=QUIET, dark="#000", light="#fff")
     return picture.getvalue()
+
+
+def qr_png(code: str) -> bytes:
+    """The code as a QR code for a mail, whose readers show no SVG: 8 pixels a module."""
+    picture = io.BytesIO()
+    qr_code(code).save(picture, kind="png", scale=8, border=QUIET)
+    return picture.getvalue()
+
+
+def qr_code(code: str) -> Any:
+    """A segno.QRCode."""
+    return segno.make(code, error="m", micro=False)

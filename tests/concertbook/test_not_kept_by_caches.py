@@ -29,6 +29,8 @@ PAGES = [
     "/tickets/",
     "/tickets/{ticket}/",
     "/tickets/{ticket}/qr.svg",
+    "/tickets/{ticket}/ticket.pdf",
+    "/tickets/{ticket}/ticket.ics",
     "/tickets/{ticket}/cancel/",
     "/balance/",
     "/accounts/login/",

@@ -81,6 +81,8 @@ concerts/<any_case_uuid:concert_id>/picture.png
 i18n/setlang/
 livez
 orders/<any_case_uuid:reservation_id>/
+orders/<any_case_uuid:reservation_id>/tickets.ics
+orders/<any_case_uuid:reservation_id>/tickets.pdf
 places/<any_case_uuid:token>/
 places/<any_case_uuid:token>/leave/
 posters/<any_case_uuid:poster_id>.webp
@@ -101,7 +103,11 @@ sw.js
 tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
+tickets/<any_case_uuid:ticket_id>/google-wallet/
 tickets/<any_case_uuid:ticket_id>/qr.svg
+tickets/<any_case_uuid:ticket_id>/ticket.ics
+tickets/<any_case_uuid:ticket_id>/ticket.pdf
+tickets/<any_case_uuid:ticket_id>/ticket.pkpass
 visitor/
 """
 # Once more for each language, which the address names.

@@ -63,9 +63,15 @@ PAGES = {
     "reservations": ("get", "/reservations/"),
     "letting go": ("post", "/reservations/{sale.hold}/release/"),
     "order": ("get", "/orders/{sale.paid}/"),
+    "order's PDF": ("get", "/orders/{sale.paid}/tickets.pdf"),
+    "order's calendar": ("get", "/orders/{sale.paid}/tickets.ics"),
     "tickets": ("get", "/tickets/"),
     "ticket": ("get", "/tickets/{sale.ticket}/"),
     "code": ("get", "/tickets/{sale.ticket}/qr.svg"),
+    "PDF": ("get", "/tickets/{sale.ticket}/ticket.pdf"),
+    "calendar": ("get", "/tickets/{sale.ticket}/ticket.ics"),
+    "Apple pass": ("get", "/tickets/{sale.ticket}/ticket.pkpass"),
+    "Google pass": ("get", "/tickets/{sale.ticket}/google-wallet/"),
     "cancelling": ("get", "/tickets/{sale.ticket}/cancel/"),
 }
 CALLS = {
@@ -110,7 +116,10 @@ def test_every_call_refuses_anonymous_requests(app, sale, call):
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
-@pytest.mark.parametrize("which", ["place", "order", "ticket", "code", "cancelling"])
+FILES = "order's PDF", "order's calendar", "PDF", "calendar", "Apple pass", "Google pass"
+
+
+@pytest.mark.parametrize("which", ["place", "order", "ticket", "code", "cancelling", *FILES])
 def test_no_page_shows_another_users_objects(client, sale, which):
     client.force_login(UserFactory())
 
