@@ -269,6 +269,8 @@ class BalanceHistory(models.Model):
         CHARGE = "CHARGE", _("Charge")
         RESERVATION = "RESERVATION", _("Reservation")
         CANCELLATION = "CANCELLATION", _("Cancellation")
+        # Paid above the price, for a performance cancelled by the organiser's fault.
+        COMPENSATION = "COMPENSATION", _("Compensation")
         OTHER = "OTHER", _("Other")
 
     class Status(models.TextChoices):
@@ -297,7 +299,9 @@ class BalanceHistory(models.Model):
     )
     balance_after = models.BigIntegerField(_("balance after"), help_text=_("won"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    source = models.UUIDField(_("source"), help_text=_("the charge, payment or refund"))
+    source = models.UUIDField(
+        _("source"), help_text=_("the charge, payment, refund or compensation")
+    )
     created_at = models.DateTimeField(_("at"), db_default=models.functions.Now())
 
     class Meta:
@@ -317,7 +321,9 @@ class BalanceHistory(models.Model):
                 name="accounts_balancehistory_amount_positive",
             ),
             models.CheckConstraint(
-                condition=Q(type__in=["CHARGE", "RESERVATION", "CANCELLATION", "OTHER"]),
+                condition=Q(
+                    type__in=["CHARGE", "RESERVATION", "CANCELLATION", "COMPENSATION", "OTHER"]
+                ),
                 name="accounts_balancehistory_type_known",
             ),
             models.CheckConstraint(

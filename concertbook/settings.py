@@ -368,6 +368,8 @@ SPECTACULAR_SETTINGS = {
 # --- Business figures --------------------------------------------------------------------------
 
 HOLD_SECONDS = 300
+# Days off that the holidays library does not know yet, as 2027-05-06 (concerts/business_days.py).
+EXTRA_HOLIDAYS = env.list("EXTRA_HOLIDAYS", default=[])
 # For how long after a check-in the staff may undo it.
 CHECK_IN_UNDO_MINUTES = env.int("CHECK_IN_UNDO_MINUTES", 10)
 # The extension of a hold when its payment begins.

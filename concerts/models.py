@@ -138,6 +138,17 @@ class Concert(models.Model):
             "Tickets keep the policy they were sold under."
         ),
     )
+    # Required by a trigger: concerts_policy_below_standard_has_reason.
+    refund_policy_reason = models.CharField(
+        _("why it is below the standard"),
+        max_length=200,
+        blank=True,
+        help_text=_(
+            "Needed if cancelling costs more on any day than by the consumer standard "
+            "(10:0 7:10 3:20 1:30 0:90). Buyers read it beside the fees."
+        ),
+    )
+    refund_policy_reason_en = models.CharField(_("the same in English"), max_length=200, blank=True)
     waiting_room = models.ForeignKey(
         WaitingRoom,
         models.PROTECT,
@@ -206,6 +217,12 @@ class ConcertScheduleQuerySet(models.QuerySet["ConcertSchedule"]):
 class ConcertSchedule(models.Model):
     """One performance. Its date is that of ``start_at`` in the venue's time zone."""
 
+    class CancelCause(models.TextChoices):
+        """Why a schedule was cancelled; it decides whether buyers are compensated."""
+
+        ORGANISER = "organiser", _("the organiser's fault")
+        FORCE_MAJEURE = "force_majeure", _("force majeure")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     concert = models.ForeignKey(
         Concert, models.PROTECT, related_name="schedules", verbose_name=_("concert")
@@ -256,6 +273,10 @@ class ConcertSchedule(models.Model):
     cancel_reason = models.CharField(
         _("why it was cancelled"), max_length=200, blank=True, editable=False
     )
+    # "" also for schedules cancelled before causes were recorded: refunded as by force majeure.
+    cancel_cause = models.CharField(
+        _("cause"), max_length=13, choices=CancelCause, blank=True, editable=False
+    )
     # The version of the present SeatPlan, "" when it must be built: set by services/seat_plans, and
     # emptied by the triggers of constraints/concerts_seat_outdates_plan.sql.
     seat_plan = models.CharField(max_length=16, blank=True, default="", editable=False)
@@ -295,6 +316,11 @@ class ConcertSchedule(models.Model):
                 condition=Q(cancelled_at=None, cancelled_by=None, cancel_reason="")
                 | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
                 name="concerts_concertschedule_cancelled_has_operator",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancel_cause="")
+                | Q(cancel_cause__in=["organiser", "force_majeure"], cancelled_at__isnull=False),
+                name="concerts_concertschedule_cause_of_cancellation",
             ),
         ]
 

@@ -74,6 +74,7 @@ class ScheduleSerializer(
             "reserve_until",
             "cancelled_at",
             "cancel_reason",
+            "cancel_cause",
             "created_at",
         )
 

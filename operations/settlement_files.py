@@ -84,6 +84,7 @@ COLUMNS = (
     "refunds",
     "fees",
     "net",
+    "compensations",
     "charges",
     "other",
     "balances",
@@ -118,6 +119,7 @@ def headings() -> list[Cell]:
         refunds=_("Refunds"),
         fees=_("Fees kept"),
         net=_("Net sales"),
+        compensations=_("Compensations"),
         charges=_("Charges"),
         other=_("Other"),
         balances=_("Balances"),
@@ -134,6 +136,7 @@ def conclusion(settlement: Settlement) -> Iterator[list[Cell]]:
         sales=ledger.sales,
         refunds=ledger.refunds,
         net=ledger.sales - ledger.refunds,
+        compensations=ledger.compensations,
         charges=ledger.charges,
         other=ledger.other,
     )

@@ -229,6 +229,7 @@ class RefundResource(SafeResource):
             "payment__user__name",
             "amount",
             "fee",
+            "compensation",
             "refunded_by__email",
             "reason",
         )
@@ -244,6 +245,7 @@ class RefundAdmin(Exportable, ReadOnlyAdmin):
         "payment",
         won("amount", _("amount")),
         won("fee", _("fee")),
+        won("compensation", _("compensation")),
         "refunded_by",
         why,
         "created_at",
@@ -253,6 +255,7 @@ class RefundAdmin(Exportable, ReadOnlyAdmin):
         "user",
         won("amount", _("amount")),
         won("fee", _("fee")),
+        won("compensation", _("compensation")),
         "refunded_by",
         why,
     )

@@ -362,7 +362,12 @@ SCHEDULE_CANCELLED = "schedule_cancelled"
 
 class Refund(models.Model):
     """The refund of a payment: ``amount`` to the balance, ``fee`` kept; their sum is the
-    payment."""
+    payment.
+
+    ``compensation`` comes on top, for a schedule cancelled by the organiser's fault. It is a ledger
+    line of its own, whose source is ``compensation_source``. A trigger computes what is owed
+    (payments_refund_compensates_as_owed.sql).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.OneToOneField(
@@ -370,6 +375,10 @@ class Refund(models.Model):
     )
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     fee = models.BigIntegerField(_("fee"), default=0, help_text=_("won"))
+    compensation = models.BigIntegerField(
+        _("compensation"), default=0, db_default=0, help_text=_("won")
+    )
+    compensation_source = models.UUIDField(null=True, editable=False)
     refunded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
@@ -391,6 +400,11 @@ class Refund(models.Model):
             models.CheckConstraint(
                 condition=~Q(reason=SCHEDULE_CANCELLED) | Q(fee=0),
                 name="payments_refund_in_full_when_schedule_cancelled",
+            ),
+            models.CheckConstraint(
+                condition=Q(compensation=0, compensation_source=None)
+                | Q(compensation__gt=0, compensation_source__isnull=False),
+                name="payments_refund_compensation_has_source",
             ),
         ]
 

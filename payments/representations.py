@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from concertbook.http.representations import Representation
+from concerts.refund_policy import Basis
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
 from payments.services.checkout import Receipt
 from payments.services.ticket_cancellation import Quote
@@ -88,7 +89,7 @@ class TicketSerializer(Representation[Ticket], serializers.ModelSerializer[Ticke
 class RefundSerializer(Representation[Refund], serializers.ModelSerializer[Refund]):
     class Meta:
         model = Refund
-        fields = ("id", "payment", "amount", "fee", "reason", "created_at")
+        fields = ("id", "payment", "amount", "fee", "compensation", "reason", "created_at")
 
 
 class MyTicketSerializer(TicketSerializer):
@@ -113,6 +114,13 @@ class PaymentsOutput(Representation[Receipt]):
 class RefundQuoteOutput(Representation[Quote]):
     amount = serializers.IntegerField(help_text="won back to the balance")
     fee = serializers.IntegerField(help_text="won kept")
+    compensation = serializers.IntegerField(
+        help_text="won on top, for a performance cancelled by the organiser's fault"
+    )
+    basis = serializers.ChoiceField(choices=Basis.choices, help_text="the rule behind the fee")
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="the fee stays so until then; null: for good"
+    )
 
 
 class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[CheckIn]):

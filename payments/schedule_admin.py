@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
 from concertbook.templatetags.money import won as in_won
@@ -25,11 +25,23 @@ from payments.services.schedule_cancellation import cancel_schedule, progress_of
 admin.site.unregister(ConcertSchedule)
 
 
+CANCELLATION = ("cancelled_at", "cancelled_by", "cancel_cause", "cancel_reason", "refunded")
+
+
 class CancelScheduleForm(BaseDialogForm):  # type: ignore[misc]
-    """Shows the refunds that would follow, and asks for a reason."""
+    """Shows what each cause would cost, and asks for the cause and for a reason."""
 
     form_before_template = "admin/payments/what_cancelling_refunds.html"
 
+    cause = forms.ChoiceField(
+        label=_("Whose fault"),
+        choices=ConcertSchedule.CancelCause.choices,
+        help_text=_(
+            "By the organiser's fault buyers get a tenth of the price on top, as the consumer "
+            "standard says. It cannot be changed later."
+        ),
+        widget=UnfoldAdminRadioSelectWidget,
+    )
     reason = forms.CharField(
         label=_("Why"),
         max_length=200,
@@ -55,12 +67,11 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or obj.cancelled_at is None:
             return fieldsets
-        fields = ("cancelled_at", "cancelled_by", "cancel_reason", "refunded")
+        fields = CANCELLATION
         return (*fieldsets, (_("Schedule cancellation"), {"fields": fields}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
-        cancellation = ("cancelled_at", "cancelled_by", "cancel_reason", "refunded")
-        return (*super().get_readonly_fields(request, obj), *cancellation)
+        return (*super().get_readonly_fields(request, obj), *CANCELLATION)
 
     def has_change_permission(
         self, request: HttpRequest, obj: ConcertSchedule | None = None
@@ -91,12 +102,19 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
     @admin.display(description=_("refunded"))
     def refunded(self, schedule: ConcertSchedule) -> str:
         progress = progress_of(schedule_id=schedule.pk)
-        return gettext("%(done)s of %(all)s tickets, %(won)s of %(all_won)s") % {
+        told = gettext("%(done)s of %(all)s tickets, %(won)s of %(all_won)s") % {
             "done": f"{progress.refunded:,}",
             "all": f"{progress.tickets:,}",
             "won": in_won(progress.won_refunded),
             "all_won": in_won(progress.won),
         }
+        if not progress.compensation:
+            return told
+        on_top = gettext("compensation %(won)s of %(all_won)s") % {
+            "won": in_won(progress.won_compensated),
+            "all_won": in_won(progress.compensation),
+        }
+        return f"{told}; {on_top}"
 
     @action(  # type: ignore[untyped-decorator]
         description=_("Cancel this schedule"),
@@ -119,10 +137,11 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
     ) -> HttpResponse:
         schedule = self._get(request, object_id)
         reason = form.cleaned_data["reason"]
+        cause = ConcertSchedule.CancelCause(form.cleaned_data["cause"])
         by = cast(User, request.user)
-        if cancel_schedule(schedule_id=schedule.pk, by=by, reason=reason):
+        if cancel_schedule(schedule_id=schedule.pk, by=by, reason=reason, cause=cause):
             done = gettext("The schedule was cancelled. Its buyers are being refunded.")
-            self.log_change(request, schedule, f"{done} {reason}".strip())
+            self.log_change(request, schedule, f"{done} {reason} ({cause.label})")
             messages.success(request, done)
         else:
             messages.info(request, gettext("The schedule was cancelled before."))

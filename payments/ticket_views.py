@@ -17,7 +17,7 @@ from accounts.forms import OnceForm, read_key
 from accounts.requests import MemberRequest
 from accounts.run_once import run_once
 from concertbook.http.page_numbers import page_of_newest
-from concerts.refund_policy import RefundPolicy
+from concerts.refund_policy import Basis, RefundPolicy, Step, is_moved
 from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
 from payments.services import ticket_cancellation, tickets
 from payments.ticket_document import describe
@@ -41,11 +41,13 @@ def ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     """The ticket, and beside it the user's other tickets that are good for the same show."""
     found = tickets.tickets_beside(user=request.user, ticket_id=ticket_id)
     shown = [_shown(each) for each in found]
+    schedule = found[0].reservation.schedule
     context = {
         "ticket": found[0],
         "document": shown[0]["document"],
         "shown": shown,
-        "schedule": found[0].reservation.schedule,
+        "schedule": schedule,
+        "has_new_date": is_moved(sold_for=found[0].start_at, start_at=schedule.start_at),
         "has_apple_wallet": apple.is_on(),
         "has_google_wallet": google.is_on(),
     }
@@ -112,9 +114,13 @@ def cancel_ticket(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     context = {
         "quote": quote,
         "ticket": found,
-        "steps": RefundPolicy.parse(found.refund_policy).steps_left(
-            start_at=max(found.start_at, found.reservation.schedule.start_at), now=found.read_at
-        ),
+        "steps": _steps_left(found) if quote.basis in (Basis.LADDER, Basis.JUST_BOUGHT) else (),
         "once": OnceForm(),
     }
     return render(request, "payments/cancel.html", context)
+
+
+def _steps_left(ticket: Any) -> list[Step]:
+    return RefundPolicy.parse(ticket.refund_policy).steps_left(
+        start_at=ticket.reservation.schedule.start_at, now=ticket.read_at
+    )

@@ -15,6 +15,7 @@ from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge, User
 from accounts.services.charges import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy
 from concerts.services.seat_generation import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket
 from payments.services.check_ins import check_in
@@ -81,6 +82,12 @@ class ConcertFactory(DjangoModelFactory[Concert]):
         model = Concert
 
     title = factory.Sequence(lambda n: f"Concert {n}")
+    refund_policy = KOREAN_STANDARD
+    refund_policy_reason = factory.LazyAttribute(
+        lambda concert: (
+            "" if RefundPolicy.parse(concert.refund_policy).meets_standard else "A hall to fill"
+        )
+    )
     start_time = ahead(days=30)
     end_time = ahead(days=31)
     waiting_room = factory.SubFactory(WaitingRoomFactory)

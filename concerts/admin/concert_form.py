@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminRadioSelectWid
 
 from concerts.models import Concert, ShowColour
 from concerts.poster_art import COLOURS
+from concerts.refund_policy import RefundPolicy
 from concerts.services import posters
 
 
@@ -57,6 +58,15 @@ class ConcertForm(forms.ModelForm):  # type: ignore[type-arg]
             return None
         # One byte more is enough to see that it is too large.
         return posters.encode(upload.read(posters.LARGEST_BYTES + 1))
+
+    def clean(self) -> None:
+        super().clean()
+        policy, reason = map(self.cleaned_data.get, ("refund_policy", "refund_policy_reason"))
+        if policy and not reason and not RefundPolicy.parse(policy).meets_standard:
+            self.add_error(
+                "refund_policy_reason",
+                _("On some days this costs buyers more than the consumer standard: say why."),
+            )
 
     def save(self, commit: bool = True) -> Concert:
         concert: Concert = self.instance

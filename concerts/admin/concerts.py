@@ -18,6 +18,8 @@ from concerts.admin.schedule_form import SCHEDULE_ROWS, ScheduleForm
 from concerts.models import Concert, ConcertSchedule
 from concerts.services import schedule_rules
 
+REFUNDS = ("refund_policy", ("refund_policy_reason", "refund_policy_reason_en"))
+
 
 class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
     model = ConcertSchedule
@@ -55,7 +57,7 @@ class ConcertAdmin(DeletableUnsold):
                 )
             },
         ),
-        (_("Before buying"), {"fields": (("notice", "notice_en"), "refund_policy")}),
+        (_("Before buying"), {"fields": (("notice", "notice_en"), *REFUNDS)}),
         (_("The sale"), {"fields": (("start_time", "end_time"), "waiting_room")}),
     )
     list_display = ("title", "venue", "start_time", "end_time", "waiting_room", "updated_at")

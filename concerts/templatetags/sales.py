@@ -97,6 +97,11 @@ def grade_letter(grade: str) -> str:
 
 
 @register.filter
+def is_below_standard(policy: str) -> bool:
+    return not RefundPolicy.parse(policy).meets_standard
+
+
+@register.filter
 def refund_periods(policy: str) -> list[Period]:
     """The rows of a ladder's table, for ``concert.refund_policy``."""
     return RefundPolicy.parse(policy).periods()

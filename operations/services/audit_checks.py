@@ -25,6 +25,10 @@ MONEY_MOVED = """
     SELECT r.id, p.user_id, 'CANCELLATION', r.amount, 'SUCCESS'
     FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
     WHERE r.amount > 0
+    UNION ALL
+    SELECT r.compensation_source, p.user_id, 'COMPENSATION', r.compensation, 'SUCCESS'
+    FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+    WHERE r.compensation_source IS NOT NULL
 """
 
 CHECKS = [
@@ -116,9 +120,23 @@ CHECKS = [
         """,
     ),
     Check(
+        "compensation_not_as_owed",
+        "A refund for a cancelled schedule whose compensation is not a tenth of the price, rounded"
+        " up, if the organiser was at fault, and nothing otherwise.",
+        """
+        SELECT f.id FROM payments_refund f
+        JOIN payments_payment p ON p.id = f.payment_id
+        JOIN payments_reservation r ON r.id = p.reservation_id
+        JOIN concerts_concertschedule s ON s.id = r.schedule_id
+        WHERE f.compensation <> CASE
+            WHEN f.reason = 'schedule_cancelled' AND s.cancel_cause = 'organiser'
+            THEN (p.amount + 9) / 10 ELSE 0 END
+        """,
+    ),
+    Check(
         "money_without_ledger_line",
-        "A settled charge, a payment or a refund without exactly one line of its owner, type,"
-        " amount and status in the ledger.",
+        "A settled charge, a payment, a refund or a compensation without exactly one line of its"
+        " owner, type, amount and status in the ledger.",
         f"""
         SELECT moved.id FROM ({MONEY_MOVED}) moved
         LEFT JOIN accounts_balancehistory line ON line.source = moved.id
@@ -131,7 +149,7 @@ CHECKS = [
     ),
     Check(
         "ledger_line_without_source",
-        "A line of the ledger that no charge, payment or refund accounts for.",
+        "A line of the ledger that no charge, payment, refund or compensation accounts for.",
         f"""
         SELECT line.id FROM accounts_balancehistory line
         LEFT JOIN ({MONEY_MOVED}) moved ON moved.id = line.source
@@ -171,12 +189,14 @@ CHECKS = [
     Check(
         "money_does_not_add_up",
         "Over all real users, or over all buyers of rehearsals: what was charged (and granted by"
-        " OTHER lines) is not what people have plus what they paid and did not get back.",
+        " OTHER lines, and paid as compensation) is not what people have plus what they paid and"
+        " did not get back.",
         f"""
         SELECT concat_ws(', ', charged || ' charged', granted || ' granted',
+                         compensated || ' compensated',
                          balances || ' in balances', paid || ' paid', refunded || ' refunded')
         FROM ({totals_of(REAL)} UNION ALL {totals_of(REHEARSED)}) total
-        WHERE charged + granted <> balances + paid - refunded
+        WHERE charged + granted + compensated <> balances + paid - refunded
         """,
     ),
     Check(

@@ -27,7 +27,7 @@ REHEARSING = "SELECT id FROM accounts_user WHERE rehearsal <> ''"
 
 
 def totals_of(whose: str) -> str:
-    """The query for charged, granted, balances, paid and refunded.
+    """The query for charged, granted, compensated, balances, paid and refunded.
 
     ``whose`` is the condition on ``user_id``: REAL or REHEARSED.
     """
@@ -38,6 +38,9 @@ def totals_of(whose: str) -> str:
             (SELECT coalesce(sum(delta), 0) FROM accounts_balancehistory line
              JOIN accounts_balance balance ON balance.id = line.balance_id
              WHERE type = 'OTHER' AND {whose}) AS granted,
+            (SELECT coalesce(sum(refund.compensation), 0) FROM payments_refund refund
+             JOIN payments_payment payment ON payment.id = refund.payment_id
+             WHERE {whose}) AS compensated,
             (SELECT coalesce(sum(amount), 0) FROM accounts_balance WHERE {whose}) AS balances,
             (SELECT coalesce(sum(amount), 0) FROM payments_payment
              WHERE status = 'SUCCESS' AND {whose}) AS paid,
@@ -58,6 +61,7 @@ class Totals:
 
     charged: int
     granted: int
+    compensated: int
     balances: int
     paid: int
     refunded: int
@@ -69,7 +73,8 @@ class Totals:
     @property
     def difference(self) -> int:
         """Incoming money less existing money; must be 0."""
-        return self.charged + self.granted - self.balances - self.net_sales
+        incoming = self.charged + self.granted + self.compensated
+        return incoming - self.balances - self.net_sales
 
 
 @dataclass(frozen=True)

@@ -30,19 +30,21 @@ STATEMENT_TIMEOUT = "2min"
 
 @dataclass(frozen=True)
 class Figures:
-    """Counts of tickets, and amounts in won: ``refunds`` paid back, ``fees`` kept."""
+    """Counts of tickets, and amounts in won: ``refunds`` paid back, ``fees`` kept,
+    ``compensations`` paid above the price."""
 
     tickets_sold: int = 0
     sales: int = 0
     tickets_refunded: int = 0
     refunds: int = 0
     fees: int = 0
+    compensations: int = 0
     charges: int = 0
     other: int = 0
 
     @property
     def net(self) -> int:
-        """Sales less refunds, including the fees."""
+        """Sales less refunds, including the fees; compensations are not taken off."""
         return self.sales - self.refunds
 
 
@@ -65,6 +67,7 @@ class Ledger:
 
     sales: int
     refunds: int
+    compensations: int
     charges: int
     other: int
     opening: int | None
@@ -86,10 +89,11 @@ class Settlement:
     @property
     def differences(self) -> dict[str, int]:
         """The table's sums less the ledger's, in won; all must be 0."""
-        names = ("sales", "refunds", "charges", "other")
+        names = ("sales", "refunds", "compensations", "charges", "other")
         found = {name: getattr(self.total, name) - getattr(self.ledger, name) for name in names}
         if self.ledger.opening is not None and self.ledger.closing is not None:
-            moved = self.total.charges + self.total.other - self.total.net
+            total = self.total
+            moved = total.charges + total.compensations + total.other - total.net
             found["balances"] = self.ledger.opening + moved - self.ledger.closing
         return found
 
@@ -170,10 +174,15 @@ def _sales(period: Period, concert: Concert | None) -> Money:
 def _refunds(period: Period, concert: Concert | None) -> Money:
     by_day = _of_days(_refunds_of(concert), "created_at", period)
     sums = by_day.values("day", about=F("payment__reservation__schedule__concert")).annotate(
-        count=Count("pk"), won=Sum("amount"), kept=Sum("fee")
+        count=Count("pk"), won=Sum("amount"), kept=Sum("fee"), on_top=Sum("compensation")
     )
     for each in sums:
-        figures = Figures(tickets_refunded=each["count"], refunds=each["won"], fees=each["kept"])
+        figures = Figures(
+            tickets_refunded=each["count"],
+            refunds=each["won"],
+            fees=each["kept"],
+            compensations=each["on_top"],
+        )
         yield (each["day"], each["about"]), figures
 
 
@@ -226,12 +235,18 @@ def _ledger(period: Period, concert: Concert | None) -> Ledger:
         opening = _balances(lines.filter(created_at__lt=start))
         closing = _balances(lines.filter(created_at__lt=end))
     else:
-        payments, refunds = _payments(concert).values("pk"), _refunds_of(concert).values("pk")
-        lines = lines.filter(Q(source__in=payments) | Q(source__in=refunds))
+        payments, refunds = _payments(concert).values("pk"), _refunds_of(concert)
+        compensations = refunds.filter(compensation__gt=0).values("compensation_source")
+        lines = lines.filter(
+            Q(source__in=payments)
+            | Q(source__in=refunds.values("pk"))
+            | Q(source__in=compensations)
+        )
     types = BalanceHistory.Type
     sums = lines.filter(_within("created_at", period)).aggregate(
         sales=Sum("amount", filter=Q(type=types.RESERVATION), default=0),
         refunds=Sum("amount", filter=Q(type=types.CANCELLATION), default=0),
+        compensations=Sum("amount", filter=Q(type=types.COMPENSATION), default=0),
         charges=Sum("amount", filter=Q(type=types.CHARGE), default=0),
         other=Sum("delta", filter=Q(type=types.OTHER), default=0),
     )

@@ -18,7 +18,10 @@ from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds
 
 # What lists and the checkout show of a concert.
-CONCERT = ("title", "title_en", "venue", "venue_en", "colour", "refund_policy")
+CONCERT = (
+    *("title", "title_en", "venue", "venue_en", "colour"),
+    *("refund_policy", "refund_policy_reason", "refund_policy_reason_en"),
+)
 MOST_IN_A_PURCHASE = 50
 # For so long the checkout tells how the last purchase ended.
 REMEMBERED = dt.timedelta(hours=1)

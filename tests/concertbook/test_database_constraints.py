@@ -175,10 +175,23 @@ class Sale:
         cancelled.status, cancelled.used_at = "USED", timezone.now()
         return cancelled
 
-    def cancelled_schedule(self) -> uuid.UUID:
+    def compensate(self, won: int, *, source: object = "as needed") -> Refund:
+        """Refund the payment because the schedule was cancelled, with this on top."""
+        needed = uuid.uuid4() if won else None
+        return Refund.objects.create(
+            payment=self.payment,
+            amount=self.payment.amount,
+            compensation=won,
+            compensation_source=needed if source == "as needed" else None,
+            refunded_by=self.buyer,
+            reason="schedule_cancelled",
+            created_at=timezone.now(),
+        )
+
+    def cancelled_schedule(self, **fields: object) -> uuid.UUID:
         """Cancel the schedule; its key."""
         ConcertSchedule.objects.filter(pk=self.schedule.pk).update(
-            cancelled_at=timezone.now(), cancelled_by=self.other
+            cancelled_at=timezone.now(), cancelled_by=self.other, **fields
         )
         return ConcertSchedule.objects.get(pk=self.schedule.pk).pk
 
@@ -693,6 +706,39 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "concerts_schedule_cancellation_is_final",
         lambda sale: ConcertSchedule.objects.filter(pk=sale.cancelled_schedule()).update(
             cancelled_at=None, cancelled_by=None, cancel_reason=""
+        ),
+    ),
+    "a cancelled schedule whose cause is changed": (
+        "concerts_schedule_cancel_cause_is_final",
+        lambda sale: ConcertSchedule.objects.filter(pk=sale.cancelled_schedule()).update(
+            cancel_cause="organiser"
+        ),
+    ),
+    "a schedule that was not cancelled but has a cause": (
+        "concerts_concertschedule_cause_of_cancellation",
+        lambda sale: ConcertSchedule.objects.update(cancel_cause="organiser"),
+    ),
+    "a refund ladder below the standard without a reason": (
+        "concerts_policy_below_standard_has_reason",
+        lambda sale: Concert.objects.update(refund_policy="0:100", refund_policy_reason=" "),
+    ),
+    "a compensation that is not owed": (
+        "payments_refund_compensates_as_owed",
+        lambda sale: sale.compensate(1_000),
+    ),
+    "a compensation that is left out": (
+        "payments_refund_compensates_as_owed",
+        lambda sale: (sale.cancelled_schedule(cancel_cause="organiser"), sale.compensate(0)),
+    ),
+    "a compensation that is too small": (
+        "payments_refund_compensates_as_owed",
+        lambda sale: (sale.cancelled_schedule(cancel_cause="organiser"), sale.compensate(999)),
+    ),
+    "a compensation without a source": (
+        "payments_refund_compensation_has_source",
+        lambda sale: (
+            sale.cancelled_schedule(cancel_cause="organiser"),
+            sale.compensate(1_000, source=None),
         ),
     ),
     "a hold in a cancelled schedule": (

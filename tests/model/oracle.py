@@ -9,6 +9,7 @@ two steps have the same time.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 # One step of the clock. A run takes less real time than that, so real time decides nothing.
@@ -33,6 +34,8 @@ DECLINED = 40_001
 
 # Days before the show, and the fee in percent from then on.
 Ladder = tuple[tuple[int, int], ...]
+# What came back, what was kept, and what came on top as compensation.
+Refund = tuple[int, int, int]
 
 
 class Refused(Exception):
@@ -98,6 +101,8 @@ class Schedule:
     starts: int
     cooldown: int
     cancelled_at: int | None = None
+    # Whether the organiser's fault cancelled it.
+    at_fault: bool = field(default=False, init=False)
     last_held: int | None = None
 
     @property
@@ -150,8 +155,7 @@ class Ticket:
     bought: int
     state: str = "ISSUED"
     version: int = 1
-    # What came back, and what was kept.
-    refund: tuple[int, int] | None = None
+    refund: Refund | None = None
     id: Any = None
     code: str = ""
     # When it was last let in, and whether that was undone.
@@ -559,18 +563,21 @@ class Oracle:
 
     # --- Tickets ---------------------------------------------------------------------------------
 
-    def quote(self, user: int, ticket: Ticket, days_left: int) -> tuple[int, int]:
-        """(refund, fee)."""
+    def quote(self, user: int, ticket: Ticket, days_left: int) -> Refund:
         reservation = ticket.reservation
         if reservation.user != user:
             raise Refused("NotFound")
         self._require_issued(ticket)
         if reservation.schedule.cancelled:
-            return reservation.price, 0
+            return self._full_refund(reservation)
         if self.now >= reservation.schedule.starts:
             raise Refused("CancellationClosed")
         fee = reservation.price * self._percent(ticket, days_left) // 100
-        return reservation.price - fee, fee
+        return reservation.price - fee, fee, 0
+
+    def _full_refund(self, reservation: Reservation) -> Refund:
+        tenth = ceil(reservation.price / 10)
+        return reservation.price, 0, tenth if reservation.schedule.at_fault else 0
 
     def _require_issued(self, ticket: Ticket) -> None:
         if ticket.state == "CANCELLED":
@@ -583,9 +590,7 @@ class Oracle:
             return 0
         return next(percent for days, percent in ticket.ladder if days_left >= days)
 
-    def cancel(
-        self, user: int, ticket: Ticket, days_left: int, key: str | None = None
-    ) -> tuple[int, int]:
+    def cancel(self, user: int, ticket: Ticket, days_left: int, key: str | None = None) -> Refund:
         """As quote."""
         if ticket.reservation.user != user:
             raise Refused("NotFound")
@@ -598,13 +603,16 @@ class Oracle:
         self._save(user, key, request)
         return refund
 
-    def _give_back(self, ticket: Ticket, refund: tuple[int, int]) -> None:
+    def _give_back(self, ticket: Ticket, refund: Refund) -> None:
         ticket.change("CANCELLED")
         ticket.refund = refund
         ticket.reservation.state = "CANCELLED"
-        amount, _fee = refund
+        amount, _fee, compensation = refund
+        purse = self.purses[ticket.reservation.user]
         if amount:
-            self.purses[ticket.reservation.user].write("CANCELLATION", "SUCCESS", amount)
+            purse.write("CANCELLATION", "SUCCESS", amount)
+        if compensation:
+            purse.write("COMPENSATION", "SUCCESS", compensation)
 
     def check_in(self, ticket: Ticket, which: int) -> None:
         schedule = ticket.reservation.schedule
@@ -714,11 +722,11 @@ class Oracle:
             raise Refused("SeatTaken")
         seat.price = price
 
-    def cancel_schedule(self, which: int) -> bool:
+    def cancel_schedule(self, which: int, *, at_fault: bool) -> bool:
         schedule = self.schedules[which]
         if schedule.cancelled:
             return False
-        schedule.cancelled_at = self.now
+        schedule.cancelled_at, schedule.at_fault = self.now, at_fault
         return True
 
     def refund_cancelled(self) -> int:
@@ -728,7 +736,7 @@ class Oracle:
             ended = self._live(schedule) if schedule.cancelled else []
             for ticket in self.tickets:
                 if ticket.reservation in ended:
-                    self._give_back(ticket, (ticket.reservation.price, 0))
+                    self._give_back(ticket, self._full_refund(ticket.reservation))
             for reservation in ended:
                 reservation.state = "CANCELLED"
                 reservation.seat.change("AVAILABLE")

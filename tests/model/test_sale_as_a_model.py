@@ -42,6 +42,7 @@ from accounts.services.charges import charge, settle_pending_charges
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from concertbook.db.clock import database_now
 from concertbook.errors import DomainError
+from concerts import business_days
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import schedule_rules, seat_editing, seat_states
 from operations.services.audit import run_audit
@@ -153,7 +154,8 @@ BOOKS = {
     "failures": "SELECT reservation_id, reason FROM payments_payment WHERE status = 'FAILED'",
     "tickets": "SELECT id, status, version, refund_policy FROM payments_ticket",
     "refunds": """
-        SELECT ticket.id, refund.amount, refund.fee FROM payments_refund refund
+        SELECT ticket.id, refund.amount, refund.fee, refund.compensation
+        FROM payments_refund refund
         JOIN payments_payment payment ON payment.id = refund.payment_id
         JOIN payments_ticket ticket USING (reservation_id)
     """,
@@ -469,7 +471,7 @@ class Sale(RuleBasedStateMachine):
         )
         if both:
             quote, foretold = both
-            assert (quote.amount, quote.fee) == foretold
+            assert (quote.amount, quote.fee, quote.compensation) == foretold
 
     def a_ticket(self) -> tuple[int, books.Ticket]:
         """Mostly a live one and its holder."""
@@ -496,7 +498,7 @@ class Sale(RuleBasedStateMachine):
         if both:
             refund, foretold = both
             self.keep(buyer, key, once)
-            assert (refund.amount, refund.fee) == foretold
+            assert (refund.amount, refund.fee, refund.compensation) == foretold
 
     def check_in(self) -> None:
         ticket = self.pick(self.oracle.tickets)
@@ -612,19 +614,21 @@ class Sale(RuleBasedStateMachine):
     def change_policy(self) -> None:
         ladder = self.pick(LADDERS)
         self.oracle.ladder = ladder
-        Concert.objects.update(refund_policy=policy(ladder))
+        Concert.objects.update(refund_policy=policy(ladder), refund_policy_reason="dear")
 
     def cancel_schedule(self) -> None:
         # Rarely: after a cancellation little can happen.
         which, seldom = self.pick(PERFORMANCES), self.chance.randint(0, 3)
         if seldom:
             return
+        causes = ConcertSchedule.CancelCause
+        cause = self.pick(list(causes))
         first, foretold = self.ask(
             "cancel_schedule",
             lambda: schedule_cancellation.cancel_schedule(
-                schedule_id=self.schedules[which].pk, by=self.staff
+                schedule_id=self.schedules[which].pk, by=self.staff, cause=cause
             ),
-            lambda: self.oracle.cancel_schedule(which),
+            lambda: self.oracle.cancel_schedule(which, at_fault=cause == causes.ORGANISER),
         )
         assert first == foretold
 
@@ -763,7 +767,7 @@ def begin_again(oracle: Oracle) -> list[str]:
             f" reserve_until = now() + interval '{each.closes} seconds',"
             f" start_at = now() + interval '{each.starts} seconds',"
             f" end_at = now() + interval '{each.starts + books.HOUR} seconds',"
-            " cancelled_at = NULL, cancelled_by_id = NULL, cancel_reason = ''"
+            " cancelled_at = NULL, cancelled_by_id = NULL, cancel_reason = '', cancel_cause = ''"
             f" WHERE cooldown_seconds = {each.cooldown}"
             for each in oracle.schedules
         ),
@@ -836,6 +840,7 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     # Each seat's cooldown takes its longest, and the table answers every poll.
     monkeypatch.setattr(Random, "uniform", lambda _self, _least, most: most)
     monkeypatch.setattr(polling.budget, "per_second", 1_000_000)
+    monkeypatch.setattr(business_days, "is_business_day", lambda _day: True)
     monkeypatch.setattr(charges, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
 
 

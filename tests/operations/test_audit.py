@@ -146,6 +146,26 @@ def refund_more_than_was_paid(sale):
     Refund.objects.update(fee=F("fee") + 1)
 
 
+def compensate_for_no_fault(sale):
+    """With a line in the ledger, so that only the compensation is wrong."""
+    lift_guards()
+    source, balance = uuid.uuid4(), Balance.objects.get(user=sale.buyer)
+    Refund.objects.update(compensation=1_000, compensation_source=source)
+    balance.add_line(type=BalanceHistory.Type.COMPENSATION, amount=1_000, source=source).save()
+    balance.save()
+
+
+def compensate_off_the_books(sale):
+    causes = ConcertSchedule.CancelCause
+    cancel_schedule(schedule_id=sale.schedule.pk, by=sale.idler, cause=causes.ORGANISER)
+    refund_cancelled_schedules()
+    lift_guards()
+    refund = Refund.objects.get(compensation__gt=0)
+    BalanceHistory.objects.filter(source=refund.compensation_source).update(
+        type=BalanceHistory.Type.CANCELLATION
+    )
+
+
 def refund_a_payment_twice(sale):
     lift_guards(("payments_refund", "payments_refund_payment_id_key"))
     refund = Refund.objects.get()
@@ -291,6 +311,8 @@ BROKEN = [
     (check_in_at_another_show, {"ticket_differs_from_check_in"}),
     (cancel_without_refund, {"paid_for_nothing"}),
     (refund_more_than_was_paid, {"refund_differs_from_payment"}),
+    (compensate_for_no_fault, {"compensation_not_as_owed"}),
+    (compensate_off_the_books, {"money_without_ledger_line"}),
     (refund_a_payment_twice, {"refund_differs_from_payment"}),
     (fail_a_payment_off_the_books, {"money_without_ledger_line"}),
     (book_a_payment_twice, {"money_without_ledger_line"}),
@@ -395,11 +417,12 @@ def test_the_command_prints_a_table_and_ends_well_when_all_is_well():
     assert figures == {
         "charged": "100,000",
         "granted by OTHER lines": "0",
+        "paid as compensation": "0",
         "in balances": "90,000",
         "net sales": "10,000",
         "paid": "20,000",
         "refunded": "10,000",
-        "charged + granted - balances - net sales": "0",
+        "difference, must be 0": "0",
     }
     last = BalanceHistory.objects.latest("pk").pk
     assert re.fullmatch(rf"ledger as of line {last}: 6 lines, sha256 [0-9a-f]{{64}}", ledger)

@@ -15,10 +15,12 @@ from openpyxl import load_workbook
 
 from accounts.models import Balance, BalanceHistory, Charge
 from concertbook.errors import NotFound
+from concerts.models import ConcertSchedule
 from operations.services.settlement import Figures, settle_period
 from operations.settlement_files import as_file
 from payments.errors import InvalidPeriod
 from payments.models import Payment, Refund, Ticket
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
 from tests.factories import ConcertFactory, ScheduleFactory, StaffFactory, UserFactory, bought
 
@@ -55,12 +57,13 @@ class Sale:
         self.schedule = ScheduleFactory(price=10_000, concert__title="가을밤")
         self.other = ScheduleFactory(price=7_000, concert__title="Zebra")
         self.schedule.concert.refund_policy = "0:30"
+        self.schedule.concert.refund_policy_reason = "A hall to fill"
         self.schedule.concert.save()
         self.user = UserFactory(won=100_000)
         self.receipt = bought(self.user, self.schedule, 1, 2, 3)
         bought(self.user, self.other, 1)
         ticket = self.receipt.tickets[0]
-        long_ago = timezone.now() - dt.timedelta(days=7)
+        long_ago = timezone.now() - dt.timedelta(days=30)
         Ticket.objects.filter(pk=ticket.pk).update(created_at=long_ago)
         self.refund = cancel_ticket(user=self.user, ticket_id=ticket.pk)
 
@@ -91,7 +94,8 @@ def test_it_equals_the_ledger_line_by_line():
         lines.filter(type="CANCELLATION").values_list("amount", flat=1)
     )
     assert (found.ledger.opening, found.ledger.closing) == (0, 70_000)
-    assert set(found.differences) == {"sales", "refunds", "charges", "other", "balances"}
+    names = {"sales", "refunds", "compensations", "charges", "other", "balances"}
+    assert set(found.differences) == names
     assert found.reconciles
 
 
@@ -110,13 +114,31 @@ def test_a_refund_of_nothing_counts_as_a_ticket_and_reconciles():
     sale = Sale()
     ticket = sale.receipt.tickets[1]
     Ticket.objects.filter(pk=ticket.pk).update(
-        created_at=timezone.now() - dt.timedelta(days=7), refund_policy="0:100"
+        created_at=timezone.now() - dt.timedelta(days=30), refund_policy="0:100"
     )
     cancel_ticket(user=sale.user, ticket_id=ticket.pk)
 
     found = settled()
     assert (found.total.tickets_refunded, found.total.fees) == (2, 13_000)
     assert found.reconciles
+
+
+def test_compensations_have_their_place_and_do_not_change_the_net_sales():
+    sale = Sale()
+    causes = ConcertSchedule.CancelCause
+    cancel_schedule(schedule_id=sale.other.pk, by=StaffFactory(), cause=causes.ORGANISER)
+    refund_cancelled_schedules()
+
+    for found in (settled(), settled(concert_id=sale.other.concert_id)):
+        (row,) = [row for row in found.rows if row.concert == sale.other.concert]
+        assert (row.figures.refunds, row.figures.compensations, row.figures.net) == (7_000, 700, 0)
+        assert found.ledger.compensations == found.total.compensations == 700
+        assert found.reconciles
+        with translation.override("en"):
+            headings, *_rows, total, ledger, difference = read_csv(as_file(found, format="csv"))
+        place = headings.index("Compensations")
+        assert (total[place], ledger[place], difference[place]) == ("700", "700", "0")
+    assert settled().ledger.closing == 77_700
 
 
 def test_other_lines_have_their_place():

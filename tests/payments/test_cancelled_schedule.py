@@ -45,6 +45,8 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+Cause = ConcertSchedule.CancelCause
+
 
 @pytest.fixture
 def schedule():
@@ -59,13 +61,13 @@ def operator():
 def bought_long_ago(user, schedule, *numbers):
     """Move the purchase into the past, so that cancelling a ticket would cost a fee."""
     tickets = bought(user, schedule, *numbers).tickets
-    long_ago = timezone.now() - dt.timedelta(days=7)
+    long_ago = timezone.now() - dt.timedelta(days=30)
     Ticket.objects.filter(pk__in=[each.pk for each in tickets]).update(created_at=long_ago)
     return tickets
 
 
-def cancel(schedule, operator, reason="Storm"):
-    return cancel_schedule(schedule_id=schedule.pk, by=operator, reason=reason)
+def cancel(schedule, operator, reason="Storm", cause=Cause.FORCE_MAJEURE):
+    return cancel_schedule(schedule_id=schedule.pk, by=operator, reason=reason, cause=cause)
 
 
 def sweep():
@@ -193,7 +195,12 @@ def test_a_buyer_who_is_faster_than_the_sweep_pays_no_fee_either(app, schedule, 
     quote = app(user).get(f"/api/v1/tickets/{ticket.pk}/refund-quote/").json()
     refund = cancel_ticket(user=user, ticket_id=ticket.pk)
 
-    assert quote == {"amount": 10_000, "fee": 0}
+    assert (quote["amount"], quote["fee"], quote["basis"], quote["until"]) == (
+        10_000,
+        0,
+        "schedule_cancelled",
+        None,
+    )
     assert (refund.amount, refund.fee, refund.refunded_by) == (10_000, 0, user)
     assert progress_of(schedule_id=schedule.pk).is_done
 
@@ -322,6 +329,83 @@ def test_the_sweep_reaches_all_buyers_behind_any_number_of_damaged_ones(
 
     assert balance_of(fine) == 10_000
     assert progress_of(schedule_id=schedule.pk).left == len(damaged)
+
+
+# --- The organiser's fault --------------------------------------------------------------------
+
+
+@pytest.fixture
+def odd(schedule):
+    """A schedule with a seat of a price that a tenth does not divide evenly."""
+    Seat.objects.filter(schedule=schedule, number=1).update(price=10_001)
+    return schedule
+
+
+def lines_of(user):
+    lines = BalanceHistory.objects.filter(balance__user=user).order_by("seq")
+    return [(line.type, line.amount, line.delta) for line in lines][-2:]
+
+
+def test_by_the_organisers_fault_buyers_get_a_tenth_on_top_rounded_up(app, odd, operator):
+    user = UserFactory(won=20_000)
+    (ticket,) = bought_long_ago(user, odd, 1)
+
+    cancel(odd, operator, cause=Cause.ORGANISER)
+    before = progress_of(schedule_id=odd.pk)
+    sweep()
+    after = progress_of(schedule_id=odd.pk)
+
+    assert lines_of(user) == [("CANCELLATION", 10_001, 10_001), ("COMPENSATION", 1_001, 1_001)]
+    assert balance_of(user) == 21_001
+    refund = Refund.objects.get()
+    assert (refund.amount, refund.fee, refund.compensation) == (10_001, 0, 1_001)
+    assert BalanceHistory.objects.get(source=refund.compensation_source).amount == 1_001
+    assert (before.won, before.compensation_left, before.won_compensated) == (10_001, 1_001, 0)
+    assert (after.won, after.compensation_left, after.won_compensated) == (10_001, 0, 1_001)
+    told = app(user).get(f"/api/v1/tickets/{ticket.pk}/").json()
+    assert (told["refund"]["amount"], told["refund"]["compensation"]) == (10_001, 1_001)
+    assert not [finding for finding in run_checks() if finding.violations]
+
+
+def test_a_buyer_who_is_faster_than_the_sweep_is_compensated_too(app, odd, operator):
+    user = UserFactory(won=20_000)
+    (ticket,) = bought_long_ago(user, odd, 1)
+
+    cancel(odd, operator, cause=Cause.ORGANISER)
+    quote = app(user).get(f"/api/v1/tickets/{ticket.pk}/refund-quote/").json()
+    cancel_ticket(user=user, ticket_id=ticket.pk)
+    sweep()
+
+    assert (quote["amount"], quote["fee"], quote["compensation"]) == (10_001, 0, 1_001)
+    assert lines_of(user) == [("CANCELLATION", 10_001, 10_001), ("COMPENSATION", 1_001, 1_001)]
+
+
+def test_a_ticket_given_back_before_has_no_part_in_the_compensation(odd, operator):
+    user = UserFactory(won=20_000)
+    (ticket,) = bought_long_ago(user, odd, 1)
+    cancel_ticket(user=user, ticket_id=ticket.pk)
+
+    cancel(odd, operator, cause=Cause.ORGANISER)
+    sweep()
+
+    assert not BalanceHistory.objects.filter(type="COMPENSATION").exists()
+
+
+def test_the_buyer_reads_the_compensation_on_ticket_order_and_balance(client, odd, operator):
+    user = UserFactory(won=20_000)
+    (ticket,) = bought(user, odd, 1).tickets
+    client.force_login(user)
+    cancel(odd, operator, cause=Cause.ORGANISER)
+
+    def page(address):
+        return client.get(address, headers={"Accept-Language": "en"}).content.decode()
+
+    assert "10 % of the price are added as compensation" in page(f"/tickets/{ticket.pk}/")
+    assert "+₩1,001" in page(f"/tickets/{ticket.pk}/cancel/")
+    sweep()
+    assert "₩1,001 were added as compensation" in page(f"/tickets/{ticket.pk}/")
+    assert "−₩1,001" in page(f"/orders/{ticket.reservation_id}/")
+    assert "+₩1,001" in page("/balance/?type=COMPENSATION")
 
 
 # --- The database itself ----------------------------------------------------------------------
@@ -481,7 +565,7 @@ def test_the_api_tells_that_it_was_cancelled_and_what_came_back(app, schedule, o
 
 # --- The operator -----------------------------------------------------------------------------
 
-CONFIRMED = {"_form_submitted": "on", "reason": "태풍"}
+CONFIRMED = {"_form_submitted": "on", "cause": "force_majeure", "reason": "태풍"}
 
 
 def page(action, schedule):
@@ -496,6 +580,7 @@ def test_the_operator_is_told_what_it_means_and_sees_it_done(client, schedule, o
 
     dialog = client.get(page("cancel", schedule), headers=english).content.decode()
     assert "₩10,000" in dialog
+    assert "+₩1,000" in dialog
     assert not ConcertSchedule.objects.get().cancelled_at
     done = client.post(page("cancel", schedule), CONFIRMED, headers=english)
     assert done["HX-Redirect"] == page("refunds", schedule)
@@ -515,13 +600,31 @@ def test_the_operator_is_told_what_it_means_and_sees_it_done(client, schedule, o
     assert "태풍" in entry.change_message
 
 
-def test_the_dialog_wants_a_reason_for_the_buyers(client, schedule, operator):
+@pytest.mark.parametrize("missing", [{"reason": " "}, {"cause": ""}, {"cause": "whim"}])
+def test_the_dialog_wants_a_cause_and_a_reason_for_the_buyers(client, schedule, operator, missing):
     client.force_login(operator)
 
-    answer = client.post(page("cancel", schedule), CONFIRMED | {"reason": " "})
+    answer = client.post(page("cancel", schedule), CONFIRMED | missing)
 
     assert answer.status_code == 200
     assert ConcertSchedule.objects.get().cancelled_at is None
+
+
+def test_the_operator_sees_what_the_organisers_fault_cost(client, schedule, operator):
+    bought(UserFactory(won=10_000), schedule, 1)
+    client.force_login(operator)
+
+    english = {"Accept-Language": "en"}
+    fault = CONFIRMED | {"cause": "organiser"}
+    client.post(page("cancel", schedule), fault, headers=english)
+    sweep()
+
+    progress = client.get(page("refunds", schedule), headers=english).content.decode()
+    record = client.get(page("change", schedule), headers=english).content.decode()
+    assert "the organiser&#x27;s fault" in progress
+    assert "₩1,000" in progress
+    assert "compensation ₩1,000 of ₩1,000" in record
+    assert "the organiser's fault" in LogEntry.objects.get().change_message
 
 
 def test_the_dialog_sent_twice_cancels_once(client, schedule, operator):

@@ -77,15 +77,16 @@ def as_table(findings: list[Finding]) -> str:
 
 
 def as_sums(totals: Totals) -> str:
-    """Charges = balances + net sales, with the figures, in won."""
+    """Charged + granted + compensation = balances + net sales, with the figures, in won."""
     rows = [
         ("charged", totals.charged),
         ("granted by OTHER lines", totals.granted),
+        ("paid as compensation", totals.compensated),
         ("in balances", totals.balances),
         ("net sales", totals.net_sales),
         ("  paid", totals.paid),
         ("  refunded", totals.refunded),
-        ("charged + granted - balances - net sales", totals.difference),
+        ("difference, must be 0", totals.difference),
     ]
     return "\n".join(f"{name:<40}  {won:>20,}" for name, won in rows)
 
