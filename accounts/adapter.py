@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import log_in
 from accounts.models import User
+from accounts.services.password_change import change_password
 from concertbook.http.languages import chosen_language, public_page
 from concertbook.http.purchase_hint import PurchaseHint, hint
 
@@ -47,6 +48,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return public_page(request, "concert_list")
 
     def set_password(self, user: User, password: str) -> None:
-        super().set_password(user, password)
+        change_password(user=user, password=password)
         if context.request is not None and user.email is not None:
             log_in.forget_failures(context.request, user.email)

@@ -2,11 +2,14 @@
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.email_links import Kind, make_link
-from accounts.letter import Letter, LetterKind
-from accounts.mail_form import origin_of
-from accounts.models import OutgoingMessage
+from accounts.letter import Choice, Letter, LetterKind
+from accounts.mail_form import origin_of, site_page
+from accounts.models import BalanceHistory, OutgoingMessage
+from concertbook.templatetags.money import won
+from concertbook.templatetags.times import when_text
 
 
 def verify(message: OutgoingMessage) -> Letter | None:
@@ -58,6 +61,52 @@ def changed(message: OutgoingMessage) -> Letter:
             _("If this was not you, please tell us at once:"),
         ],
         action=(_("Help"), origin_of(message) + reverse("document", args=["help"])),
+    )
+
+
+def changed_to(message: OutgoingMessage) -> Letter:
+    return Letter(
+        subject=_("This is now the address of your account"),
+        heading=_("This is now the address of your account"),
+        paragraphs=[
+            _(
+                "Your concertbook account has this e-mail address from now on. Log in with it; your"
+                " password is the same."
+            )
+        ],
+        action=(_("Account"), site_page(message, "account")),
+    )
+
+
+def password_changed(message: OutgoingMessage) -> Letter:
+    return Letter(
+        subject=_("Your password has changed"),
+        heading=_("Your password has changed"),
+        paragraphs=[
+            _("The password of your concertbook account was changed on %(moment)s.")
+            % {"moment": when_text(message.created_at)},
+            _(
+                "If it was not you, choose a new password at once. It ends every other log-in, too."
+            ),
+        ],
+        action=(_("Choose a new password"), site_page(message, "account_reset_password")),
+    )
+
+
+def top_up(message: OutgoingMessage) -> Letter | None:
+    line = BalanceHistory.objects.filter(source=message.data["charge"]).first()
+    if line is None:
+        return None
+    return Letter(
+        subject=_("Your balance was charged with %(amount)s") % {"amount": won(line.amount)},
+        heading=_("Your balance was charged"),
+        facts=[
+            (_("Amount"), won(line.amount)),
+            (_("Charged on"), when_text(line.created_at)),
+            (_("Balance after"), won(line.balance_after)),
+            (_("Number"), message.data["charge"]),
+        ],
+        action=(_("My balance"), site_page(message, "balance")),
     )
 
 
@@ -118,5 +167,14 @@ LETTERS = {
     "claim": LetterKind(claim, urgent=True, secret=True),
     "reset": LetterKind(reset, urgent=True, secret=True),
     "changed": LetterKind(changed, urgent=True),
+    "changed_to": LetterKind(changed_to, urgent=True),
+    "password_changed": LetterKind(password_changed, urgent=True),
+    "top_up": LetterKind(top_up, choice="top_ups"),
     "written_before": LetterKind(written_before),
+}
+CHOICES = {
+    "top_ups": Choice(
+        gettext_lazy("Receipts of charges"),
+        gettext_lazy("A mail for each charge of your balance. The balance page lists them, too."),
+    ),
 }

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "anymail",
     "csp",
     "import_export",
     "rest_framework",
@@ -294,6 +295,13 @@ EMAIL_LINK_SECONDS = 24 * 3600
 EMAIL_TIMEOUT = 10
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# For a mail provider's API: anymail.backends.postmark.EmailBackend, for example, and its keys.
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", "") or EMAIL_CONFIG["EMAIL_BACKEND"]
+ANYMAIL = env.dict("ANYMAIL", default={})
+EMAIL_FILE_PATH = EMAIL_CONFIG["EMAIL_FILE_PATH"]
+DEMO_INBOX = EMAIL_BACKEND == "accounts.demo_inbox.EmailBackend"
+if DEMO_INBOX and HTTPS:
+    raise ImproperlyConfigured("The demo's inbox shows every mail to every visitor.")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "concertbook <no-reply@localhost>")
 
 # --- Messages ----------------------------------------------------------------------------------

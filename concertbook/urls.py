@@ -41,6 +41,9 @@ if settings.DEBUG:
 
     urlpatterns.append(path("styleguide/", styleguide))
 
+if settings.DEMO_INBOX:
+    urlpatterns.append(path("inbox/", include("accounts.inbox_urls")))
+
 handler400 = "concertbook.http.error_pages.bad_request"
 handler403 = "concertbook.http.error_pages.permission_denied"
 handler404 = "concertbook.http.error_pages.not_found"

@@ -50,6 +50,7 @@ SIDEBAR = [
             ("accounts.Balance", "account_balance_wallet"),
             ("accounts.BalanceHistory", "receipt_long"),
             ("accounts.Charge", "add_card"),
+            ("accounts.OutgoingMessage", "outgoing_mail"),
         ],
     ),
     (

@@ -45,6 +45,8 @@ WRITTEN_DOWN = [
     "HTTPS",
     "ALLOWED_HOSTS",
     "SITE_URL",
+    "EMAIL_URL",
+    "EMAIL_BACKEND",
     "PORT",
 ]
 COLOURS = {"setup": 33, "web": 32, "worker": 36, "beat": 35, "postgres": 34, "valkey": 31}
@@ -89,6 +91,7 @@ def run(var: Path) -> int:
         # Wait: the servers of a demo that was just killed may still be stopping.
         with missing_servers(var, os.environ, durable=True, patience=20) as servers:
             environ = child_environ(var) | addresses(servers)
+            environ |= mailbox(var, environ)
             environ.setdefault("SITE_URL", address)
             accounts = prepare(environ)
             write_environment(var / "environment", environ | {"PORT": str(port)})
@@ -197,6 +200,14 @@ def child_environ(var: Path) -> dict[str, str]:
     }
     given = {name: value for name, value in os.environ.items() if value or name not in defaults}
     return {**defaults, **given, "PYTHONUNBUFFERED": "1"}
+
+
+def mailbox(var: Path, environ: dict[str, str]) -> dict[str, str]:
+    """Mails go to files, which /inbox/ shows, unless a mail server is given."""
+    if "EMAIL_URL" in environ or "EMAIL_BACKEND" in environ:
+        return {}
+    backend = "accounts.demo_inbox.EmailBackend"
+    return {"EMAIL_BACKEND": backend, "EMAIL_URL": f"filemail:///{var.absolute() / 'inbox'}"}
 
 
 def kept_secret(path: Path) -> str:
@@ -406,6 +417,7 @@ class Banner:
             f"concertbook   {self.address}/",
             f"API           {self.address}/api/v1/docs/",
             f"admin         {self.address}/admin/",
+            f"mails         {self.address}/inbox/",
             *(["", *self.accounts] if self.accounts else []),
             "",
             "Stop with Ctrl-C. The data is kept for the next time.",

@@ -1,5 +1,5 @@
-"""The admin pages of users, groups, money and legal pages; the log-in of the admin."""
+"""The admin pages of users, groups, money, messages and legal pages; the log-in of the admin."""
 
-from accounts.admin import documents, money, records, site, users
+from accounts.admin import documents, messages, money, records, site, users
 
-__all__ = ["documents", "money", "records", "site", "users"]
+__all__ = ["documents", "messages", "money", "records", "site", "users"]

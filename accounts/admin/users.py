@@ -24,6 +24,7 @@ from accounts.base_admin import Admin
 from accounts.email_addresses import clean_email
 from accounts.models import User
 from accounts.services.email_change import request_proof, set_email
+from accounts.services.password_change import tell_new_password
 from concertbook.admin.versions import (
     VERSION,
     last_log_entry,
@@ -78,6 +79,11 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
             )
             self.add_error("password1", said % {"who": who_changed(self.user, opened[0])})
         return super().clean()
+
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        tell_new_password(self.user)
+        return user
 
     def was_sent_before(self) -> bool:
         """Whether the same form was sent before: the user already has this password."""

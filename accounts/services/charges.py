@@ -22,6 +22,7 @@ from accounts.gateway import GatewayAnswer, get_gateway
 from accounts.models import BalanceHistory, Charge, User
 from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
+from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ def settle_charge(
 ) -> BalanceHistory:
     """Record the gateway's answer; a second call changes nothing and returns the line."""
     with transaction.atomic(durable=True):
-        pending = Charge.objects.select_for_update(no_key=True).get(pk=charge_id)
+        locked = Charge.objects.select_for_update(of=("self",), no_key=True)
+        pending = locked.select_related("user").get(pk=charge_id)
         if once:
             once.claim()
         if pending.status != Charge.Status.PENDING:
@@ -110,6 +112,8 @@ def settle_charge(
             reason=pending.reason,
         )
         (line,) = write_lines(entries=[(balance, entry)])
+        if answer.approved:
+            queue([new_message(kind="top_up", user=pending.user, data={"charge": str(charge_id)})])
         return _answer_for(line, once)
 
 

@@ -44,6 +44,7 @@ def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> U
             if old is not None and old != link.email:
                 tell_old_address(user, old, origin=origin)
             if old != link.email:
+                queue_notice(kind="changed_to", email=link.email, user=user, origin=origin)
                 end_sessions(user_ids=[user.pk], except_session=session_key)
     except IntegrityError as proven_by_another:
         raise EmailTaken from proven_by_another

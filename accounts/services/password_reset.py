@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.services.documents import agreed_versions
 from accounts.services.email_proof import create_proven
 from accounts.services.mail import queue_link
+from accounts.services.password_change import tell_new_password
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 
@@ -80,4 +81,5 @@ def _set_password(user: User, password: str) -> None:
         if not same.update(password=user.password, email_verified_at=now, updated_at=now):
             raise LinkUsed
         end_sessions(user_ids=[user.pk])
+        tell_new_password(user)
     user.email_verified_at = now

@@ -55,6 +55,7 @@ def _footer(business: Business | None, language: str | None, linked: str) -> Saf
             "is_sample": business is not None and is_sample(business),
             "documents": Document.Kind,
             "linked": linked,
+            "has_inbox": settings.DEMO_INBOX,
         },
     )
 

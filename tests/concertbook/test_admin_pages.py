@@ -26,6 +26,7 @@ from accounts.models import (
     UserSession,
 )
 from accounts.services.documents import publish
+from accounts.services.outbox import new_message, queue
 from concerts.models import (
     Concert,
     ConcertSchedule,
@@ -49,6 +50,7 @@ READ_ONLY = [
     Charge,
     Export,
     IdempotencyKey,
+    OutgoingMessage,
     Consent,
     Draw,
     QueueEntryHistory,
@@ -62,14 +64,13 @@ READ_ONLY = [
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# Without a page: a session's key gives access to the account, an unsent mail contains a link, the
+# Without a page: a session's key gives access to the account, the
 # pieces of an export are downloaded as one file, the history of a room shows its capacities, a seat
 # plan repeats what the seats say, a reminder is its user's own, and a poster is shown on its
 # concert's page.
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
-    OutgoingMessage,
     MutedNotice,
     ExportChunk,
     Poster,
@@ -103,6 +104,7 @@ def play_a_sale():
     scanned(receipt.tickets[1])
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
+    queue([new_message(kind="changed", user=buyer)])
     Consent.objects.create(user=buyer, document="terms", version=1)
     publish(kind="terms", text_ko="x", effective_on=dt.date(2026, 1, 1))
     Business.objects.create(name_ko="x")

@@ -1,0 +1,106 @@
+"""The outbox: what was sent, what waits and what was given up."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.base_admin import ReadOnlyAdmin
+from accounts.letter import letter_kinds
+from accounts.models import OutgoingMessage
+from accounts.services.letter_preview import preview_letter
+from accounts.services.outbox import replay
+from concertbook.admin.columns import Colors, colored
+from concertbook.http.framed import framed
+
+STATUS_COLORS: Colors = {"SENT": "success", "FAILED": "danger", "QUEUED": "warning"}
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in letter_kinds()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+@admin.register(OutgoingMessage)
+class OutgoingMessageAdmin(ReadOnlyAdmin):
+    """Rows that the sale writes. Operators with the permission may send them again."""
+
+    rehearsal_path = "user"
+    fields = (
+        "channel",
+        "kind",
+        "user",
+        "recipient",
+        "status",
+        "attempts",
+        "last_error",
+        "created_at",
+        "due_at",
+        "sent_at",
+        "message_id",
+        "letter",
+    )
+    list_display = (
+        "created_at",
+        "kind",
+        "recipient",
+        colored("status", _("status"), STATUS_COLORS),
+        "attempts",
+        "last_error",
+        "due_at",
+        "sent_at",
+    )
+    list_filter = ("status", "channel", KindFilter)
+    list_select_related = ("user",)
+    search_fields = ("recipient", "user__email", "^message_id")
+    date_hierarchy = "created_at"
+    actions = ("send_again",)  # type: ignore[assignment]
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.resend_message")
+
+    @admin.action(description=_("Send again"), permissions=["resend"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMessage]) -> None:
+        chosen = [message for message in queryset if replay(message_id=message.pk)]
+        for message in chosen:
+            self.log_change(request, message, gettext("sent again"))
+        count = len(chosen)
+        told = ngettext(
+            "%(count)d message is queued again.", "%(count)d messages are queued again.", count
+        )
+        messages.success(request, told % {"count": count})
+
+    @admin.display(description=_("letter"))
+    def letter(self, message: OutgoingMessage) -> SafeString:
+        address = reverse("admin:accounts_outgoingmessage_letter", args=[message.pk])
+        title = gettext("What the message says")
+        return format_html(
+            '<iframe src="{}" title="{}" width="640" height="640"></iframe>', address, title
+        )
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.show_letter)
+        own = path("<int:pk>/letter/", view, name="accounts_outgoingmessage_letter")
+        return [own, *super().get_urls()]
+
+    def show_letter(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The letter as it would be sent now."""
+        message = OutgoingMessage.objects.select_related("user").filter(pk=pk).first()
+        if message is None:
+            raise Http404
+        if not self.has_view_permission(request, message):
+            raise PermissionDenied
+        return framed(preview_letter(message))
