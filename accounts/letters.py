@@ -85,9 +85,7 @@ def password_changed(message: OutgoingMessage) -> Letter:
         paragraphs=[
             _("The password of your concertbook account was changed on %(moment)s.")
             % {"moment": when_text(message.created_at)},
-            _(
-                "If it was not you, choose a new password at once. It ends every other log-in, too."
-            ),
+            _("If it was not you, choose a new password at once. It ends every other log-in, too."),
         ],
         action=(_("Choose a new password"), site_page(message, "account_reset_password")),
     )

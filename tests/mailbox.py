@@ -16,6 +16,7 @@ def mails_to(email: str) -> list[EmailMessage]:
 
 
 def link_to(email: str) -> str:
-    """The path of the link in the last mail with one."""
-    links = [re.search(r"^https?://\S+$", str(each.body), re.M) for each in mails_to(email)]
+    """The path of the secret link in the last mail with one."""
+    secret = re.compile(r"^https?://[^/]+/accounts/(?:address|password)/\S+/\S+$", re.M)
+    links = [secret.search(str(each.body)) for each in mails_to(email)]
     return urlsplit([link for link in links if link][-1][0]).path

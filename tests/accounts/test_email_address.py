@@ -398,7 +398,7 @@ def test_mail_has_no_word_that_a_user_chose():
     sign_up()
     send_due()
 
-    assert len(mail.outbox) == 4
+    assert len(mail.outbox) == 5
     for each in mail.outbox:
         assert "evil.example" not in each.subject + each.body + str(each.extra_headers)
 
