@@ -17,8 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import app_tokens, devices, log_in
+from accounts.address_field import AddressField
 from accounts.clients import read_client
-from accounts.email_addresses import LONGEST_EMAIL, fold_email
 from accounts.errors import InvalidAmount, InvalidCredentials
 from accounts.models import LANGUAGES, BalanceHistory, User
 from accounts.rate_limits import count_sign_up
@@ -51,20 +51,6 @@ Result = TypeVar("Result")
 DEVICE_TOKEN = OpenApiParameter(
     devices.HEADER, str, "header", description="device of an earlier log-in's or sign-up's answer"
 )
-
-
-class AddressField(serializers.EmailField):
-    """An e-mail address in any spelling that the pages take as well."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=LONGEST_EMAIL, **kwargs)
-
-    def run_validators(self, value: Any) -> None:
-        # REST framework's check refuses full-width letters, which the service folds to ASCII.
-        super().run_validators(fold_email(value))
-
-    def to_internal_value(self, data: Any) -> str:
-        return fold_email(super().to_internal_value(data))
 
 
 class NameField(HasSchemaLimits, serializers.CharField):

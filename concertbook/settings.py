@@ -210,6 +210,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"headers": {"good_for": 2.0}},
     },
+    "end offers of tickets": {
+        "task": "payments.tasks.end_offers",
+        "schedule": 60.0,
+        "options": {"headers": {"good_for": 60.0}},
+    },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,
@@ -311,7 +316,7 @@ SITE_URL = env.str("SITE_URL", "") or f"{'https' if HTTPS else 'http'}://" + nex
     (host for host in ALLOWED_HOSTS if host[0] not in ".*"), "localhost"
 )
 # The kinds of messages (accounts/letter.py); each app has its own.
-MESSAGE_MODULES = ["accounts.letters", "concerts.letters"]
+MESSAGE_MODULES = ["accounts.letters", "concerts.letters", "payments.offer_letters"]
 # For how long the admin lists what was sent.
 MESSAGE_DAYS = env.int("MESSAGE_DAYS", 30)
 
@@ -382,6 +387,10 @@ EXTRA_HOLIDAYS = env.list("EXTRA_HOLIDAYS", default=[])
 CHECK_IN_UNDO_MINUTES = env.int("CHECK_IN_UNDO_MINUTES", 10)
 # The extension of a hold when its payment begins.
 PAYMENT_SECONDS = 120
+# How often one ticket may be handed on: to a friend, back, and on again.
+HAND_ONS_PER_TICKET = env.int("HAND_ONS_PER_TICKET", 3)
+# Tickets that one user may offer within an hour: each sends a mail to an address that they name.
+OFFERS_PER_HOUR = 20
 # Holds that one user may release or let expire within an hour.
 GIVEN_UP_PER_HOUR = 30
 # Within ten seconds. Thousands of Korean phones share a carrier's address, so the limits per

@@ -258,6 +258,19 @@ class ConcertSchedule(models.Model):
         default=120,
         help_text=_("Minutes before the start from which tickets are checked in."),
     )
+    may_hand_on = models.BooleanField(
+        _("tickets may be handed on"),
+        default=True,
+        db_default=True,
+        help_text=_("A ticket's holder may give it to another account, for no price."),
+    )
+    # Relative to the start too.
+    hand_on_minutes = models.PositiveSmallIntegerField(
+        _("handing on ends before the start"),
+        default=300,
+        db_default=300,
+        help_text=_("Minutes before the start from which tickets change hands no more."),
+    )
     # Set once, by cancelling. The refunds are derived from the live reservations.
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True, editable=False)
     cancelled_by = models.ForeignKey(
@@ -334,6 +347,11 @@ class ConcertSchedule(models.Model):
     @property
     def doors_open_at(self) -> dt.datetime:
         return self.start_at - dt.timedelta(minutes=self.doors_open_minutes)
+
+    @property
+    def hand_on_until(self) -> dt.datetime:
+        """The moment from which its tickets change hands no more."""
+        return self.start_at - dt.timedelta(minutes=self.hand_on_minutes)
 
     def after_cooldown(self, now: dt.datetime) -> dt.datetime | None:
         """When a seat released at ``now`` is offered again: a random time, so that buyers cannot

@@ -38,6 +38,7 @@ SIDEBAR = [
             ("payments.Reservation", "bookmark"),
             ("payments.Payment", "payments"),
             ("payments.Ticket", "confirmation_number"),
+            ("payments.TicketOffer", "swap_horiz"),
             ("payments.CheckIn", "how_to_reg"),
             ("payments.Refund", "undo"),
             (SETTLEMENT, "summarize"),

@@ -1,8 +1,10 @@
-"""The records of sales: reservations, payments, refunds, tickets, check-ins."""
+"""The records of sales: reservations, payments, refunds, tickets, their offers, check-ins."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
@@ -11,9 +13,10 @@ from accounts.base_admin import ReadOnlyAdmin, why
 from concertbook.admin.columns import colored, won
 from concertbook.admin.exportable import Exportable
 from concertbook.http.spreadsheets import SafeResource
+from concertbook.templatetags.times import when_text
 from concerts.models import ConcertSchedule
 from payments import schedule_admin  # noqa: F401  (registers itself)
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
 
@@ -119,7 +122,9 @@ class TicketAdmin(ReadOnlyAdmin):
     fields = (
         "id",
         "reservation",
+        "buyer",
         "user",
+        "holders",
         "seat",
         "seat_number",
         won("price", _("price")),
@@ -150,6 +155,7 @@ class TicketAdmin(ReadOnlyAdmin):
     search_fields = (
         "user__email",
         "user__name",
+        "reservation__user__email",
         "seat__schedule__concert__title",
         "seat__label",
         "^id",
@@ -160,6 +166,77 @@ class TicketAdmin(ReadOnlyAdmin):
     @admin.display(description=_("schedule"), ordering="seat__schedule")
     def schedule(self, ticket: Ticket) -> ConcertSchedule:
         return ticket.seat.schedule
+
+    @admin.display(description=_("bought by"))
+    def buyer(self, ticket: Ticket) -> Any:
+        return ticket.reservation.user
+
+    @admin.display(description=_("handed on"))
+    def holders(self, ticket: Ticket) -> str:
+        """The chain of its holders, a line each."""
+        accepted = ticket.offers.filter(number__isnull=False).order_by("number")
+        lines = (
+            (offer.number, offer.giver, offer.receiver, when_text(offer.ended_at))
+            for offer in accepted.select_related("giver", "receiver")
+            if offer.ended_at
+        )
+        return format_html_join(mark_safe("<br>"), "{}. {} → {} · {}", lines) or "-"
+
+
+OFFER_COLORS = {"OPEN": "warning", "ACCEPTED": "success"}
+
+
+@admin.register(TicketOffer)
+class TicketOfferAdmin(ReadOnlyAdmin):
+    """The chain of each ticket's holders: accepted offers, numbered; and what became of others."""
+
+    rehearsal_path = "giver"
+    # The code that ended is left out: it is nothing to read.
+    fields = (
+        "id",
+        "ticket",
+        "schedule",
+        "seat",
+        "number",
+        "giver",
+        "email",
+        "receiver",
+        "status",
+        "offered_at",
+        "ended_at",
+    )
+    list_display = (
+        "offered_at",
+        "schedule",
+        "seat",
+        "number",
+        "giver",
+        "email",
+        "receiver",
+        colored("status", _("status"), OFFER_COLORS),
+        "ended_at",
+    )
+    list_filter = ("status", ("ticket__seat__schedule", AutocompleteSelectFilter))
+    list_select_related = ("giver", "receiver", "ticket__seat__schedule__concert")
+    search_fields = (
+        "email",
+        "giver__email",
+        "giver__name",
+        "receiver__email",
+        "receiver__name",
+        "ticket__seat__schedule__concert__title",
+        "ticket__seat__label",
+        "^ticket__id",
+    )
+    date_hierarchy = "offered_at"
+
+    @admin.display(description=_("schedule"), ordering="ticket__seat__schedule")
+    def schedule(self, offer: TicketOffer) -> ConcertSchedule:
+        return offer.ticket.seat.schedule
+
+    @admin.display(description=_("seat"), ordering="ticket__seat_number")
+    def seat(self, offer: TicketOffer) -> str:
+        return offer.ticket.seat.label
 
 
 @admin.register(CheckIn)

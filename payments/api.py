@@ -4,6 +4,7 @@ import uuid
 from functools import partial
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -15,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.address_field import AddressField
+from accounts.email_addresses import clean_email
 from accounts.requests import current_user
 from accounts.run_once import (
     IDEMPOTENCY_KEY_HEADER,
@@ -40,9 +43,19 @@ from payments.representations import (
     RefundQuoteOutput,
     RefundSerializer,
     ReservationSerializer,
+    TicketOfferSerializer,
+    TicketOffersOutput,
     hold_answer,
 )
-from payments.services import check_ins, checkout, holds, releases, ticket_cancellation, tickets
+from payments.services import (
+    check_ins,
+    checkout,
+    holds,
+    releases,
+    ticket_cancellation,
+    ticket_offers,
+    tickets,
+)
 from payments.services.holds import MOST_AT_ONCE
 from payments.services.reservations import get_reservation, my_reservations
 from queueing.errors import QueueNotAdmitted
@@ -224,6 +237,78 @@ class Cancel(APIView):
             ),
             status.HTTP_200_OK,
         )
+
+
+class OfferOfTicket(APIView):
+    """Hand a ticket on: offer it to an address, look at the open offer, withdraw it."""
+
+    class OfferInput(serializers.Serializer[Any]):
+        email = AddressField(help_text="the receiver's; whether it has an account is not told")
+
+        def validate_email(self, typed: str) -> str:
+            try:
+                return clean_email(typed)
+            except ValidationError as error:
+                raise serializers.ValidationError(error.messages, error.code) from None
+
+    @extend_schema(responses=TicketOfferSerializer)
+    def get(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        offer = ticket_offers.get_offer_of(user=current_user(request), ticket_id=ticket_id)
+        return Response(TicketOfferSerializer.represent(offer))
+
+    @extend_schema(
+        request=OfferInput,
+        responses={201: TicketOfferSerializer},
+        description="Offered to the same address again, the answer is the open offer.",
+    )
+    def post(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        offer = ticket_offers.offer_ticket(
+            user=current_user(request),
+            ticket_id=ticket_id,
+            email=valid_input(self.OfferInput, request)["email"],
+        )
+        return Response(TicketOfferSerializer.represent(offer), status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, ticket_id: uuid.UUID) -> Response:
+        ticket_offers.withdraw_offer(user=current_user(request), ticket_id=ticket_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OffersToMe(APIView):
+    """The open offers to the user's confirmed address, newest first."""
+
+    @extend_schema(operation_id="tickets_offers_list", responses=TicketOffersOutput)
+    def get(self, request: Request) -> Response:
+        return Response(
+            TicketOffersOutput.of(offers=ticket_offers.offers_to(user=current_user(request)))
+        )
+
+
+class OfferToMe(APIView):
+    @extend_schema(responses=TicketOfferSerializer)
+    def get(self, request: Request, offer_id: uuid.UUID) -> Response:
+        offer = ticket_offers.get_offer(user=current_user(request), offer_id=offer_id)
+        return Response(TicketOfferSerializer.represent(offer))
+
+
+class OfferAcceptance(APIView):
+    @extend_schema(
+        request=None,
+        responses=MyTicketSerializer,
+        description="The ticket is the user's, with a new code; the old one ends. Accepted again,"
+        " the answer is the ticket as it is now.",
+    )
+    def post(self, request: Request, offer_id: uuid.UUID) -> Response:
+        ticket = ticket_offers.accept_offer(user=current_user(request), offer_id=offer_id)
+        return Response(MyTicketSerializer.represent(ticket))
+
+
+class OfferDeclining(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, offer_id: uuid.UUID) -> Response:
+        ticket_offers.decline_offer(user=current_user(request), offer_id=offer_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class MayCheckIn(BasePermission):

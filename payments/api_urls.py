@@ -13,6 +13,11 @@ urlpatterns = [
     path("tickets/<any_case_uuid:ticket_id>/qr.svg", api.TicketQr.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/refund-quote/", api.RefundQuote.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/cancel/", api.Cancel.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/offer/", api.OfferOfTicket.as_view()),
+    path("tickets/offers/", api.OffersToMe.as_view()),
+    path("tickets/offers/<any_case_uuid:offer_id>/", api.OfferToMe.as_view()),
+    path("tickets/offers/<any_case_uuid:offer_id>/accept/", api.OfferAcceptance.as_view()),
+    path("tickets/offers/<any_case_uuid:offer_id>/decline/", api.OfferDeclining.as_view()),
     path("check-ins/", api.CheckIns.as_view()),
     path("check-ins/<any_case_uuid:check_in_id>/undo/", api.CheckInUndo.as_view()),
 ]

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from concertbook.db.clock import utc
 from concertbook.errors import (
+    ACCOUNT,
     AGAIN,
     BALANCE,
     CONCERTS,
@@ -90,6 +91,123 @@ class TicketUsed(DomainError):
     message = _("This ticket was used at the door.")
     meaning = _("It can no longer be cancelled, and there is no refund.")
     next_step = TICKETS
+
+
+class NotTheBuyer(DomainError):
+    """The ticket was handed to its holder; its money is the buyer's."""
+
+    code = "not_the_buyer"
+    status = 409
+    message = _("This ticket was handed to you: only its buyer can cancel it.")
+    meaning = _("It stays valid. Hand it back to the buyer if you do not need it.")
+    next_step = TICKETS
+
+
+class EmailNotConfirmed(DomainError):
+    """Tickets are handed on between confirmed addresses only."""
+
+    code = "email_not_confirmed"
+    status = 403
+    message = _("Please confirm your e-mail address first.")
+    meaning = _("Tickets change hands between confirmed addresses only. Nothing was changed.")
+    next_step = ACCOUNT
+
+
+class HandingOnOff(DomainError):
+    code = "handing_on_off"
+    status = 403
+    message = _("Tickets of this performance cannot be handed on.")
+    meaning = _("The ticket is unchanged.")
+    next_step = TICKETS
+
+
+class HandingOnClosed(DomainError):
+    code = "handing_on_closed"
+    status = 403
+    message: str | Promise = _("It is too late: tickets of this performance change hands no more.")
+    meaning = _("The ticket is unchanged.")
+    next_step = TICKETS
+
+    def __init__(self, *, until: dt.datetime) -> None:
+        super().__init__(until=utc(until))
+        self.message = _(
+            "It is too late: tickets of this performance changed hands until %(time)s."
+        ) % {"time": when_text(until)}
+
+
+class HandedOnTooOften(DomainError):
+    code = "handed_on_too_often"
+    status = 409
+    message = _("This ticket was handed on as often as a ticket may be.")
+    meaning = _("The ticket is unchanged.")
+    next_step = TICKETS
+
+
+class OfferedToOneself(DomainError):
+    code = "offered_to_oneself"
+    status = 400
+    message = _("This is your own address.")
+    meaning = _("The ticket is yours already, and nothing was changed.")
+    next_step = AGAIN
+
+
+class AlreadyOffered(DomainError):
+    code = "already_offered"
+    status = 409
+    message = _("This ticket is offered to another address. Please withdraw that offer first.")
+    meaning = _("That offer stays open.")
+    next_step = TICKETS
+
+
+class OfferedTooOften(TooManyRequests):
+    """The user has offered tickets too often within an hour."""
+
+    message = _("You have offered tickets too often. Please try again later.")
+    meaning = _("The ticket is unchanged.")
+    next_step = TICKETS
+
+
+class OfferOver(DomainError):
+    """The offer was withdrawn or declined, or its ticket was used, cancelled or handed on."""
+
+    code = "offer_over"
+    status = 410
+    message = _("This offer is over.")
+    meaning = _("The ticket stays with its holder. Ask them to offer it to you again.")
+    next_step = TICKETS
+
+
+class UnknownOffer(NotFound):
+    message = _("There is no offer for your address here.")
+    meaning = _(
+        "Nothing was changed. An offer is for the address that its mail was sent to: log in with"
+        " that one."
+    )
+    next_step = TICKETS
+
+
+class TooManyTickets(PurchaseLimitExceeded):
+    """With the offered ticket, the receiver would be above the purchase limit."""
+
+    message = _("With this ticket you would have more than one person may have.")
+    meaning = _("The offer stays open. The seats and tickets that you have stay yours.")
+    next_step = TICKETS
+
+
+class CodeEnded(DomainError):
+    """The code of a ticket that was handed on since: another code admits to its seat."""
+
+    code = "code_ended"
+    status = 409
+    message: str | Promise = _("This code ended when the ticket was handed on.")
+    meaning = _("The ticket of the new holder is valid and was not used up.")
+    next_step = AGAIN
+
+    def __init__(self, *, ended_at: dt.datetime) -> None:
+        super().__init__(ended_at=utc(ended_at))
+        self.message = _(
+            "This code ended on %(time)s: the ticket was handed on, and its new holder has another."
+        ) % {"time": when_text(ended_at)}
 
 
 class UnknownTicket(NotFound):

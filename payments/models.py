@@ -1,4 +1,4 @@
-"""The purchase: reservation, payment, ticket, check-in, refund."""
+"""The purchase: reservation, payment, ticket and its offers, check-in, refund."""
 
 import datetime as dt
 import secrets
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import LONGEST_EMAIL
 from concertbook.db.clock import StatementTime, utc
 from concertbook.db.status import status_is
 from concerts.models import ConcertSchedule, Seat
@@ -262,9 +263,15 @@ class Ticket(models.Model):
         return f"{self.seat_number} {self.status}"
 
     @property
+    def is_the_buyers(self) -> bool:
+        """Whether its holder has bought it: a ticket may be handed on, its payment stays where it
+        is."""
+        return self.user_id == self.reservation.user_id
+
+    @property
     def refund(self) -> "Refund | None":
-        """Its refund; None while it is live."""
-        if self.status != self.Status.CANCELLED:
+        """Its refund to the holder; None while it is live, and for one that was handed on."""
+        if self.status != self.Status.CANCELLED or not self.is_the_buyers:
             return None
         refunds = (getattr(each, "refund", None) for each in self.reservation.payments.all())
         return next(filter(None, refunds), None)
@@ -288,6 +295,100 @@ def save_change(ticket: Ticket, *, now: dt.datetime, fields: Sequence[str]) -> N
     values = {name: getattr(ticket, name) for name in (*fields, "version", "updated_at")}
     if not Ticket.objects.filter(pk=ticket.pk, version=read).update(**values):
         raise StaleTicket
+
+
+class TicketOffer(models.Model):
+    """A ticket offered to the account of an e-mail address, and what became of it.
+
+    The accepted offers of a ticket are the chain of its holders: ``number`` counts them from 1, and
+    ``old_code`` is the code that ended with the offer. An offer is for an address, so that it never
+    tells whether the address has an account. Triggers keep it unchanged once it is over, end it
+    with its ticket, and let a ticket change its holder by an accepted offer only.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "OPEN", _("Unanswered")
+        ACCEPTED = "ACCEPTED", _("Accepted")
+        DECLINED = "DECLINED", _("Declined")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+        # The ticket was used or cancelled, or its time for handing on was over.
+        ENDED = "ENDED", _("Ended")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Found by the constraint of the chain.
+    ticket = models.ForeignKey(
+        Ticket, models.PROTECT, related_name="offers", db_index=False, verbose_name=_("ticket")
+    )
+    giver = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("offered by"),
+    )
+    email = models.CharField(_("offered to"), max_length=LONGEST_EMAIL)
+    receiver = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("accepted by"),
+    )
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.OPEN)
+    is_open = status_is("OPEN")
+    number = models.PositiveSmallIntegerField(_("number"), null=True, blank=True)
+    old_code = models.CharField(max_length=40, blank=True, editable=False)
+    offered_at = models.DateTimeField(_("offered at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("handing on")
+        verbose_name_plural = _("tickets handed on")
+        ordering = ["-offered_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"],
+                condition=Q(is_open=True),
+                name="payments_ticketoffer_one_open_per_ticket",
+            ),
+            models.UniqueConstraint(
+                fields=["ticket", "number"], name="payments_ticketoffer_one_chain"
+            ),
+            models.UniqueConstraint(
+                fields=["old_code"],
+                condition=~Q(old_code=""),
+                name="payments_ticketoffer_code_ends_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="OPEN", ended_at=None, receiver=None, number=None, old_code="")
+                | Q(
+                    status="ACCEPTED",
+                    ended_at__isnull=False,
+                    receiver__isnull=False,
+                    number__gt=0,
+                )
+                & ~Q(old_code="")
+                & ~Q(receiver=F("giver"))
+                | Q(
+                    status__in=["DECLINED", "WITHDRAWN", "ENDED"],
+                    ended_at__isnull=False,
+                    receiver=None,
+                    number=None,
+                    old_code="",
+                ),
+                name="payments_ticketoffer_is_complete",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["giver", "-offered_at"], name="payments_ticketoffer_given"),
+            models.Index(
+                fields=["email"], condition=Q(is_open=True), name="payments_ticketoffer_for"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket} {self.email} {self.status}"
 
 
 class CheckIn(models.Model):

@@ -1,7 +1,13 @@
 from django.urls import path
 
 from concertbook.http.caching import public
-from payments import checkout_views, seat_views, ticket_file_views, ticket_views
+from payments import (
+    checkout_views,
+    offer_views,
+    seat_views,
+    ticket_file_views,
+    ticket_views,
+)
 
 urlpatterns = [
     path("schedules/<any_case_uuid:schedule_id>/seats/", seat_views.seats, name="seats"),
@@ -51,6 +57,25 @@ urlpatterns = [
         "tickets/<any_case_uuid:ticket_id>/google-wallet/",
         ticket_file_views.google_wallet,
         name="google_wallet",
+    ),
+    path(
+        "tickets/<any_case_uuid:ticket_id>/offer/", offer_views.offer_ticket, name="ticket_hand_on"
+    ),
+    path(
+        "tickets/<any_case_uuid:ticket_id>/offer/withdraw/",
+        offer_views.withdraw_offer,
+        name="ticket_offer_withdraw",
+    ),
+    path("tickets/offers/<any_case_uuid:offer_id>/", offer_views.offer, name="ticket_offer"),
+    path(
+        "tickets/offers/<any_case_uuid:offer_id>/accept/",
+        offer_views.accept_offer,
+        name="ticket_offer_accept",
+    ),
+    path(
+        "tickets/offers/<any_case_uuid:offer_id>/decline/",
+        offer_views.decline_offer,
+        name="ticket_offer_decline",
     ),
     path(
         "tickets/<any_case_uuid:ticket_id>/cancel/",

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from concertbook.http.representations import Representation
 from concerts.refund_policy import Basis
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.checkout import Receipt
 from payments.services.ticket_cancellation import Quote
 
@@ -97,6 +97,42 @@ class MyTicketSerializer(TicketSerializer):
 
     class Meta(TicketSerializer.Meta):
         fields = (*TicketSerializer.Meta.fields, "refund")  # type: ignore[assignment]
+
+
+class TicketOfferSerializer(Representation[TicketOffer], serializers.ModelSerializer[TicketOffer]):
+    giver_name = serializers.CharField(source="giver.name")
+    concert = serializers.UUIDField(source="ticket.reservation.schedule.concert_id")
+    concert_title = serializers.CharField(source="ticket.reservation.schedule.concert.title")
+    schedule = serializers.UUIDField(source="ticket.reservation.schedule_id")
+    start_at = serializers.DateTimeField(source="ticket.reservation.schedule.start_at")
+    hand_on_until = serializers.DateTimeField(
+        source="ticket.reservation.schedule.hand_on_until", help_text="accepted before this only"
+    )
+    seat_number = serializers.IntegerField(source="ticket.seat_number")
+    label = serializers.CharField(source="ticket.seat.label")  # type: ignore[assignment]
+
+    class Meta:
+        model = TicketOffer
+        fields = (
+            "id",
+            "ticket",
+            "email",
+            "status",
+            "giver_name",
+            "concert",
+            "concert_title",
+            "schedule",
+            "start_at",
+            "hand_on_until",
+            "seat_number",
+            "label",
+            "offered_at",
+            "ended_at",
+        )
+
+
+class TicketOffersOutput(Representation[Any]):
+    offers = TicketOfferSerializer(many=True)
 
 
 class PaymentSerializer(Representation[Payment], serializers.ModelSerializer[Payment]):

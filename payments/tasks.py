@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from payments.services import releases, schedule_cancellation
+from payments.services import releases, schedule_cancellation, ticket_offers
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -11,3 +11,8 @@ def release_expired_holds() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def refund_cancelled_schedules() -> int:
     return schedule_cancellation.refund_cancelled_schedules()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def end_offers() -> int:
+    return ticket_offers.end_offers()

@@ -18,12 +18,12 @@ from accounts.requests import MemberRequest
 from accounts.run_once import run_once
 from concertbook.http.page_numbers import page_of_newest
 from concerts.refund_policy import Basis, RefundPolicy, Step, is_moved
-from payments.errors import AlreadyCancelled, CancellationClosed, TicketUsed
-from payments.services import ticket_cancellation, tickets
+from payments.errors import AlreadyCancelled, CancellationClosed, NotTheBuyer, TicketUsed
+from payments.services import ticket_cancellation, ticket_offers, tickets
 from payments.ticket_document import describe
 from payments.wallets import apple, google
 
-NOT_CANCELLABLE = (AlreadyCancelled, TicketUsed, CancellationClosed)
+NOT_CANCELLABLE = (AlreadyCancelled, TicketUsed, CancellationClosed, NotTheBuyer)
 
 
 @login_required
@@ -32,7 +32,8 @@ def ticket_list(request: MemberRequest) -> HttpResponse:
     mine = partial(tickets.my_tickets, user=request.user)
     newest = partial(tickets.newest_tickets, user=request.user)
     page = page_of_newest(request, newest, mine)
-    return render(request, "payments/tickets.html", {"page": page})
+    offers = ticket_offers.offers_to(user=request.user)
+    return render(request, "payments/tickets.html", {"page": page, "offers": offers})
 
 
 @login_required
@@ -74,6 +75,7 @@ def _shown(ticket: Any) -> dict[str, Any]:
         "document": describe(ticket),
         "quote": _quote(ticket),
         "refund": ticket.refund,
+        "may_be_offered": ticket_offers.may_be_offered(ticket),
     }
 
 

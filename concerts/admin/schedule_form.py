@@ -42,4 +42,5 @@ SCHEDULE_ROWS = (
     "reserve_until",
     ("price", "purchase_limit"),
     ("cooldown_seconds", "doors_open_minutes"),
+    ("may_hand_on", "hand_on_minutes"),
 )

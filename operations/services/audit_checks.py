@@ -57,17 +57,59 @@ CHECKS = [
     ),
     Check(
         "confirmed_without_payment_and_ticket",
-        "A confirmed reservation without exactly one successful payment of its price and exactly"
-        " one live ticket for its seat, both its user's.",
+        "A confirmed reservation without exactly one successful payment of its price by its user,"
+        " and exactly one live ticket for its seat.",
         """
         SELECT r.id FROM payments_reservation r
         WHERE r.status = 'CONFIRMED' AND (
             ARRAY(SELECT (p.user_id, p.amount) FROM payments_payment p
                   WHERE p.reservation_id = r.id AND p.status = 'SUCCESS')
                 <> ARRAY[(r.user_id, r.price)]
-            OR ARRAY(SELECT (t.user_id, t.seat_id) FROM payments_ticket t
+            OR ARRAY(SELECT t.seat_id FROM payments_ticket t
                      WHERE t.reservation_id = r.id AND t.status <> 'CANCELLED')
-                <> ARRAY[(r.user_id, r.seat_id)])
+                <> ARRAY[r.seat_id])
+        """,
+    ),
+    Check(
+        "ticket_not_its_last_receivers",
+        "A ticket whose holder is not the last receiver of its accepted offers (without one, its"
+        " buyer), or whose offers are no unbroken chain from the buyer on.",
+        """
+        SELECT t.id FROM payments_ticket t
+        JOIN payments_reservation r ON r.id = t.reservation_id
+        LEFT JOIN (
+            SELECT ticket_id,
+                   bool_and(number = expected_number
+                            AND giver_id = coalesce(receiver_before, giver_id)) AS unbroken,
+                   (array_agg(giver_id ORDER BY number))[1] AS first_giver,
+                   (array_agg(receiver_id ORDER BY number DESC))[1] AS last_receiver
+            FROM (
+                SELECT ticket_id, number, giver_id, receiver_id,
+                       row_number() OVER chain AS expected_number,
+                       lag(receiver_id) OVER chain AS receiver_before
+                FROM payments_ticketoffer WHERE status = 'ACCEPTED'
+                WINDOW chain AS (PARTITION BY ticket_id ORDER BY number)
+            ) accepted
+            GROUP BY ticket_id
+        ) chain ON chain.ticket_id = t.id
+        WHERE (t.user_id, r.user_id, true) IS DISTINCT FROM (
+            coalesce(chain.last_receiver, r.user_id), coalesce(chain.first_giver, r.user_id),
+            coalesce(chain.unbroken, true))
+        """,
+    ),
+    Check(
+        "ended_code_admits",
+        "A ticket with a code that ended when a ticket was handed on.",
+        """
+        SELECT t.id FROM payments_ticket t JOIN payments_ticketoffer o ON o.old_code = t.code
+        """,
+    ),
+    Check(
+        "offer_without_its_ticket",
+        "An open offer of a ticket that was used or cancelled, or that is not its giver's.",
+        """
+        SELECT o.id FROM payments_ticketoffer o JOIN payments_ticket t ON t.id = o.ticket_id
+        WHERE o.status = 'OPEN' AND (t.status <> 'ISSUED' OR t.user_id <> o.giver_id)
         """,
     ),
     Check(
@@ -225,6 +267,23 @@ CHECKS = [
         JOIN concerts_concertschedule c ON c.id = r.schedule_id
         WHERE r.status IN ('HOLD', 'CONFIRMED')
         GROUP BY r.user_id, c.id HAVING count(*) > c.purchase_limit
+        """,
+    ),
+    Check(
+        "too_many_tickets",
+        "A user with more live tickets and holds in a schedule, received ones included, than one"
+        " person may have.",
+        """
+        SELECT had.user_id FROM (
+            SELECT t.user_id, r.schedule_id
+            FROM payments_ticket t JOIN payments_reservation r ON r.id = t.reservation_id
+            WHERE t.status <> 'CANCELLED'
+            UNION ALL
+            SELECT user_id, schedule_id FROM payments_reservation
+            WHERE status = 'HOLD' AND expires_at > now()
+        ) had
+        JOIN concerts_concertschedule c ON c.id = had.schedule_id
+        GROUP BY had.user_id, c.id HAVING count(*) > c.purchase_limit
         """,
     ),
     Check(

@@ -6,7 +6,7 @@ import math
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -35,7 +35,8 @@ class Sale:
 class BuyerHoldings:
     """One user's holdings in a schedule, and released holds in all, at the sale's time.
 
-    ``kinds`` has the kind of each seat in the filled slots.
+    ``kinds`` has the kind of each seat in the filled slots, ``received`` counts the live tickets
+    that were handed to the user.
     """
 
     filled_slots: Sequence[int] = ()
@@ -43,6 +44,7 @@ class BuyerHoldings:
     given_up: int = 0
     first_given_up: dt.datetime | None = None
     kinds: Sequence[str] = ()
+    received: int = 0
 
     def has_overdue(self, now: dt.datetime) -> bool:
         return self.first_hold_ends is not None and self.first_hold_ends <= now
@@ -55,11 +57,10 @@ class BuyerHoldings:
 
     def free_slots(self, count: int, *, limit: int) -> list[int]:
         """The first free slots up to the limit. Raises PurchaseLimitExceeded."""
-        free = (slot for slot in range(1, limit + 1) if slot not in self.filled_slots)
-        slots = list(islice(free, count))
-        if len(slots) < count:
+        if len(self.filled_slots) + self.received + count > limit:
             raise PurchaseLimitExceeded(limit=limit)
-        return slots
+        free = (slot for slot in range(1, limit + 1) if slot not in self.filled_slots)
+        return list(islice(free, count))
 
     def require_wheelchair(self, wanted: Sequence[str]) -> None:
         """Raises CompanionNeedsWheelchair if seats of the wanted kinds would give the user more
@@ -113,8 +114,18 @@ def read_holdings(
                    count(slot) FILTER (WHERE given_up) AS given_up,
                    min(created_at) FILTER (WHERE given_up) AS first_given_up
             FROM mine GROUP BY user_id
+        ), received AS (
+            SELECT ticket.user_id, count(DISTINCT ticket.id) AS received
+            FROM payments_ticketoffer AS offer
+            JOIN payments_ticket AS ticket ON ticket.id = offer.ticket_id
+            JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
+            WHERE offer.receiver_id = ANY(%(users)s::uuid[])
+              AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
+              AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
+            GROUP BY ticket.user_id
         )
         SELECT moment.now, (SELECT json_agg(had)::text FROM had),
+               (SELECT json_object_agg(user_id, received)::text FROM received),
                concert.waiting_room_id, schedule.id, concert.id, schedule.purchase_limit,
                schedule.reserve_from, schedule.reserve_until, schedule.cancelled_at
         FROM moment, concerts_concertschedule AS schedule
@@ -129,9 +140,12 @@ def read_holdings(
     )
     if row is None:
         raise NotFound
-    now, had, room_id, *rules = row
+    now, had, received, room_id, *rules = row
     schedule = ConcertSchedule.from_db(DEFAULT_DB_ALIAS, RULES, rules)
     holdings = dict(map(_holdings, json.loads(had or "[]")))
+    for user_id, count in json.loads(received or "{}").items():
+        user = uuid.UUID(user_id)
+        holdings[user] = replace(holdings.get(user, NO_HOLDINGS), received=count)
     return Sale(now, room_id, schedule), holdings
 
 

@@ -12,12 +12,13 @@ from django.db import transaction
 
 from accounts.models import User
 from concertbook.db.clock import database_now, utc
-from concertbook.errors import Malformed
+from concertbook.errors import DomainError, Malformed
 from concertbook.visible import has_visible
 from concerts.models import ConcertSchedule
 from payments.errors import (
     AlreadyCancelled,
     AlreadyUndone,
+    CodeEnded,
     DoorsNotOpen,
     ShowOver,
     TicketUsed,
@@ -27,21 +28,21 @@ from payments.errors import (
     UnknownTicket,
     WrongSchedule,
 )
-from payments.models import CheckIn, Ticket, save_change
+from payments.models import CheckIn, Ticket, TicketOffer, save_change
 
 
 def check_in(*, code: str, schedule_id: uuid.UUID, by: User, gate: str = "") -> CheckIn:
     """Check a ticket in. ``schedule_id`` is the show of this entrance, ``by`` the member of the
     staff.
 
-    Raises UnknownTicket, UnknownSchedule; WrongSchedule with the ticket's show; AlreadyCancelled
-    (also when the schedule is); TicketUsed with time, gate and check-in; DoorsNotOpen and ShowOver
-    with the time.
+    Raises UnknownTicket, CodeEnded, UnknownSchedule; WrongSchedule with the ticket's show;
+    AlreadyCancelled (also when the schedule is); TicketUsed with time, gate and check-in;
+    DoorsNotOpen and ShowOver with the time.
     """
     with transaction.atomic(durable=True):
         ticket = _lock_ticket(code=code)
         if ticket is None:
-            raise UnknownTicket
+            raise _why_unknown(code)
         schedule = ticket.reservation.schedule
         _require_this_show(schedule, schedule_id)
         _require_good(ticket, schedule)
@@ -94,6 +95,13 @@ def _lock_ticket(**which: object) -> Ticket | None:
         return None
     shown = Ticket.objects.select_related("seat", "user", "reservation__schedule__concert")
     return shown.get(pk=key)
+
+
+def _why_unknown(code: str) -> DomainError:
+    ended = TicketOffer.objects.filter(old_code=code).exclude(old_code="").first()
+    if ended is None or ended.ended_at is None:
+        return UnknownTicket()
+    return CodeEnded(ended_at=ended.ended_at)
 
 
 def _require_this_show(schedule: ConcertSchedule, wanted: uuid.UUID) -> None:

@@ -16,9 +16,21 @@ from payments.models import Payment, Ticket
 
 @dataclass(frozen=True)
 class PaidOrder:
-    """The payments of one checkout, in the order of performances and seats."""
+    """The payments of one checkout, in the order of performances and seats.
+
+    Each has ``is_kept``, whether its ticket is still the buyer's, and ``is_first_kept``, whether it
+    is the first such of its performance.
+    """
 
     payments: list[Any]
+
+    def __post_init__(self) -> None:
+        seen: set[uuid.UUID] = set()
+        for payment in self.payments:
+            payment.is_kept = payment.reservation.ticket.user_id == payment.user_id
+            payment.is_first_kept = payment.is_kept and payment.reservation.schedule_id not in seen
+            if payment.is_kept:
+                seen.add(payment.reservation.schedule_id)
 
     @property
     def paid_at(self) -> dt.datetime:

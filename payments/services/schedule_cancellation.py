@@ -19,6 +19,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import Balance, User
 from accounts.services.ledger import lock_balances, write_lines
+from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
@@ -188,12 +189,13 @@ def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
         sold = [each for each in reservations if each.status == Reservation.Status.CONFIRMED]
         held = [each for each in reservations if each.status == Reservation.Status.HOLD]
         tickets = Ticket.objects.filter(reservation__in=sold)
-        list(tickets.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+        locked_tickets = list(tickets.select_for_update(no_key=True).order_by("pk"))
         balances = lock_balances(user_ids={each.user_id for each in sold})
         now = database_now()
         tickets.update(status=Ticket.Status.CANCELLED, version=F("version") + 1, updated_at=now)
         locked.order_by().update(status=Reservation.Status.CANCELLED)
         _refund(schedule, sold, balances, now)
+        _tell_receivers(locked_tickets, sold)
         _release(schedule, seats, sold, Seat.Status.RESERVED, now)
         _release(schedule, seats, held, Seat.Status.HELD, now)
     return len(reservations)
@@ -243,6 +245,23 @@ def _full_refund(schedule: ConcertSchedule, payment: Payment, now: dt.datetime) 
         refunded_by=_who_cancelled(schedule),
         reason=SCHEDULE_CANCELLED,
         created_at=now,
+    )
+
+
+def _tell_receivers(tickets: Sequence[Ticket], sold: Sequence[Reservation]) -> None:
+    """Tell the holders of tickets that were handed on; their buyers are refunded."""
+    buyers = {reservation.pk: reservation.user_id for reservation in sold}
+    received = [ticket for ticket in tickets if ticket.user_id != buyers[ticket.reservation_id]]
+    if not received:
+        return
+    holders = User.objects.in_bulk([ticket.user_id for ticket in received])
+    queue(
+        new_message(
+            kind="received_ticket_cancelled",
+            user=holders[ticket.user_id],
+            data={"ticket": str(ticket.pk)},
+        )
+        for ticket in received
     )
 
 

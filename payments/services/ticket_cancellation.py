@@ -16,7 +16,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.refund_policy import Basis, RefundPolicy, compensation
-from payments.errors import CancellationClosed
+from payments.errors import CancellationClosed, NotTheBuyer
 from payments.models import (
     CANCELLED,
     SCHEDULE_CANCELLED,
@@ -45,7 +45,7 @@ class Quote:
 
 
 def quote_refund(*, user: User, ticket_id: uuid.UUID) -> Quote:
-    """Raises NotFound, AlreadyCancelled, TicketUsed, CancellationClosed."""
+    """Raises NotFound, NotTheBuyer, AlreadyCancelled, TicketUsed, CancellationClosed."""
     return quote_for(get_ticket(user=user, ticket_id=ticket_id))
 
 
@@ -56,6 +56,8 @@ def quote_for(ticket: Any) -> Quote:
 
 def _quote(ticket: Ticket, schedule: ConcertSchedule, now: dt.datetime) -> Quote:
     """By the refund policy on the ticket, with the date for which it was sold."""
+    if not ticket.is_the_buyers:
+        raise NotTheBuyer(ticket=str(ticket.pk))
     ticket.require_issued()
     if schedule.cancelled_at is not None:
         return Quote(
@@ -90,8 +92,9 @@ def cancel_ticket(
 
     In full, with what compensation is owed, and at any time if the schedule was cancelled and the
     sweep has not refunded it yet.
-    Raises NotFound (also for another user's), AlreadyCancelled, TicketUsed, CancellationClosed;
-    with ``once`` also what its claim raises.
+    Only its buyer cancels a ticket, and only while they have it: one that was handed on must not
+    move money between accounts. Raises NotFound (also for another user's), NotTheBuyer,
+    AlreadyCancelled, TicketUsed, CancellationClosed; with ``once`` also what its claim raises.
     """
     mine = Ticket.objects.filter(user=user, pk=ticket_id)
     seat_id = mine.values_list("seat", flat=True).first()
@@ -104,7 +107,10 @@ def cancel_ticket(
         reservation = Reservation.objects.select_for_update(of=("self",), no_key=True).get(
             ticket=ticket_id
         )
-        ticket = mine.select_for_update(no_key=True).get()
+        ticket = mine.select_for_update(no_key=True).first()
+        if ticket is None:  # handed on while we waited for the lock
+            raise NotFound
+        ticket.reservation = reservation
         payment = reservation.payments.get(status=Payment.Status.SUCCESS)
         balance = lock_balance(user_id=user.pk)
         # Read again: it may have been cancelled while we waited for the locks.

@@ -6,14 +6,15 @@ from functools import cache
 from typing import Any
 
 import segno
-from django.db.models import Prefetch, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from concertbook.db.clock import StatementTime
 from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
-from payments.models import Payment, Ticket
+from payments.models import Payment, Ticket, TicketOffer
 
 # The white margin that scanners need, in modules.
 QUIET = 4
@@ -46,7 +47,8 @@ def _shown() -> QuerySet[Ticket]:
 
 
 def get_ticket(*, user: User, ticket_id: uuid.UUID) -> Any:
-    """The Ticket, with the database's clock as ``read_at``. One statement.
+    """The Ticket, with the database's clock as ``read_at``, with ``offered_to`` (None without an
+    open offer) and with ``times_handed_on``. One statement.
 
     Raises NotFound, also for another user's.
     """
@@ -62,9 +64,15 @@ def _ticket() -> QuerySet[Any]:
 
 
 def _described(tickets: QuerySet[Ticket]) -> QuerySet[Any]:
-    """With all that payments.ticket_document.describe reads."""
-    related = tickets.select_related("user", "seat", "reservation__schedule__concert")
-    return related.annotate(read_at=StatementTime())
+    """With all that payments.ticket_document.describe reads, the address that a ticket is offered
+    to now, and how often it was handed on."""
+    offers = TicketOffer.objects.filter(ticket=OuterRef("pk")).order_by()
+    accepted = offers.filter(number__isnull=False).values("ticket").annotate(n=Count("pk"))
+    return tickets.select_related("user", "seat", "reservation__schedule__concert").annotate(
+        read_at=StatementTime(),
+        offered_to=Subquery(offers.filter(is_open=True).values("email")[:1]),
+        times_handed_on=Coalesce(Subquery(accepted.values("n")), 0),
+    )
 
 
 TICKET: Prepared[Any] = Prepared(_ticket)

@@ -37,8 +37,9 @@ from concerts.models import (
     SeatStatusHistory,
 )
 from operations.models import Export, ExportChunk
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_offers import accept_offer, offer_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, RoomCapacity, WaitingRoom
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, scanned
 
@@ -60,6 +61,7 @@ READ_ONLY = [
     Payment,
     Refund,
     Ticket,
+    TicketOffer,
     CheckIn,
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
@@ -101,7 +103,8 @@ def play_a_sale():
     schedule = ScheduleFactory(doors_open=True)
     receipt = bought(buyer, schedule, 1, 2)
     cancel_ticket(user=buyer, ticket_id=receipt.tickets[0].pk)
-    scanned(receipt.tickets[1])
+    offer = offer_ticket(user=buyer, ticket_id=receipt.tickets[1].pk, email=holder.email)
+    scanned(accept_offer(user=holder, offer_id=offer.pk))
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
     queue([new_message(kind="changed", user=buyer)])

@@ -34,7 +34,7 @@ from concerts.models import (
 from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
 from operations.models import Export
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import (
@@ -115,18 +115,49 @@ class Sale:
         }
         return Payment.objects.create(**values | fields)
 
-    def issue(self, reservation: Reservation, seat: Seat) -> Ticket:
-        return Ticket.objects.create(
-            reservation=reservation,
-            seat=seat,
-            user=reservation.user,
-            price=10_000,
-            seat_number=seat.number,
-            start_at=self.schedule.start_at,
-            end_at=self.schedule.end_at,
-            created_at=timezone.now(),
-            updated_at=timezone.now(),
-        )
+    def offer(self, **fields: object) -> TicketOffer:
+        values = {
+            "ticket": self.ticket,
+            "giver": self.buyer,
+            "email": self.other.email,
+            "offered_at": timezone.now(),
+        }
+        return TicketOffer.objects.create(**values | fields)
+
+    def accepted(self, **fields: object) -> dict[str, object]:
+        return {
+            "status": "ACCEPTED",
+            "ended_at": timezone.now(),
+            "receiver": self.other,
+            "number": 1,
+            "old_code": self.ticket.code,
+            **fields,
+        }
+
+    def accept(self, offer: TicketOffer, **fields: object) -> TicketOffer:
+        """The offer's row only, without its ticket."""
+        TicketOffer.objects.filter(pk=offer.pk).update(**self.accepted(**fields))
+        return offer
+
+    def hand_on(self, *, code: str = "new") -> TicketOffer:
+        """An accepted offer and its ticket: valid."""
+        offer = self.accept(self.offer())
+        Ticket.objects.filter(pk=self.ticket.pk).update(user=self.other, code=code)
+        return offer
+
+    def issue(self, reservation: Reservation, seat: Seat, **fields: object) -> Ticket:
+        values = {
+            "reservation": reservation,
+            "seat": seat,
+            "user": reservation.user,
+            "price": 10_000,
+            "seat_number": seat.number,
+            "start_at": self.schedule.start_at,
+            "end_at": self.schedule.end_at,
+            "created_at": timezone.now(),
+            "updated_at": timezone.now(),
+        }
+        return Ticket.objects.create(**values | fields)
 
     def refund_of(self, payment: Payment, amount: int, fee: int = 0) -> Refund:
         return Refund.objects.create(
@@ -624,9 +655,9 @@ AFTERWARDS: dict[str, tuple[str, Attack]] = {
         "payments_ticket_for_its_reservation",
         lambda sale: sale.issue(sale.held, sale.seat(4)),
     ),
-    "a ticket for another person than its reservation's": (
+    "a ticket issued for another person than its reservation's": (
         "payments_ticket_for_its_reservation",
-        lambda sale: Ticket.objects.filter(pk=sale.ticket.pk).update(user=sale.other),
+        lambda sale: sale.issue(sale.held, sale.seat(3), user=sale.other),
     ),
     "a limit lowered below the live reservations of a buyer": (
         "payments_limit_covers_live_reservations",
@@ -791,6 +822,78 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "payments_checkin_undone_has_operator_and_reason",
         lambda sale: sale.undone(undo_reason=""),
     ),
+    "a second open offer of one ticket": (
+        "payments_ticketoffer_one_open_per_ticket",
+        lambda sale: [sale.offer(), sale.offer()],
+    ),
+    "an offer of another buyer's ticket": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: sale.offer(giver=sale.other),
+    ),
+    "an offer that begins accepted": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: sale.offer(**sale.accepted()),
+    ),
+    "an offer that is deleted": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: sale.offer().delete(),
+    ),
+    "an offer whose address is changed": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: TicketOffer.objects.filter(pk=sale.offer().pk).update(email="x@example.com"),
+    ),
+    "an accepted offer that is opened again": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: TicketOffer.objects.filter(pk=sale.hand_on().pk).update(
+            status="OPEN", ended_at=None, receiver=None, number=None, old_code=""
+        ),
+    ),
+    "an accepted offer without a receiver": (
+        "payments_ticketoffer_is_complete",
+        lambda sale: sale.accept(sale.offer(), receiver=None),
+    ),
+    "an offer that is accepted by its giver": (
+        "payments_ticketoffer_is_complete",
+        lambda sale: sale.accept(sale.offer(), receiver=sale.buyer),
+    ),
+    "an accepted offer whose ticket stays where it is": (
+        "payments_ticketoffer_moves_its_ticket",
+        lambda sale: sale.accept(sale.offer()),
+    ),
+    "a ticket that takes its receiver past the purchase limit": (
+        "payments_ticketoffer_moves_its_ticket",
+        lambda sale: (
+            [sale.hold(n, slot=n - 3) for n in (4, 5)],
+            sale.hand_on(),
+            ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(purchase_limit=2),
+        ),
+    ),
+    "two steps of a chain with one number": (
+        "payments_ticketoffer_one_chain",
+        lambda sale: (
+            sale.hand_on(),
+            sale.accept(sale.offer(giver=sale.other), receiver=sale.buyer, old_code="x"),
+        ),
+    ),
+    "a code that ends twice": (
+        "payments_ticketoffer_code_ends_once",
+        lambda sale: (
+            sale.hand_on(),
+            sale.accept(sale.offer(giver=sale.other), receiver=sale.buyer, number=2),
+        ),
+    ),
+    "a ticket that changes hands without an offer": (
+        "payments_ticket_changes_hands_by_offer",
+        lambda sale: Ticket.objects.filter(pk=sale.ticket.pk).update(user=sale.other, code="x"),
+    ),
+    "a ticket that changes hands and keeps its code": (
+        "payments_ticket_changes_hands_by_offer",
+        lambda sale: sale.hand_on(code=sale.ticket.code),
+    ),
+    "a ticket that gets another code": (
+        "payments_ticket_changes_hands_by_offer",
+        lambda sale: Ticket.objects.filter(pk=sale.ticket.pk).update(code="x"),
+    ),
     "a used ticket set back to issued": (
         "payments_ticket_status_transitions",
         lambda sale: [
@@ -874,7 +977,7 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     ),
     "two tickets with one code": (
         "payments_ticket_code_key",
-        lambda sale: Ticket.objects.update(code="the same"),
+        lambda sale: sale.issue(sale.held, sale.seat(3), code=sale.ticket.code),
     ),
     "two ends of one place in line": (
         "queueing_queueentryhistory_token_id_key",
@@ -1054,6 +1157,7 @@ def test_the_methods_of_the_sale_write_valid_rows():
             amount=F("amount") + 1_000, last_seq=F("last_seq") + 1
         )
         sale.pay_again(status="FAILED", reason="x")
+        sale.hand_on()
         sale.refund_of(sale.payment, 9_000, fee=1_000)
         sale.document()
         sale.consent()

@@ -23,7 +23,8 @@ accounts/document operations/export accounts/idempotencykey
 accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
-payments/ticket queueing/draw queueing/queueentryhistory queueing/queuetoken queueing/waitingroom
+payments/ticket payments/ticketoffer queueing/draw queueing/queueentryhistory queueing/queuetoken
+queueing/waitingroom
 """
 ADMIN = """
 
@@ -103,6 +104,11 @@ sw.js
 tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
+tickets/<any_case_uuid:ticket_id>/offer/
+tickets/<any_case_uuid:ticket_id>/offer/withdraw/
+tickets/offers/<any_case_uuid:offer_id>/
+tickets/offers/<any_case_uuid:offer_id>/accept/
+tickets/offers/<any_case_uuid:offer_id>/decline/
 tickets/<any_case_uuid:ticket_id>/google-wallet/
 tickets/<any_case_uuid:ticket_id>/qr.svg
 tickets/<any_case_uuid:ticket_id>/ticket.ics
@@ -155,7 +161,12 @@ tickets/
 tickets/<any_case_uuid:ticket_id>/
 tickets/<any_case_uuid:ticket_id>/cancel/
 tickets/<any_case_uuid:ticket_id>/qr.svg
+tickets/<any_case_uuid:ticket_id>/offer/
 tickets/<any_case_uuid:ticket_id>/refund-quote/
+tickets/offers/
+tickets/offers/<any_case_uuid:offer_id>/
+tickets/offers/<any_case_uuid:offer_id>/accept/
+tickets/offers/<any_case_uuid:offer_id>/decline/
 waiting-rooms/<slug:slug>/
 waiting-rooms/<slug:slug>/draw/
 waiting-rooms/<slug:slug>/draw/participants/

@@ -44,6 +44,7 @@ def schedule_fields(prefix="", **changes):
         f"{prefix}purchase_limit": 4,
         f"{prefix}cooldown_seconds": 30,
         f"{prefix}doors_open_minutes": 120,
+        f"{prefix}hand_on_minutes": 300,
     }
     for name, moment in moments.items():
         fields |= split(f"{prefix}{name}", changes.pop(name, moment))

@@ -27,11 +27,11 @@ from unittest import mock
 from django.db import connection, connections
 from django.db.models import Model
 
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey
+from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, OutgoingMessage
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from loadkit.clock import create_clock, enter
 from operations.services.audit_checks import CHECKS
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from queueing.models import QueueEntryHistory, QueueToken
 from tests.concurrency.threads import DEADLINE, Call
 
@@ -48,10 +48,10 @@ WAITS = "waits"
 
 # The tables that a sale writes to; they are restored between two plays.
 SALE_MODELS: tuple[type[Model], ...] = (
-    *(Balance, BalanceHistory, Charge, IdempotencyKey),
+    *(Balance, BalanceHistory, Charge, IdempotencyKey, OutgoingMessage),
     *(QueueToken, QueueEntryHistory),
     *(ConcertSchedule, Seat, SeatStatusHistory),
-    *(Reservation, Payment, Ticket, Refund, CheckIn),
+    *(Reservation, Payment, Ticket, TicketOffer, Refund, CheckIn),
 )
 
 
@@ -345,7 +345,7 @@ AUDIT = " UNION ALL ".join(
     f"SELECT '{check.name}' WHERE EXISTS ({check.violations})" for check in CHECKS
 )
 
-# The holder of each seat, the status of the tickets, and all balances.
+# The holder of each seat, the status of the tickets and whom they were handed to, all balances.
 ENDING = """
     SELECT concat_ws(' | ',
         (SELECT string_agg(
@@ -357,7 +357,13 @@ ENDING = """
          LEFT JOIN payments_reservation reservation
              ON reservation.seat_id = seat.id AND reservation.status IN ('HOLD', 'CONFIRMED')
          LEFT JOIN accounts_user person ON person.id = reservation.user_id),
-        (SELECT string_agg(lower(status), ', ' ORDER BY seat_number, status)
-         FROM payments_ticket),
+        (SELECT string_agg(
+             concat(lower(ticket.status),
+                    CASE WHEN ticket.user_id <> reservation.user_id
+                         THEN ' to ' || person.name END),
+             ', ' ORDER BY ticket.seat_number, ticket.status)
+         FROM payments_ticket ticket
+         JOIN payments_reservation reservation ON reservation.id = ticket.reservation_id
+         JOIN accounts_user person ON person.id = ticket.user_id),
         (SELECT string_agg(amount::text, ', ' ORDER BY id) FROM accounts_balance))
 """

@@ -1,10 +1,10 @@
 """The scenarios of the interleaver: a sale, two to four concurrent calls, and the allowed endings.
 
-An ending is the answer of each call, then the holder of each seat, the status of the tickets, and
-the balances. Every ending that is not listed is a violation. Each ending must also be that of the
-same calls in a serial order that agrees with the played one: a call that began after another had
-ended comes after it. ``in_between`` lists the exceptions. Seats cost 10,000 won. Their keys follow
-their numbers, so that locks are taken in the same order in every run.
+An ending is the answer of each call, then the buyer of each seat, the status of the tickets and
+whom they were handed to, and the balances. Every ending that is not listed is a violation. Each
+ending must also be that of the same calls in a serial order that agrees with the played one: a call
+that began after another had ended comes after it. ``in_between`` lists the exceptions. Seats cost
+10,000 won. Their keys follow their numbers, so that locks are taken in the same order in every run.
 """
 
 import uuid
@@ -17,6 +17,7 @@ from accounts.services.charges import charge
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.group_commit import Retry
 from concerts.models import Seat
+from payments.models import TicketOffer
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
@@ -24,6 +25,7 @@ from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_offers import accept_offer, offer_ticket, withdraw_offer
 from queueing.models import QueueToken
 from tests.concurrency.interleaver import Played, advance_clock
 from tests.concurrency.threads import Call
@@ -154,6 +156,14 @@ def _cancelling_all(schedule: Any) -> Call:
     return partial(cancel_schedule, schedule_id=schedule.pk, by=operator)
 
 
+def _offered(ticket: Any, to: Any) -> TicketOffer:
+    return offer_ticket(user=ticket.user, ticket_id=ticket.pk, email=to.email)
+
+
+def _accepting(offer: TicketOffer, user: Any) -> Call:
+    return partial(accept_offer, user=user, offer_id=offer.pk)
+
+
 # --- Two ----------------------------------------------------------------------------------------
 
 
@@ -233,6 +243,56 @@ def cancel_and_check_in() -> Scenario:
         {"cancel": _cancelling(ticket), "check in": _scanning(ticket)},
         "Refund, AlreadyCancelled | free | cancelled | 10000",
         "TicketUsed, CheckIn | a owns | used | 0",
+    )
+
+
+def _gift(**options: Any) -> tuple[Any, Any, Call]:
+    """A ticket of seat 1, its receiver, and the receiver's acceptance of it."""
+    (ticket,) = bought(_person("a", won=PRICE), _schedule(2, **options), 1).tickets
+    b = _person("b", won=PRICE)
+    return ticket, b, _accepting(_offered(ticket, b), b)
+
+
+def accept_and_accept() -> Scenario:
+    """Two tickets are offered to one person, whose limit is one."""
+    ticket, b, accepting = _gift(purchase_limit=1)
+    (other,) = bought(_person("c", won=PRICE), ticket.reservation.schedule, 2).tickets
+    return _scenario(
+        {"accept": accepting, "other accept": _accepting(_offered(other, b), b)},
+        "Ticket, TooManyTickets | a owns, c owns | issued to b, issued | 0, 10000, 0",
+        "TooManyTickets, Ticket | a owns, c owns | issued, issued to b | 0, 10000, 0",
+    )
+
+
+def accept_and_hold() -> Scenario:
+    """A person accepts a ticket and holds a seat; the limit is one."""
+    ticket, b, accepting = _gift(purchase_limit=1)
+    admitted(b, ticket.reservation.schedule)
+    return _scenario(
+        {"accept": accepting, "hold": _holding(b, ticket.reservation.schedule, 2)},
+        "Ticket, PurchaseLimitExceeded | a owns, free | issued to b | 0, 10000",
+        "TooManyTickets, list | a owns, b holds | issued | 0, 10000",
+    )
+
+
+def accept_and_withdraw() -> Scenario:
+    """An offer is accepted and withdrawn."""
+    ticket, _b, accepting = _gift()
+    withdrawing = partial(withdraw_offer, user=ticket.user, ticket_id=ticket.pk)
+    return _scenario(
+        {"accept": accepting, "withdraw": withdrawing},
+        "Ticket, NotFound | a owns, free | issued to b | 0, 10000",
+        "OfferOver, TicketOffer | a owns, free | issued | 0, 10000",
+    )
+
+
+def accept_and_cancel() -> Scenario:
+    """An offered ticket is accepted, and cancelled by its buyer."""
+    ticket, _b, accepting = _gift()
+    return _scenario(
+        {"accept": accepting, "cancel": _cancelling(ticket)},
+        "Ticket, NotFound | a owns, free | issued to b | 0, 10000",
+        "OfferOver, Refund | free, free | cancelled | 10000, 10000",
     )
 
 
@@ -491,6 +551,41 @@ def schedule_cancelled_and_cancel_and_check_in() -> Scenario:
     )
 
 
+def two_accept_and_withdraw_and_check_in() -> Scenario:
+    """One offer is accepted in two windows and withdrawn, and its ticket checked in by its code."""
+    ticket, _b, accepting = _gift()
+    return _scenario(
+        {
+            "accept": accepting,
+            "accept again": accepting,
+            "withdraw": partial(withdraw_offer, user=ticket.user, ticket_id=ticket.pk),
+            "check in": _scanning(ticket),
+        },
+        "Ticket, Ticket, NotFound, CodeEnded | a owns, free | issued to b | 0, 10000",
+        "OfferOver, OfferOver, TicketOffer, CheckIn | a owns, free | used | 0, 10000",
+        "OfferOver, OfferOver, NotFound, CheckIn | a owns, free | used | 0, 10000",
+    )
+
+
+def schedule_cancelled_and_accept() -> Scenario:
+    """A schedule is cancelled and swept, while one of its tickets is accepted."""
+    ticket, _b, accepting = _gift()
+    calls = {
+        "operator": _cancelling_all(ticket.reservation.schedule),
+        "refunds": refund_cancelled_schedules,
+        "accept": accepting,
+    }
+    return _scenario(
+        calls,
+        # The buyer is refunded in every order.
+        "True, 1, Ticket | free, free | cancelled to b | 10000, 10000",
+        "True, 1, ScheduleCancelled | free, free | cancelled | 10000, 10000",
+        "True, 1, OfferOver | free, free | cancelled | 10000, 10000",
+        "True, 0, Ticket | a owns, free | issued to b | 0, 10000",
+        "True, 0, ScheduleCancelled | a owns, free | issued | 0, 10000",
+    )
+
+
 SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     hold_and_hold,
     hold_and_hold_of_one_person,
@@ -501,6 +596,10 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     cancel_and_check_in,
     charge_and_pay,
     charge_and_pay_of_a_newcomer,
+    accept_and_accept,
+    accept_and_hold,
+    accept_and_withdraw,
+    accept_and_cancel,
     hold_group_and_hold,
     hold_group_and_hold_group,
     pay_group_and_pay,
@@ -513,4 +612,6 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     two_cancel_and_two_check_in,
     schedule_cancelled_and_hold_and_pay,
     schedule_cancelled_and_cancel_and_check_in,
+    two_accept_and_withdraw_and_check_in,
+    schedule_cancelled_and_accept,
 )

@@ -22,13 +22,20 @@ from concerts.services.schedule_rules import delete_schedules
 from concerts.services.seat_editing import SeatDetails, edit_seat
 from concerts.services.seat_generation import Block, generate_seats
 from concerts.services.seat_removal import remove_rows
-from payments.errors import StaleTicket
+from payments.errors import OfferOver, StaleTicket
 from payments.models import Ticket, save_change
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
 from payments.services.releases import release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_offers import (
+    accept_offer,
+    decline_offer,
+    end_offers,
+    offer_ticket,
+    withdraw_offer,
+)
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import (
     index_build,
@@ -168,6 +175,66 @@ def test_seats_that_are_generated_while_their_schedule_is_edited_are_counted(cli
     assert (schedule.price, schedule.seat_quantity) == (12_000, 6)
 
 
+# --- Handing on ---------------------------------------------------------------------------------
+
+OFFERS = "payments_ticketoffer"
+
+
+def an_offer(*, overdue=False):
+    """An offered ticket, its receiver and the offer; overdue for the sweep, if so wanted."""
+    schedule = ScheduleFactory(price=10_000)
+    (ticket,) = bought(UserFactory(won=10_000), schedule, 1).tickets
+    friend = UserFactory()
+    offer = offer_ticket(user=ticket.user, ticket_id=ticket.pk, email=friend.email)
+    ConcertSchedule.objects.filter(pk=schedule.pk).update(may_hand_on=not overdue)
+    return ticket, friend, offer
+
+
+def test_an_acceptance_waits_for_no_other_buyer_in_the_room():
+    ticket, friend, offer = an_offer()
+    schedule, other = ticket.reservation.schedule, UserFactory()
+    admitted(other, schedule)
+
+    _held, accepted, waited = while_locked(
+        TOKENS,
+        partial(hold_seats, user=other, schedule_id=schedule.pk, numbers=[2]),
+        partial(accept_offer, user=friend, offer_id=offer.pk),
+    )
+
+    assert not waited
+    assert accepted.user == friend
+
+
+def test_the_sweep_of_offers_skips_one_that_is_being_withdrawn():
+    ticket, _friend, _offer = an_offer(overdue=True)
+
+    withdrawn, ended, waited = while_locked(
+        OFFERS, partial(withdraw_offer, user=ticket.user, ticket_id=ticket.pk), end_offers
+    )
+
+    assert (withdrawn.status, ended, waited) == ("WITHDRAWN", 0, False)
+
+
+def test_an_offer_that_just_ends_is_not_answered():
+    _ticket, friend, offer = an_offer(overdue=True)
+
+    ended, refusal, waited = while_locked(
+        OFFERS, end_offers, partial(decline_offer, user=friend, offer_id=offer.pk)
+    )
+
+    assert (ended, type(refusal), waited) == (1, OfferOver, True)
+
+
+def test_an_offer_that_just_ends_is_not_withdrawn():
+    ticket, _friend, _offer = an_offer(overdue=True)
+
+    ended, refusal, waited = while_locked(
+        OFFERS, end_offers, partial(withdraw_offer, user=ticket.user, ticket_id=ticket.pk)
+    )
+
+    assert (ended, type(refusal), waited) == (1, NotFound, True)
+
+
 # --- The lock order ------------------------------------------------------------------------------
 
 TOKEN, SEAT, RESERVATION, TICKET, BALANCE = (
@@ -200,6 +267,16 @@ def test_a_payment_takes_its_locks_in_the_order_of_the_house():
     )
 
     assert locked == [TOKEN, SEAT, RESERVATION, BALANCE]
+
+
+def test_an_acceptance_takes_its_locks_in_order():
+    ticket, friend, offer = an_offer()
+    admitted(friend, ticket.reservation.schedule)
+
+    locked = tables_locked_by(partial(accept_offer, user=friend, offer_id=offer.pk))
+
+    # The balance is made at its first use, and locked then.
+    assert list(dict.fromkeys(locked)) == [TOKEN, TICKET, OFFERS, BALANCE]
 
 
 def test_a_release_takes_its_locks_in_order():

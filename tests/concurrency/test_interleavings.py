@@ -20,7 +20,7 @@ from django.db.models import Model
 
 from accounts.models import Balance
 from concerts.models import Seat
-from payments.models import Reservation, Ticket
+from payments.models import Reservation, Ticket, TicketOffer
 from queueing.models import QueueToken
 from tests.concurrency import scenarios
 from tests.concurrency.guards import Guard, constraint, row_locks
@@ -143,7 +143,7 @@ def summary_of(make: Make, season: Season) -> str:
 
 
 # Scenarios of three and four calls, and those with group commits: on two fresh sales.
-@pytest.mark.parametrize("make", SCENARIOS[9:], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", SCENARIOS[13:], ids=lambda make: make.__name__)
 def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
     assert told_of(make, range(2)) == told_of(make, range(2))
 
@@ -246,6 +246,10 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
     (scenarios.cancel_and_check_in, (locks(Ticket),)),
     (scenarios.charge_and_pay, (locks(Balance),)),
     (scenarios.charge_and_pay_of_a_newcomer, (conflicts_of_first_balances,)),
+    (scenarios.accept_and_accept, (locks(Balance),)),
+    (scenarios.accept_and_hold, (locks(QueueToken),)),
+    (scenarios.accept_and_withdraw, (locks(Ticket, TicketOffer),)),
+    (scenarios.accept_and_cancel, (locks(Ticket),)),
     (scenarios.hold_group_and_hold, (locks(Seat),)),
     (scenarios.hold_group_and_hold_group, (locks(QueueToken),)),
     (scenarios.pay_group_and_pay, (locks(*ALL_OF_CHECKOUT),)),
@@ -258,6 +262,8 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
     (scenarios.two_cancel_and_two_check_in, (locks(Ticket),)),
     (scenarios.schedule_cancelled_and_hold_and_pay, (locks(Seat, Reservation),)),
     (scenarios.schedule_cancelled_and_cancel_and_check_in, (locks(Ticket),)),
+    (scenarios.two_accept_and_withdraw_and_check_in, (locks(Ticket),)),
+    (scenarios.schedule_cancelled_and_accept, (locks(Ticket),)),
 ]
 
 

@@ -13,6 +13,7 @@ from django.db import connection
 
 from concerts.models import ConcertSchedule, Seat
 from concerts.services.seat_plans import present_version
+from payments.services.ticket_offers import offer_ticket
 from tests.concertbook.test_database_constraints import (
     AFTERWARDS,
     ATTACKS,
@@ -20,7 +21,14 @@ from tests.concertbook.test_database_constraints import (
     assert_refused,
 )
 from tests.concurrency import guards as dropping
-from tests.factories import ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
+from tests.factories import (
+    ScheduleFactory,
+    UserFactory,
+    WaitingRoomFactory,
+    admitted,
+    bought,
+    scanned,
+)
 from tests.queueing.test_draw import (
     test_a_room_that_shuffles_commits_to_a_seed_from_the_beginning as commits_to_a_seed,
 )
@@ -62,13 +70,24 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     for table in (ATTACKS, AFTERWARDS, OTHER_ATTACKS):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Seven triggers refuse nothing: they keep the present seat plan, and create rows and sequences
-    # that every room needs.
+    # Eight triggers refuse nothing: they keep the present seat plan, end offers, and create rows
+    # and sequences that every room needs.
     for done, change in CHANGES_OF_SEATS.items():
         yield f"concerts_seat_{done}_outdates_plan", f"a seat {done}", partial(outdated_by, change)
+    yield "payments_ticketoffer_ends_with_its_ticket", "a used ticket's offer", offer_ends
     yield "queueing_shuffling_room_has_draw", "a room that draws lots", commits_to_a_seed
     yield "queueing_room_has_positions", "a join of a room", a_buyer_joins
     yield "queueing_capacity_is_on_record", "a room whose capacity changes", capacity_is_kept
+
+
+def offer_ends() -> None:
+    ticket = bought(
+        UserFactory.create(won=10_000), ScheduleFactory.create(doors_open=True)
+    ).tickets[0]
+    offer = offer_ticket(user=ticket.user, ticket_id=ticket.pk, email="friend@example.com")
+    scanned(ticket)
+    offer.refresh_from_db()
+    assert offer.status == "ENDED"
 
 
 CHANGES_OF_SEATS: dict[str, Callable[[ConcertSchedule], object]] = {

@@ -19,11 +19,12 @@ from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from operations.services.audit import run_audit, run_checks
 from operations.services.audit_checks import CHECKS
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_offers import accept_offer, offer_ticket
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services.join_and_leave import join
 from queueing.services.rooms import set_pace
@@ -77,6 +78,8 @@ def found():
 
 
 def test_it_finds_nothing_in_a_healthy_sale(sale):
+    assert found() == set()
+    handed_on(sale)
     assert found() == set()
 
 
@@ -229,6 +232,41 @@ def exceed_the_limit(sale):
     ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(purchase_limit=2)
 
 
+def handed_on(sale):
+    """The ticket, handed to a user with a hold; returns the code that ended."""
+    old = sale.ticket.code
+    offer = offer_ticket(user=sale.buyer, ticket_id=sale.ticket.pk, email=sale.poor.email)
+    accept_offer(user=sale.poor, offer_id=offer.pk)
+    lift_guards()
+    return old
+
+
+def receive_too_many(sale):
+    handed_on(sale)
+    ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(purchase_limit=1)
+
+
+def keep_a_ticket_that_was_handed_on(sale):
+    handed_on(sale)
+    Ticket.objects.filter(pk=sale.ticket.pk).update(user=sale.buyer)
+
+
+def lose_the_first_step_of_a_chain(sale):
+    handed_on(sale)
+    TicketOffer.objects.update(number=2)
+
+
+def admit_with_an_ended_code(sale):
+    Ticket.objects.filter(pk=sale.ticket.pk).update(code=handed_on(sale))
+
+
+def offer_a_cancelled_ticket(sale):
+    lift_guards()
+    TicketOffer.objects.create(
+        ticket=sale.cancelled, giver=sale.buyer, email="x@example.com", offered_at=timezone.now()
+    )
+
+
 def hold_before_the_sale(sale):
     opening = timezone.now() + dt.timedelta(hours=1)
     ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(reserve_from=opening)
@@ -322,7 +360,13 @@ BROKEN = [
     (shift_money_between_balances, {"balance_differs_from_ledger"}),
     # The total follows from the other checks of money, so it never fails alone.
     (make_money, {"balance_differs_from_ledger", "money_does_not_add_up"}),
-    (exceed_the_limit, {"over_purchase_limit"}),
+    # Each hold becomes a ticket.
+    (exceed_the_limit, {"over_purchase_limit", "too_many_tickets"}),
+    (receive_too_many, {"too_many_tickets"}),
+    (keep_a_ticket_that_was_handed_on, {"ticket_not_its_last_receivers"}),
+    (lose_the_first_step_of_a_chain, {"ticket_not_its_last_receivers"}),
+    (admit_with_an_ended_code, {"ended_code_admits"}),
+    (offer_a_cancelled_ticket, {"offer_without_its_ticket"}),
     (hold_before_the_sale, {"held_outside_the_sale"}),
     (hold_after_the_sale, {"held_outside_the_sale"}),
     (hold_before_being_let_in, {"held_without_admission"}),

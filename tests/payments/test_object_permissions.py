@@ -16,6 +16,7 @@ from concertbook.http.fast_path import FallThrough
 from payments.models import Reservation
 from payments.services.holds import hold_seats
 from payments.services.reservations import my_reservations
+from payments.services.ticket_offers import offer_ticket
 from queueing.models import QueueToken
 from queueing.services.draw_results import find_lot
 from queueing.services.endings import how_it_ended
@@ -26,12 +27,15 @@ pytestmark = pytest.mark.django_db
 
 
 class Sale:
-    """A user with a ticket, a hold and a place in line."""
+    """A user with a ticket that is offered, a hold and a place in line."""
 
     def __init__(self):
         self.owner, self.schedule = UserFactory(won=100_000), ScheduleFactory()
         ticket = bought(self.owner, self.schedule, 1).tickets[0]
         self.ticket, self.paid = ticket.pk, ticket.reservation_id
+        self.offer = offer_ticket(
+            user=self.owner, ticket_id=self.ticket, email="friend@example.com"
+        ).pk
         (hold,) = held(self.owner, self.schedule, 2)
         self.hold, self.room = hold.pk, self.schedule.concert.waiting_room
         self.place = join(user=self.owner, slug=self.room.slug)[0].token
@@ -73,6 +77,11 @@ PAGES = {
     "Apple pass": ("get", "/tickets/{sale.ticket}/ticket.pkpass"),
     "Google pass": ("get", "/tickets/{sale.ticket}/google-wallet/"),
     "cancelling": ("get", "/tickets/{sale.ticket}/cancel/"),
+    "handing on": ("get", "/tickets/{sale.ticket}/offer/"),
+    "withdrawing": ("post", "/tickets/{sale.ticket}/offer/withdraw/"),
+    "offer": ("get", "/tickets/offers/{sale.offer}/"),
+    "accepting": ("post", "/tickets/offers/{sale.offer}/accept/"),
+    "declining": ("post", "/tickets/offers/{sale.offer}/decline/"),
 }
 CALLS = {
     "me": ("get", "/api/v1/me/"),
@@ -91,10 +100,20 @@ CALLS = {
     "code": ("get", "/api/v1/tickets/{sale.ticket}/qr.svg"),
     "quote": ("get", "/api/v1/tickets/{sale.ticket}/refund-quote/"),
     "cancelling": ("post", "/api/v1/tickets/{sale.ticket}/cancel/"),
+    "offer": ("get", "/api/v1/tickets/{sale.ticket}/offer/"),
+    "handing on": ("post", "/api/v1/tickets/{sale.ticket}/offer/"),
+    "withdrawing": ("delete", "/api/v1/tickets/{sale.ticket}/offer/"),
+    "offers": ("get", "/api/v1/tickets/offers/"),
+    "offer to another": ("get", "/api/v1/tickets/offers/{sale.offer}/"),
+    "accepting": ("post", "/api/v1/tickets/offers/{sale.offer}/accept/"),
+    "declining": ("post", "/api/v1/tickets/offers/{sale.offer}/decline/"),
     "door": ("post", "/api/v1/check-ins/"),
     "door, undoing": ("post", "/api/v1/check-ins/{sale.ticket}/undo/"),
 }
-ONES_OWN = "place", "leaving", "reservation", "letting go", "ticket", "code", "quote", "cancelling"
+ONES_OWN = (
+    *("place", "leaving", "reservation", "letting go", "ticket", "code", "quote", "cancelling"),
+    *("offer", "withdrawing", "offer to another", "accepting", "declining"),
+)
 
 
 def asked(client, sale, how, address, **headers):
@@ -117,9 +136,10 @@ def test_every_call_refuses_anonymous_requests(app, sale, call):
 
 
 FILES = "order's PDF", "order's calendar", "PDF", "calendar", "Apple pass", "Google pass"
+ONES_OWN_PAGES = "place", "order", "ticket", "code", "cancelling", "handing on", "offer", *FILES
 
 
-@pytest.mark.parametrize("which", ["place", "order", "ticket", "code", "cancelling", *FILES])
+@pytest.mark.parametrize("which", ONES_OWN_PAGES)
 def test_no_page_shows_another_users_objects(client, sale, which):
     client.force_login(UserFactory())
 
