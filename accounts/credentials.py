@@ -77,7 +77,7 @@ def read_credential(environ: Mapping[str, Any]) -> Credential:
 
 
 def load_user(visitor: Credential) -> User:
-    """The user, with little more than the id, while the session lasts. One statement.
+    """The user, with little more than the id and address, while the session lasts. One statement.
 
     Raises FallThrough when the session is over, the user not active or the password another.
     """
@@ -94,7 +94,7 @@ def load_users(visitors: Sequence[Credential]) -> list[User | None]:
     """load_user for each of these, None where it would raise. One statement."""
     rows = fetch_all(
         f"""
-        SELECT asked.ordinality, logged_in.password, logged_in.id
+        SELECT asked.ordinality, logged_in.password, logged_in.id, logged_in.email
         FROM {ASKED}
         JOIN accounts_user AS logged_in ON logged_in.id = asked.who AND logged_in.is_active
         JOIN accounts_usersession AS mine
@@ -107,7 +107,7 @@ def load_users(visitors: Sequence[Credential]) -> list[User | None]:
     found: list[User | None] = [None] * len(visitors)
     for at, *columns in rows:
         # In the order of the model's fields, as from_db needs.
-        user = User.from_db(DEFAULT_DB_ALIAS, ["password", "id"], columns)
+        user = User.from_db(DEFAULT_DB_ALIAS, ["password", "id", "email"], columns)
         if constant_time_compare(user.get_session_auth_hash(), visitors[at - 1].auth):
             found[at - 1] = user
     return found

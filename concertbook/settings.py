@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"headers": {"good_for": 60.0}},
     },
+    "tell of moves": {
+        "task": "payments.tasks.tell_of_moves",
+        "schedule": 5.0,
+        "options": {"headers": {"good_for": 5.0}},
+    },
     "settle pending charges": {
         "task": "accounts.tasks.settle_pending_charges",
         "schedule": 30.0,
@@ -316,7 +321,12 @@ SITE_URL = env.str("SITE_URL", "") or f"{'https' if HTTPS else 'http'}://" + nex
     (host for host in ALLOWED_HOSTS if host[0] not in ".*"), "localhost"
 )
 # The kinds of messages (accounts/letter.py); each app has its own.
-MESSAGE_MODULES = ["accounts.letters", "concerts.letters", "payments.offer_letters"]
+MESSAGE_MODULES = [
+    "accounts.letters",
+    "concerts.letters",
+    "payments.letters",
+    "payments.offer_letters",
+]
 # For how long the admin lists what was sent.
 MESSAGE_DAYS = env.int("MESSAGE_DAYS", 30)
 

@@ -374,6 +374,37 @@ class ConcertSchedule(models.Model):
             raise ScheduleCancelled
 
 
+class ScheduleMove(models.Model):
+    """A schedule that got another start after its sale had begun, of which its ticket holders are
+    told (payments/services/move_news.py). A trigger writes it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    schedule = models.ForeignKey(
+        ConcertSchedule, models.CASCADE, related_name="moves", verbose_name=_("schedule")
+    )
+    from_start_at = models.DateTimeField(_("moved from"))
+    to_start_at = models.DateTimeField(_("moved to"))
+    moved_at = models.DateTimeField(_("moved at"))
+    # The key of the last holder who was told, as thousands are told in several transactions.
+    told = models.PositiveIntegerField(_("holders told"), default=0, db_default=0)
+    last_told = models.UUIDField(null=True)
+    told_at = models.DateTimeField(_("told at"), null=True)
+
+    class Meta:
+        verbose_name = _("move of a schedule")
+        verbose_name_plural = _("moves of schedules")
+        ordering = ["pk"]
+        indexes = [
+            models.Index(
+                fields=["moved_at"], condition=Q(told_at=None), name="concerts_schedulemove_untold"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.to_start_at:%Y-%m-%d %H:%M}"
+
+
 class Reminder(models.Model):
     """A user's request for a mail before a sale opens (services/reminders).
 

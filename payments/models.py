@@ -153,7 +153,7 @@ class Payment(models.Model):
     amount = models.BigIntegerField(_("amount"), help_text=_("won"))
     status = models.CharField(_("status"), max_length=7, choices=Status)
     is_success = status_is("SUCCESS")
-    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True, default="", db_default="")
     paid_at = models.DateTimeField(_("paid at"))
 
     class Meta:
@@ -204,7 +204,14 @@ class Ticket(models.Model):
         db_index=False,
         verbose_name=_("user"),
     )
-    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.ISSUED)
+    # What the database fills in, here and below, is not sent (concertbook.db.rows.drop_nulls).
+    status = models.CharField(
+        _("status"),
+        max_length=9,
+        choices=Status,
+        default=Status.ISSUED,
+        db_default=Status.ISSUED,
+    )
     is_live = status_is("ISSUED", "USED")
     price = models.BigIntegerField(_("price"), help_text=_("won"))
     seat_number = models.PositiveIntegerField(_("seat number"))
@@ -216,7 +223,7 @@ class Ticket(models.Model):
         _("code at the door"), max_length=40, unique=True, default=new_ticket_code, editable=False
     )
     used_at = models.DateTimeField(_("used at"), null=True, blank=True)
-    gate = models.CharField(_("gate"), max_length=50, blank=True)
+    gate = models.CharField(_("gate"), max_length=50, blank=True, default="", db_default="")
     used_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
@@ -227,7 +234,7 @@ class Ticket(models.Model):
         verbose_name=_("checked in by"),
     )
     # Counts changes; an update names the version that was read, so that of two one wins.
-    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(_("issued at"))
     updated_at = models.DateTimeField(_("updated"))
 

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from payments.services import releases, schedule_cancellation, ticket_offers
+from payments.services import move_news, releases, schedule_cancellation, ticket_offers
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -16,3 +16,8 @@ def refund_cancelled_schedules() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def end_offers() -> int:
     return ticket_offers.end_offers()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_of_moves() -> int:
+    return move_news.tell_of_moves()

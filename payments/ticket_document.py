@@ -16,7 +16,7 @@ from concertbook.templatetags.money import won
 from concertbook.templatetags.times import day, when_text
 from concerts.models import Seat
 from concerts.poster_art import Artwork, artwork
-from concerts.refund_policy import RefundPolicy, Step
+from concerts.refund_policy import RefundPolicy, Step, is_moved
 from concerts.templatetags.sales import told_as_text
 from payments.models import Ticket
 from payments.services.orders import order_number
@@ -41,7 +41,8 @@ class TicketDocument:
     """What a ticket says, in the language that was active when ``describe`` made it.
 
     ``starts_at`` and ``ends_at`` are the show's present times, ``announced_at`` is the start at the
-    purchase. ``refund_steps`` is the ladder of fees from now on.
+    purchase. ``refund_steps`` is the ladder of fees from now on; empty for a holder who is not the
+    buyer, and cannot cancel.
     """
 
     ticket_id: uuid.UUID
@@ -161,12 +162,19 @@ def describe(ticket: Any) -> TicketDocument:
         holder=holder.name,
         price=ticket.price,
         bought_at=ticket.created_at,
-        refund_steps=RefundPolicy.parse(ticket.refund_policy).steps_left(
-            start_at=max(ticket.start_at, schedule.start_at), now=ticket.read_at
-        ),
+        refund_steps=_refund_steps(ticket, schedule.start_at),
         changed_at=max(ticket.updated_at, schedule.updated_at, concert.updated_at),
         art=artwork(concert),
     )
+
+
+def _refund_steps(ticket: Any, start_at: dt.datetime) -> list[Step]:
+    if not ticket.is_the_buyers:
+        return []
+    if is_moved(sold_for=ticket.start_at, start_at=start_at):
+        return [Step(start_at, 0)]
+    policy = RefundPolicy.parse(ticket.refund_policy)
+    return policy.steps_left(start_at=start_at, now=ticket.read_at)
 
 
 def _state(ticket: Ticket) -> State:

@@ -82,7 +82,8 @@ class Insert:
     """Instances of one model that are not in its table yet.
 
     A column with ``db_default`` is left to the database where the first instance has no value for
-    it, and a column that is None in every instance is left out, which makes it NULL. Times come
+    it, or where that is the value of every instance; a column that is None in every instance is
+    left out, which makes it NULL. Times come
     from the database's clock, and the caller sets them: ``auto_now`` does nothing.
     """
 
@@ -97,6 +98,7 @@ class Insert:
                 if not isinstance(getattr(first, name), Expression)
             }
         )
+        columns = _drop_defaults(type(first), columns)
         return [Part(_insert(type(first), tuple(columns)), list(map(array, columns.values())))]
 
     @property
@@ -171,6 +173,28 @@ def drop_nulls(columns: Mapping[str, Sequence[Element]]) -> dict[str, Sequence[E
         for name, values in columns.items()
         # Mostly the first value answers it; count(None) would call UUID.__eq__ for each.
         if any(value is not None for value in values)
+    }
+
+
+def _drop_defaults(
+    model: type[Model], columns: dict[str, Sequence[Element]]
+) -> dict[str, Sequence[Element]]:
+    """These columns without those that the database fills with the same value in every row."""
+    return {
+        name: values
+        for name, values in columns.items()
+        if name not in (defaults := _defaults(model))
+        or any(value != defaults[name] for value in values)
+    }
+
+
+@cache
+def _defaults(model: type[Model]) -> Mapping[str, Element]:
+    """The values, not the expressions, that the database gives to columns of this model."""
+    return {
+        field.attname: field.db_default  # type: ignore[misc]
+        for field in model._meta.concrete_fields
+        if field.has_db_default() and not isinstance(field.db_default, Expression)
     }
 
 

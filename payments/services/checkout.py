@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.models import BalanceHistory, User
+from accounts.models import BalanceHistory, OutgoingMessage, User
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from accounts.services.ledger import LedgerEntry, new_lines
+from accounts.services.outbox import new_message
 from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.rows import Insert, Update, write_rows
 from concertbook.errors import DomainError
@@ -172,11 +174,17 @@ def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
         new_statuses(sold, from_status=Seat.Status.HELD, reason="paid", now=now),
         *new_lines((balances[each.user_id], _ledger_entry(each)) for each in payments),
         Update(reservations, ("status", "confirmed_at")),
+        Insert([_news(cart.user, receipts[cart.user.pk]) for cart in carts]),
         Insert(payments),
         Insert(tickets),
     )
     _leave_rooms(carts, now)
     return receipts
+
+
+def _news(user: User, receipt: Receipt) -> OutgoingMessage:
+    tickets = [str(ticket.pk) for ticket in receipt.tickets]
+    return new_message(kind="tickets", user=user, data={"tickets": tickets})
 
 
 def _new_payment(
@@ -242,12 +250,20 @@ def _record_failures(failed: Sequence[tuple[LockedCart, str]]) -> None:
     reservations = [each for cart, _reason in failed for each in cart.reservations]
     known = Payment.objects.filter(reservation__in=reservations, status=Payment.Status.FAILED)
     recorded = set(known.values_list("reservation_id", "reason"))
-    payments = [
-        (cart.balance, _new_payment(cart, each, status=Payment.Status.FAILED, reason=reason))
+    failures = [
+        (cart, _new_payment(cart, each, status=Payment.Status.FAILED, reason=reason))
         for cart, reason in failed
         for each in cart.reservations
         if (each.pk, reason) not in recorded
     ]
-    if payments:
-        lines = new_lines((balance, _ledger_entry(payment)) for balance, payment in payments)
-        write_rows(Insert([payment for _balance, payment in payments]), *lines)
+    if not failures:
+        return
+    of_user: defaultdict[User, list[str]] = defaultdict(list)
+    for cart, payment in failures:
+        of_user[cart.user].append(str(payment.pk))
+    news = [
+        new_message(kind="payment_failed", user=user, data={"payments": ids})
+        for user, ids in of_user.items()
+    ]
+    lines = new_lines((cart.balance, _ledger_entry(payment)) for cart, payment in failures)
+    write_rows(Insert(news), Insert([payment for _cart, payment in failures]), *lines)

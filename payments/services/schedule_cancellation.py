@@ -11,7 +11,7 @@ any number of workers may run it at the same time, and each may be killed at any
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -195,6 +195,7 @@ def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
         tickets.update(status=Ticket.Status.CANCELLED, version=F("version") + 1, updated_at=now)
         locked.order_by().update(status=Reservation.Status.CANCELLED)
         _refund(schedule, sold, balances, now)
+        _tell_buyers(schedule, balances.keys())
         _tell_receivers(locked_tickets, sold)
         _release(schedule, seats, sold, Seat.Status.RESERVED, now)
         _release(schedule, seats, held, Seat.Status.HELD, now)
@@ -263,6 +264,12 @@ def _tell_receivers(tickets: Sequence[Ticket], sold: Sequence[Reservation]) -> N
         )
         for ticket in received
     )
+
+
+def _tell_buyers(schedule: ConcertSchedule, user_ids: Collection[uuid.UUID]) -> None:
+    users = User.objects.filter(pk__in=user_ids).order_by("pk")
+    data = {"schedule": str(schedule.pk)}
+    queue(new_message(kind="show_cancelled", user=user, data=data) for user in users)
 
 
 def _release(

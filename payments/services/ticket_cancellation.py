@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
+from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
@@ -127,6 +128,7 @@ def cancel_ticket(
             [seat], from_status=Seat.Status.RESERVED, changed_by=user, reason=reason, now=now
         )
         refund = _refund(payment, quote, balance, reason=reason, now=now)
+        queue([new_message(kind="ticket_cancelled", user=user, data={"refund": str(refund.pk)})])
         if once:
             once.save(refund)
     return refund

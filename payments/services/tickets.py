@@ -125,6 +125,12 @@ def _of_order() -> QuerySet[Any]:
 OF_ORDER: Prepared[Any] = Prepared(_of_order)
 
 
+def described_tickets(*, user: User, among: QuerySet[Ticket]) -> list[Any]:
+    """Those of these tickets that the user holds, as of get_ticket, by show and seat."""
+    mine = among.filter(user=user)
+    return list(_described(mine).order_by("reservation__schedule__start_at", "seat_number"))
+
+
 def qr_inline(ticket: Ticket) -> SafeString:
     """As qr_svg, for within a page: without a size, and with the id ``qr-<ticket>``."""
     looks = {"border": QUIET, "dark": "#000", "light": "#fff", "svgid": f"qr-{ticket.pk}"}

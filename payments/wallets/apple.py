@@ -165,7 +165,7 @@ def _describe(ticket: TicketDocument, signer: Signer) -> dict[str, Any]:
 def _fields(ticket: TicketDocument, begins: str) -> dict[str, list[dict[str, str]]]:
     when = {
         "key": "when",
-        "label": _("Starts"),
+        "label": _("Date and time"),
         "value": begins,
         "dateStyle": "PKDateStyleMedium",
         "timeStyle": "PKDateStyleShort",
@@ -174,14 +174,14 @@ def _fields(ticket: TicketDocument, begins: str) -> dict[str, list[dict[str, str
     }
     back = [
         (_("Address"), ticket.address),
-        (_("Starts"), when_text(ticket.starts_at)),
+        (_("Date and time"), when_text(ticket.starts_at)),
         *ticket.order_facts(),
         (str(REFUND_TERMS), "\n".join(" ".join(term) for term in ticket.refund_terms())),
         (_("The ticket's page"), ticket.page),
     ]
     return {
         "headerFields": [_field("seat", _("Seat"), ticket.label)],
-        "primaryFields": [_field("event", pgettext("a show", "Show"), ticket.title)],
+        "primaryFields": [_field("event", pgettext("of a ticket", "Show"), ticket.title)],
         "secondaryFields": [_field("venue", _("Venue"), ticket.venue or "–"), when],  # type: ignore[list-item]
         "auxiliaryFields": _numbered("fact", ticket.facts()),
         "backFields": _numbered("back", [each for each in back if each[1]]),

@@ -5,6 +5,7 @@ and foreign keys, NOT NULL, the checks of its positive integers (``..._check``) 
 many-to-many tables (``..._uniq``).
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from tests.factories import (
     WaitingRoomFactory,
     admitted,
     bought,
+    held,
     scanned,
 )
 from tests.queueing.test_draw import (
@@ -70,10 +72,11 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     for table in (ATTACKS, AFTERWARDS, OTHER_ATTACKS):
         for what, (guard, attack) in table.items():
             yield guard, what, partial(assert_refused, guard, attack)
-    # Eight triggers refuse nothing: they keep the present seat plan, end offers, and create rows
-    # and sequences that every room needs.
+    # Nine triggers refuse nothing: they keep the present seat plan, note moves of schedules, end
+    # offers, and create rows and sequences that every room needs.
     for done, change in CHANGES_OF_SEATS.items():
         yield f"concerts_seat_{done}_outdates_plan", f"a seat {done}", partial(outdated_by, change)
+    yield "concerts_schedule_move_is_noted", "a schedule that is moved", a_move_is_noted
     yield "payments_ticketoffer_ends_with_its_ticket", "a used ticket's offer", offer_ends
     yield "queueing_shuffling_room_has_draw", "a room that draws lots", commits_to_a_seed
     yield "queueing_room_has_positions", "a join of a room", a_buyer_joins
@@ -112,6 +115,15 @@ def capacity_is_kept() -> None:
     room.capacity = 3
     room.save()
     assert list(room.capacities.order_by("since").values_list("capacity", flat=True)) == [5, 3]
+
+
+def a_move_is_noted() -> None:
+    schedule = ScheduleFactory.create(seats=1)
+    held(UserFactory.create(), schedule, 1)
+    before = schedule.start_at
+    schedule.start_at += dt.timedelta(minutes=1)
+    schedule.save()
+    assert schedule.moves.get().from_start_at == before
 
 
 def a_buyer_joins() -> None:

@@ -1,0 +1,367 @@
+"""The messages about what a user bought, each written from the state when it is sent."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from accounts.letter import Attachment, Choice, Letter, LetterKind, Picture
+from accounts.models import OutgoingMessage
+from concertbook.templatetags.money import won
+from concertbook.templatetags.times import clock_text, when_text
+from concerts.models import ConcertSchedule, ScheduleMove
+from concerts.refund_policy import Basis, RefundPolicy, is_moved
+from concerts.templatetags.sales import told_as_text
+from payments import ticket_calendar, ticket_pdf
+from payments.errors import HoldExpired
+from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
+from payments.services.move_news import is_news
+from payments.services.tickets import described_tickets, qr_png
+from payments.ticket_document import REFUND_TERMS, TicketDocument, describe
+
+Facts = list[tuple[str, str]]
+
+
+def tickets(message: OutgoingMessage) -> Letter | None:
+    """None when the buyer has none of these tickets any more."""
+    shown = [each for each in _described(message) if not each.state.is_over]
+    if not shown:
+        return None
+    several = len(shown) > 1
+    first = shown[0]
+    return Letter(
+        subject=_("Your tickets: {title}").format(title=first.title)
+        if several
+        else _("Your ticket: {title}").format(title=first.title),
+        heading=_("Here are your tickets") if several else _("Here is your ticket"),
+        paragraphs=[
+            _(
+                "Show the code at the door, on your phone or on paper. Each code lets one person"
+                " in, once."
+            )
+        ],
+        facts=[
+            *_facts_of_shows(shown),
+            (_("Paid from the balance"), won(sum(each.price for each in shown))),
+            (_("Order number"), first.order),
+        ],
+        action=(_show_tickets(len(shown)), first.page),
+        pictures=[_qr(each, number) for number, each in enumerate(shown, start=1)],
+        attachments=[_pdf(shown), _calendar(shown)],
+        notes=[
+            _("The PDF is for printing; the calendar file keeps the evening free."),
+            *_refund_notes(first),
+            _("Do not pass the codes on: the first who shows one gets in."),
+        ],
+    )
+
+
+def payment_failed(message: OutgoingMessage) -> Letter | None:
+    """None when the seats were paid after all."""
+    ids = message.data["payments"]
+    found = Payment.objects.filter(pk__in=ids, status=Payment.Status.FAILED)
+    payments = list(
+        found.select_related("reservation__seat", "reservation__schedule__concert").order_by(
+            "reservation__seat__number"
+        )
+    )
+    statuses = {each.reservation.status for each in payments}
+    if not payments or Reservation.Status.CONFIRMED in statuses:
+        return None
+    return Letter(
+        subject=_("Your payment was not made"),
+        heading=_("Your payment was not made"),
+        paragraphs=[_why_not_paid(payments), _("No money was taken from your balance.")],
+        facts=[
+            *_facts_of_schedule(payments[0].reservation.schedule),
+            *((_("Seat"), _seat_words(each.reservation.seat)) for each in payments),
+            (_("Total"), won(sum(each.amount for each in payments))),
+        ],
+        action=_what_next(payments),
+    )
+
+
+def _why_not_paid(payments: Sequence[Payment]) -> str:
+    if payments[0].reason == HoldExpired.code:
+        return _("The time to pay was over, so the seats were released.")
+    held = [each.reservation for each in payments if _is_held(each.reservation)]
+    if not held:
+        return _("Your balance was too low, and the seats have been released since.")
+    ends = min(each.expires_at for each in held)
+    return _("Your balance is too low. The seats are yours until {time}.").format(
+        time=clock_text(ends)
+    )
+
+
+def _what_next(payments: Sequence[Payment]) -> tuple[str, str]:
+    if any(_is_held(each.reservation) for each in payments):
+        return (_("Top up and pay"), _address("checkout"))
+    schedule = payments[0].reservation.schedule
+    return (_("Choose seats again"), _address("concert_detail", schedule.concert_id))
+
+
+def _is_held(reservation: Reservation) -> bool:
+    # A mail takes seconds: the machine's clock is near enough for its words.
+    is_over = reservation.is_overdue(timezone.now())
+    return reservation.status == Reservation.Status.HOLD and not is_over
+
+
+def ticket_cancelled(message: OutgoingMessage) -> Letter | None:
+    refund = _find_refund(message.data["refund"])
+    ticket = refund.payment.reservation.ticket
+    document = describe(ticket)
+    return Letter(
+        subject=_("Your ticket was cancelled: {title}").format(title=document.title),
+        heading=_("Your ticket was cancelled"),
+        paragraphs=[
+            _("{sum} went back to your balance.").format(sum=won(refund.amount)),
+            _why_this_fee(refund, document),
+        ],
+        facts=[
+            *_facts_of_show(document),
+            (_("Seat"), _seat_text(document)),
+            (_("Price paid"), won(refund.payment.amount)),
+            (_("Cancellation fee"), won(refund.fee)),
+            (_("Back to your balance"), won(refund.amount)),
+            *_compensation([refund]),
+            (_("Order number"), document.order),
+        ],
+        action=(_("Balance history"), _address("balance")),
+        attachments=[_calendar([document])],
+        notes=[
+            _("The attached calendar file takes the evening out of your calendar."),
+            _("The code of this ticket is not valid any more."),
+        ],
+    )
+
+
+def _why_this_fee(refund: Refund, document: TicketDocument) -> str:
+    """By the rules that decided it (concerts.refund_policy)."""
+    if refund.reason == SCHEDULE_CANCELLED:
+        return _("The performance was cancelled, so there is no fee.")
+    ticket = refund.payment.reservation.ticket
+    fee = RefundPolicy.parse(ticket.refund_policy).fee(
+        price=refund.payment.amount,
+        bought_at=ticket.created_at,
+        sold_for=ticket.start_at,
+        start_at=document.starts_at,
+        now=refund.created_at,
+    )
+    if fee.basis == Basis.MOVED:
+        return _("The date of the show had changed, so there is no fee.")
+    if fee.basis == Basis.JUST_BOUGHT:
+        return _("You had just bought the ticket, so there is no fee.")
+    if not refund.fee:
+        return _("It was cancelled early enough: there is no fee.")
+    days = (timezone.localdate(document.starts_at) - timezone.localdate(refund.created_at)).days
+    if not days:
+        text = _(
+            "The fee is %(percent)s %% of the price, by the refund terms of this ticket for a"
+            " cancellation on the day of the show."
+        )
+    else:
+        text = ngettext(
+            "The fee is %(percent)s %% of the price, by the refund terms of this ticket for a"
+            " cancellation %(days)s day before the show.",
+            "The fee is %(percent)s %% of the price, by the refund terms of this ticket for a"
+            " cancellation %(days)s days before the show.",
+            days,
+        )
+    return text % {"percent": fee.percent, "days": days}
+
+
+def _compensation(refunds: Sequence[Refund]) -> Facts:
+    total = sum(refund.compensation for refund in refunds)
+    return [(_("Compensation"), won(total))] if total else []
+
+
+def show_cancelled(message: OutgoingMessage) -> Letter | None:
+    schedule = ConcertSchedule.objects.select_related("concert").get(pk=message.data["schedule"])
+    theirs = Refund.objects.filter(
+        payment__user=message.user_id,
+        payment__reservation__seat__schedule=schedule,
+        reason=SCHEDULE_CANCELLED,
+    )
+    refunds = list(
+        theirs.select_related("payment__reservation__seat").order_by(
+            "payment__reservation__seat__number"
+        )
+    )
+    title = told_as_text(schedule.concert, "title")
+    total = won(sum(refund.amount for refund in refunds))
+    refunded = (
+        _("You were refunded in full: {sum} went back to your balance.").format(sum=total)
+        if refunds
+        else _("The price was refunded to the buyer of your ticket.")
+    )
+    return Letter(
+        subject=_("Cancelled: {title}").format(title=title),
+        heading=_("The performance was cancelled"),
+        paragraphs=[
+            _("We are sorry: {title} does not take place.").format(title=title),
+            *([schedule.cancel_reason] if schedule.cancel_reason else []),
+            f"{refunded} {_('There is nothing left for you to do.')}",
+        ],
+        facts=[
+            *_facts_of_schedule(schedule),
+            *((_("Seat"), _seat_words(each.payment.reservation.seat)) for each in refunds),
+            *([(_("Back to your balance"), total)] if refunds else []),
+            *_compensation(refunds),
+        ],
+        action=(_("Balance history"), _address("balance"))
+        if refunds
+        else (_("My tickets"), _address("ticket_list")),
+    )
+
+
+def show_moved(message: OutgoingMessage) -> Letter | None:
+    """None when the show was moved again or cancelled since, or the tickets given back."""
+    move = ScheduleMove.objects.select_related("schedule").get(pk=message.data["move"])
+    if not is_news(move) or message.user is None:
+        return None
+    held = Ticket.objects.filter(seat__schedule=move.schedule_id, status=Ticket.Status.ISSUED)
+    shown = [describe(each) for each in described_tickets(user=message.user, among=held)]
+    if not shown:
+        return None
+    first = shown[0]
+    before = first.announced_at if first.was_moved else move.from_start_at
+    is_another_day = is_moved(sold_for=first.announced_at, start_at=first.starts_at)
+    # A holder to whom a ticket was handed cannot cancel it.
+    is_free = is_another_day and any(each.refund_steps for each in shown)
+    return Letter(
+        subject=_("Moved: {title}").format(title=first.title),
+        heading=_("The show has a new time"),
+        paragraphs=[
+            _("It now begins on {moment}. Your ticket stays valid, with the same code.").format(
+                moment=when_text(first.starts_at)
+            ),
+            *([_free_of_charge()] if is_free else []),
+        ],
+        facts=[
+            (pgettext("of a ticket", "Show"), first.title),
+            (_("New time"), when_text(first.starts_at)),
+            (_("Old time"), when_text(before)),
+            *_facts_of_venue(first),
+            *((_("Seat"), _seat_text(each)) for each in shown),
+        ],
+        action=(_show_tickets(len(shown)), first.page),
+        attachments=[_calendar(shown)],
+        notes=[_("The attached calendar file moves the evening in your calendar.")],
+    )
+
+
+def _show_tickets(count: int) -> str:
+    return ngettext("Show the ticket", "Show the tickets", count)
+
+
+def _free_of_charge() -> str:
+    return _(
+        "As the date has changed, you may cancel your ticket free of charge until the show begins:"
+        " you get the full price back."
+    )
+
+
+def _described(message: OutgoingMessage) -> list[TicketDocument]:
+    if message.user is None:
+        return []
+    bought = Ticket.objects.filter(pk__in=message.data["tickets"])
+    found = described_tickets(user=message.user, among=bought)
+    return [describe(each) for each in found]
+
+
+def _find_refund(refund_id: str) -> Any:
+    """A Refund whose ticket can be described as it was at the refund."""
+    refund: Any = Refund.objects.select_related(
+        *("payment__reservation__ticket__user", "payment__reservation__ticket__seat"),
+        "payment__reservation__schedule__concert",
+    ).get(pk=refund_id)
+    refund.payment.reservation.ticket.read_at = refund.created_at
+    return refund
+
+
+def _facts_of_shows(shown: Sequence[TicketDocument]) -> Facts:
+    """Each show, followed by the seats in it."""
+    facts: Facts = []
+    for at, each in enumerate(shown):
+        if at == 0 or each.schedule_id != shown[at - 1].schedule_id:
+            facts += _facts_of_show(each)
+        facts.append((_("Seat"), f"{_seat_text(each)} · {won(each.price)}"))
+    return facts
+
+
+def _facts_of_show(ticket: TicketDocument) -> Facts:
+    return [
+        (pgettext("of a ticket", "Show"), ticket.title),
+        (_("Date and time"), when_text(ticket.starts_at)),
+        *_facts_of_venue(ticket),
+    ]
+
+
+def _facts_of_venue(ticket: TicketDocument) -> Facts:
+    place = ", ".join(filter(None, [ticket.venue, ticket.address]))
+    return [(_("Venue"), place)] if place else []
+
+
+def _facts_of_schedule(schedule: ConcertSchedule) -> Facts:
+    venue = told_as_text(schedule.concert, "venue")
+    return [
+        (pgettext("of a ticket", "Show"), told_as_text(schedule.concert, "title")),
+        (_("Date and time"), when_text(schedule.start_at)),
+        *([(_("Venue"), venue)] if venue else []),
+    ]
+
+
+def _seat_text(ticket: TicketDocument) -> str:
+    kind = ticket.kind_name if ticket.is_special else ""
+    return " · ".join(filter(None, [ticket.label, ticket.grade, kind]))
+
+
+def _seat_words(seat: Any) -> str:
+    return " · ".join(filter(None, [seat.label, seat.grade]))
+
+
+def _refund_notes(ticket: TicketDocument) -> list[str]:
+    terms = ", ".join(" ".join(term) for term in ticket.refund_terms())
+    return [f"{REFUND_TERMS}: {terms}."] if terms else []
+
+
+def _qr(ticket: TicketDocument, number: int) -> Picture:
+    return Picture(
+        name=f"ticket-{number}.png",
+        png=qr_png(ticket.code),
+        alt=_("QR code for the door: {seat}").format(seat=ticket.label),
+        caption=_seat_text(ticket),
+    )
+
+
+def _pdf(shown: Sequence[TicketDocument]) -> Attachment:
+    return Attachment("tickets.pdf", ticket_pdf.MEDIA_TYPE, ticket_pdf.write_pdf(shown))
+
+
+def _calendar(shown: Sequence[TicketDocument]) -> Attachment:
+    written = ticket_calendar.write_ticket_calendar(shown)
+    return Attachment("tickets.ics", ticket_calendar.MEDIA_TYPE, written)
+
+
+def _address(name: str, *args: object) -> str:
+    return str(settings.SITE_URL) + reverse(name, args=args)
+
+
+LETTERS = {
+    "tickets": LetterKind(tickets),
+    "payment_failed": LetterKind(payment_failed, choice="payment_failed"),
+    "ticket_cancelled": LetterKind(ticket_cancelled),
+    "show_cancelled": LetterKind(show_cancelled),
+    "show_moved": LetterKind(show_moved),
+}
+
+CHOICES = {
+    "payment_failed": Choice(
+        gettext_lazy("Payments that were not made"),
+        gettext_lazy("A mail when a payment fails, with what happened to the seats."),
+    ),
+}
