@@ -5,6 +5,6 @@
   reminders of openings
 - refund_policy: the ladder of refunds that a ticket is sold with
 - poster_art: how a concert's poster is drawn
-- calendar_file, share_picture, structured_data: a concert as calendars, messengers and search
-  engines read it; feed_views answers them
+- calendar_file, share_picture, structured_data, site_map: concerts as calendars, messengers and
+  search engines read them; feed_views answers them
 """

@@ -3,14 +3,16 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import Document
-from concertbook.http.languages import addresses_by_language, public_page
-from concerts import calendar_file
+from concertbook.http.languages import public_page
+from concerts import calendar_file, site_map
 from concerts.services import performances, programme
 from concerts.share_picture import draw_picture
+
+# In the place of a concert's id.
+ANY = uuid.UUID(int=0)
 
 
 @require_safe
@@ -33,11 +35,12 @@ def sitemap(request: HttpRequest) -> HttpResponse:
     """The list, each concert that is not over, and what is told about us, in each language."""
     documents = (public_page(request, "document", kind) for kind in Document.Kind.values)
     about = [public_page(request, "concert_list"), public_page(request, "business"), *documents]
-    pages = dict.fromkeys(about) | {
-        public_page(request, "concert_detail", concert_id): changed_at
-        for concert_id, changed_at in programme.find_concerts().values_list("pk", "updated_at")
-    }
-    entries = [(addresses_by_language(page), changed_at) for page, changed_at in pages.items()]
+    # Resolved once: each takes as long as all that is written about a concert.
+    concert = public_page(request, "concert_detail", ANY)
+    concerts = programme.find_concerts().values_list("pk", "updated_at")
+    pages = [
+        *((page, None) for page in about),
+        *((concert.replace(str(ANY), str(pk)), changed_at) for pk, changed_at in concerts),
+    ]
     origin = request.build_absolute_uri("/").rstrip("/")
-    context = {"origin": origin, "entries": entries}
-    return render(request, "sitemap.xml", context, content_type="application/xml")
+    return HttpResponse(site_map.write_sitemap(origin, pages), content_type=site_map.MEDIA_TYPE)
