@@ -214,3 +214,30 @@ function inClock(seconds) {
     }
   }
 }
+
+// --- Another language -------------------------------------------------------------------------
+
+// Another language is another page: what was typed and ticked is kept for it, passwords are not.
+{
+  const KEPT = "typed";
+  const fields = () => [...document.querySelectorAll("main :is(input, textarea, select)[name]")].filter(
+    ({ type }) => !["hidden", "password", "file"].includes(type));
+  const isBox = ({ type }) => type === "checkbox" || type === "radio";
+  document.addEventListener("submit", ({ target }) => {
+    if (target.querySelector("[name=language]")) {
+      const typed = fields().map((field) =>
+        [field.name, isBox(field) ? field.value : "", isBox(field) ? field.checked : field.value]);
+      sessionStorage.setItem(KEPT, JSON.stringify({ page: location.pathname, typed }));
+    }
+  });
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+  sessionStorage.removeItem(KEPT);
+  for (const field of kept.page === location.pathname ? fields() : []) {
+    const same = ([name, value]) => name === field.name && value === (isBox(field) ? field.value : "");
+    const [, , typed] = kept.typed.find(same) ?? [];
+    if (typed !== undefined) {
+      field[isBox(field) ? "checked" : "value"] = typed;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+}

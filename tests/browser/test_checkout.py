@@ -8,10 +8,21 @@ from playwright.sync_api import expect
 
 from payments.models import Payment, Reservation
 from tests.browser.chromium import expect_accessible, log_in
+from tests.concurrency.threads import until
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, balance_of, held, overdue
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+# And notes what the page shows then.
+PRESS_AGAIN_WHILE_IT_IS_SENT = """() => {
+  const button = document.querySelector("#pay > button");
+  button.click();
+  setTimeout(() => {
+    const shown = document.querySelector("h1").textContent;
+    sessionStorage.second = `${shown}, ${button.disabled ? "disabled" : "enabled"}`;
+    button.click();
+  }, 30);
+}"""
 AGREE = "I have read the refund terms"
 
 
@@ -126,12 +137,36 @@ def test_an_expired_session_comes_back_to_the_checkout_with_the_seats(page, buye
     assert not Payment.objects.exists()
 
 
-def test_a_language_switch_keeps_the_seats_and_the_time(page, buyer):
+def test_a_language_switch_keeps_the_seats_the_amount_and_the_agreement(page, buyer):
     page.goto("/checkout/")
+    page.get_by_label("Amount in won").fill("45000")
+    page.get_by_label(AGREE).check()
     page.get_by_role("button", name="한국어").click()
 
-    expect(page.get_by_role("button", name="충전하고 50,000원 결제하기")).to_be_visible()
+    paying = page.get_by_role("button", name="충전하고 50,000원 결제하기")
     expect(page.get_by_text("밤의 노래")).to_be_visible()
+    expect(page.locator("[name=top_up-amount]")).to_have_value("45000")
+    expect(page.locator("[name=agreed]")).to_be_checked()
+    paying.click()
+    expect(page.locator(".messages")).to_be_visible()
+    assert balance_of(buyer) == 5_000
+
+
+def test_on_a_slow_network_a_payment_is_sent_once_and_the_page_stays(page, buyer):
+    page.goto("/checkout/")
+    page.get_by_label(AGREE).check()
+    sent = []
+    page.route("**/checkout/", lambda route: sent.append(route))
+    page.evaluate(PRESS_AGAIN_WHILE_IT_IS_SENT)
+    until(lambda: sent, pause=page.wait_for_timeout)
+    # Playwright asks the page nothing while the page waits for an answer.
+    page.wait_for_timeout(100)
+
+    sent[0].continue_()
+    expect(page.get_by_role("heading", name="Your order")).to_be_visible()
+    assert page.evaluate("sessionStorage.second") == "Checkout, disabled"
+    assert len(sent) == 1
+    assert balance_of(buyer) == 0
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -10,7 +10,7 @@ from operations.sample_season import SHOWS
 from payments.models import Reservation
 from tests.browser.chromium import expect_accessible, log_in
 from tests.concurrency.threads import until
-from tests.factories import ScheduleFactory, UserFactory, admitted, fill, held
+from tests.factories import PASSWORD, ScheduleFactory, UserFactory, admitted, fill, held
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -286,6 +286,72 @@ def test_another_language_and_a_reload_keep_the_choice_until_it_is_held(page, li
     page.goto(f"/schedules/{schedule.pk}/seats/")
     wait_until_drawn(page)
     expect(page.locator("#chosen li")).to_have_count(0)
+
+
+def test_the_choice_is_kept_by_a_log_in_where_the_session_was_over(page, live_server):
+    user = open_map(page, live_server, ScheduleFactory(seats=8))
+    choose(page, "row A seat 2")
+    page.context.clear_cookies(name="sessionid")
+    hold(page).click()
+
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+
+    expect(page.locator("#chosen li")).to_have_text(["Rrow A seat 2"])
+    hold(page).click()
+    expect(page).to_have_url(re.compile("/checkout/$"))
+
+
+def test_on_a_slow_network_the_map_says_what_it_is_before_its_seats_are_there(page, live_server):
+    schedule = ScheduleFactory(seats=8)
+    user = UserFactory()
+    admitted(user, schedule)
+    log_in(page, live_server, user)
+    plans, sent, is_slow = [], [], [True]
+    page.route(
+        "**/seat-plans/**", lambda route: plans.append(route) if is_slow else route.continue_()
+    )
+    page.goto(f"/schedules/{schedule.pk}/seats/")
+
+    expect(page.get_by_role("heading", name=schedule.concert.title)).to_be_visible()
+    expect(page.locator("#map")).to_have_class(re.compile("skeleton"))
+    expect(hold(page)).to_be_disabled()
+    expect(page.locator(".countdown")).to_be_visible()
+    is_slow.clear()
+    for route in plans:
+        route.continue_()
+    choose(page, "row A seat 2")
+    page.route("**/seats/", lambda route: sent.append(route))
+    hold(page).click()
+    until(lambda: sent, pause=page.wait_for_timeout)
+    expect(hold(page)).to_be_disabled()
+    sent[0].continue_()
+
+    expect(page).to_have_url(re.compile("/checkout/$"))
+    assert len(sent) == 1
+
+
+def test_kinds_of_seats_are_named_and_a_companion_seat_alone_is_refused_on_the_map(
+    page, live_server
+):
+    schedule = ScheduleFactory(seats=8)
+    for number, kind in {2: "wheelchair", 3: "companion", 5: "restricted"}.items():
+        schedule.seats.filter(number=number).update(kind=kind)
+    open_map(page, live_server, schedule)
+    for name in ("seat 2, R ₩10,000, wheelchair", "seat 5, R ₩10,000, restricted view"):
+        expect(page.get_by_role("checkbox", name=name)).to_be_attached()
+
+    choose(page, "row A seat 3")
+    hold(page).click()
+    dialog = page.get_by_role("dialog", name="A companion seat goes with a wheelchair seat")
+    expect_accessible(page, dialog)
+    dialog.get_by_role("button", name="Back to the map").click()
+    choose(page, "row A seat 2")
+    hold(page).click()
+
+    expect(page).to_have_url(re.compile("/checkout/$"))
+    expect(page.get_by_text("Wheelchair seats are for wheelchair users")).to_be_visible()
 
 
 def test_a_grade_is_picked_out_and_the_best_seats_are_held_by_one_button(page, live_server):
