@@ -106,10 +106,10 @@ def _while_the_room_is(sale: Sale) -> Case:
 def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Concert]:
     """Concerts with their offers at ``now``, the database's clock.
 
-    ``sale`` (Sale), ``next_sale`` (when the next sale opens, or None), ``from_price`` (won, of the
-    free seats on sale, else of those that will be; None without any), ``run_starts`` and
-    ``run_ends``: of the performances that are not cancelled; of all, if all are cancelled; as the
-    operator entered them, if there are none.
+    ``sale`` (Sale), ``is_moved`` (a performance to come was moved), ``next_sale`` (when the next
+    sale opens, or None), ``from_price`` (won, of the free seats on sale, else of those that will
+    be; None without any), ``run_starts`` and ``run_ends``: of the performances that are not
+    cancelled; of all, if all are cancelled; as the operator entered them, if there are none.
     """
     sales: Any = with_sales(ConcertSchedule.objects.filter(concert=OuterRef("pk")), now)
     # ``sale`` may read every seat of a hall, so it is computed once: not compared with a value
@@ -122,6 +122,7 @@ def with_offers(concerts: QuerySet[Concert], now: dt.datetime) -> QuerySet[Conce
             Value(Sale.UNANNOUNCED),
             output_field=CharField(),
         ),
+        is_moved=Exists(_moved(now)),
         next_sale=Subquery(upcoming.order_by("sale_opens_at").values("sale_opens_at")[:1]),
         from_price=Coalesce(
             _lowest_price(sales.filter(_sells_free_seats(now))), _lowest_price(upcoming)
@@ -136,6 +137,11 @@ class Element(Func):
 
     template = "(%(expressions)s]"
     arg_joiner = "::text[])["
+
+
+def _moved(now: dt.datetime) -> QuerySet[ConcertSchedule]:
+    moved = ConcertSchedule.objects.filter(concert=OuterRef("pk"), moved_from__isnull=False)
+    return moved.filter(cancelled_at=None, end_at__gt=now)
 
 
 def _lowest_price(sales: QuerySet[Any]) -> Subquery:

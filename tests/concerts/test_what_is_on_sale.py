@@ -130,6 +130,18 @@ def words_of_the_poster(client):
     return re.search(r'class="state[^>]*>([^<]*)<', english(client, "/"))[1]
 
 
+def test_the_list_says_that_a_performance_to_come_was_moved(client):
+    schedule = ScheduleFactory()
+    assert "New date" not in english(client, "/")
+
+    schedule.moved_from = schedule.start_at - dt.timedelta(days=1)
+    schedule.save()
+    assert "New date" in english(client, "/")
+
+    cancel(schedule)
+    assert "New date" not in english(client, "/")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "sale"),
     [
