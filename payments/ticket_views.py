@@ -29,9 +29,9 @@ NOT_CANCELLABLE = (AlreadyCancelled, TicketUsed, CancellationClosed, NotTheBuyer
 @login_required
 @require_safe
 def ticket_list(request: MemberRequest) -> HttpResponse:
-    mine = partial(tickets.my_tickets, user=request.user)
-    newest = partial(tickets.newest_tickets, user=request.user)
-    page = page_of_newest(request, newest, mine)
+    mine = partial(tickets.tickets_by_show, user=request.user)
+    first = partial(tickets.first_tickets, user=request.user)
+    page = page_of_newest(request, first, mine)
     offers = ticket_offers.offers_to(user=request.user)
     return render(request, "payments/tickets.html", {"page": page, "offers": offers})
 

@@ -6,7 +6,17 @@ from functools import cache
 from typing import Any
 
 import segno
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString, mark_safe
 
@@ -27,14 +37,36 @@ def my_tickets(*, user: User) -> QuerySet[Ticket]:
     return tickets.filter(user=user).prefetch_related(Prefetch("reservation__payments", payments))
 
 
-def newest_tickets(*, user: User, most: int) -> list[Ticket]:
-    """The first so many of my_tickets, with what a list shows of them. One statement."""
-    return _newest(most).fetch(user=user.pk)
+def tickets_by_show(*, user: User) -> QuerySet[Ticket]:
+    """The user's tickets as a page lists them: first those for shows to come, the next show first;
+    then the others, the latest show first."""
+    return _by_show().filter(user=user)
+
+
+def first_tickets(*, user: User, most: int) -> list[Ticket]:
+    """The first so many of tickets_by_show. One statement."""
+    return _first(most).fetch(user=user.pk)
 
 
 @cache
-def _newest(most: int) -> Prepared[Ticket]:
-    return Prepared(lambda: _shown().filter(user=Param("user"))[:most])
+def _first(most: int) -> Prepared[Ticket]:
+    return Prepared(lambda: _by_show().filter(user=Param("user"))[:most])
+
+
+def _by_show() -> QuerySet[Any]:
+    start_at = F("reservation__schedule__start_at")
+    is_gone = (
+        Q(status=Ticket.Status.CANCELLED)
+        | Q(reservation__schedule__cancelled_at__isnull=False)
+        | Q(reservation__schedule__end_at__lte=StatementTime())
+    )
+    return _shown().order_by(
+        # NULL, which comes last, for those that are gone.
+        Case(When(~is_gone, then=start_at)),
+        start_at.desc(),
+        "seat_number",
+        "-pk",
+    )
 
 
 def _shown() -> QuerySet[Ticket]:
