@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from concertbook.http.representations import Representation
+from concerts.models import Seat
 from concerts.refund_policy import Basis
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.checkout import Receipt
@@ -171,6 +172,7 @@ class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[Che
     row = serializers.CharField(source="ticket.seat.row")
     seat_in_row = serializers.IntegerField(source="ticket.seat.seat_in_row")
     grade = serializers.CharField(source="ticket.seat.grade")
+    kind = serializers.ChoiceField(choices=Seat.Kind.choices, source="ticket.seat.kind")
     status = serializers.ChoiceField(choices=Ticket.Status.choices, source="ticket.status")
     used_at = serializers.DateTimeField(source="ticket.used_at", allow_null=True)
 
@@ -191,6 +193,7 @@ class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[Che
             "row",
             "seat_in_row",
             "grade",
+            "kind",
             "status",
             "used_at",
             "gate",

@@ -78,6 +78,8 @@ def is_untouched(ticket):
 
 
 def test_the_answer_names_the_holder_and_the_seat(scanner, ticket, schedule):
+    schedule.seats.filter(number=2).update(kind="wheelchair")
+
     answer = scan(scanner, ticket)
 
     assert answer.status_code == 200
@@ -94,6 +96,7 @@ def test_the_answer_names_the_holder_and_the_seat(scanner, ticket, schedule):
         "row": "A",
         "seat_in_row": 2,
         "grade": "R",
+        "kind": "wheelchair",
         "status": "USED",
         "gate": "B",
         "undone_at": None,
