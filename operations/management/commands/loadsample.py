@@ -2,8 +2,8 @@
 
 import datetime as dt
 from argparse import ArgumentParser
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from concertbook.db.statements import execute
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import schedule_rules
 from concerts.services.seat_generation import generate_seats
-from operations.sample_buyers import SampleBuyers
+from operations.sample_buyers import SampleBuyers, buy
 from operations.sample_season import SHOWS, Show
 from payments.services.schedule_cancellation import cancel_schedule
 from queueing.models import WaitingRoom
@@ -36,6 +36,8 @@ class Account:
     is_superuser: bool = False
     is_buyer: bool = False
     permissions: Sequence[str] = ()
+    # By the slug of a show of one evening: how many tickets the account has for it.
+    tickets: Mapping[str, int] = field(default_factory=dict)
 
 
 ACCOUNTS = [
@@ -55,7 +57,15 @@ ACCOUNTS = [
         is_staff=True,
         permissions=["check_in_ticket"],
     ),
-    Account("minji@concertbook.local", "sample-buyer-1618", "김민지", "buyer", is_buyer=True),
+    Account(
+        "minji@concertbook.local",
+        "sample-buyer-1618",
+        "김민지",
+        "buyer",
+        is_buyer=True,
+        # For the show in three days, one that was moved, and one that was cancelled.
+        tickets={"dawn-choir": 2, "end-of-summer": 1, "storm-eve": 1},
+    ),
     Account("junho@concertbook.local", "sample-buyer-1414", "이준호", "buyer", is_buyer=True),
 ]
 
@@ -151,11 +161,20 @@ def announce(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
         schedule.refresh_from_db()
         if show.sold:
             buyers.come(schedule, sold=show.sold, held=show.held)
+        for account in ACCOUNTS:
+            buy_tickets(account, schedule, account.tickets.get(show.slug, 0))
         if show.moved_by_days:
             move(schedule, days=show.moved_by_days)
         if show.cancelled_because:
             operator = User.objects.with_email(ACCOUNTS[0].email).get()
             cancel_schedule(schedule_id=schedule.pk, by=operator, reason=show.cancelled_because)
+
+
+def buy_tickets(account: Account, schedule: ConcertSchedule, seats: int) -> None:
+    free = schedule.seats.free().filter(kind=Seat.Kind.STANDARD).order_by("number")
+    numbers = list(free.values_list("number", flat=True)[:seats])
+    if numbers:
+        buy(schedule, [(User.objects.with_email(account.email).get(), numbers)])
 
 
 def evening(days: int, hour: int) -> dt.datetime:
