@@ -415,6 +415,8 @@ LOG_INS_PER_ADDRESS = env.int("LOG_INS_PER_ADDRESS", 6_000)
 REQUESTS_PER_USER = env.int("REQUESTS_PER_USER", 300)
 CHARGE_MAX_WON = 10_000_000
 PAYMENT_GATEWAY = "accounts.gateway.SandboxGateway"
+# A waiting room knows no seats: what it calls when a buyer leaves it.
+RELEASE_ON_LEAVING = "payments.services.releases.release_holds_in_room"
 
 # --- Languages and static files ----------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The ends of unpaid holds: released by the buyer, or expired."""
+"""The ends of unpaid holds: released by the buyer, given up with the turn, or expired."""
 
 import datetime as dt
 import uuid
@@ -35,16 +35,43 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
         if reservation.status == Reservation.Status.CONFIRMED:
             raise AlreadyPaid
         if reservation.status == Reservation.Status.HOLD:
-            now = database_now()
-            # An overdue hold expires instead, and its seat comes back after a cooldown.
-            if expire_overdue([seat], now=now):
-                return
-            reservation.status = Reservation.Status.CANCELLED
-            reservation.save(update_fields=["status"])
-            seat.release()
-            save_status(
-                [seat], from_status=Seat.Status.HELD, changed_by=user, reason="let_go", now=now
-            )
+            _let_go([seat], user=user)
+
+
+def release_holds_in_room(*, user: User, room_id: int) -> None:
+    """Release all that the user holds in the room's schedules, as the user leaves it.
+
+    In the caller's transaction, which holds the lock of the user's token: the first in the lock
+    order, so that no hold or payment of the user in this room runs meanwhile.
+    """
+    held = Reservation.objects.filter(status="HOLD", user=user)
+    in_room = held.filter(schedule__concert__waiting_room=room_id)
+    seat_ids = list(in_room.values_list("seat_id", flat=True))
+    if not seat_ids:
+        return
+    seats = Seat.objects.select_for_update(no_key=True).filter(pk__in=seat_ids).order_by("pk")
+    locked = list(seats)
+    # Read after the seats' locks: a hold may have ended meanwhile, and the seat be another buyer's.
+    still_held = set(held.filter(seat__in=seat_ids).values_list("seat_id", flat=True))
+    _let_go([seat for seat in locked if seat.pk in still_held], user=user)
+
+
+def _let_go(seats: Sequence[Seat], *, user: User) -> None:
+    """End the user's holds on these seats. The caller has the seats' row locks.
+
+    An overdue hold expires instead, and its seat comes back after a cooldown.
+    """
+    now = database_now()
+    expire_overdue(seats, now=now)
+    held = [seat for seat in seats if seat.status == Seat.Status.HELD]
+    if not held:
+        return
+    Reservation.objects.filter(seat__in=held, status="HOLD").update(
+        status=Reservation.Status.CANCELLED
+    )
+    for seat in held:
+        seat.release()
+    save_status(held, from_status=Seat.Status.HELD, changed_by=user, reason="let_go", now=now)
 
 
 def release_expired_holds(*, user: User | None = None) -> int:

@@ -4,8 +4,10 @@ import contextlib
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.module_loading import import_string
 
 from accounts.models import User, rehearsal_of
 from concertbook.db.clock import StatementTime, database_now
@@ -153,13 +155,18 @@ def get_room_of(token: uuid.UUID) -> WaitingRoom:
 
 
 def leave(*, user: User, token: uuid.UUID) -> None:
-    """Give the place up. Leaving twice is leaving. Raises NotFound for another user's token."""
+    """Give the place up. Leaving twice is leaving. Raises NotFound for another user's token.
+
+    What the user holds behind the room's door is released in the same transaction, as it could not
+    be paid any more (settings.RELEASE_ON_LEAVING).
+    """
     with transaction.atomic(durable=True):
         mine = QueueToken.objects.select_for_update(no_key=True).filter(pk=token, user=user)
         found = mine.first()
         if found is None:
             raise NotFound
         if found.status != Status.EXPIRED:
+            import_string(settings.RELEASE_ON_LEAVING)(user=user, room_id=found.room_id)
             end_tokens([found.pk], outcome=Outcome.LEFT, now=database_now())
     index_updates.forget(found.room_id, [entry_of(found)])
     admit(room_id=found.room_id, may_draw=False)

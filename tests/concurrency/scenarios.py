@@ -27,6 +27,7 @@ from payments.services.schedule_cancellation import cancel_schedule, refund_canc
 from payments.services.ticket_cancellation import cancel_ticket
 from payments.services.ticket_offers import accept_offer, offer_ticket, withdraw_offer
 from queueing.models import QueueToken
+from queueing.services.join_and_leave import leave
 from tests.concurrency.interleaver import Played, advance_clock
 from tests.concurrency.threads import Call
 from tests.factories import (
@@ -138,6 +139,11 @@ def _all_of(do_all: Callable[..., Sequence[Any]], requests: Sequence[Any]) -> Ca
     return do
 
 
+def _leaving(user: Any) -> Call:
+    token = QueueToken.objects.get(user=user).pk
+    return partial(leave, user=user, token=token)
+
+
 def _letting_go(reservation: Any) -> Call:
     return partial(release_reservation, user=reservation.user, reservation_id=reservation.pk)
 
@@ -233,6 +239,27 @@ def pay_and_let_go() -> Scenario:
         {"pay": _paying(reservation), "let go": _letting_go(reservation)},
         "Receipt, AlreadyPaid | a owns | issued | 0",
         "AlreadyCancelled, None | free | 10000",
+    )
+
+
+def pay_and_leave() -> Scenario:
+    """A buyer pays a held seat, and gives up the turn in another window."""
+    (reservation,) = held(_person("a", won=PRICE), _schedule(1), 1)
+    return _scenario(
+        {"pay": _paying(reservation), "leave": _leaving(reservation.user)},
+        "Receipt, None | a owns | issued | 0",
+        "AlreadyCancelled, None | free | 10000",
+    )
+
+
+def hold_and_leave() -> Scenario:
+    """A buyer holds a seat, and gives up the turn in another window."""
+    schedule = _schedule(1)
+    a = _person("a", inside=schedule)
+    return _scenario(
+        {"hold": _holding(a, schedule, 1), "leave": _leaving(a)},
+        "list, None | free",
+        "QueueNotAdmitted, None | free",
     )
 
 
@@ -593,6 +620,8 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     pay_and_expire,
     pay_and_cancel,
     pay_and_let_go,
+    pay_and_leave,
+    hold_and_leave,
     cancel_and_check_in,
     charge_and_pay,
     charge_and_pay_of_a_newcomer,

@@ -290,6 +290,14 @@ def test_a_release_takes_its_locks_in_order():
     assert locked == [SEAT, RESERVATION]
 
 
+def test_a_buyer_who_leaves_with_seats_takes_the_locks_in_order():
+    user, schedule = UserFactory(), ScheduleFactory()
+    held(user, schedule, 1, 2)
+    token = QueueToken.objects.get(user=user).pk
+
+    assert tables_locked_by(partial(leave, user=user, token=token))[:2] == [TOKEN, SEAT]
+
+
 def test_a_cancellation_takes_its_locks_in_order():
     user = UserFactory(won=10_000)
     (ticket,) = bought(user, ScheduleFactory(price=10_000), 1).tickets

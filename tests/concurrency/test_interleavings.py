@@ -243,6 +243,8 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
     (scenarios.pay_and_expire, (locks(Seat),)),
     (scenarios.pay_and_cancel, (locks(Balance),)),
     (scenarios.pay_and_let_go, (locks(Seat, Reservation),)),
+    (scenarios.pay_and_leave, (locks(QueueToken, Seat, Reservation),)),
+    (scenarios.hold_and_leave, (locks(QueueToken),)),
     (scenarios.cancel_and_check_in, (locks(Ticket),)),
     (scenarios.charge_and_pay, (locks(Balance),)),
     (scenarios.charge_and_pay_of_a_newcomer, (conflicts_of_first_balances,)),

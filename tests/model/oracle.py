@@ -272,6 +272,9 @@ class Oracle:
         if place.user != user:
             raise Refused("NotFound")
         if place.state != "EXPIRED":
+            for reservation in self.reservations:
+                if (reservation.user, reservation.state) == (user, "HOLD"):
+                    self.release(user, reservation)
             place.end("LEFT")
         if self.room.index:
             self._forget(self.room.index, place)

@@ -320,7 +320,7 @@ def test_leaving_gives_the_place_up(client, full_room):
     ("status", "question", "loss"),
     [
         ("WAITING", "Leave the line?", "You lose your place"),
-        ("ACTIVE", "Give up your turn?", "Seats that you hold cannot be paid any more."),
+        ("ACTIVE", "Give up your turn?", "and seats that you hold go back on sale."),
     ],
 )
 def test_without_scripts_a_page_asks_first_and_says_what_is_lost(
