@@ -13,10 +13,8 @@ from django.core.mail import get_connection
 from accounts.letter import Letter
 from accounts.mail_form import build_mail
 from accounts.models import OutgoingMessage
-
-
-class Undeliverable(Exception):
-    """The recipient is refused for good: another attempt would have the same answer."""
+from accounts.push import PushSender
+from accounts.undeliverable import Undeliverable
 
 
 class Sender(Protocol):
@@ -48,7 +46,10 @@ class MailSender:
             self.connection.close()
 
 
-SENDERS: dict[str, type[Sender]] = {OutgoingMessage.Channel.MAIL: MailSender}
+SENDERS: dict[str, type[Sender]] = {
+    OutgoingMessage.Channel.MAIL: MailSender,
+    OutgoingMessage.Channel.PUSH: PushSender,
+}
 
 
 class Senders:

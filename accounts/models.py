@@ -530,6 +530,36 @@ class OutgoingMessage(models.Model):
         return f"{self.kind} {self.status}"
 
 
+class PushSubscription(models.Model):
+    """A browser that shows push messages to its user, as its push service knows it.
+
+    Its key is the recipient of the messages. It is deleted when the push service says that the
+    browser has unsubscribed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="push_subscriptions", verbose_name=_("user")
+    )
+    endpoint = models.CharField(_("address at the push service"), max_length=1000)
+    # For the encryption of messages, base64url.
+    p256dh = models.CharField(max_length=88)
+    auth = models.CharField(max_length=24)
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("push subscription")
+        verbose_name_plural = _("push subscriptions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint"], name="accounts_pushsubscription_one_per_browser"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class MutedNotice(models.Model):
     """A kind of notice that the user does not want (accounts/services/notices.py)."""
 

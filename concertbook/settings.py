@@ -1,5 +1,6 @@
 """The settings; values that differ between machines come from the environment (.env.example)."""
 
+from email.utils import parseaddr
 from pathlib import Path
 
 import environ
@@ -326,6 +327,17 @@ MESSAGE_MODULES = [
     "concerts.letters",
     "payments.letters",
     "payments.offer_letters",
+]
+# Push messages to browsers; off without a key (docs/operations.md).
+VAPID_PRIVATE_KEY = env.str("VAPID_PRIVATE_KEY", "")
+# Whom the push services ask if something is wrong with our messages.
+VAPID_SUBJECT = env.str("VAPID_SUBJECT", f"mailto:{parseaddr(DEFAULT_FROM_EMAIL)[1]}")
+# The hosts, with their subdomains, at which browsers may subscribe.
+PUSH_SERVICES = [
+    "fcm.googleapis.com",
+    "push.services.mozilla.com",
+    "push.apple.com",
+    "notify.windows.com",
 ]
 # For how long the admin lists what was sent.
 MESSAGE_DAYS = env.int("MESSAGE_DAYS", 30)

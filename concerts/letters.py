@@ -1,16 +1,21 @@
 """The messages about what is on sale."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
 
 from accounts.letter import Choice, Letter, LetterKind
-from accounts.mail_form import site_public_page
+from accounts.mail_form import site_page, site_public_page
 from accounts.models import OutgoingMessage
-from concertbook.templatetags.times import when_text
+from concertbook.db.clock import database_now
+from concertbook.templatetags.times import clock_text, when_text
+from concerts.services.offers import sales_in_room
 from concerts.services.reminders import find_opening
 from concerts.templatetags.sales import told_as_text
+from queueing.models import QueueToken
 
 
 def sale_opens(message: OutgoingMessage) -> Letter | None:
@@ -46,8 +51,41 @@ def sale_opens(message: OutgoingMessage) -> Letter | None:
     )
 
 
-LETTERS = {"sale_opens": LetterKind(sale_opens, choice="sale_opens")}
+def your_turn(message: OutgoingMessage) -> Letter | None:
+    """Dropped when the admission is over. Queued by queueing/services/turn_notices.py."""
+    tokens = QueueToken.objects.filter(status="ACTIVE", pk=UUID(message.data["token"]))
+    token = tokens.select_related("room").first()
+    if token is None or token.expires_at is None or not token.admits(database_now()):
+        return None
+    schedules = sales_in_room(room_id=token.room_id).select_related("concert")[:2]
+    page = site_page(message, "waiting_room", token.room.slug)
+    if len(schedules) == 1:
+        # There is no choice of performances: the page moves on to the seats by itself.
+        page += "?" + urlencode({"next": reverse("seats", args=[schedules[0].pk])})
+    titles = {told_as_text(each.concert, "title") for each in schedules}
+    title = titles.pop() if len(titles) == 1 else token.room.title
+    return Letter(
+        subject=_("It is your turn: %(title)s") % {"title": title},
+        heading=_("It is your turn: %(title)s") % {"title": title},
+        paragraphs=[
+            _("You can choose your seats until %(moment)s.")
+            % {"moment": clock_text(token.expires_at)}
+        ],
+        action=(_("Choose seats"), page),
+    )
+
+
+LETTERS = {
+    "sale_opens": LetterKind(sale_opens, choice="sale_opens"),
+    "turn": LetterKind(your_turn, choice="turn", urgent=True),
+    # Asked for on the waiting page, for one place in line.
+    "turn_push": LetterKind(your_turn, urgent=True),
+}
 CHOICES = {
+    "turn": Choice(
+        gettext_lazy("It is your turn"),
+        gettext_lazy("A mail when you are let in while the waiting page is closed."),
+    ),
     "sale_opens": Choice(
         gettext_lazy("Sale opens"),
         gettext_lazy("A mail shortly before a sale opens that you asked to be reminded of."),

@@ -15,14 +15,14 @@ from rest_framework.views import APIView
 
 from accounts.requests import current_user
 from concertbook.http.client_address import client_address
-from concertbook.http.validation import QueryBooleanField, valid_query
+from concertbook.http.validation import QueryBooleanField, valid_input, valid_query
 from queueing.representations import (
     DrawSerializer,
     FrontSerializer,
     QueuePositionSerializer,
     RoomSerializer,
 )
-from queueing.services import draw_results, front, join_and_leave, polling, rooms
+from queueing.services import draw_results, front, join_and_leave, polling, rooms, turn_notices
 from queueing.services.queue_position import QueuePosition
 
 POLL_AFTER = OpenApiParameter(
@@ -86,6 +86,24 @@ class Token(APIView):
     @extend_schema(responses={204: None}, operation_id="leave")
     def delete(self, request: Request, token: uuid.UUID) -> Response:
         join_and_leave.leave(user=current_user(request), token=token)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class TurnNotice(APIView):
+    """Have a browser shown a push message when it is my turn (Web Push, RFC 8030)."""
+
+    class TurnNoticeInput(serializers.Serializer[Any]):
+        endpoint = serializers.CharField(
+            max_length=1000, help_text="an address at one of the known push services"
+        )
+        p256dh = serializers.CharField(max_length=88, help_text="the browser's key, base64url")
+        auth = serializers.CharField(max_length=24, help_text="the browser's secret, base64url")
+
+    @extend_schema(request=TurnNoticeInput, responses={204: None}, operation_id="tell_my_turn")
+    def post(self, request: Request, token: uuid.UUID) -> Response:
+        turn_notices.tell_my_turn(
+            user=current_user(request), token=token, **valid_input(self.TurnNoticeInput, request)
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -23,4 +23,9 @@ urlpatterns = [
         name="draw_participants",
     ),
     path("queue-tokens/<any_case_uuid:token>/", api.Token.as_view(), name="queue_token"),
+    path(
+        "queue-tokens/<any_case_uuid:token>/turn-notice/",
+        api.TurnNotice.as_view(),
+        name="turn_notice",
+    ),
 ]

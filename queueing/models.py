@@ -221,6 +221,8 @@ class QueueToken(models.Model):
     available_at = models.DateTimeField(_("admitted at"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_request_at = models.DateTimeField(_("last request"))
+    # Asked for on the waiting page: a push message when it is their turn.
+    wants_push = models.BooleanField(_("wants a push message"), default=False, db_default=False)
 
     objects = QueueTokenQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import push
 from accounts.credentials import give_credential
 from accounts.requests import MemberRequest
 from concertbook.db.clock import seconds_until
@@ -107,6 +108,7 @@ def _show(
         "odds": _odds(found),
         "opens_in_seconds": _opens_in(room),
         "is_next": _line_moves(room, found) and not found.ahead,
+        "push_key": push.public_key(),
         "refresh_seconds": max(REFRESH_SECONDS, found.poll_after_seconds),
     }
     if found.status == QueueToken.Status.ACTIVE:

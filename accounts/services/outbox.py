@@ -25,9 +25,10 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.utils import translation
 
-from accounts.channels import Senders, Undeliverable
+from accounts.channels import Senders
 from accounts.letter import letter_kinds
 from accounts.models import MutedNotice, OutgoingMessage, User
+from accounts.undeliverable import Undeliverable
 from concertbook.db.clock import StatementTime, database_now
 from concertbook.http.languages import CODES
 

@@ -26,6 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
+from concertbook.db.clock import StatementTime
 from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet, Seat
 from queueing.models import WaitingRoom
 
@@ -81,6 +82,17 @@ def with_sales(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertS
         )
     )
     return on_sale
+
+
+def sales_in_room(*, room_id: int) -> ConcertScheduleQuerySet:
+    """The schedules behind a waiting room whose sale is open by the database's clock."""
+    now = StatementTime()
+    return ConcertSchedule.objects.filter(
+        concert__waiting_room=room_id,
+        cancelled_at=None,
+        reserve_from__lte=now,
+        reserve_until__gt=now,
+    )
 
 
 def _is_upcoming(now: dt.datetime) -> Q:

@@ -23,6 +23,7 @@ from queueing.services.endings import BATCH, end_tokens
 from queueing.services.entries import admitted_entry, waiting_entry
 from queueing.services.last_requests import find_silent
 from queueing.services.positions import settled_position
+from queueing.services.turn_notices import AWAY_AFTER, knows_silence, tell_admitted
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def _tick(
         places, allowed = _free_capacity(room, tick.now)
         tick.full = places <= allowed
         free = max(0, min(places, allowed))
-        tick.admitted = _admit_first(room, free, settled)
+        tick.admitted = _admit_first(room, free, settled, knows_silence(watermark, tick.now))
         tick.free = free - len(tick.admitted)
     return tick
 
@@ -206,11 +207,13 @@ def _free_capacity(room: WaitingRoom, now: dt.datetime) -> tuple[int, int]:
     return room.capacity - inside, room.admit_per_minute - admitted
 
 
-def _admit_first(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
+def _admit_first(
+    room: WaitingRoom, places: int, settled: int, silence_is_known: bool
+) -> list[Entry]:
     # Waits for a person who is just leaving: to skip a locked row would be to overtake its holder.
-    first: list[Row] = fetch_all(
+    first = fetch_all(
         """
-        SELECT token, user_id, position FROM queueing_queuetoken
+        SELECT token, user_id, position, wants_push, last_request_at FROM queueing_queuetoken
         WHERE room_id = %s AND is_waiting AND position <= %s
         ORDER BY position LIMIT %s FOR NO KEY UPDATE
         """,
@@ -219,8 +222,13 @@ def _admit_first(room: WaitingRoom, places: int, settled: int) -> list[Entry]:
     # Read after the count of places: each free place was left before this moment.
     now = database_now()
     until = now + dt.timedelta(seconds=room.active_seconds)
-    _make_active([token for token, _user, _position in first], now, until)
-    return [admitted_entry(token, user, position, until) for token, user, position in first]
+    _make_active([token for token, *_rest in first], now, until)
+    away_since = now - AWAY_AFTER
+    tell_admitted(
+        pushed=[token for token, _user, _position, wants, _asked in first if wants],
+        mailed=[token for token, *_rest, asked in first if silence_is_known and asked < away_since],
+    )
+    return [admitted_entry(token, user, position, until) for token, user, position, *_rest in first]
 
 
 def _make_active(tokens: list[uuid.UUID], now: dt.datetime, until: dt.datetime) -> None:

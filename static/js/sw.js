@@ -1,5 +1,6 @@
-// The service worker of the tickets: keeps the ticket pages that this user has opened, with their QR
-// codes, style and scripts, and shows them while there is no network. It keeps nothing else.
+// The service worker. It shows push messages ("it is your turn"); and it keeps the ticket pages that
+// this user has opened, with their QR codes, style and scripts, and shows them while there is no
+// network. It keeps nothing else.
 //
 // What is kept belongs to one user: it is deleted when a form of the account pages is sent (log-out,
 // log-in as another user), when a ticket page answers that the visitor may not see it, and when a
@@ -9,6 +10,7 @@
 const KEPT = "tickets-";
 const TICKET = /^\/tickets\/[0-9a-f-]{36}\/$/i;
 const ACCOUNT = /^\/(accounts|admin\/log(in|out))\//;
+const LOG_OUT = /^\/accounts\/logout\//;
 const FILE = /(?:href|src)="(\/static\/[^"]+\.(?:css|js))"/g;
 // Counts deletions: a page that was being kept meanwhile is deleted too.
 let deletions = 0;
@@ -32,6 +34,9 @@ self.addEventListener("fetch", (event) => {
     if (ACCOUNT.test(pathname)) {
       event.waitUntil(forget());
     }
+    if (LOG_OUT.test(pathname)) {
+      event.waitUntil(unsubscribe());
+    }
   } else if (request.mode === "navigate") {
     if (TICKET.test(pathname)) {
       event.respondWith(showTicket(event, pathname));
@@ -40,6 +45,32 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(fetch(request).catch(() => keptFile(request)));
   }
 });
+
+// The server sends {title, body, icon, url, tag} (accounts/push.py).
+self.addEventListener("push", (event) => {
+  const { title, body, icon, url, tag } = event.data.json();
+  const options = { body, tag, icon, requireInteraction: true, data: { url } };
+  event.waitUntil(self.registration.showNotification(title, options));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(event.notification.data.url));
+});
+
+// The page that is open already, or a new one.
+async function open(url) {
+  const { pathname } = new URL(url, self.location.origin);
+  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const shown = windows.find((each) => pathOf(each.url) === pathname);
+  return shown ? shown.focus() : self.clients.openWindow(url);
+}
+
+// On a shared computer the next user must not see the messages of the one who logged out.
+async function unsubscribe() {
+  const subscription = await self.registration.pushManager?.getSubscription();
+  await subscription?.unsubscribe();
+}
 
 function pathOf(address) {
   return address.startsWith(self.location.origin) ? new URL(address).pathname : "";

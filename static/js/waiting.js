@@ -224,6 +224,7 @@ async function turn(signal) {
     document.title = `● ${now} · concertbook`;
   }
   window.countDownIn(place);
+  window.offerTurnNotice?.();
   begin();
 }
 

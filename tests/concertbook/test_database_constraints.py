@@ -20,6 +20,7 @@ from accounts.models import (
     IdempotencyKey,
     MutedNotice,
     OutgoingMessage,
+    PushSubscription,
     User,
 )
 from concerts.models import (
@@ -696,6 +697,13 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         "accounts_charge_one_per_key",
         lambda sale: [
             Charge.objects.create(user=sale.buyer, amount=amount, key="k") for amount in (1, 2)
+        ],
+    ),
+    "a browser with two subscriptions": (
+        "accounts_pushsubscription_one_per_browser",
+        lambda sale: [
+            PushSubscription.objects.create(user=user, endpoint="https://push.example/1")
+            for user in (sale.buyer, sale.other)
         ],
     ),
     "two answers under one key": (

@@ -329,3 +329,29 @@ def test_a_seat_held_while_the_deletion_was_confirmed_stops_it():
     with pytest.raises(SeatTaken):
         schedule_rules.delete_concerts(Concert.objects.all())
     assert schedule.seats.count() == 10
+
+
+def test_a_ladder_below_the_standard_needs_a_reason_that_buyers_read(operator):
+    schedule = ScheduleFactory()
+    concert = schedule.concert
+    below = concert_form(concert, price=schedule.price, refund_policy="0:90")
+    english = {"Accept-Language": "en"}
+
+    refused = operator.post(page("change", concert, "concert"), below, headers=english)
+    assert "say why" in str(refused.context["adminform"].form.errors["refund_policy_reason"])
+    concert.refresh_from_db()
+    assert concert.refund_policy != "0:90"
+
+    reason = {"refund_policy_reason": "섬으로 가는 배", "refund_policy_reason_en": "A ship"}
+    answer = operator.post(page("change", concert, "concert"), below | reason)
+    assert answer.status_code == 302
+    for address, words in (
+        (f"/en/concerts/{concert.pk}/", "A ship"),
+        (f"/concerts/{concert.pk}/", "섬으로 가는 배"),
+    ):
+        shown = operator.get(address).content.decode()
+        assert words in shown
+    assert (
+        "higher than the consumer standard"
+        in operator.get(f"/en/concerts/{concert.pk}/").content.decode()
+    )

@@ -1,0 +1,2 @@
+class Undeliverable(Exception):
+    """The recipient is refused for good: another attempt would have the same answer."""
