@@ -33,7 +33,7 @@ def ticket_offered(message: OutgoingMessage) -> Letter | None:
         facts=[
             *_facts(offer.ticket),
             (
-                _("To be accepted before"),
+                _("Accept before"),
                 when_text(offer.ticket.reservation.schedule.hand_on_until),
             ),
         ],

@@ -117,8 +117,8 @@ def test_the_texts_that_users_have_agreed_to_are_never_edited():
     }
 
     assert texts == {
-        "help.en.md": "87a5bef7a7f9",
-        "help.ko.md": "f9a708f67126",
+        "help.en.md": "40932a715a7a",
+        "help.ko.md": "ab537c74583f",
         "privacy.en.md": "f1cdc5f44983",
         "privacy.ko.md": "f0544641fcfe",
         "refunds.en.md": "12ad002a3be3",
