@@ -35,7 +35,8 @@ def subscribe(*, user: User, endpoint: str, p256dh: str, auth: str) -> None:
         update_fields=["user", "p256dh", "auth"],
     )
     theirs = PushSubscription.objects.filter(user=user).order_by("-created_at", "pk")
-    PushSubscription.objects.filter(pk__in=list(theirs[MOST_PER_USER:])).delete()
+    too_many = list(theirs.values_list("pk", flat=True)[MOST_PER_USER:])
+    PushSubscription.objects.filter(pk__in=too_many).delete()
 
 
 def _length(text: str) -> int:

@@ -330,7 +330,7 @@ def test_a_browser_belongs_to_the_user_who_pressed_last_and_a_user_has_ten(clien
 
     for number in range(11):
         address = f"https://updates.push.services.mozilla.com/{number}"
-        press(client, other, form(endpoint=address))
+        assert press(client, other, form(endpoint=address)) == 204
     assert PushSubscription.objects.filter(user=other.user).count() == 10
     press(client, one, form())
     assert PushSubscription.objects.filter(user=other.user).count() == 10
