@@ -50,8 +50,8 @@ def tickets(message: OutgoingMessage) -> Letter | None:
             (_("Order number"), first.order),
         ],
         action=(_show_tickets(len(shown)), first.page),
-        pictures=[_qr(each, number) for number, each in enumerate(shown, start=1)],
-        attachments=[_pdf(shown), _calendar(shown)],
+        pictures=[qr_picture(each, number) for number, each in enumerate(shown, start=1)],
+        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
         notes=[
             _("The PDF is for printing; the calendar file keeps the evening free."),
             *_refund_notes(first),
@@ -131,7 +131,7 @@ def ticket_cancelled(message: OutgoingMessage) -> Letter | None:
             (_("Order number"), document.order),
         ],
         action=(_("Balance history"), _address("balance")),
-        attachments=[_calendar([document])],
+        attachments=[calendar_attachment([document])],
         notes=[
             _("The attached calendar file takes the evening out of your calendar."),
             _("The code of this ticket is not valid any more."),
@@ -249,7 +249,7 @@ def show_moved(message: OutgoingMessage) -> Letter | None:
             *((_("Seat"), _seat_text(each)) for each in shown),
         ],
         action=(_show_tickets(len(shown)), first.page),
-        attachments=[_calendar(shown)],
+        attachments=[calendar_attachment(shown)],
         notes=[_("The attached calendar file moves the evening in your calendar.")],
     )
 
@@ -329,7 +329,7 @@ def _refund_notes(ticket: TicketDocument) -> list[str]:
     return [f"{REFUND_TERMS}: {terms}."] if terms else []
 
 
-def _qr(ticket: TicketDocument, number: int) -> Picture:
+def qr_picture(ticket: TicketDocument, number: int) -> Picture:
     return Picture(
         name=f"ticket-{number}.png",
         png=qr_png(ticket.code),
@@ -338,11 +338,11 @@ def _qr(ticket: TicketDocument, number: int) -> Picture:
     )
 
 
-def _pdf(shown: Sequence[TicketDocument]) -> Attachment:
+def pdf_attachment(shown: Sequence[TicketDocument]) -> Attachment:
     return Attachment("tickets.pdf", ticket_pdf.MEDIA_TYPE, ticket_pdf.write_pdf(shown))
 
 
-def _calendar(shown: Sequence[TicketDocument]) -> Attachment:
+def calendar_attachment(shown: Sequence[TicketDocument]) -> Attachment:
     written = ticket_calendar.write_ticket_calendar(shown)
     return Attachment("tickets.ics", ticket_calendar.MEDIA_TYPE, written)
 

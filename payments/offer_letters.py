@@ -11,8 +11,11 @@ from accounts.mail_form import site_page
 from accounts.models import OutgoingMessage, User
 from concertbook.templatetags.times import when_text
 from concerts.templatetags.sales import told_as_text
+from payments.letters import calendar_attachment, pdf_attachment, qr_picture
 from payments.models import Ticket
 from payments.services.ticket_offers import find_offer, why_not_acceptable
+from payments.services.tickets import described_tickets
+from payments.ticket_document import describe
 
 # A name goes to an address that its owner chose: it must not become a link in that mailbox.
 OF_LINKS = set("./:@")
@@ -77,18 +80,24 @@ def ticket_accepted(message: OutgoingMessage) -> Letter:
 
 
 def ticket_received(message: OutgoingMessage) -> Letter | None:
+    """None when the receiver has handed it on since, or it is not valid any more."""
+    assert message.user is not None, "the receiver has an account"
     offer = _offer(message)
-    if offer.ticket.user_id != message.user_id or offer.ticket.status == Ticket.Status.CANCELLED:
+    found = described_tickets(user=message.user, among=Ticket.objects.filter(pk=offer.ticket_id))
+    shown = [each for each in map(describe, found) if not each.state.is_over]
+    if not shown:
         return None
     return Letter(
-        subject=_("Your ticket: %(title)s") % {"title": _title(offer.ticket)},
+        subject=_("Your ticket: {title}").format(title=shown[0].title),
         heading=_("The ticket is yours"),
         paragraphs=[
             _("The ticket of %(giver)s is yours now, with a new QR code:")
             % {"giver": _name(offer.giver)}
         ],
         facts=_facts(offer.ticket),
-        action=(_("To the ticket"), site_page(message, "ticket", offer.ticket_id)),
+        action=(_("To the ticket"), shown[0].page),
+        pictures=[qr_picture(shown[0], 1)],
+        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
         notes=[_("Only its buyer can cancel it. A refund goes to the buyer's balance.")],
     )
 

@@ -330,6 +330,8 @@ def test_the_receiver_and_the_giver_are_told_in_order(gift):
     send_due()
     # Offers that are over and a ticket that is kept no longer are no news.
     assert [each.to for each in mail.outbox] == [[giver], [receiver]]
+    files = [part.get_content_type() for part in mail.outbox[1].message().walk()]
+    assert {"image/png", "application/pdf", "text/calendar"} <= set(files)
 
 
 def test_the_mail_of_an_offer_leads_to_its_page_and_a_name_cannot_be_a_link(gift):
