@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults seats screenshots lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults mail-faults seats screenshots lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,9 @@ bench: .venv/.stamp-dev ## measure under load, on servers as durable as in produ
 
 faults: .venv/.stamp-dev ## inject each fault once, under load, and check the result; ARGS="--rounds 300" for more
 	@$(BIN)/python -m faults $(ARGS)
+
+mail-faults: .venv/.stamp-dev ## kill the senders of messages in twenty rounds, with a mail server that misbehaves
+	@$(BIN)/python -m faults.outbox $(ARGS)
 
 seats: .venv/.stamp-dev ## keep pictures of the seats beside the table for ten minutes; ARGS="--seconds 60"
 	@$(BIN)/python -m faults.seats $(ARGS)

@@ -3,8 +3,8 @@
 sale (hold and pay over HTTP, the sweep; the default), line (the waiting room with a million people
 in it), reads (pages, seat maps and refusals), pages (whole purchases through the pages), opening
 (thousands of browsers open the concert page at once and join), logins (polls and holds while many
-log in), or simulation (a million people come for tickets, on the real rules and a clock of its
-own).
+log in), mail (messages from the queue to a mail server), or simulation (a million people come for
+tickets, on the real rules and a clock of its own).
 """
 
 import argparse
@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    kinds = ["sale", "line", "reads", "pages", "opening", "logins", "simulation"]
+    kinds = ["sale", "line", "reads", "pages", "opening", "logins", "mail", "simulation"]
     parser.add_argument("what", nargs="?", choices=kinds, default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
@@ -79,7 +79,7 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    from benchmarks import logins, opening, pages, reads, sale, waiting
+    from benchmarks import logins, mail, opening, pages, reads, sale, waiting
 
     kinds = {
         "sale": sale.measure,
@@ -88,6 +88,7 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
         "pages": pages.measure,
         "opening": opening.measure,
         "logins": logins.measure,
+        "mail": mail.measure,
     }
     yield from kinds[options.what](options)
 

@@ -1,7 +1,7 @@
 """The project's settings, but for what would make a round last for minutes."""
 
 from concertbook.settings import *  # noqa: F403
-from concertbook.settings import DATABASES, GIVEN_UP_PER_HOUR, env
+from concertbook.settings import DATABASES, EMAIL_TIMEOUT, GIVEN_UP_PER_HOUR, MESSAGE_MODULES, env
 
 # Holds run out within a round, and a payment may just be too late.
 HOLD_SECONDS = env.int("FAULTS_HOLD_SECONDS", 3)
@@ -18,3 +18,6 @@ if connections := env.int("FAULTS_POOL", 0):
         "max_size": connections,
         "timeout": 3,
     }
+
+MESSAGE_MODULES = [*MESSAGE_MODULES, "faults.letters"]
+EMAIL_TIMEOUT = env.float("FAULTS_EMAIL_TIMEOUT", EMAIL_TIMEOUT)
