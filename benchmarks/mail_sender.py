@@ -1,4 +1,4 @@
-"""Sends what is queued, once it is told to start, and says how many it sent, and its CPU seconds."""
+"""Sends what is queued, once it is told to start; says how many that were, and its CPU seconds."""
 
 import os
 import sys
