@@ -105,6 +105,19 @@ class EmailChangeForm(forms.Form):
     password = password_field(_("Your password"), "current-password")
 
 
+class OwnPasswordForm(forms.Form):
+    password = password_field(_("Your password"), "current-password")
+
+
+class DeletionForm(OwnPasswordForm):
+    """``give_up`` is the balance in won that the page showed, and that its check box gives up."""
+
+    give_up = forms.IntegerField(required=False, min_value=1)
+
+    def clean_give_up(self) -> int:
+        return self.cleaned_data["give_up"] or 0
+
+
 class ProofForm(forms.Form):
     """For a reader of the mailbox who is not logged in to the account."""
 

@@ -4,7 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path
 
 from accounts import account_views as views
-from accounts import device_views, notice_views
+from accounts import data_views, device_views, notice_views
 
 urlpatterns = [
     path("", views.account, name="account"),
@@ -21,6 +21,9 @@ urlpatterns = [
     path("password/change/", allauth_views.password_change, name="account_change_password"),
     path("password/reset/", views.reset_password, name="account_reset_password"),
     path("password/reset/done/", views.reset_password_done, name="account_reset_password_done"),
+    path("data/", data_views.my_data, name="account_data"),
+    path("data/<any_case_uuid:copy_id>/", data_views.download_copy, name="account_download_copy"),
+    path("delete/", data_views.delete_account, name="account_delete"),
     path("devices/", device_views.device_list, name="account_devices"),
     path("devices/end/", device_views.end_other_devices, name="account_end_other_devices"),
     path(

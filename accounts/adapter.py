@@ -8,7 +8,9 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from accounts import log_in
 from accounts.models import User
@@ -37,6 +39,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 secure=settings.SESSION_COOKIE_SECURE,
                 samesite="Lax",
             )
+        if getattr(request, "keeps_account", False):
+            messages.success(request, _("Your account stays as it is: it will not be deleted."))
         # A purchase may have begun on another device.
         hint(request, PurchaseHint())
         return response

@@ -80,6 +80,26 @@ class WrongPassword(DomainError):
     next_step = NEW_PASSWORD
 
 
+class AccountInUse(DomainError):
+    """The account cannot be deleted now; ``obstacles`` names each reason by code and detail."""
+
+    code = "account_in_use"
+    status = 409
+    message = _("The account cannot be deleted yet: it still has something of yours.")
+    meaning = _("Nothing was changed. The reasons are listed, each with what to do.")
+    next_step = ACCOUNT
+
+
+class AccountClosing(DomainError):
+    """Its user has asked for the end of the account; a log-in undoes that."""
+
+    code = "account_closing"
+    status = 409
+    message = _("This account is about to be deleted. Log in again to keep it.")
+    meaning = _("Nothing was charged and nothing was changed.")
+    next_step = LOG_IN
+
+
 class LinkUsed(DomainError):
     """A link from a mail that was used, replaced by a later one, or is too old."""
 

@@ -29,6 +29,8 @@ from accounts.rate_limits import (
     FAILED_LOG_INS_PER_ADDRESS,
     log_ins_of,
 )
+from accounts.services.account_deletion import undo_deletion
+from accounts.services.new_device import tell_new_device
 from concertbook.errors import TooManyRequests
 from concertbook.http.client_address import client_network
 from concertbook.http.rate_limit import Counter, check, forget, give_back, remember, take
@@ -40,14 +42,22 @@ KNOWN_SECONDS = 90 * 24 * 3600
 def authenticate(request: HttpRequest, *, email: str, password: str) -> User | None:
     """The active user with this e-mail address and password, None if there is none.
 
-    Raises TooManyLogIns.
+    Undoes a deletion that the user asked for (services/account_deletion.py). Raises TooManyLogIns.
     """
     try:
         user = _authenticate(request, email, password)
     except TooManyRequests as refusal:
         raise TooManyLogIns(retry_after=refusal.retry_after) from None
-    if user is not None:
-        remember_log_in(request, email)
+    if user is None:
+        return None
+    if user.closes_at is not None:
+        if not undo_deletion(user=user):
+            return None
+        request.keeps_account = True  # type: ignore[attr-defined]
+    remember_log_in(request, email)
+    device = read_device(request)
+    if device is None or not device.knows(email):
+        tell_new_device(user=user, client=read_client(request))
     return user
 
 

@@ -82,6 +82,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     rehearsal = models.CharField(
         _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
     )
+    # The user asked for the end of the account: it comes at this time, unless they log in before
+    # (services/account_deletion.py).
+    closes_at = models.DateTimeField(_("will be deleted"), null=True, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
     created_at = models.DateTimeField(_("joined"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -111,12 +115,24 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 condition=Q(language__in=["", "ko", "en"]), name="accounts_user_language_known"
             ),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None)
+                | Q(email=None, name="", language="", last_login=None, closes_at=None)
+                & Q(is_active=False, is_staff=False, is_superuser=False),
+                name="accounts_user_deleted_names_no_person",
+                violation_error_message=_("This account was deleted at its user's request."),
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["rehearsal"],
                 condition=~Q(rehearsal=""),
                 name="accounts_user_of_rehearsal",
+            ),
+            models.Index(
+                fields=["closes_at"],
+                condition=Q(closes_at__isnull=False),
+                name="accounts_user_closing",
             ),
         ]
 
@@ -178,6 +194,75 @@ class UserSession(models.Model):
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+class KeptIdentity(models.Model):
+    """Name and address of a deleted account that has records of contracts or money.
+
+    Korean law has the seller keep these records for five years, and lets the seller keep with them
+    who the contract was made with, apart from other data (docs/personal-data.md). A sweep deletes
+    the row after ``kept_until``; the records then belong to a number.
+    """
+
+    user = models.OneToOneField(
+        User, models.PROTECT, primary_key=True, related_name="+", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    email = models.EmailField(_("e-mail address"), blank=True)
+    deleted_at = models.DateTimeField(_("deleted"))
+    kept_until = models.DateTimeField(_("kept until"))
+
+    class Meta:
+        verbose_name = _("identity of a deleted account")
+        verbose_name_plural = _("identities of deleted accounts")
+        indexes = [models.Index(fields=["kept_until"], name="accounts_keptidentity_term")]
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
+class DataCopy(models.Model):
+    """A copy of a user's data that they asked for, written by a sweep (services/data_copies.py)."""
+
+    class State(models.TextChoices):
+        QUEUED = "QUEUED", _("Queued")
+        DONE = "DONE", _("Done")
+        FAILED = "FAILED", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    language = models.CharField(max_length=2)
+    state = models.CharField(max_length=6, choices=State, default=State.QUEUED)
+    failures = models.PositiveSmallIntegerField(default=0)
+    # A ZIP archive.
+    file = models.BinaryField(null=True)
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Each is a read of all that the user has.
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(state="QUEUED"),
+                name="accounts_datacopy_one_queued_per_user",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="QUEUED", finished_at=None, file=None)
+                | Q(state="DONE", finished_at__isnull=False, file__isnull=False)
+                | Q(state="FAILED", finished_at__isnull=False, file=None),
+                name="accounts_datacopy_done_has_file",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(state="QUEUED"), name="accounts_datacopy_queued"
+            ),
+            models.Index(fields=["created_at"], name="accounts_datacopy_age"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class EndedSession(models.Model):

@@ -27,6 +27,8 @@ RESETS_PER_ADDRESS = Limit("password_reset_address", 60, 60)
 PASSWORD_CHANGES = Limit("password_change", 5, 60)
 # Requests of one user, with the account's password.
 EMAIL_CHANGES = Limit("email_change", 10, 60)
+DELETIONS = Limit("account_deletion", 5, 60)
+DATA_COPIES = Limit("data_copy", 5, 3600)
 # Attempts to enter the account's password after following a link.
 PROOFS_PER_ACCOUNT = Limit("prove_email", 5, 300)
 # Mails of one kind to one mailbox: strangers can request most of them.

@@ -3,7 +3,14 @@ import datetime as dt
 from celery import shared_task
 from django.conf import settings
 
-from accounts.services import charges, ended_sessions, idempotency, outbox
+from accounts.services import (
+    account_deletion,
+    charges,
+    data_copies,
+    ended_sessions,
+    idempotency,
+    outbox,
+)
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -29,3 +36,18 @@ def send_due_messages() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def delete_old_messages() -> int:
     return outbox.delete_old(kept=dt.timedelta(days=settings.MESSAGE_DAYS))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def write_data_copies() -> int:
+    return data_copies.write_due_copies()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def erase_due_accounts() -> int:
+    return account_deletion.erase_due_accounts()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_personal_data() -> int:
+    return data_copies.delete_old_copies() + account_deletion.forget_kept_identities()

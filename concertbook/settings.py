@@ -251,6 +251,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"headers": {"good_for": 600.0}},
     },
+    "write copies of data": {
+        "task": "accounts.tasks.write_data_copies",
+        "schedule": 3.0,
+        "options": {"headers": {"good_for": 3.0}},
+    },
+    "erase accounts": {
+        "task": "accounts.tasks.erase_due_accounts",
+        "schedule": 60.0,
+        "options": {"headers": {"good_for": 60.0}},
+    },
+    "forget personal data": {
+        "task": "accounts.tasks.forget_personal_data",
+        "schedule": 600.0,
+        "options": {"headers": {"good_for": 600.0}},
+    },
     "forget old answers": {
         "task": "accounts.tasks.forget_old_answers",
         "schedule": 600.0,
@@ -315,6 +330,19 @@ if DEMO_INBOX and HTTPS:
     raise ImproperlyConfigured("The demo's inbox shows every mail to every visitor.")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "concertbook <no-reply@localhost>")
 
+# What each app keeps about a user: for a copy of it, and for the end of an account.
+PERSONAL_DATA_MODULES = [
+    "accounts.services.personal_data",
+    "queueing.services.personal_data",
+    "concerts.services.personal_data",
+    "payments.services.personal_data",
+    "operations.services.personal_data",
+]
+# For so long a log-in undoes the deletion of an account.
+DELETION_GRACE_DAYS = env.int("DELETION_GRACE_DAYS", 7)
+# For so long a copy of one's data can be downloaded.
+DATA_COPY_DAYS = 3
+
 # --- Messages ----------------------------------------------------------------------------------
 
 # Scheme and host of the links in mails. Behind a proxy that ends TLS there is no port to name.
@@ -324,6 +352,7 @@ SITE_URL = env.str("SITE_URL", "") or f"{'https' if HTTPS else 'http'}://" + nex
 # The kinds of messages (accounts/letter.py); each app has its own.
 MESSAGE_MODULES = [
     "accounts.letters",
+    "accounts.account_letters",
     "concerts.letters",
     "payments.letters",
     "payments.offer_letters",

@@ -64,6 +64,7 @@ SIDEBAR = [
             ("accounts.Consent", "task_alt"),
             ("operations.Export", "download"),
             ("accounts.IdempotencyKey", "key"),
+            ("accounts.KeptIdentity", "lock_person"),
         ],
     ),
 ]

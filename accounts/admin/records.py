@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
 from accounts.base_admin import ReadOnlyAdmin
-from accounts.models import IdempotencyKey
+from accounts.models import IdempotencyKey, KeptIdentity
 
 
 @admin.register(IdempotencyKey)
@@ -16,6 +16,17 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("user__email", "key")
     ordering = ("-created_at",)
+
+
+@admin.register(KeptIdentity)
+class KeptIdentityAdmin(ReadOnlyAdmin):
+    """Who contracts of deleted accounts were made with: for staff with this permission alone."""
+
+    fields = ("user", "name", "email", "deleted_at", "kept_until")
+    list_display = ("user", "name", "email", "deleted_at", "kept_until")
+    list_select_related = ("user",)
+    search_fields = ("email", "name", "^user__id")
+    ordering = ("-deleted_at",)
 
 
 @admin.register(LogEntry)

@@ -101,6 +101,8 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     rehearsal_path = "rehearsal"
     POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
+    DATES = ("last_login", "closes_at", "deleted_at", "created_at", "updated_at")
+
     form = UserForm
     add_form = UserAddForm
     change_password_form = PasswordForm
@@ -114,9 +116,7 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     readonly_fields = (
         "email_verified_at",
         "balance_in_won",
-        "last_login",
-        "created_at",
-        "updated_at",
+        *DATES,
     )
     fieldsets = (
         (
@@ -134,7 +134,7 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
             },
         ),
         (_("Permissions"), {"fields": POWERS}),
-        (_("Dates"), {"fields": ("last_login", "created_at", "updated_at")}),
+        (_("Dates"), {"fields": DATES}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
+from accounts.closing import refused_while_closing
 from accounts.errors import (
     ChargeDeclined,
     GatewayUnavailable,
@@ -27,6 +28,8 @@ from concertbook.db.clock import database_now
 
 logger = logging.getLogger(__name__)
 
+# The trigger in accounts/constraints.
+NO_CHARGE = "accounts_no_charge_for_closing_account"
 # A charge that is pending for longer belongs to a dead process: the sweep asks the gateway again.
 SETTLE_AFTER = dt.timedelta(seconds=30)
 # Each may take the gateway's time-out, and a round must end before the next begins.
@@ -36,9 +39,9 @@ SETTLE_FAILURES = 3
 def charge(*, user: User, amount: int, once: IdempotentRequest | None = None) -> BalanceHistory:
     """Top up the user's balance through the gateway, by ``amount`` won.
 
-    Raises InvalidAmount; ChargeDeclined after the refusal was recorded; GatewayUnavailable when
-    the outcome is unknown and the charge is left pending for a retry or the sweep; with ``once``
-    also what its claim raises.
+    Raises InvalidAmount; AccountClosing; ChargeDeclined after the refusal was recorded;
+    GatewayUnavailable when the outcome is unknown and the charge is left pending for a retry or the
+    sweep; with ``once`` also what its claim raises.
     """
     if not is_valid_charge(amount):
         raise InvalidAmount
@@ -72,11 +75,12 @@ def _begin_charge(user: User, amount: int, once: IdempotentRequest | None) -> Ch
     The gateway charges nothing twice for one charge, so a retry may run in parallel with the first
     attempt: the first one settles the charge, the other finds it settled.
     """
-    if once is None:
-        return Charge.objects.create(user=user, amount=amount)
-    pending, _created = Charge.objects.get_or_create(
-        user=user, key=once.key, defaults={"amount": amount}
-    )
+    with refused_while_closing(NO_CHARGE):
+        if once is None:
+            return Charge.objects.create(user=user, amount=amount)
+        pending, _created = Charge.objects.get_or_create(
+            user=user, key=once.key, defaults={"amount": amount}
+        )
     if pending.amount != amount:
         raise IdempotencyKeyReused
     return pending

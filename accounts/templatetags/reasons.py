@@ -14,6 +14,9 @@ REASONS: dict[str, str | Promise] = {
     "insufficient_balance": _("Not enough balance"),
     "hold_expired": _("The hold had expired"),
     "cancelled": _("Cancelled by the buyer"),
+    "given_up": _("Given up with the account"),
+    "given_back": _("Given back with the account"),
+    "paid_out": _("Paid out"),
     "rehearsal": _("Rehearsal"),
     "schedule_cancelled": _("The performance was cancelled"),
 }

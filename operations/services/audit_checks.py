@@ -242,6 +242,24 @@ CHECKS = [
         """,
     ),
     Check(
+        "deleted_account_has_something",
+        "Money, a hold, a live ticket of a show to come, or a name, of an account that its user had"
+        " deleted.",
+        """
+        SELECT u.id FROM accounts_user u
+        LEFT JOIN accounts_balance b ON b.user_id = u.id
+        WHERE u.deleted_at IS NOT NULL AND (
+            u.is_active OR u.name <> '' OR u.email IS NOT NULL OR b.amount <> 0
+            OR EXISTS (SELECT FROM payments_reservation r
+                       WHERE r.user_id = u.id AND r.status = 'HOLD')
+            OR EXISTS (SELECT FROM payments_ticket t
+                       JOIN payments_reservation r ON r.id = t.reservation_id
+                       JOIN concerts_concertschedule s ON s.id = r.schedule_id
+                       WHERE t.user_id = u.id AND t.status = 'ISSUED'
+                         AND s.end_at > u.deleted_at))
+        """,
+    ),
+    Check(
         "rehearsal_mixed_with_sale",
         "A place in line or a reservation of a user whose rehearsal (or lack of one) is not the"
         " waiting room's.",

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet
 
+from accounts.closing import refused_while_closing
 from accounts.email_addresses import clean_email
 from accounts.models import OutgoingMessage, User
 from accounts.services.ledger import lock_balance
@@ -41,6 +42,8 @@ from payments.errors import (
 from payments.models import Ticket, TicketOffer, new_ticket_code, save_change
 from queueing.services.gate import lock_token_of
 
+# The trigger in payments/constraints.
+NO_TICKET = "payments_no_ticket_for_closing_account"
 OFFER_WINDOW = dt.timedelta(hours=1)
 # What one page shows.
 MOST_SHOWN = 50
@@ -111,11 +114,11 @@ def accept_offer(*, user: User, offer_id: uuid.UUID) -> Ticket:
     """Make an offered ticket the user's: from the commit on only its new code admits to the show.
 
     Accepting again returns the ticket while the user has it. Raises EmailNotConfirmed,
-    UnknownOffer, OfferOver, TooManyTickets, and what require_may_hand_on raises.
+    UnknownOffer, OfferOver, TooManyTickets, AccountClosing, and what require_may_hand_on raises.
     """
     found = _find_offer(user, offer_id)
     room_id = found.ticket.reservation.schedule.concert.waiting_room_id
-    with transaction.atomic(durable=True):
+    with refused_while_closing(NO_TICKET), transaction.atomic(durable=True):
         lock_token_of(user_id=user.pk, room_id=room_id)
         ticket = _lock_ticket(found.ticket_id)
         assert ticket is not None, "tickets are not deleted"

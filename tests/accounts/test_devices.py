@@ -7,11 +7,13 @@ from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.clients import read_client
 from accounts.devices import USED
-from accounts.models import UserSession
-from tests.factories import PASSWORD, UserFactory
+from accounts.models import OutgoingMessage, User, UserSession
+from tests.factories import CONSENTS, PASSWORD, UserFactory
+from tests.mailbox import mails_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -137,3 +139,47 @@ def test_the_page_of_many_devices_asks_the_database_four_times_at_most(user):
         assert browsers[0].get("/accounts/devices/").status_code == 200
 
     assert len(seen) <= 4
+
+
+def subjects_to(user):
+    return [mail.subject for mail in mails_to(user.email)]
+
+
+def test_a_log_in_by_a_new_device_is_told_by_mail_once_for_each_device():
+    user = UserFactory(language="en", last_login=timezone.now())
+    phone = log_in(user, PHONE)
+    (mail,) = mails_to(user.email)
+    assert mail.subject == "Log-in from a new device"
+    for said in ("Samsung Internet · Android", "203.0.113.0/24", "/accounts/devices/"):
+        assert said in mail.body
+
+    phone.post("/accounts/logout/")
+    phone.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+    log_in(user, LAPTOP)
+
+    assert subjects_to(user) == ["Log-in from a new device"] * 2
+
+
+def test_an_app_that_sends_its_device_token_is_known_and_another_one_is_told():
+    user = UserFactory(language="en", last_login=timezone.now())
+    form = {"email": user.email, "password": PASSWORD}
+    opened = Client().post("/api/v1/auth/login/", form, JSON).json()
+    known = {"Device-Token": opened["device"]}
+
+    Client().post("/api/v1/auth/login/", form, JSON, headers=known)
+    assert len(mails_to(user.email)) == 1
+    Client().post("/api/v1/auth/login/", form, JSON)
+
+    assert len(mails_to(user.email)) == 2
+
+
+def test_a_sign_up_a_wrong_password_and_the_first_log_in_are_not_told(client):
+    form = {"email": "new@example.com", "password1": PASSWORD, "name": "김민지", **CONSENTS}
+    client.post("/accounts/signup/", form)
+    client.post("/accounts/logout/")
+    client.post("/accounts/login/", {"login": form["email"], "password": PASSWORD})
+    user = User.objects.get()
+    log_in(UserFactory(email="by-an-operator@example.com"), PHONE)
+    Client().post("/accounts/login/", {"login": user.email, "password": "x"})
+
+    assert not OutgoingMessage.objects.filter(kind="new_device").exists()

@@ -119,8 +119,8 @@ def test_the_texts_that_users_have_agreed_to_are_never_edited():
     assert texts == {
         "help.en.md": "40932a715a7a",
         "help.ko.md": "ab537c74583f",
-        "privacy.en.md": "f1cdc5f44983",
-        "privacy.ko.md": "f0544641fcfe",
+        "privacy.en.md": "cf7a2d71311f",
+        "privacy.ko.md": "20a5b95e5848",
         "refunds.en.md": "12ad002a3be3",
         "refunds.ko.md": "0e7632bbe0d8",
         "terms.en.md": "30c24ce2934e",

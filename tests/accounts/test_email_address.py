@@ -196,7 +196,7 @@ def test_an_address_changes_once_the_new_one_is_proven_and_the_old_one_is_told(h
 
     assert logs_in("new@example.com", PASSWORD) == me
     assert logs_in("old@example.com", PASSWORD) is None
-    (told,) = mails_to("old@example.com")
+    _new_device, told = mails_to("old@example.com")
     assert "new@example.com" not in told.body
     assert is_logged_in(here)
     assert not is_logged_in(elsewhere)

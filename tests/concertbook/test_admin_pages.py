@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import (
     Balance,
@@ -17,9 +18,11 @@ from accounts.models import (
     Business,
     Charge,
     Consent,
+    DataCopy,
     Document,
     EndedSession,
     IdempotencyKey,
+    KeptIdentity,
     MutedNotice,
     OutgoingMessage,
     User,
@@ -52,6 +55,7 @@ READ_ONLY = [
     Export,
     IdempotencyKey,
     OutgoingMessage,
+    KeptIdentity,
     Consent,
     Draw,
     QueueEntryHistory,
@@ -66,14 +70,15 @@ READ_ONLY = [
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# Without a page: a session's key gives access to the account, the
-# pieces of an export are downloaded as one file, the history of a room shows its capacities, a seat
-# plan repeats what the seats say, a reminder is its user's own, and a poster is shown on its
-# concert's page.
+# Without a page: a copy of one's data is the user's own, a session's key gives access to the
+# account, the pieces of an export are downloaded as one file, the
+# history of a room shows its capacities, a seat plan repeats what the seats say, a reminder is its
+# user's own, and a poster is shown on its concert's page.
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
     MutedNotice,
+    DataCopy,
     ExportChunk,
     Poster,
     Reminder,
@@ -108,6 +113,9 @@ def play_a_sale():
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
     queue([new_message(kind="changed", user=buyer)])
+    KeptIdentity.objects.create(
+        user=holder, name="x", email="buyer@x", deleted_at=timezone.now(), kept_until=timezone.now()
+    )
     Consent.objects.create(user=buyer, document="terms", version=1)
     publish(kind="terms", text_ko="x", effective_on=dt.date(2026, 1, 1))
     Business.objects.create(name_ko="x")

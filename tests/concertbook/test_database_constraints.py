@@ -16,6 +16,7 @@ from accounts.models import (
     Business,
     Charge,
     Consent,
+    DataCopy,
     Document,
     IdempotencyKey,
     MutedNotice,
@@ -630,6 +631,29 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "accounts_user_verified_has_email",
         lambda sale: User.objects.filter(pk=sale.buyer.pk).update(email=None),
     ),
+    "a deleted account with a name": (
+        "accounts_user_deleted_names_no_person",
+        lambda sale: User.objects.filter(pk=sale.buyer.pk).update(
+            email=None, email_verified_at=None, is_active=False, deleted_at=timezone.now()
+        ),
+    ),
+    "two copies of one's data that are queued": (
+        "accounts_datacopy_one_queued_per_user",
+        lambda sale: [DataCopy.objects.create(user=sale.buyer) for _each in range(2)],
+    ),
+    "a copy of one's data that is done without a file": (
+        "accounts_datacopy_done_has_file",
+        lambda sale: DataCopy.objects.create(
+            user=sale.buyer, state="DONE", finished_at=timezone.now()
+        ),
+    ),
+    "a top-up of an account that is about to be deleted": (
+        "accounts_no_charge_for_closing_account",
+        lambda sale: (
+            User.objects.filter(pk=sale.buyer.pk).update(closes_at=timezone.now()),
+            Charge.objects.create(user=sale.buyer, amount=1),
+        ),
+    ),
     "a language that the pages do not have": (
         "accounts_user_language_known",
         lambda sale: User.objects.filter(pk=sale.buyer.pk).update(language="fr"),
@@ -849,6 +873,17 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "an offer whose address is changed": (
         "payments_ticketoffer_is_a_record",
         lambda sale: TicketOffer.objects.filter(pk=sale.offer().pk).update(email="x@example.com"),
+    ),
+    "an accepted offer that is given another address": (
+        "payments_ticketoffer_is_a_record",
+        lambda sale: TicketOffer.objects.filter(pk=sale.hand_on().pk).update(email="x@example.com"),
+    ),
+    "a ticket for an account that is about to be deleted": (
+        "payments_no_ticket_for_closing_account",
+        lambda sale: (
+            User.objects.filter(pk=sale.other.pk).update(closes_at=timezone.now()),
+            sale.hand_on(),
+        ),
     ),
     "an accepted offer that is opened again": (
         "payments_ticketoffer_is_a_record",

@@ -72,6 +72,13 @@ def test_the_bar_of_a_running_purchase_is_one_statement_at_most(
     assert len(seen) <= most, "\n".join(seen)
 
 
+@pytest.mark.parametrize("address", ["/accounts/", "/accounts/data/", "/accounts/delete/"])
+def test_a_page_of_the_account_asks_the_database_four_times_at_most(buyer, queries, address):
+    seen = queries(address)
+
+    assert len(seen) <= MOST, "\n".join(seen)
+
+
 def test_a_ticket_asks_the_database_for_the_user_and_the_ticket(buyer, queries):
     seen = queries(f"/tickets/{Ticket.objects.filter(user=buyer).first().pk}/")
 

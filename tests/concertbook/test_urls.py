@@ -19,7 +19,7 @@ OF_A_MODEL = (
 )
 MODELS = """
 accounts/balance accounts/balancehistory accounts/business accounts/charge accounts/consent
-accounts/document operations/export accounts/idempotencykey
+accounts/document operations/export accounts/idempotencykey accounts/keptidentity
 accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
@@ -63,6 +63,9 @@ accounts/address/
 accounts/address/confirm/<str:key>/
 accounts/address/link/
 accounts/address/own/<str:key>/
+accounts/data/
+accounts/data/<any_case_uuid:copy_id>/
+accounts/delete/
 accounts/devices/
 accounts/devices/<any_case_uuid:public_id>/end/
 accounts/devices/end/

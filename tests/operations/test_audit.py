@@ -338,6 +338,11 @@ def let_a_rehearsals_buyer_into_the_sale(sale):
     User.objects.filter(pk=sale.idler.pk).update(rehearsal="rehearsal-1")
 
 
+def delete_an_account_with_money(sale):
+    lift_guards(("accounts_user", "accounts_user_deleted_names_no_person"))
+    User.objects.filter(pk=sale.buyer.pk).update(deleted_at=timezone.now())
+
+
 BROKEN = [
     (sell_a_seat_twice, {"seat_sold_twice"}),
     (free_a_held_seat, {"seat_differs_from_reservation"}),
@@ -379,6 +384,7 @@ BROKEN = [
     (let_in_too_many, {"room_over_capacity"}),
     (overtake, {"overtaken_in_line"}),
     (let_a_rehearsals_buyer_into_the_sale, {"rehearsal_mixed_with_sale"}),
+    (delete_an_account_with_money, {"deleted_account_has_something"}),
 ]
 
 

@@ -1,0 +1,16 @@
+from django.db import migrations
+
+from concertbook.db.constraints import constraint
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0011_personal_data"),
+        ("payments", "0005_column_defaults"),
+    ]
+
+    operations = [
+        constraint("payments", "payments_no_ticket_for_closing_account"),
+        # Its function is one of 0004's, which drops it.
+        constraint("payments", "payments_ticketoffer_forgets_address", drop="SELECT 1"),
+    ]
