@@ -21,6 +21,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage as OutgoingEmail
 from django.core.mail.backends.base import BaseEmailBackend
 
+from accounts.letter import Attachment
+
 MOST_LISTED = 200
 PICTURE = re.compile(r'"cid:([^"]+)"')
 
@@ -77,8 +79,16 @@ class ReceivedMail:
         return str(part.get_content()) if part else ""
 
     @property
-    def attachments(self) -> list[EmailMessage]:
-        return [part for part in self.mime.iter_attachments() if not part["Content-ID"]]
+    def attachments(self) -> list[Attachment]:
+        return [
+            Attachment(
+                str(part.get_filename("file")),
+                part.get_content_type(),
+                part.get_payload(decode=True),  # type: ignore[arg-type]
+            )
+            for part in self.mime.iter_attachments()
+            if not part["Content-ID"]
+        ]
 
 
 def list_mails() -> list[ReceivedMail]:

@@ -1,7 +1,6 @@
 """The demo's inbox: every mail that was sent. Not part of any other installation."""
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -35,9 +34,9 @@ def attachment(request: HttpRequest, mail_id: uuid.UUID, number: int) -> HttpRes
     files = _find(mail_id).attachments
     if number >= len(files):
         raise Http404
-    file: Any = files[number]
-    response = HttpResponse(file.get_payload(decode=True), content_type=file.get_content_type())
-    header = content_disposition_header(True, file.get_filename("file"))
+    file = files[number]
+    response = HttpResponse(file.content, content_type=file.type)
+    header = content_disposition_header(True, file.name)
     response["Content-Disposition"] = header or "attachment"
     return response
 

@@ -174,6 +174,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_TIME_LIMIT = 60
+# A mail server that hangs must not delay the ticks that let buyers in: workers of "mail" send, and
+# the others do all else. A worker that names no queue does both.
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("celery", "mail")}
+CELERY_TASK_ROUTES = {"accounts.tasks.send_due_messages": {"queue": "mail"}}
 CELERY_BEAT_SCHEDULE = {
     # A tick that could not run in time is dropped, not queued.
     "admit the waiting": {

@@ -49,7 +49,15 @@ WRITTEN_DOWN = [
     "EMAIL_BACKEND",
     "PORT",
 ]
-COLOURS = {"setup": 33, "web": 32, "worker": 36, "beat": 35, "postgres": 34, "valkey": 31}
+COLOURS = {
+    "setup": 33,
+    "web": 32,
+    "worker": 36,
+    "mailer": 95,
+    "beat": 35,
+    "postgres": 34,
+    "valkey": 31,
+}
 
 
 class DemoError(RuntimeError):
@@ -286,7 +294,8 @@ def commands(var: Path, port: int) -> dict[str, list[str | Path]]:
     celery: list[str | Path] = [BIN / "celery", "--quiet", "-A", "concertbook"]
     return {
         "web": web,
-        "worker": [*celery, "worker", *level, "--concurrency", "2", "-P", "prefork"],
+        "worker": [*celery, "worker", "-Q", "celery", *level, "--concurrency", "2"],
+        "mailer": [*celery, "worker", "-Q", "mail", "-n", "mailer@%h", *level, "-P", "solo"],
         "beat": [*celery, "beat", *level, "-s", var.absolute() / "celerybeat-schedule"],
     }
 

@@ -1,5 +1,6 @@
 """The outbox: what was sent, what waits and what was given up."""
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import admin, messages
@@ -48,7 +49,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
         "attempts",
         "last_error",
         "created_at",
-        "due_at",
+        "next_attempt",
         "sent_at",
         "message_id",
         "letter",
@@ -60,7 +61,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
         colored("status", _("status"), STATUS_COLORS),
         "attempts",
         "last_error",
-        "due_at",
+        "next_attempt",
         "sent_at",
     )
     list_filter = ("status", "channel", KindFilter)
@@ -82,6 +83,11 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
             "%(count)d message is queued again.", "%(count)d messages are queued again.", count
         )
         messages.success(request, told % {"count": count})
+
+    @admin.display(description=_("next attempt"), ordering="due_at")
+    def next_attempt(self, message: OutgoingMessage) -> dt.datetime | None:
+        # A message that was sent has the end of its lease there.
+        return message.due_at if message.status == OutgoingMessage.Status.QUEUED else None
 
     @admin.display(description=_("letter"))
     def letter(self, message: OutgoingMessage) -> SafeString:

@@ -46,6 +46,7 @@ def test_it_shows_each_mail_with_its_pictures_and_attachments(client, monkeypatc
     address = re.search(r'href="(/inbox/[-0-9a-f]+/)"', listed)[1]
     page = client.get(address).content.decode()
     assert f'src="{address}html/"' in page
+    assert ">표.pdf</a>" in page
 
     html = client.get(address + "html/")
     assert "&lt;b&gt;1층&lt;/b&gt;" in html.content.decode()

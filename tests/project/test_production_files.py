@@ -28,8 +28,8 @@ from scripts.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 OURS = ("accounts", "concertbook", "concerts", "operations", "payments", "queueing")
-SERVICES = {"db", "redis", "migrate", "web", "edge", "worker", "beat"}
-OUR_IMAGE = {"migrate", "web", "worker", "beat"}
+SERVICES = {"db", "redis", "migrate", "web", "edge", "worker", "mailer", "beat"}
+OUR_IMAGE = {"migrate", "web", "worker", "mailer", "beat"}
 
 
 def dockerfile() -> list[tuple[str, str]]:
@@ -134,7 +134,7 @@ def test_the_compose_file_has_the_services_and_all_but_the_migration_are_checked
 
 def test_whatever_runs_our_code_waits_for_the_migration_and_reads_the_same_environment():
     services = compose()["services"]
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "mailer", "beat"):
         waits = services[name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
         assert waits["db"]["condition"] == waits["redis"]["condition"] == "service_healthy"
@@ -309,7 +309,7 @@ def test_the_health_check_fails_without_a_server():
     assert not becomes_healthy(check, environ, seconds=0.1)
 
 
-@pytest.mark.parametrize("service", ["worker", "beat"])
+@pytest.mark.parametrize("service", ["mailer", "beat"])
 def test_the_services_command_starts_becomes_healthy_and_stops_when_told(service, tmp_path):
     command, check = command_of(service, tmp_path)
 
