@@ -32,7 +32,10 @@ def ticket_list(request: MemberRequest) -> HttpResponse:
     mine = partial(tickets.tickets_by_show, user=request.user)
     first = partial(tickets.first_tickets, user=request.user)
     page = page_of_newest(request, first, mine)
-    offers = ticket_offers.offers_to(user=request.user)
+    shown = page.object_list
+    # On the first page only, and by a statement of their own only if there are any.
+    may_have_offers = page.number == 1 and (not shown or getattr(shown[0], "has_offers", True))
+    offers = ticket_offers.offers_to(user=request.user) if may_have_offers else []
     return render(request, "payments/tickets.html", {"page": page, "offers": offers})
 
 

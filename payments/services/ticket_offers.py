@@ -170,9 +170,7 @@ def offers_to(*, user: User) -> list[TicketOffer]:
     if not user.email_verified:
         return []
     offers = _shown().filter(email=user.email, is_open=True)
-    return [
-        offer for offer in offers[:MOST_SHOWN] if offer.read_at < _schedule(offer).hand_on_until
-    ]
+    return [offer for offer in offers[:MOST_SHOWN] if why_not_acceptable(offer) is None]
 
 
 def get_offer(*, user: User, offer_id: uuid.UUID) -> Any:
@@ -257,12 +255,8 @@ def _find_offer(user: User, offer_id: uuid.UUID) -> Any:
 def _shown() -> QuerySet[Any]:
     offers = TicketOffer.objects.select_related(
         "giver", "ticket__seat", "ticket__reservation__schedule__concert"
-    )
+    ).defer("giver__password")
     return offers.annotate(read_at=StatementTime()).order_by("-offered_at", "-pk")
-
-
-def _schedule(offer: TicketOffer) -> ConcertSchedule:
-    return offer.ticket.reservation.schedule
 
 
 def _lock_ticket(ticket_id: uuid.UUID, **whose: Any) -> Ticket | None:

@@ -9,6 +9,7 @@ import segno
 from django.db.models import (
     Case,
     Count,
+    Exists,
     F,
     OuterRef,
     Prefetch,
@@ -43,14 +44,17 @@ def tickets_by_show(*, user: User) -> QuerySet[Ticket]:
     return _by_show().filter(user=user)
 
 
-def first_tickets(*, user: User, most: int) -> list[Ticket]:
-    """The first so many of tickets_by_show. One statement."""
-    return _first(most).fetch(user=user.pk)
+def first_tickets(*, user: User, most: int) -> list[Any]:
+    """The first so many of tickets_by_show, each with ``has_offers``: whether tickets of others are
+    offered to the user's address. One statement."""
+    return _first(most).fetch(user=user.pk, email=user.email)
 
 
 @cache
-def _first(most: int) -> Prepared[Ticket]:
-    return Prepared(lambda: _by_show().filter(user=Param("user"))[:most])
+def _first(most: int) -> Prepared[Any]:
+    offers = TicketOffer.objects.filter(email=Param("email"), is_open=True).order_by()
+    mine = _by_show().filter(user=Param("user")).annotate(has_offers=Exists(offers))
+    return Prepared(lambda: mine[:most])
 
 
 def _by_show() -> QuerySet[Any]:
