@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults mail-faults seats screenshots lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -65,6 +65,10 @@ audit: .venv/.stamp ## check that the running demo's money, seats and lines add 
 screenshots: .venv/.stamp-dev ## take pictures of every state of every page into docs/screenshots; ten minutes
 	@rm -f docs/screenshots/*.webp
 	@$(BIN)/python -m pytest -q tests/browser/test_every_state.py --screenshots=docs/screenshots
+
+messages: .venv/.stamp-dev ## take pictures of every mail, a PDF and a pass into docs/messages; two minutes
+	@rm -f docs/messages/*.webp
+	@$(BIN)/python -m pytest -q -n 0 tests/browser/test_every_message.py --screenshots=docs/messages
 
 lighthouse: .venv/.stamp-dev ## score the running demo's pages through nginx, into docs/pages.md; needs npm and Chromium
 	@$(IN_DEMO) $(BIN)/python -m scripts.lighthouse

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
-from accounts.models import User
+from accounts.models import OutgoingMessage, User
 from accounts.services.charges import charge
 from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat
@@ -30,18 +30,22 @@ class SampleBuyers:
     """Buyers without passwords, each with money for the whole season."""
 
     def __init__(self) -> None:
-        emails = [f"buyer-{number:02}@concertbook.local" for number in range(1, BUYERS + 1)]
+        self.emails = [f"buyer-{number:02}@concertbook.local" for number in range(1, BUYERS + 1)]
         User.objects.bulk_create(
             (
                 User(email=email, name="표본", password="!", email_verified_at=database_now())
-                for email in emails
+                for email in self.emails
             ),
             ignore_conflicts=True,
         )
         # One after the other, so that a buyer who holds seats does not join the same line again.
-        self.next = cycle(User.objects.filter(email__in=emails).order_by("email"))
-        for user in User.objects.filter(email__in=emails, charges=None):
+        self.next = cycle(User.objects.filter(email__in=self.emails).order_by("email"))
+        for user in User.objects.filter(email__in=self.emails, charges=None):
             charge(user=user, amount=WON)
+
+    def forget_mails(self) -> None:
+        """The buyers have no mailbox, and their mails would hide those of the demo's user."""
+        OutgoingMessage.objects.filter(user__email__in=self.emails).delete()
 
     def come(self, schedule: ConcertSchedule, *, sold: int, held: int) -> None:
         """Buy and hold so many seats of a schedule that is on sale, in groups here and there."""

@@ -55,7 +55,10 @@ def tickets(message: OutgoingMessage) -> Letter | None:
         notes=[
             _("The PDF is for printing; the calendar file keeps the evening free."),
             *_refund_notes(first),
-            _("Do not pass the codes on: the first who shows one gets in."),
+            _(
+                "Do not share the code: the first who shows it gets in. To give the ticket away,"
+                " hand it on from its page."
+            ),
         ],
     )
 
@@ -174,6 +177,12 @@ def _why_this_fee(refund: Refund, document: TicketDocument) -> str:
     return text % {"percent": fee.percent, "days": days}
 
 
+def _why_more(refunds: Sequence[Refund]) -> list[str]:
+    total = sum(refund.compensation for refund in refunds)
+    text = _("%(sum)s were added as compensation, as the organiser was at fault.")
+    return [text % {"sum": won(total)}] if total else []
+
+
 def _compensation(refunds: Sequence[Refund]) -> Facts:
     total = sum(refund.compensation for refund in refunds)
     return [(_("Compensation"), won(total))] if total else []
@@ -200,11 +209,11 @@ def show_cancelled(message: OutgoingMessage) -> Letter | None:
     )
     return Letter(
         subject=_("Cancelled: {title}").format(title=title),
-        heading=_("The performance was cancelled"),
+        heading=_("This performance was cancelled."),
         paragraphs=[
             _("We are sorry: {title} does not take place.").format(title=title),
             *([schedule.cancel_reason] if schedule.cancel_reason else []),
-            f"{refunded} {_('There is nothing left for you to do.')}",
+            " ".join([refunded, *_why_more(refunds), _("There is nothing left for you to do.")]),
         ],
         facts=[
             *_facts_of_schedule(schedule),
@@ -249,8 +258,13 @@ def show_moved(message: OutgoingMessage) -> Letter | None:
             *((_("Seat"), _seat_text(each)) for each in shown),
         ],
         action=(_show_tickets(len(shown)), first.page),
-        attachments=[calendar_attachment(shown)],
-        notes=[_("The attached calendar file moves the evening in your calendar.")],
+        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
+        notes=[
+            _(
+                "The attached PDF has the new time; the calendar file moves the evening in your"
+                " calendar."
+            )
+        ],
     )
 
 

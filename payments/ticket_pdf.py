@@ -201,7 +201,10 @@ class _Page:
     def _draw_notes(self, top: float) -> None:
         notes = [
             _("Show this code at the door, on paper or on a screen. It lets one person in, once."),
-            _("Do not pass it on: the first who shows it gets in."),
+            _(
+                "Do not share the code: the first who shows it gets in. To give the ticket away,"
+                " hand it on from its page."
+            ),
         ]
         for line in wrap(" ".join(notes), _measure(REGULAR, SMALL), INSIDE):
             self._write(line, MARGIN, top, REGULAR, SMALL, SOFT)

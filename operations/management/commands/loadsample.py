@@ -89,6 +89,7 @@ class Command(BaseCommand):
         buyers = SampleBuyers()
         for show in SHOWS:
             load_show(show, buyers)
+        buyers.forget_mails()
         update_statistics()
         width = max(len(account.email) for account in ACCOUNTS)
         for account in ACCOUNTS:
