@@ -14,12 +14,15 @@ from accounts.letter import Letter
 from accounts.mail_form import build_mail
 from accounts.models import OutgoingMessage
 from accounts.push import PushSender
-from accounts.undeliverable import Undeliverable
+from accounts.undeliverable import NotNow, Undeliverable
+
+# The server ends the connection (RFC 5321, 3.8).
+SHUTTING_DOWN = 421
 
 
 class Sender(Protocol):
     def send(self, message: OutgoingMessage, letter: Letter) -> None:
-        """Raises Undeliverable; any other exception means that it is to be tried again."""
+        """Raises Undeliverable, NotNow; any other exception means that the server is away."""
 
     def close(self) -> None: ...
 
@@ -36,7 +39,11 @@ class MailSender:
         except smtplib.SMTPRecipientsRefused as refused:
             if all(500 <= code < 600 for code, _text in refused.recipients.values()):
                 raise Undeliverable(refused) from refused
-            raise
+            raise NotNow(refused) from refused
+        except smtplib.SMTPDataError as refused:
+            if refused.smtp_code == SHUTTING_DOWN:
+                raise
+            raise NotNow(refused) from refused
         if not accepted:
             raise ConnectionError("The mail backend sent nothing.")
 
@@ -59,7 +66,7 @@ class Senders:
         self.open: dict[str, Sender] = {}
 
     def send(self, message: OutgoingMessage, letter: Letter) -> None:
-        """Raises Undeliverable, and what the channel's library raises."""
+        """Raises Undeliverable, NotNow, and what the channel's library raises."""
         if message.channel not in self.open:
             self.open[message.channel] = SENDERS[message.channel]()
         self.open[message.channel].send(message, letter)

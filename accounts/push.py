@@ -17,7 +17,7 @@ from pywebpush import WebPushException, webpush
 
 from accounts.letter import Letter
 from accounts.models import OutgoingMessage, PushSubscription
-from accounts.undeliverable import Undeliverable
+from accounts.undeliverable import NotNow, Undeliverable
 
 TIMEOUT = 10
 # The push service drops a message that it cannot deliver for so long.
@@ -74,6 +74,8 @@ class PushSender:
                 subscription.delete()
             if 400 <= status < 500 and status != TOO_MANY_REQUESTS:
                 raise Undeliverable(refused) from refused
+            if status:  # another browser's service may answer
+                raise NotNow(refused) from refused
             raise
 
     def _send(

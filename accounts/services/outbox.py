@@ -19,6 +19,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
@@ -26,9 +27,9 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 from django.utils import translation
 
 from accounts.channels import Senders
-from accounts.letter import letter_kinds
+from accounts.letter import Letter, letter_kinds
 from accounts.models import MutedNotice, OutgoingMessage, User
-from accounts.undeliverable import Undeliverable
+from accounts.undeliverable import NotNow, Undeliverable
 from concertbook.db.clock import StatementTime, database_now
 from concertbook.http.languages import CODES
 
@@ -47,6 +48,14 @@ MOST_FAILURES = 3
 FIRST_DELAY, LONGEST_DELAY = 60.0, 3600.0
 MOST_ATTEMPTS = 30
 LONGEST_ERROR = 500
+
+
+class Outcome(Enum):
+    """Of one attempt. ``NOT_SENT``: by its own fault, the server takes others."""
+
+    SENT = auto()
+    NOT_SENT = auto()
+    AWAY = auto()
 
 
 def new_message(
@@ -139,20 +148,11 @@ def _send_batch(
         if time.monotonic() > ends_at or failures == MOST_FAILURES:
             _give_back(batch[done:])
             break
-        try:
-            was_sent = _send(message, senders, muted)
-        except Undeliverable as refused:
-            _give_up(message, refused)
-        except Exception as exc:
-            # A server that is away (OSError; some APIs have their own errors), or a bug in one kind
-            # of letter: the others go on.
-            logger.warning("Message %s (%s) is not sent: %r", message.pk, message.kind, exc)
-            _put_off(message, exc)
-            failures += 1
-            senders.reset(message)
-        else:
-            failures = 0
-            sent += was_sent
+        match _send(message, senders, muted):
+            case Outcome.SENT:
+                sent, failures = sent + 1, 0
+            case Outcome.AWAY:
+                failures += 1
     return sent, failures < MOST_FAILURES
 
 
@@ -170,23 +170,47 @@ def _choice(message: OutgoingMessage) -> str | None:
     return kind.choice if kind else None
 
 
-def _send(message: OutgoingMessage, senders: Senders, muted: set[tuple[Any, str]]) -> bool:
-    """False for a message that is dropped: out of date, switched off, or of a rehearsal."""
+def _send(message: OutgoingMessage, senders: Senders, muted: set[tuple[Any, str]]) -> Outcome:
+    try:
+        letter = _compose(message, muted)
+    except Exception as bug:  # in one kind of letter: the others go on
+        logger.exception("Message %s (%s) cannot be written", message.pk, message.kind)
+        _put_off(message, bug)
+        return Outcome.NOT_SENT
+    if letter is None:
+        OutgoingMessage.objects.filter(pk=message.pk).delete()
+        return Outcome.NOT_SENT
+    try:
+        with translation.override(language_of(message)):
+            senders.send(message, letter)
+    except Undeliverable as refused:
+        _give_up(message, refused)
+        return Outcome.NOT_SENT
+    except NotNow as refused:
+        _put_off(message, refused)
+        return Outcome.NOT_SENT
+    except Exception as away:  # OSError, or an error of a provider's library
+        _put_off(message, away)
+        senders.reset(message)
+        return Outcome.AWAY
+    _note_sent(message)
+    return Outcome.SENT
+
+
+def _compose(message: OutgoingMessage, muted: set[tuple[Any, str]]) -> Letter | None:
+    """None for a message that is dropped: out of date, switched off, or of a rehearsal."""
     kind = letter_kinds()[message.kind]
-    user = message.user
-    letter = None
+    # The buyers of a rehearsal have no mailbox.
+    if (message.user_id, kind.choice) in muted or (message.user and message.user.rehearsal):
+        return None
     with translation.override(language_of(message)):
-        # The buyers of a rehearsal have no mailbox.
-        if (message.user_id, kind.choice) not in muted and not (user and user.rehearsal):
-            letter = kind.compose(message)
-        if letter is None:
-            OutgoingMessage.objects.filter(pk=message.pk).delete()
-            return False
-        senders.send(message, letter)
+        return kind.compose(message)
+
+
+def _note_sent(message: OutgoingMessage) -> None:
     # Without a look at the lease: also when another sweep has it now, the message is sent.
     same = OutgoingMessage.objects.filter(pk=message.pk, is_queued=True)
     same.update(status=Status.SENT, sent_at=StatementTime(), last_error="")
-    return True
 
 
 def language_of(message: OutgoingMessage) -> str:
@@ -200,13 +224,14 @@ def _put_off(message: OutgoingMessage, error: Exception) -> None:
     if message.attempts >= MOST_ATTEMPTS:
         _give_up(message, error)
         return
+    logger.warning("Message %s (%s) is not sent: %s", message.pk, message.kind, _in_words(error))
     delay = min(FIRST_DELAY * 2 ** (message.attempts - 1), LONGEST_DELAY)
     wait = dt.timedelta(seconds=delay * random.uniform(0.5, 1.5))
     _leased(message).update(due_at=StatementTime() + Value(wait), last_error=_in_words(error))
 
 
 def _give_up(message: OutgoingMessage, error: Exception) -> None:
-    logger.warning("Message %s (%s) is given up: %r", message.pk, message.kind, error)
+    logger.warning("Message %s (%s) is given up: %s", message.pk, message.kind, _in_words(error))
     _leased(message).update(status=Status.FAILED, last_error=_in_words(error))
 
 
@@ -225,7 +250,8 @@ def _leased(message: OutgoingMessage) -> Any:
 
 
 def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {cause}".replace("\0", "")[:LONGEST_ERROR]
 
 
 def replay(*, message_id: int) -> bool:

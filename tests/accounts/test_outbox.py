@@ -182,12 +182,24 @@ def test_a_mail_server_that_is_away_ends_the_round(errors, monkeypatch):
     assert tried.count() == outbox.MOST_FAILURES, "the others are not leased any more"
 
 
-def test_a_bug_in_one_kind_of_letter_does_not_keep_the_others_back(errors):
-    (broken, _fine) = told("a@example.com", "b@example.com")
-    OutgoingMessage.objects.filter(pk=broken.pk).update(kind="written_before")
+def test_many_mailboxes_that_are_full_do_not_keep_the_others_back(errors):
+    full = [f"full{number}@example.com" for number in range(10)]
+    for email in full:
+        errors[email] = [smtplib.SMTPDataError(452, b"mailbox full")]
+    told(*full, "a@example.com")
 
     assert send_due() == 1
-    broken.refresh_from_db()
+    said = OutgoingMessage.objects.filter(recipient=full[0]).get().last_error
+    assert said.startswith("SMTPDataError: (452")
+
+
+def test_a_bug_in_one_kind_of_letter_does_not_keep_the_others_back(errors):
+    *many, _fine = told(*(f"{number}@example.com" for number in range(10)))
+    broken = OutgoingMessage.objects.filter(pk__in=[each.pk for each in many])
+    broken.update(kind="written_before")
+
+    assert send_due() == 1
+    broken = broken.first()
     assert broken.last_error.startswith("KeyError")
 
 
