@@ -298,6 +298,23 @@ def test_a_buyer_who_leaves_with_seats_takes_the_locks_in_order():
     assert tables_locked_by(partial(leave, user=user, token=token))[:2] == [TOKEN, SEAT]
 
 
+def test_a_seat_that_another_buyer_holds_by_then_is_not_released_by_leaving():
+    user, other, schedule = UserFactory(), UserFactory(), ScheduleFactory()
+    (mine,) = held(user, schedule, 1)
+    leaving = partial(leave, user=user, token=QueueToken.objects.get(user=user).pk)
+    gate = Gate(after='SELECT "payments_reservation"."seat_id"')
+
+    with background(leaving, gate) as left:
+        gate.wait()
+        release_reservation(user=user, reservation_id=mine.pk)
+        (theirs,) = held(other, schedule, 1)
+        gate.open()
+        assert left.result() is None
+
+    theirs.refresh_from_db()
+    assert theirs.status == "HOLD"
+
+
 def test_a_cancellation_takes_its_locks_in_order():
     user = UserFactory(won=10_000)
     (ticket,) = bought(user, ScheduleFactory(price=10_000), 1).tickets
