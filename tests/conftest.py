@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.test import TransactionTestCase
@@ -45,9 +46,11 @@ def _no_known_business() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_names_of_static_files() -> None:
-    # A demo may have collected them once; the live server of the tests finds the plain names.
+def _plain_names_of_static_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # A demo may have collected them once; the live server of the tests finds the plain names, and
+    # WhiteNoise would read all of them for each client of a test.
     staticfiles_storage.hashed_files.clear()
+    django_settings.STATIC_ROOT = tmp_path_factory.mktemp("staticfiles")
 
 
 @pytest.fixture
