@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse read-aloud lint fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse read-aloud lint lint-types lint-all-else fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -23,9 +23,14 @@ interleave: .venv/.stamp-dev ## run races in 25,000 orders; ARGS="--schedules 10
 		--schedules 1200 $(ARGS)
 
 lint: .venv/.stamp-dev ## style, types, import rules, migrations, deployment checks, API drift
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint-types lint-all-else
+
+lint-types: .venv/.stamp-dev
+	$(TOOL_ENV) $(BIN)/mypy .
+
+lint-all-else: .venv/.stamp-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(TOOL_ENV) $(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(WITH_SERVERS) scripts/check_django.sh
 

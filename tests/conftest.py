@@ -15,7 +15,6 @@ from accounts.models import User
 from accounts.services import business
 from concertbook.http import rate_limit
 from concerts.seat_index import looks
-from tests.browser.chromium import chromium, complaints, page  # noqa: F401
 from tests.cleanup import delete_all_rows
 
 

@@ -18,7 +18,9 @@ AFTER_ANIMATIONS = """() => Promise.allSettled(
 )"""
 
 
-@pytest.fixture(scope="module")
+# Started once for all of these tests, and ended before those of other folders: its event loop runs
+# in the thread of the tests.
+@pytest.fixture(scope="package")
 def chromium():
     """Playwright's own Chromium where it is installed, else the system's."""
     with pytest.MonkeyPatch.context() as environ, sync_playwright() as playwright:

@@ -1,0 +1,1 @@
+from tests.browser.chromium import chromium, complaints, page  # noqa: F401
