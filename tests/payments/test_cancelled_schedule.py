@@ -400,10 +400,10 @@ def test_the_buyer_reads_the_compensation_on_ticket_order_and_balance(client, od
     def page(address):
         return client.get(address, headers={"Accept-Language": "en"}).content.decode()
 
-    assert "10 % of the price are added as compensation" in page(f"/tickets/{ticket.pk}/")
+    assert "10% of the price is added as compensation" in page(f"/tickets/{ticket.pk}/")
     assert "+₩1,001" in page(f"/tickets/{ticket.pk}/cancel/")
     sweep()
-    assert "₩1,001 were added as compensation" in page(f"/tickets/{ticket.pk}/")
+    assert "₩1,001 was added as compensation" in page(f"/tickets/{ticket.pk}/")
     assert "−₩1,001" in page(f"/orders/{ticket.reservation_id}/")
     assert "+₩1,001" in page("/balance/?type=COMPENSATION")
 
