@@ -225,8 +225,12 @@ def _admit_first(
     _make_active([token for token, *_rest in first], now, until)
     away_since = now - AWAY_AFTER
     tell_admitted(
-        pushed=[token for token, _user, _position, wants, _asked in first if wants],
-        mailed=[token for token, *_rest, asked in first if silence_is_known and asked < away_since],
+        pushed=[(token, user) for token, user, _position, wants, _asked in first if wants],
+        mailed=[
+            (token, user)
+            for token, user, _position, _wants, asked in first
+            if silence_is_known and asked < away_since
+        ],
     )
     return [admitted_entry(token, user, position, until) for token, user, position, *_rest in first]
 
