@@ -179,7 +179,7 @@ def _why_this_fee(refund: Refund, document: TicketDocument) -> str:
 
 def _why_more(refunds: Sequence[Refund]) -> list[str]:
     total = sum(refund.compensation for refund in refunds)
-    text = _("%(sum)s were added as compensation, as the organiser was at fault.")
+    text = _("%(sum)s was added as compensation, as the organiser was at fault.")
     return [text % {"sum": won(total)}] if total else []
 
 
