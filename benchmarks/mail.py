@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from accounts.gateway import GatewayAnswer
 from accounts.models import Charge, OutgoingMessage, User
-from accounts.services.charges import settle_charge
 from accounts.services.outbox import new_message, queue
-from benchmarks import bulk_users
 from benchmarks.rows import Fact
+from concerts.models import ConcertSchedule
 from faults.receiver import Receiver
-from operations.load.fixtures import create_sale
+from tests.factories import ScheduleFactory, UserFactory, ago, bought
 
 SENDERS = 2
 GOAL = "10,000 a minute"
@@ -24,34 +22,41 @@ GOAL = "10,000 a minute"
 
 def measure(options: Namespace) -> Iterator[Fact]:
     """Two processes send; each message is to a recipient of its own."""
-    bulk_users.enroll(range(options.operations))
-    users = list(User.objects.exclude(email=None).order_by("pk")[: options.operations])
+    emails = [f"{number}@benchmark.invalid" for number in range(options.operations)]
     with Receiver(faults={}) as receiver:
         os.environ["EMAIL_URL"] = receiver.url
         with senders() as running:
-            for name, data in kinds(users[0]):
+            for name, user, data in kinds():
                 OutgoingMessage.objects.all().delete()
-                seconds, busy = send(name, users, data, running)
-                rate, each = 60 * len(users) / seconds, 1000 * busy / len(users)
+                queue(new_message(kind=name, user=user, email=email, data=data) for email in emails)
+                seconds, busy = send(len(emails), running)
+                rate, each = 60 * len(emails) / seconds, 1000 * busy / len(emails)
                 yield Fact(
                     f"mail: {name}", f"{rate:,.0f} a minute, {each:.1f} ms of CPU each", GOAL
                 )
 
 
-def kinds(user: User) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "password_changed", {}
-    pending = Charge.objects.create(user=user, amount=10_000)
-    settle_charge(charge_id=pending.pk, answer=GatewayAnswer(approved=True))
-    yield "top_up", {"charge": str(pending.pk)}
-    yield "sale_opens", {"schedule": str(create_sale(buyers=1, seats=10, capacity=1).schedule_id)}
+def kinds() -> Iterator[tuple[str, User, dict[str, Any]]]:
+    """The kinds, each with its user and what it tells of."""
+    user: User = UserFactory.create(won=100_000)
+    charge = Charge.objects.get(user=user)
+    schedule = ScheduleFactory.create()
+    receipt = bought(user, schedule, 1, 2)
+    tickets = [str(ticket.pk) for ticket in receipt.tickets]
+    yield "password_changed", user, {}
+    yield "top_up", user, {"charge": str(charge.pk)}
+    yield "sale_opens", user, {"schedule": str(opening_schedule().pk)}
+    yield "tickets", user, {"tickets": tickets}
 
 
-def send(
-    kind: str, users: list[User], data: dict[str, Any], running: list[Any]
-) -> tuple[float, float]:
+def opening_schedule() -> ConcertSchedule:
+    schedule: ConcertSchedule = ScheduleFactory.create(reserve_from=ago(minutes=1))
+    return schedule
+
+
+def send(count: int, running: list[Any]) -> tuple[float, float]:
     """Seconds until the last one is sent, and of the senders' CPU. Raises SystemExit if one is
     not sent."""
-    queue(new_message(kind=kind, user=user, data=data) for user in users)
     began = time.monotonic()
     for process in running:
         process.stdin.write("\n")
@@ -59,8 +64,8 @@ def send(
     answers = [process.stdout.readline().split() for process in running]
     seconds = time.monotonic() - began
     sent = sum(int(count) for count, _busy in answers)
-    if sent != len(users):
-        raise SystemExit(f"{kind}: {sent} of {len(users)} were sent")
+    if sent != count:
+        raise SystemExit(f"{sent} of {count} were sent")
     return seconds, sum(float(busy) for _count, busy in answers)
 
 
