@@ -145,8 +145,8 @@ def test_pages_are_shown_before_anything_is_collected(settings, tmp_path):
 MOST_OF_THE_SEAT_MAP = 12_000
 
 
-def test_the_scripts_of_the_seat_map_are_small_and_without_comments(collect):
-    root = collect()
+def test_the_scripts_of_the_seat_map_are_small_and_without_comments(collect, settings):
+    root = collect(settings.BASE_DIR / "static")
 
     scripts = {
         path.name.split(".")[0]: path for path in (root / "js").glob("seat*.????????????.js")
