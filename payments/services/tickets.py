@@ -76,7 +76,7 @@ def _by_show() -> QuerySet[Any]:
 def _shown() -> QuerySet[Ticket]:
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
     return tickets.only(
-        *("status", "price", "seat__label", "seat__kind"),
+        *("status", "price", "start_at", "seat__label", "seat__kind"),
         *(f"reservation__schedule__concert__{name}" for name in ("title", "title_en", "colour")),
         *("reservation__schedule__start_at", "reservation__schedule__cancelled_at"),
     )

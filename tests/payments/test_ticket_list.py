@@ -45,3 +45,14 @@ def test_the_next_show_is_first_and_past_and_cancelled_ones_are_last(client, add
 
     titles = [ticket.reservation.schedule.concert.title for ticket in listed]
     assert titles == ["soon", "later", "called off", "given back", "lately", "long ago"]
+
+
+def test_a_show_that_was_moved_says_so(client):
+    user = UserFactory(won=100_000)
+    buy(user, "moved", days=20)
+    bought(user, ScheduleFactory(concert__title="as announced"), 1)
+    client.force_login(user)
+
+    page = client.get("/tickets/", headers={"Accept-Language": "en"}).content.decode()
+
+    assert page.count("New date") == 1
