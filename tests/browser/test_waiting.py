@@ -1,14 +1,17 @@
 """The waiting page in a real browser: it updates itself, and survives sleep and a lost network."""
 
+import base64
 import datetime as dt
 import json
 import re
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from accounts.models import PushSubscription
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, join_and_leave, rooms
 from tests.browser.chromium import expect_accessible, log_in
@@ -498,3 +501,66 @@ def test_without_javascript_the_page_is_complete_and_refreshes_itself(
     expect(headline(page, "It is your turn")).to_be_visible(timeout=LONG)
     page.wait_for_url(f"**/schedules/{schedule.pk}/seats/")
     context.close()
+
+
+def test_the_button_subscribes_the_browser_and_the_message_is_shown(
+    page, live_server, room, others, settings
+):
+    key = ec.generate_private_key(ec.SECP256R1())
+    secret = key.private_numbers().private_value.to_bytes(32, "big")
+    settings.VAPID_PRIVATE_KEY = base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    user = UserFactory()
+    join_and_leave.join(user=user, slug=room.slug)
+    log_in(page, live_server, user)
+    page.context.grant_permissions(["notifications"], origin=live_server.url)
+    # A subscription needs the network; everything else is the browser's own.
+    page.add_init_script(SUBSCRIBES)
+    page.goto(f"/rooms/{room.slug}/")
+
+    page.get_by_role("button", name="Tell me when it is my turn").click()
+    expect(page.get_by_text("We will tell you on this device")).to_be_visible()
+    assert QueueToken.objects.get(user=user).wants_push
+    assert PushSubscription.objects.get().user == user
+
+    shown = deliver(page, live_server, {"title": "It is your turn", "body": "", "tag": "1"})
+    assert shown == ["It is your turn"]
+
+
+POINT = base64.urlsafe_b64encode(b"\x04" + bytes(64)).decode().rstrip("=")
+SUBSCRIBES = f"""
+    PushManager.prototype.subscribe = async () => ({{ toJSON: () => ({{
+        endpoint: "https://fcm.googleapis.com/fcm/send/1",
+        keys: {{ p256dh: "{POINT}", auth: "AAAAAAAAAAAAAAAAAAAAAA" }},
+    }}) }});
+"""
+
+
+def deliver(page, live_server, message):
+    """Let the push service deliver a message to this browser; the titles that it shows."""
+    devtools = page.context.new_cdp_session(page)
+    registrations = []
+    devtools.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda event: registrations.extend(event["registrations"]),
+    )
+    devtools.send("ServiceWorker.enable")
+    page.wait_for_function("navigator.serviceWorker.controller || navigator.serviceWorker.ready")
+    devtools.send(
+        "ServiceWorker.deliverPushMessage",
+        {
+            "origin": live_server.url,
+            "registrationId": registrations[0]["registrationId"],
+            "data": json.dumps(message),
+        },
+    )
+    return page.evaluate(
+        """async () => {
+            const worker = await navigator.serviceWorker.ready;
+            for (let n = 0; n < 100; n += 1) {
+                const shown = await worker.getNotifications();
+                if (shown.length) return shown.map((each) => each.title);
+                await new Promise((done) => requestAnimationFrame(done));
+            }
+            return [];
+        }"""
+    )
