@@ -1,8 +1,12 @@
 """Users and their money.
 
-- models: user, session, balance, its ledger, charge (a top-up), idempotency key, outgoing mail;
+- models: user, session, balance, its ledger, charge (a top-up), idempotency key, message;
   legal and help pages, consents to them, the seller's details
 - services/: sign up, confirm and change the address, reset the password, charge, write the ledger
+- letter, letters: what a message says, and the kinds of messages; services/outbox sends them by
+  channels, as a mail (mail_form) or a push message (push)
+- notice_views, notice_links: the notices that users switch off
+- demo_inbox, inbox_views: where the mails of the demo go
 - documents/: the legal and help pages that come with the application; document_views shows them
 - log_in, rate_limits, devices: the log-in, and the limits that slow down a guesser of passwords
 - sessions, app_tokens, auth_backend, hashers: how browsers and apps stay logged in

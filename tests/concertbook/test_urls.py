@@ -20,7 +20,7 @@ OF_A_MODEL = (
 MODELS = """
 accounts/balance accounts/balancehistory accounts/business accounts/charge accounts/consent
 accounts/document operations/export accounts/idempotencykey accounts/keptidentity
-accounts/user
+accounts/outgoingmessage accounts/user
 admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
 payments/ticket payments/ticketoffer queueing/draw queueing/queueentryhistory queueing/queuetoken
@@ -32,6 +32,7 @@ ADMIN = """
 ^(?P<app_label>accounts|admin|auth|queueing|concerts|payments|operations)/$
 accounts/balancehistory/export/
 accounts/charge/export/
+accounts/outgoingmessage/<int:pk>/letter/
 operations/export/<path:object_id>/download/
 accounts/user/<id>/password/
 autocomplete/
@@ -72,6 +73,8 @@ accounts/devices/end/
 accounts/login/
 accounts/logout/
 accounts/name/
+accounts/notices/
+accounts/notices/off/<str:key>/
 accounts/password/change/
 accounts/password/reset/
 accounts/password/reset/done/
@@ -149,6 +152,7 @@ payments/
 payments/beginnings/
 problems/
 queue-tokens/<any_case_uuid:token>/
+queue-tokens/<any_case_uuid:token>/turn-notice/
 reservations/
 reservations/<any_case_uuid:reservation_id>/
 schedules/<any_case_uuid:schedule_id>/

@@ -51,6 +51,7 @@ PAGES = {
     "balance": ("get", "/balance/"),
     "account": ("get", "/accounts/"),
     "changing the name": ("get", "/accounts/name/"),
+    "notices": ("get", "/accounts/notices/"),
     "changing the address": ("get", "/accounts/address/"),
     "sending the link": ("post", "/accounts/address/link/"),
     "devices": ("get", "/accounts/devices/"),
