@@ -160,6 +160,20 @@ def test_a_log_in_by_a_new_device_is_told_by_mail_once_for_each_device():
     assert subjects_to(user) == ["Log-in from a new device"] * 2
 
 
+def test_the_mail_is_one_statement_more_and_a_known_device_has_none():
+    user = UserFactory(last_login=timezone.now())
+
+    def statements(browser):
+        with CaptureQueriesContext(connection) as seen:
+            browser.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+        return len(seen)
+
+    known = log_in(user, PHONE)
+    known.post("/accounts/logout/")
+
+    assert statements(Client()) == statements(known) + 1
+
+
 def test_an_app_that_sends_its_device_token_is_known_and_another_one_is_told():
     user = UserFactory(language="en", last_login=timezone.now())
     form = {"email": user.email, "password": PASSWORD}
