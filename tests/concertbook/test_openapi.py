@@ -51,7 +51,8 @@ def test_no_schema_is_of_a_request_and_an_answer(document, schemas):
     calls = operations(document)
     asked = _components(schemas, [each.get("requestBody") for _m, _p, each in calls])
     told = _components(schemas, [each["responses"] for _m, _p, each in calls])
-    assert asked & told == set()
+    # A list of values, as of languages, is the same in both.
+    assert [name for name in asked & told if "enum" not in schemas[name]] == []
 
 
 def test_answers_have_the_fields_that_the_document_requires(app, user, schemas):
@@ -163,7 +164,7 @@ def test_every_text_of_a_request_has_a_longest_and_a_shortest(document, schemas)
     loose = [
         f"{name}.{field}"
         for name in asked
-        for field, schema in schemas[name]["properties"].items()
+        for field, schema in schemas[name].get("properties", {}).items()
         if schema.get("type") == "string" and "format" not in schema
         if "maxLength" not in schema or ("minLength" not in schema and "default" not in schema)
     ]
