@@ -18,6 +18,7 @@ import datetime as dt
 import logging
 import random
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Any
@@ -31,6 +32,7 @@ from accounts.letter import Letter, letter_kinds
 from accounts.models import MutedNotice, OutgoingMessage, User
 from accounts.undeliverable import NotNow, Undeliverable
 from concertbook.db.clock import StatementTime, database_now
+from concertbook.db.rows import Change, Insert, InsertValues
 from concertbook.http.languages import CODES
 
 logger = logging.getLogger(__name__)
@@ -87,6 +89,26 @@ def new_message(
         origin=origin,
         status=Status.QUEUED if to else Status.FAILED,
         last_error="" if to else "The account has no e-mail address.",
+    )
+
+
+def messages_to(told: Sequence[tuple[User, dict[str, Any]]], *, kind: str) -> Change:
+    """A message with its data to each of these users, for write_rows; cheaper than new_message, as
+    it makes no instances where all of them have an address. ``kind`` is not urgent."""
+    if not all(user.email for user, _data in told):
+        return Insert([new_message(kind=kind, user=user, data=data) for user, data in told])
+    return InsertValues(
+        OutgoingMessage,
+        [
+            {
+                "kind": kind,
+                "user_id": user.pk,
+                "recipient": user.email,
+                "data": data,
+                "message_id": uuid.uuid4(),
+            }
+            for user, data in told
+        ],
     )
 
 

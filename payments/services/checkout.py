@@ -6,16 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
 from accounts.errors import InsufficientBalance
-from accounts.models import BalanceHistory, OutgoingMessage, User
+from accounts.models import BalanceHistory, User
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from accounts.services.ledger import LedgerEntry, new_lines
-from accounts.services.outbox import new_message
+from accounts.services.outbox import messages_to, new_message
 from concertbook.db.group_commit import Retry, one_of_each
 from concertbook.db.rows import Insert, Update, write_rows
 from concertbook.errors import DomainError
@@ -174,7 +175,7 @@ def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
         new_statuses(sold, from_status=Seat.Status.HELD, reason="paid", now=now),
         *new_lines((balances[each.user_id], _ledger_entry(each)) for each in payments),
         Update(reservations, ("status", "confirmed_at")),
-        Insert([_news(cart.user, receipts[cart.user.pk]) for cart in carts]),
+        messages_to([_news(cart.user, receipts[cart.user.pk]) for cart in carts], kind="tickets"),
         Insert(payments),
         Insert(tickets),
     )
@@ -182,9 +183,8 @@ def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
     return receipts
 
 
-def _news(user: User, receipt: Receipt) -> OutgoingMessage:
-    tickets = [str(ticket.pk) for ticket in receipt.tickets]
-    return new_message(kind="tickets", user=user, data={"tickets": tickets})
+def _news(user: User, receipt: Receipt) -> tuple[User, dict[str, Any]]:
+    return user, {"tickets": [str(ticket.pk) for ticket in receipt.tickets]}
 
 
 def _new_payment(
