@@ -19,8 +19,8 @@ from accounts.models import User
 from accounts.services.charges import charge
 from concerts.models import ConcertSchedule
 from concerts.services.seat_generation import Block, generate_seats
-from payments.models import Ticket
-from payments.services import schedule_cancellation, ticket_cancellation
+from payments.models import Ticket, TicketOffer
+from payments.services import schedule_cancellation, ticket_cancellation, ticket_offers
 from payments.services.releases import release_reservation
 from queueing.models import WaitingRoom
 from queueing.services import admission, join_and_leave
@@ -453,6 +453,33 @@ def cancelling_a_ticket(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
     visitor.goto(f"/tickets/{one_ticket(user).pk}/cancel/")
+
+
+@state
+def handing_a_ticket_on(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/offer/")
+
+
+@state
+def ticket_that_is_offered(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    offered(user, to="friend@example.com")
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state
+def offer_of_a_ticket(visitor: Visitor) -> None:
+    giver = UserFactory.create(won=300_000, name="박서연")
+    bought(giver, jazz(), 1)
+    offer = offered(giver, to=str(visitor.log_in().email))
+    visitor.goto(f"/tickets/offers/{offer.pk}/")
+
+
+def offered(user: User, *, to: str) -> TicketOffer:
+    return ticket_offers.offer_ticket(user=user, ticket_id=one_ticket(user).pk, email=to)
 
 
 @state

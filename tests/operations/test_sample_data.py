@@ -16,7 +16,7 @@ from operations.management.commands import loadsample
 from operations.management.commands.loadsample import ACCOUNTS, WON_PER_BUYER
 from operations.sample_season import SHOWS
 from operations.services.audit import run_checks
-from payments.models import Ticket
+from payments.models import Ticket, TicketOffer
 from queueing.models import WaitingRoom
 from tests.factories import balance_of, bought
 
@@ -88,6 +88,7 @@ def test_the_season_has_halls_of_every_size_in_every_state():
     assert len({artwork(concert).motif for concert in Concert.objects.all()}) == 12
     assert Concert.objects.filter(title_en="").count() == 0
     assert Ticket.objects.filter(user__email="minji@concertbook.local").count() == 4
+    assert [offer.email for offer in TicketOffer.objects.all()] == ["junho@concertbook.local"]
 
 
 @pytest.mark.usefixtures("_small_season")

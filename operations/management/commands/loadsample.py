@@ -20,7 +20,9 @@ from concerts.services import schedule_rules
 from concerts.services.seat_generation import generate_seats
 from operations.sample_buyers import SampleBuyers, buy
 from operations.sample_season import SHOWS, Show
+from payments.models import Ticket, TicketOffer
 from payments.services.schedule_cancellation import cancel_schedule
+from payments.services.ticket_offers import offer_ticket
 from queueing.models import WaitingRoom
 
 WON_PER_BUYER = 1_000_000
@@ -90,6 +92,7 @@ class Command(BaseCommand):
         for show in SHOWS:
             load_show(show, buyers)
         buyers.forget_mails()
+        offer_a_ticket()
         update_statistics()
         width = max(len(account.email) for account in ACCOUNTS)
         for account in ACCOUNTS:
@@ -176,6 +179,15 @@ def buy_tickets(account: Account, schedule: ConcertSchedule, seats: int) -> None
     numbers = list(free.values_list("number", flat=True)[:seats])
     if numbers:
         buy(schedule, [(User.objects.with_email(account.email).get(), numbers)])
+
+
+def offer_a_ticket() -> None:
+    """One buyer has offered the other a ticket for the show in three days, once."""
+    giver, receiver = (account.email for account in ACCOUNTS if account.is_buyer)
+    tickets = Ticket.objects.filter(user__email=giver, status=Ticket.Status.ISSUED)
+    ticket = tickets.filter(seat__schedule__concert__waiting_room__slug="dawn-choir").first()
+    if ticket and not TicketOffer.objects.filter(giver=ticket.user_id).exists():
+        offer_ticket(user=ticket.user, ticket_id=ticket.pk, email=receiver)
 
 
 def evening(days: int, hour: int) -> dt.datetime:
