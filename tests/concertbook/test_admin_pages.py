@@ -25,6 +25,7 @@ from accounts.models import (
     KeptIdentity,
     MutedNotice,
     OutgoingMessage,
+    PushSubscription,
     User,
     UserSession,
 )
@@ -35,6 +36,7 @@ from concerts.models import (
     ConcertSchedule,
     Poster,
     Reminder,
+    ScheduleMove,
     Seat,
     SeatPlan,
     SeatStatusHistory,
@@ -70,15 +72,18 @@ READ_ONLY = [
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# Without a page: a copy of one's data is the user's own, a session's key gives access to the
-# account, the pieces of an export are downloaded as one file, the
-# history of a room shows its capacities, a seat plan repeats what the seats say, a reminder is its
-# user's own, and a poster is shown on its concert's page.
+# Without a page: a copy of one's data is the user's own, as is a browser that shows push messages;
+# a move is told on its schedule's page; a session's key gives access to the account, the pieces of
+# an export are downloaded as one file, the history of a room shows its capacities, a seat plan
+# repeats what the seats say, a reminder is its user's own, and a poster is shown on its concert's
+# page.
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
     MutedNotice,
     DataCopy,
+    PushSubscription,
+    ScheduleMove,
     ExportChunk,
     Poster,
     Reminder,
