@@ -7,6 +7,7 @@ Prints the process id of each. Leases and waits last seconds, not minutes.
 
 import datetime as dt
 import os
+import sys
 import time
 from typing import NoReturn
 
@@ -39,7 +40,7 @@ def send() -> NoReturn:
     while os.getppid() == parent:
         outbox.send_due(seconds=ROUND_SECONDS)
         time.sleep(PAUSE)
-    os._exit(0)
+    sys.exit()
 
 
 if __name__ == "__main__":
