@@ -25,7 +25,7 @@ def test_a_user_switches_off_their_own_notices_only(client):
     MutedNotice.objects.create(user=other, choice="sale_opens")
     client.force_login(me)
 
-    assert "checked" in client.get(PAGE).content.decode()
+    assert client.get(PAGE).content.decode().count(" checked") == len(choices())
     client.post(PAGE)
     assert MutedNotice.objects.filter(user=me).count() == len(choices())
     assert "checked" not in client.get(PAGE).content.decode()
