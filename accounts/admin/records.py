@@ -22,6 +22,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 class KeptIdentityAdmin(ReadOnlyAdmin):
     """Who contracts of deleted accounts were made with: for staff with this permission alone."""
 
+    rehearsal_path = "user"
     fields = ("user", "name", "email", "deleted_at", "kept_until")
     list_display = ("user", "name", "email", "deleted_at", "kept_until")
     list_select_related = ("user",)
