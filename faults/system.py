@@ -20,7 +20,8 @@ from scripts.supervisor import Supervisor
 
 LOGS = Path("var") / "faults"
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "faults.worker"]
-WORKER = [*CELERY, "worker", "-l", "WARNING", "--concurrency", "2"]
+# Without the mailer: faults/outbox.py has faults of its own.
+WORKER = [*CELERY, "worker", "-Q", "celery", "-l", "WARNING", "--concurrency", "2"]
 BEAT = [*CELERY, "beat", "-l", "WARNING"]
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "faults.settings",
