@@ -159,6 +159,8 @@ class Buyer(buyers.Buyer):
             self._release(held)
             return False
         if self._chance(self.manners.absent):
+            # Who left the room instead would release the seats.
+            self.population.over.wait(settings.HOLD_SECONDS + PAUSE_SECONDS)
             return False
         paid = self._pay(held)
         if paid.ok:
