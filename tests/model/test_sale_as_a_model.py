@@ -110,7 +110,8 @@ LIKELY = {
     "hold_strangely": 1,
     "release": 1,
     "look": 1,
-    "sweep_holds": 1,
+    # Holds also end at the next hold of their seat, and when their buyer leaves.
+    "sweep_holds": 3,
     "begin_payment": 2,
     "pay": 5,
     "pay_again": 1,
