@@ -51,6 +51,7 @@ def test_the_page_lists_each_device_by_name_and_network_and_no_secret(user):
     phone, laptop = log_in(user, PHONE), log_in(user, LAPTOP, "2001:db8:1:2::3")
     app = {"email": user.email, "password": PASSWORD}
     Client(headers={"User-Agent": "concertbook/1 (iPhone)"}).post("/api/v1/auth/login/", app, JSON)
+    log_in(UserFactory(), LAPTOP, "198.51.100.7")
 
     page = phone.get("/accounts/devices/", headers={"Accept-Language": "en"}).content.decode()
 
@@ -61,6 +62,7 @@ def test_the_page_lists_each_device_by_name_and_network_and_no_secret(user):
     assert "2001:db8:1::/48" in others
     assert "App · iPhone" in others
     assert "203.0.113.77" not in page
+    assert "198.51.100" not in page, "another user's"
     for key in UserSession.objects.values_list("pk", flat=True):
         assert key not in page
     assert is_logged_in(laptop)
