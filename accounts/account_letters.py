@@ -2,12 +2,11 @@
 
 import datetime as dt
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.clients import Client
 from accounts.letter import Letter, LetterKind
-from accounts.mail_form import origin_of
+from accounts.mail_form import site_page
 from accounts.models import OutgoingMessage
 from concertbook.templatetags.times import when_text
 
@@ -32,10 +31,10 @@ def new_device(message: OutgoingMessage) -> Letter:
             ),
         ],
         facts=facts,
-        action=(_("See my devices"), _address(message, "account_devices")),
+        action=(_("See my devices"), site_page(message, "account_devices")),
         notes=[
             _("Choose a new password: %(address)s")
-            % {"address": _address(message, "account_reset_password")}
+            % {"address": site_page(message, "account_reset_password")}
         ],
     )
 
@@ -50,7 +49,7 @@ def data_copy_ready(message: OutgoingMessage) -> Letter:
                 " choose a new password."
             )
         ],
-        action=(_("To the copy"), _address(message, "account_data")),
+        action=(_("To the copy"), site_page(message, "account_data")),
     )
 
 
@@ -66,7 +65,7 @@ def deletion_requested(message: OutgoingMessage) -> Letter | None:
             _("If you log in before this time, the account stays as it is."),
         ],
         facts=[(_("Deleted on"), when_text(user.closes_at))],
-        action=(_("Log in and keep the account"), _address(message, "account_login")),
+        action=(_("Log in and keep the account"), site_page(message, "account_login")),
         notes=[
             _("If you did not ask for this, log in and choose a new password."),
         ],
@@ -83,7 +82,7 @@ def account_kept(message: OutgoingMessage) -> Letter:
                 " lose: money or a ticket. So we kept it. Log in to see, and ask again."
             )
         ],
-        action=(_("Log in"), _address(message, "account_login")),
+        action=(_("Log in"), site_page(message, "account_login")),
     )
 
 
@@ -106,10 +105,6 @@ def account_deleted(message: OutgoingMessage) -> Letter:
         paragraphs=paragraphs,
         notes=[_("You can open a new account with this address at any time.")],
     )
-
-
-def _address(message: OutgoingMessage, name: str) -> str:
-    return origin_of(message) + reverse(name)
 
 
 LETTERS = {

@@ -1,12 +1,11 @@
 """The messages of accounts. None contains text that a user chose."""
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.email_links import Kind, make_link
 from accounts.letter import Choice, Letter, LetterKind
-from accounts.mail_form import origin_of, site_page
+from accounts.mail_form import site_page
 from accounts.models import BalanceHistory, OutgoingMessage
 from concertbook.templatetags.money import won
 from concertbook.templatetags.times import when_text
@@ -60,7 +59,7 @@ def changed(message: OutgoingMessage) -> Letter:
             ),
             _("If this was not you, please tell us at once:"),
         ],
-        action=(_("Help"), origin_of(message) + reverse("document", args=["help"])),
+        action=(_("Help"), site_page(message, "document", "help")),
     )
 
 
@@ -156,7 +155,7 @@ def written_before(message: OutgoingMessage) -> Letter:
 def _link(message: OutgoingMessage, kind: Kind, page: str) -> str:
     """The secret link, made now: none is stored."""
     key = make_link(kind=kind, email=message.recipient, user=message.user)
-    return origin_of(message) + reverse(page, args=[key])
+    return site_page(message, page, key)
 
 
 LETTERS = {

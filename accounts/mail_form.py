@@ -71,7 +71,7 @@ def switch_off_address(message: OutgoingMessage) -> str:
     if choice is None or message.user_id is None:
         return ""
     key = make_notice_link(user_id=message.user_id, choice=choice)
-    return origin_of(message) + reverse("account_switch_off_notice", args=[key])
+    return site_page(message, "account_switch_off_notice", key)
 
 
 def origin_of(message: OutgoingMessage) -> str:
