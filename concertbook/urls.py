@@ -30,6 +30,8 @@ urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    # Before the admin's own, of which it replaces the front page.
+    path("admin/", include("operations.console.urls")),
     path("admin/", (admin_urls, "admin", admin.site.name)),
     path("i18n/setlang/", set_language, name="set_language"),
     path("accounts/", include("accounts.account_urls")),

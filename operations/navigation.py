@@ -1,5 +1,7 @@
 """The admin's navigation."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -11,9 +13,26 @@ from django.utils.translation import gettext_lazy as _
 
 from operations.settlement_admin import may_settle
 
-# The only entry that is not a model's list.
+
+@dataclass(frozen=True)
+class ConsolePage:
+    """An entry for a page of the console; ``permissions`` are those of its view."""
+
+    name: str
+    title: Any
+    icon: str
+    permissions: Sequence[str] = ()
+
+
+# The only entry that is neither a model's list nor a page of the console.
 SETTLEMENT = "settlement"
-SIDEBAR = [
+SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
+    (
+        _("Console"),
+        [
+            ConsolePage("console:today", _("Today"), "today"),
+        ],
+    ),
     (
         _("Programme"),
         [
@@ -73,20 +92,26 @@ SIDEBAR = [
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups and links that this operator may see."""
     groups = []
-    for title, models in SIDEBAR:
-        links = [_link(label, icon) for label, icon in models if _sees(request, label)]
+    for title, entries in SIDEBAR:
+        links = [_link(entry) for entry in entries if _sees(request, entry)]
         if links:
             groups.append({"title": title, "items": links})
     return groups
 
 
-def _sees(request: HttpRequest, label: str) -> bool:
+def _sees(request: HttpRequest, entry: ConsolePage | tuple[str, str]) -> bool:
+    if isinstance(entry, ConsolePage):
+        return request.user.has_perms(entry.permissions)
+    label, _icon = entry
     if label == SETTLEMENT:
         return may_settle(request)
     return admin.site.get_model_admin(apps.get_model(label)).has_view_permission(request)
 
 
-def _link(label: str, icon: str) -> dict[str, Any]:
+def _link(entry: ConsolePage | tuple[str, str]) -> dict[str, Any]:
+    if isinstance(entry, ConsolePage):
+        return {"title": entry.title, "icon": entry.icon, "link": reverse(entry.name)}
+    label, icon = entry
     if label == SETTLEMENT:
         where = reverse("admin:payments_payment_settlement")
         return {"title": _("Settlement"), "icon": icon, "link": where}
