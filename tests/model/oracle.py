@@ -652,7 +652,8 @@ class Oracle:
         request = ("charge", amount)
         self._claim(user, key, request)
         charge = self._begin_charge(user, amount, key)
-        if not gateway:
+        # A settled charge is not sent to the gateway again.
+        if charge.state == "PENDING" and not gateway:
             raise Refused("GatewayUnavailable")
         self._settle(charge)
         if charge.state == "FAILED":
