@@ -7,14 +7,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.idempotent_forms import IdempotentForms
+from accounts.logged_forms import LoggedForms
 from accounts.rehearsal_filter import rehearsal_filter
 from accounts.templatetags.reasons import reason as in_words
 from concertbook.admin.base import BaseAdmin, ReadOnly
 
 
-class Admin(IdempotentForms, BaseAdmin):
-    """The base of every model's pages. A form acts once, and is refused when its row has
-    changed."""
+class Admin(LoggedForms, IdempotentForms, BaseAdmin):
+    """The base of every model's pages. A form acts once, is refused when its row has changed, and
+    is logged with the values before and after."""
 
     # The path from a row to its rehearsal or its user: lists leave rehearsals out by default.
     rehearsal_path = ""

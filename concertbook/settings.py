@@ -361,6 +361,16 @@ MESSAGE_MODULES = [
     "payments.letters",
     "payments.offer_letters",
 ]
+# The acts in the log of staff and system (accounts/acts.py); each app has its own.
+ACT_MODULES = [
+    "accounts.acts",
+    "queueing.acts",
+    "concerts.acts",
+    "payments.acts",
+    "operations.acts",
+]
+# The model of that log: the admin's forms name who changed a row meanwhile.
+LOG_MODEL = "accounts.Activity"
 # Push messages to browsers; off without a key (docs/operations.md).
 VAPID_PRIVATE_KEY = env.str("VAPID_PRIVATE_KEY", "")
 # Whom the push services ask if something is wrong with our messages.

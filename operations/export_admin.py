@@ -18,12 +18,19 @@ from django.utils.translation import gettext_lazy as _
 from accounts.base_admin import ReadOnlyAdmin
 from accounts.errors import IdempotencyKeyReused
 from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.models import User
 from accounts.services.idempotency import AnsweredBefore
 from concertbook.admin.columns import Colors, colored
 from concertbook.admin.exportable import LIST, Exportable
 from concertbook.admin.pages import registered_admins
 from operations.models import Export
-from operations.services.exports import chunks_of, may_export, queue_export, records_of
+from operations.services.exports import (
+    chunks_of,
+    may_export,
+    note_download,
+    queue_export,
+    records_of,
+)
 
 PROGRESS = "admin:operations_export_change"
 EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger"}
@@ -132,6 +139,7 @@ class ExportsAdmin(ReadOnlyAdmin):
         export = self._own_export(request, object_id)
         if export.state != Export.State.DONE:
             raise Http404
+        note_download(export=export, actor=cast(User, request.user))
         response = StreamingHttpResponse(chunks_of(export), content_type="text/csv; charset=utf-8")
         name = f"{export.model.rpartition('.')[2]}-{export.created_at:%Y-%m-%d}.csv"
         response["Content-Disposition"] = f'attachment; filename="{name}"'

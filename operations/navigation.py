@@ -77,7 +77,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
         _("Administration"),
         [
             ("auth.Group", "group"),
-            ("admin.LogEntry", "manage_search"),
+            ("accounts.Activity", "manage_search"),
             ("accounts.Document", "gavel"),
             ("accounts.Business", "storefront"),
             ("accounts.Consent", "task_alt"),

@@ -1,7 +1,7 @@
 """The settlement in the admin: a page for a period, and its download."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.models import User
 from concertbook.errors import DomainError
 from concerts.models import Concert
-from operations.services.settlement import Settlement, settle_period
+from operations.services.settlement import Settlement, note_settlement, settle_period
 from operations.settlement_files import (
     CONTENT_TYPES,
     as_file,
@@ -92,6 +93,9 @@ class SettledPaymentAdmin(PaymentAdmin):
             return self._page(request, form, {})
         format = request.GET.get("format", "")
         if format in CONTENT_TYPES:
+            note_settlement(
+                settlement=form.settlement, format=format, actor=cast(User, request.user)
+            )
             return _download(form.settlement, format)
         return self._page(request, form, _shown(form.settlement))
 

@@ -141,7 +141,6 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         by = cast(User, request.user)
         if cancel_schedule(schedule_id=schedule.pk, by=by, reason=reason, cause=cause):
             done = gettext("The schedule was cancelled. Its buyers are being refunded.")
-            self.log_change(request, schedule, f"{done} {reason} ({cause.label})")
             messages.success(request, done)
         else:
             messages.info(request, gettext("The schedule was cancelled before."))

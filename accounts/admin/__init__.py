@@ -1,5 +1,5 @@
-"""The admin pages of users, groups, money, messages and legal pages; the log-in of the admin."""
+"""The admin pages of users, groups, money, messages, legal pages, the log; the admin's log-in."""
 
-from accounts.admin import documents, messages, money, records, site, users
+from accounts.admin import documents, log, messages, money, records, site, users
 
-__all__ = ["documents", "messages", "money", "records", "site", "users"]
+__all__ = ["documents", "log", "messages", "money", "records", "site", "users"]

@@ -1,7 +1,7 @@
 """The outbox: what was sent, what waits and what was given up."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.base_admin import ReadOnlyAdmin
 from accounts.letter import letter_kinds
-from accounts.models import OutgoingMessage
+from accounts.models import OutgoingMessage, User
 from accounts.services.letter_preview import preview_letter
 from accounts.services.outbox import replay
 from concertbook.admin.columns import Colors, colored
@@ -75,10 +75,8 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMessage]) -> None:
-        chosen = [message for message in queryset if replay(message_id=message.pk)]
-        for message in chosen:
-            self.log_change(request, message, gettext("sent again"))
-        count = len(chosen)
+        actor = cast(User, request.user)
+        count = sum(replay(message_id=message.pk, actor=actor) for message in queryset)
         told = ngettext(
             "%(count)d message is queued again.", "%(count)d messages are queued again.", count
         )

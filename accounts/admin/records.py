@@ -1,7 +1,6 @@
-"""Idempotency keys, and the admin's own log."""
+"""Idempotency keys, and the identities of deleted accounts."""
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 
 from accounts.base_admin import ReadOnlyAdmin
 from accounts.models import IdempotencyKey, KeptIdentity
@@ -28,15 +27,3 @@ class KeptIdentityAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("email", "name", "^user__id")
     ordering = ("-deleted_at",)
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnlyAdmin):
-    """The changes that operators made in the admin."""
-
-    fields = ("action_time", "user", "content_type", "object_repr", "get_change_message")
-    list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
-    list_filter = ("action_flag",)
-    list_select_related = ("user", "content_type")
-    search_fields = ("user__email", "object_repr", "change_message")
-    date_hierarchy = "action_time"

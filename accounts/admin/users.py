@@ -205,7 +205,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, Admin):
+class GroupAdmin(DjangoGroupAdmin, Admin):  # type: ignore[misc]
     """Only a superuser changes a group's permissions: its members could grant themselves more."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -30,6 +30,7 @@ from django.utils import translation
 from accounts.channels import Senders
 from accounts.letter import Letter, letter_kinds
 from accounts.models import MutedNotice, OutgoingMessage, User
+from accounts.services import activity
 from accounts.undeliverable import NotNow, Undeliverable
 from concertbook.db.clock import StatementTime, database_now
 from concertbook.db.rows import Change, Insert, InsertValues
@@ -276,23 +277,25 @@ def _in_words(error: Exception) -> str:
     return f"{type(cause).__name__}: {cause}".replace("\0", "")[:LONGEST_ERROR]
 
 
-def replay(*, message_id: int) -> bool:
-    """Queue a message again that was sent or given up; one without a recipient goes to the user's
-    present address. False when it is queued already, or there is still no address."""
+def replay(*, message_id: int, actor: User | None = None, reason: str = "") -> bool:
+    """Queue a message again that was sent or given up, and log it; one without a recipient goes to
+    the user's present address. False when it is queued already, or there is still no address."""
     message = OutgoingMessage.objects.select_related("user").get(pk=message_id)
     recipient = message.recipient or (message.user and message.user.email)
     if not recipient:
         return False
     ended = OutgoingMessage.objects.filter(pk=message_id).exclude(is_queued=True)
-    return bool(
-        ended.update(
+    with transaction.atomic():
+        queued = ended.update(
             recipient=recipient,
             status=Status.QUEUED,
             attempts=0,
             sent_at=None,
             due_at=StatementTime(),
         )
-    )
+        if queued:
+            activity.record(actor=actor, act="message.resend", target=message, reason=reason)
+    return bool(queued)
 
 
 def delete_old(*, kept: dt.timedelta) -> int:

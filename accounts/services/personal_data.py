@@ -3,8 +3,6 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,6 +19,7 @@ from accounts.models import (
     UserSession,
 )
 from accounts.personal_data import Now, Obstacle, PersonalData, Rows, Section, columns
+from accounts.services import activity
 
 
 def _account(user: User) -> Rows:
@@ -82,9 +81,7 @@ def _erase(user: User) -> None:
     if user.email:
         OutgoingMessage.objects.filter(recipient=user.email).delete()
     # The log of the staff's changes repeats the name or the address.
-    users = ContentType.objects.get_for_model(User)
-    changes = LogEntry.objects.filter(content_type=users, object_id=str(user.pk))
-    changes.update(object_repr=str(user.pk))
+    activity.forget(user)
 
 
 def _last_contract(user: User) -> dt.datetime | None:
@@ -118,7 +115,8 @@ PERSONAL_DATA = PersonalData(
         "accounts.IdempotencyKey": "answers that were sent already, deleted after a day",
         "accounts.DataCopy": "the copies themselves",
         "accounts.KeptIdentity": "made when the account is deleted",
-        "admin.LogEntry": "what the user changed as a member of the staff",
+        "accounts.Activity": "what the user did as a member of the staff",
+        "admin.LogEntry": "the log of earlier versions",
         "account.EmailAddress": "allauth's table, which is not used",
     },
     obstacles=_obstacles,

@@ -1,10 +1,12 @@
 """Columns of the admin's lists."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.utils import timezone
 
 from concertbook.templatetags.money import won as in_won
 
@@ -32,3 +34,8 @@ def colored(field: str, description: Any, colors: Colors) -> Column:
 
     show.label = defaultdict(str, colors)  # type: ignore[attr-defined]
     return show
+
+
+def to_the_second(moment: dt.datetime) -> str:
+    """The time at the venue: 2026-11-30 20:04:12."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"

@@ -19,14 +19,15 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from django import forms
+from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import transaction
-from django.db.models import ManyToManyField, Model, Q, QuerySet
+from django.db.models import ManyToManyField, Model, QuerySet
 from django.forms.models import _get_foreign_key  # as the inline itself finds its key
 from django.forms.utils import ErrorDict
 from django.http import Http404, HttpRequest, HttpResponse
@@ -36,7 +37,6 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from unfold.forms import BaseDialogForm
 
-from concertbook.admin.pages import registered_admins
 from concertbook.db.rows import is_saved
 
 VERSION = "_version"
@@ -372,27 +372,24 @@ def _shown(column: Any, text: str | None) -> str:
 
 
 def last_log_entry() -> int:
-    """The number of the last entry of the admin's log."""
-    return LogEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    """The number of the last entry of the log."""
+    return _log().objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def who_changed(row: Model, last_entry: int) -> str:
-    """The operators who changed the row after this log entry, with the time."""
-    entries = LogEntry.objects.filter(_logged_under(row), pk__gt=last_entry)
+    """The operators who changed the row after this entry of the log, with the time."""
+    kind = ContentType.objects.get_for_model(row)
+    entries = _log().objects.filter(
+        target_type=kind, target_key=str(row.pk), pk__gt=last_entry, actor__isnull=False
+    )
     names = {
-        entry.user_id: f"{entry.user} ({timezone.localtime(entry.action_time):%H:%M:%S})"
-        for entry in entries.select_related("user").order_by("pk")
+        entry.actor_id: f"{entry.actor_name or entry.actor_email}"
+        f" ({timezone.localtime(entry.at):%H:%M:%S})"
+        for entry in entries.order_by("pk")
     }
     return ", ".join(names.values()) or gettext("the sale or a program")
 
 
-def _logged_under(row: Model) -> Q:
-    """A row's own entries, and those of the row on whose page it is an inline."""
-    logged = Q(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
-    for page in registered_admins():
-        for inline in page.inlines:
-            if inline.model is type(row):
-                fk = _get_foreign_key(page.model, inline.model, fk_name=inline.fk_name)
-                kind = ContentType.objects.get_for_model(page.model)
-                logged |= Q(content_type=kind, object_id=str(getattr(row, fk.attname)))
-    return logged
+def _log() -> Any:
+    """The model of the log: an app's, which these tools do not know."""
+    return apps.get_model(settings.LOG_MODEL)

@@ -17,6 +17,13 @@ def database_now() -> datetime:
     return moment  # type: ignore[no-any-return]
 
 
+class ClockTime(Func):
+    """When the row is written, by the database's clock: the default of a column."""
+
+    function = "clock_timestamp"
+    output_field = DateTimeField()
+
+
 class StatementTime(Func):
     """When the statement began, by the database's clock; an index can be searched for it."""
 

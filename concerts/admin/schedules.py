@@ -1,7 +1,7 @@
 """Schedules, and the dialogs that generate and remove their seats."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.signing import BadSignature
@@ -18,6 +18,7 @@ from unfold.enums import ActionVariant
 
 from accounts.errors import IdempotencyKeyReused
 from accounts.idempotent_forms import ONCE, FormTooOld, form_once, new_key, old_form, sent_before
+from accounts.models import User
 from accounts.services.idempotency import AnsweredBefore
 from concertbook.admin.columns import won
 from concertbook.admin.versions import (
@@ -136,6 +137,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
                 blocks=formset.blocks(),
                 seats_before=seats_before,
                 once=form_once(request, f"generate {schedule.pk}"),
+                actor=cast(User, request.user),
             )
         except AnsweredBefore:
             messages.info(
@@ -151,7 +153,6 @@ class ConcertScheduleAdmin(DeletableUnsold):
             formset.refuse(_seats_changed(schedule, seats_before, last_entry))
         else:
             done = ngettext("%s seat was added.", "%s seats were added.", seats) % f"{seats:,}"
-            self.log_change(request, schedule, done)
             messages.success(request, done)
             return HttpResponseRedirect(page)
         return self._generator(request, schedule, formset)
@@ -206,6 +207,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
                 rows=form.chosen(),
                 seats_before=seats_before,
                 once=once,
+                actor=cast(User, request.user),
             )
         except AnsweredBefore:
             messages.info(
@@ -223,8 +225,6 @@ class ConcertScheduleAdmin(DeletableUnsold):
             form.add_error(None, _seats_changed(schedule, seats_before, last_entry))
         else:
             done = ngettext("%s seat was removed.", "%s seats were removed.", seats) % f"{seats:,}"
-            rows = ", ".join(f"{section} {row}".strip() for section, row in form.chosen())
-            self.log_change(request, schedule, f"{done} ({rows})")
             messages.success(request, done)
             return HttpResponseRedirect(page)
         form.rows = seat_rows.rows_of(schedule)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from django.db import transaction
 from django.db.models import F, Max
 
+from accounts.models import User
+from accounts.services import activity
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.statements import fetch_all
@@ -35,6 +37,7 @@ def generate_seats(
     blocks: Iterable[Block],
     seats_before: int | None = None,
     once: IdempotentRequest | None = None,
+    actor: User | None = None,
 ) -> int:
     """Add blocks of seats to a schedule, numbered from the last seat on; returns how many.
 
@@ -62,9 +65,22 @@ def generate_seats(
         ConcertSchedule.objects.filter(pk=schedule.pk).update(
             seat_quantity=F("seat_quantity") + len(seats)
         )
+        activity.record(
+            actor=actor,
+            act="seats.generate",
+            target=schedule,
+            new={"seats": len(seats), "rows": [_in_words(block) for block in blocks]},
+        )
         if once is not None:
             once.save(len(seats))
         return len(seats)
+
+
+def _in_words(block: Block) -> str:
+    return (
+        f"{block.section or '-'}: {block.rows} × {block.seats_per_row},"
+        f" {block.grade}, {block.price:,}"
+    )
 
 
 class _FreeRows:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from accounts.models import User
+from accounts.services import activity
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
 from concertbook.db.statements import execute
@@ -20,6 +22,8 @@ def remove_rows(
     rows: Iterable[tuple[str, str]],
     seats_before: int | None = None,
     once: IdempotentRequest | None = None,
+    actor: User | None = None,
+    reason: str = "",
 ) -> int:
     """Delete all seats of these (section, row); returns how many.
 
@@ -30,12 +34,19 @@ def remove_rows(
         if once is not None:
             once.claim_waiting()
         schedule = lock_seat_plan(schedule_id, seats_before=seats_before)
-        chosen = Q(pk__in=[])
+        chosen, rows = Q(pk__in=[]), list(rows)
         for section, row in rows:
             chosen |= Q(section=section, row=row)
         removed = delete_unheld(schedule.seats.filter(chosen))
         ConcertSchedule.objects.filter(pk=schedule.pk).update(
             seat_quantity=F("seat_quantity") - removed
+        )
+        activity.record(
+            actor=actor,
+            act="seats.remove",
+            target=schedule,
+            old={"seats": removed, "rows": [f"{section} {row}".strip() for section, row in rows]},
+            reason=reason,
         )
         if once is not None:
             once.save(removed)

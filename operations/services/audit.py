@@ -6,6 +6,8 @@ itself, to find the effects of a dropped constraint, a restored dump or a script
 
 from dataclasses import dataclass
 
+from accounts.models import User
+from accounts.services import activity
 from concertbook.db.statements import fetch_row
 from operations.services.audit_checks import CHECKS, Check
 from operations.services.ledger_proof import (
@@ -57,6 +59,12 @@ def full_audit(*, as_of: int | None = None) -> Audit:
     last = settled_line(wanted=as_of)
     with snapshot(statement_timeout=STATEMENT_TIMEOUT):
         return Audit(run_checks(), read_totals(), hash_ledger(as_of=last))
+
+
+def note_audit(*, audit: Audit, actor: User | None = None) -> None:
+    """Write into the log what the audit found."""
+    violations = {each.check.name: each.violations for each in audit.findings if each.violations}
+    activity.record(actor=actor, act="audit.run", new={"findings": violations or 0})
 
 
 def run_checks() -> list[Finding]:

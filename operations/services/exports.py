@@ -28,6 +28,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
 from accounts.models import User
+from accounts.services import activity
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.clock import database_now
 from concertbook.db.statements import set_local
@@ -61,9 +62,24 @@ def queue_export(
         if once is not None:
             once.claim_waiting()
         export = Export.objects.create(user=user, model=model, query=query, columns=columns)
+        asked = {"query": _without_search(query), "columns": list(columns)}
+        activity.record(actor=user, act="export.queue", target=export, new=asked)
         if once is not None:
             once.save({"pk": export.pk})
     return export
+
+
+def _without_search(query: str) -> str:
+    """The filters for the log: a search may name a person, whom the log could not forget."""
+    filters = QueryDict(query, mutable=True)
+    if "q" in filters:
+        filters["q"] = "***"
+    return filters.urlencode(safe="*")
+
+
+def note_download(*, export: Export, actor: User) -> None:
+    """Write into the log that the file of an export was fetched."""
+    activity.record(actor=actor, act="export.download", target=export)
 
 
 def may_export(user: Any, model: str) -> bool:

@@ -16,6 +16,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from accounts.models import BalanceHistory, Charge, User
+from accounts.services import activity
 from concertbook.errors import NotFound
 from concerts.models import Concert
 from operations.services.snapshot import snapshot
@@ -100,6 +101,16 @@ class Settlement:
     @property
     def reconciles(self) -> bool:
         return not any(self.differences.values())
+
+
+def note_settlement(*, settlement: Settlement, format: str, actor: User) -> None:
+    """Write into the log that the settlement was fetched as a file."""
+    activity.record(
+        actor=actor,
+        act="settlement.download",
+        target=settlement.concert,
+        new={"first": settlement.first, "last": settlement.last, "format": format},
+    )
 
 
 def settle_period(

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from accounts.services import activity
 from concertbook.db.clock import database_now, utc
 from concertbook.errors import DomainError, Malformed
 from concertbook.visible import has_visible
@@ -82,6 +83,7 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
         checked_in.save(update_fields=["undone_at", "undone_by", "undo_reason"])
         ticket.status = Ticket.Status.ISSUED
         _save_use(ticket, now=now, used_at=None, used_by=None, gate="")
+        activity.record(actor=by, act="check_in.undo", target=checked_in, reason=reason)
     checked_in.ticket = ticket
     checked_in.schedule = ticket.reservation.schedule
     return checked_in

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import Balance, User
+from accounts.services import activity
 from accounts.services.ledger import lock_balances, write_lines
 from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 # Buyers in one transaction: their balances are locked meanwhile, for a tenth of a second.
 BUYERS_AT_ONCE = 100
 BATCHES_AT_ONCE = 5
+REFUNDED = "schedule.refunded"
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,13 @@ def cancel_schedule(
         schedule.cancel_cause = cause
         cancellation = ("cancelled_at", "cancelled_by", "cancel_reason", "cancel_cause")
         schedule.save(update_fields=[*cancellation, "updated_at"])
+        activity.record(
+            actor=by,
+            act="schedule.cancel",
+            target=schedule,
+            new={"cancel_cause": cause},
+            reason=reason,
+        )
     return True
 
 
@@ -148,7 +157,25 @@ def refund_cancelled_schedules() -> int:
                 break
             tried |= set(users)
             freed += _end_some_of(schedule, users)
+        if freed:
+            _note_end(schedule)
     return freed
+
+
+def _note_end(schedule: ConcertSchedule) -> None:
+    """Write into the log that all buyers are refunded; two sweeps that end at the same moment may
+    both write it."""
+    with transaction.atomic(durable=True):
+        noted = activity.entries_of(schedule).filter(act=REFUNDED)
+        if Reservation.objects.live().filter(schedule=schedule).exists() or noted.exists():
+            return
+        refunds = Refund.objects.filter(
+            payment__reservation__schedule=schedule, reason=SCHEDULE_CANCELLED
+        )
+        sums = refunds.aggregate(
+            refunds=Count("pk"), amount=Sum("amount"), compensation=Sum("compensation")
+        )
+        activity.record(actor=None, act=REFUNDED, target=schedule, new=sums)
 
 
 def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.UUID]:

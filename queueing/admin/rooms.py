@@ -1,13 +1,12 @@
 """Waiting rooms: to open, pause, slow down, drain and close."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import display_for_field
 from django.db.models import QuerySet
-from django.forms import Form, HiddenInput, ModelForm
+from django.forms import CharField, Form, HiddenInput, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -16,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.base_admin import Admin
+from accounts.models import User
 from concertbook.admin.columns import colored
 from concertbook.admin.versions import VersionedDialog, row_locked
 from queueing.models import WaitingRoom
@@ -54,7 +54,15 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]
         return super()._get_validation_exclusions() - {"state"}  # type: ignore[misc, no-any-return]
 
 
-class StateDialog(VersionedDialog):
+class ReasonedDialog(VersionedDialog):
+    """A dialog that changes a row and may say why, for the log."""
+
+    reason = CharField(
+        label=_("Why"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class StateDialog(ReasonedDialog):
     """Asks whether to change the state from what it is now."""
 
     class Meta:
@@ -63,7 +71,7 @@ class StateDialog(VersionedDialog):
         widgets: ClassVar = {"state": HiddenInput}
 
 
-class PaceDialog(VersionedDialog):
+class PaceDialog(ReasonedDialog):
     """The two figures by which a room is slowed or sped up, as they are now."""
 
     class Meta:
@@ -74,10 +82,6 @@ class PaceDialog(VersionedDialog):
     def __init__(self, **kwargs: Any) -> None:
         # The room's own form, behind the dialog, has fields of the same names.
         super().__init__(**kwargs, auto_id="pace_%s")
-
-
-def _field(name: str) -> Any:
-    return WaitingRoom._meta.get_field(name)
 
 
 def _room_id(object_id: Any) -> int:
@@ -173,15 +177,6 @@ class WaitingRoomAdmin(Admin):
         allowed = super().get_actions_detail(request, object_id)
         return [each for each in allowed if each.path in sensible]
 
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        if add:
-            return super().construct_change_message(request, form, formsets, add)
-        return _what_changed(
-            form.instance, {name: form.initial[name] for name in form.changed_data}
-        )
-
     @row_locked
     @action(  # type: ignore[untyped-decorator]
         description=_("Open"),
@@ -196,7 +191,7 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def open_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, rooms.open_room, gettext("The room is open."))
+        return self._turn(request, form, object_id, rooms.open_room, gettext("The room is open."))
 
     @row_locked
     @action(  # type: ignore[untyped-decorator]
@@ -215,7 +210,9 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def pause_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, rooms.pause_room, gettext("The room is paused."))
+        return self._turn(
+            request, form, object_id, rooms.pause_room, gettext("The room is paused.")
+        )
 
     @row_locked
     @action(  # type: ignore[untyped-decorator]
@@ -237,7 +234,7 @@ class WaitingRoomAdmin(Admin):
             admit_per_minute=form.cleaned_data["admit_per_minute"],
             capacity=form.cleaned_data["capacity"],
         )
-        return self._turn(request, object_id, pace, gettext("The pace is set."))
+        return self._turn(request, form, object_id, pace, gettext("The pace is set."))
 
     @row_locked
     @action(  # type: ignore[untyped-decorator]
@@ -257,7 +254,7 @@ class WaitingRoomAdmin(Admin):
     )
     def drain_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._turn(
-            request, object_id, rooms.drain_room, gettext("The room takes no more buyers.")
+            request, form, object_id, rooms.drain_room, gettext("The room takes no more buyers.")
         )
 
     @row_locked
@@ -278,19 +275,22 @@ class WaitingRoomAdmin(Admin):
         },
     )
     def close_room(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._turn(request, object_id, rooms.close_room, gettext("The room is closed."))
+        return self._turn(
+            request, form, object_id, rooms.close_room, gettext("The room is closed.")
+        )
 
     def _turn(
         self,
         request: HttpRequest,
+        form: Form,
         object_id: str,
         service: Callable[..., rooms.Change],
         done: str,
     ) -> HttpResponse:
         if self.get_object(request, object_id) is None:
             raise Http404
-        change = service(room_id=int(object_id))
-        self.log_change(request, change.room, _what_changed(change.room, change.before) or done)
+        actor = cast(User, request.user)
+        service(room_id=int(object_id), actor=actor, reason=form.cleaned_data["reason"])
         messages.success(request, done)
         here = reverse("admin:queueing_waitingroom_change", args=[object_id])
         return HttpResponseClientRedirect(here)
@@ -298,15 +298,3 @@ class WaitingRoomAdmin(Admin):
 
 def _people(room: Any, count: int) -> str:
     return f"{count:,}+" if count == room.counted_up_to else f"{count:,}"
-
-
-def _what_changed(room: WaitingRoom, before: Mapping[str, Any]) -> str:
-    """For the log: state: Open → Paused."""
-    return ", ".join(
-        f"{_field(name).verbose_name}: {_shown(name, old)} → {_shown(name, getattr(room, name))}"
-        for name, old in before.items()
-    )
-
-
-def _shown(name: str, value: Any) -> str:
-    return str(display_for_field(value, _field(name), "-"))

@@ -10,6 +10,7 @@ from functools import partial
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.services import activity
 from concertbook.db.arrays import array
 from concertbook.db.clock import database_now
 from concertbook.db.prepared import Param, PreparedLock
@@ -149,8 +150,7 @@ ROOM = PreparedLock(_room)
 
 def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
     if room.state == WaitingRoom.State.SCHEDULED and room.opens_at and room.opens_at <= now:
-        room.state = WaitingRoom.State.OPEN
-        room.save(update_fields=["state"])
+        _turn(room, State.OPEN, "room.open")
 
 
 def _end_overdue(room: WaitingRoom, now: dt.datetime, silent: list[int]) -> list[Entry]:
@@ -191,8 +191,14 @@ def _close_if_drained(room: WaitingRoom) -> None:
         return
     tokens = QueueToken.objects.filter(room=room)
     if not tokens.waiting().exists() and not tokens.active().exists():
-        room.state = State.CLOSED
-        room.save(update_fields=["state"])
+        _turn(room, State.CLOSED, "room.close")
+
+
+def _turn(room: WaitingRoom, state: WaitingRoom.State, act: str) -> None:
+    before, room.state = room.state, state
+    room.save(update_fields=["state"])
+    old, new = {"state": before}, {"state": state}
+    activity.record(actor=None, act=act, target=room, old=old, new=new)
 
 
 def _free_capacity(room: WaitingRoom, now: dt.datetime) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from accounts.services import activity
 from concertbook.db.statements import execute, set_local
 from queueing.models import Draw, WaitingRoom
 
@@ -47,6 +48,9 @@ def draw_lots(room: WaitingRoom, *, settled: int) -> None:
     """
     if is_undrawn(room):
         _permute(room, bytes(Draw.objects.get(room=room).seed), settled)
+        participants = Draw.objects.values_list("participants", flat=True).get(room=room)
+        drawn = {"participants": participants}
+        activity.record(actor=None, act="room.draw", target=room, new=drawn)
 
 
 def _permute(room: WaitingRoom, seed: bytes, settled: int) -> None:

@@ -1,4 +1,4 @@
-"""The operator's actions on a room: open, pause, slow, drain, close."""
+"""The operator's actions on a room: open, pause, slow, drain, close; each is in the log."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.models import User
+from accounts.services import activity
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from queueing.line import room_record
@@ -33,44 +35,52 @@ def get_any_room(slug: str) -> WaitingRoom:
     return room
 
 
-def open_room(*, room_id: int) -> Change:
+def open_room(*, room_id: int, actor: User | None = None, reason: str = "") -> Change:
     """Admit people from the next tick on, whatever the room's state was. Raises NotFound."""
-    return _change(room_id, state=WaitingRoom.State.OPEN)
+    return _change(room_id, "room.open", actor, reason, state=WaitingRoom.State.OPEN)
 
 
-def pause_room(*, room_id: int) -> Change:
+def pause_room(*, room_id: int, actor: User | None = None, reason: str = "") -> Change:
     """Admit no one for now; the line keeps its order, people inside may finish. Raises NotFound."""
-    return _change(room_id, state=WaitingRoom.State.PAUSED)
+    return _change(room_id, "room.pause", actor, reason, state=WaitingRoom.State.PAUSED)
 
 
-def set_pace(*, room_id: int, admit_per_minute: int, capacity: int) -> Change:
+def set_pace(
+    *,
+    room_id: int,
+    admit_per_minute: int,
+    capacity: int,
+    actor: User | None = None,
+    reason: str = "",
+) -> Change:
     """Admit so many a minute, and so many at once, from the next tick on.
 
     A smaller capacity ends no admission. Raises NotFound.
     """
-    return _change(room_id, admit_per_minute=admit_per_minute, capacity=capacity)
+    pace = {"admit_per_minute": admit_per_minute, "capacity": capacity}
+    return _change(room_id, "room.pace", actor, reason, **pace)
 
 
-def drain_room(*, room_id: int) -> Change:
+def drain_room(*, room_id: int, actor: User | None = None, reason: str = "") -> Change:
     """Refuse new joins and serve the line to its end; then the tick closes the room.
 
     Raises NotFound.
     """
-    return _change(room_id, state=WaitingRoom.State.DRAINING)
+    return _change(room_id, "room.drain", actor, reason, state=WaitingRoom.State.DRAINING)
 
 
-def close_room(*, room_id: int) -> Change:
+def close_room(*, room_id: int, actor: User | None = None, reason: str = "") -> Change:
     """Admit no one, refuse new joins and end the tokens of those who wait; those inside may finish.
 
     The first batch of the line at once, the others with the next ticks: a long line takes minutes.
     Raises NotFound.
     """
-    change = _change(room_id, state=WaitingRoom.State.CLOSED)
+    change = _change(room_id, "room.close", actor, reason, state=WaitingRoom.State.CLOSED)
     _end_first_waiting(change.room)
     return change
 
 
-def _change(room_id: int, **values: Any) -> Change:
+def _change(room_id: int, act: str, actor: User | None, reason: str, **values: Any) -> Change:
     # Not durable: the admin has locked the room before it compared the operator's form with it.
     with transaction.atomic():
         rooms = WaitingRoom.objects.select_for_update(no_key=True)
@@ -85,6 +95,8 @@ def _change(room_id: int, **values: Any) -> Change:
         for name, value in values.items():
             setattr(room, name, value)
         room.save(update_fields=list(values))
+        after = {name: values[name] for name in before}
+        activity.record(actor=actor, act=act, target=room, old=before, new=after, reason=reason)
     return Change(room, before)
 
 

@@ -5,8 +5,6 @@ from io import StringIO
 
 import pytest
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import Client
@@ -21,6 +19,7 @@ from accounts.models import (
     User,
     UserSession,
 )
+from accounts.services import activity
 from accounts.services.account_deletion import (
     GIVEN_BACK,
     GIVEN_UP,
@@ -239,14 +238,8 @@ def test_the_password_of_the_account_only_undoes_the_deletion():
 def test_afterwards_no_row_names_the_person_and_what_the_law_keeps_is_apart():
     user = former_buyer()
     name, email = user.name, user.email
-    users = ContentType.objects.get_for_model(User)
-    LogEntry.objects.create(
-        user=StaffFactory(),
-        content_type=users,
-        object_id=str(user.pk),
-        object_repr=str(user),
-        action_flag=CHANGE,
-    )
+    changed = {"old": {"name": "before"}, "new": {"name": name}}
+    activity.record(actor=StaffFactory(), act="row.change", target=user, **changed)
     last = Payment.objects.get(user=user)
     before = hash_ledger(as_of=BalanceHistory.objects.latest("pk").pk)
     audited = found_by_audit()
@@ -259,7 +252,9 @@ def test_afterwards_no_row_names_the_person_and_what_the_law_keeps_is_apart():
     assert (user.email, user.name, user.language, user.is_active) == (None, "", "", False)
     assert user.deleted_at is not None
     assert not user.has_usable_password()
-    assert LogEntry.objects.get(content_type=users).object_repr == str(user.pk)
+    entry = activity.entries_of(user).get()
+    assert (entry.target_text, entry.old, entry.new) == ("", None, None)
+    assert entry.actor_name
     assert Ticket.objects.get(user=user).user.name == ""
     assert hash_ledger(as_of=before.as_of) == before
     kept = KeptIdentity.objects.get()

@@ -1,12 +1,11 @@
 """Staff see what was sent and what was given up, what a message says, and send it again."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core import mail
 from django.urls import reverse
 
-from accounts.models import OutgoingMessage
+from accounts.models import Activity, OutgoingMessage
 from accounts.services.outbox import new_message, queue, send_due
 from tests.factories import StaffFactory, UserFactory
 
@@ -52,7 +51,7 @@ def test_an_operator_with_the_permission_sends_a_message_again_which_is_logged(
 
     assert send_due() == 1
     assert [each.to for each in mail.outbox] == [["a@example.com"]] * 2
-    assert LogEntry.objects.get().object_id == str(message.pk)
+    assert Activity.objects.get().target_key == str(message.pk)
 
 
 def test_what_a_message_says_is_shown_but_no_secret_link(client, operator, user):

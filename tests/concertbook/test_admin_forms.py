@@ -6,7 +6,6 @@ import re
 import pytest
 import time_machine
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
@@ -15,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.base_admin import Admin
-from accounts.models import User
+from accounts.models import Activity, User
 from concertbook.admin.versions import VERSION, VersionedDialog, VersionedInline
 from concerts.models import Concert, ConcertSchedule, Seat
 from queueing.models import WaitingRoom
@@ -509,7 +508,7 @@ def test_a_change_sent_twice_is_logged_once(operator):
     form = form_at(operator, page(room)) | {"capacity": "7"}
     for _ in range(2):
         operator.post(page(room), form)
-    assert LogEntry.objects.filter(object_id=str(room.pk)).count() == 1
+    assert Activity.objects.filter(target_key=str(room.pk)).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -611,7 +610,7 @@ def test_a_password_form_sent_twice_sets_it_once_and_ends_no_later_session(opera
 
     assert "saved once" in " ".join(words(again))
     assert app.get("/balance/").status_code == 200
-    assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 1
+    assert Activity.objects.filter(target_key=str(user.pk)).count() == 1
 
 
 def test_a_stale_password_form_does_not_undo_what_was_set_meanwhile(operator, colleague):

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import (
+    Activity,
     Balance,
     BalanceHistory,
     Business,
@@ -51,6 +52,7 @@ from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, 
 pytestmark = pytest.mark.django_db
 
 READ_ONLY = [
+    Activity,
     Balance,
     BalanceHistory,
     Charge,

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import (
+    Activity,
     Balance,
     BalanceHistory,
     Business,
@@ -24,6 +25,7 @@ from accounts.models import (
     PushSubscription,
     User,
 )
+from accounts.services import activity
 from concerts.models import (
     Concert,
     ConcertSchedule,
@@ -49,6 +51,12 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+def logged(target=None):
+    """The entry of an act, as a queryset."""
+    activity.record(actor=None, act="audit.run", target=target)
+    return Activity.objects.order_by("-pk")
 
 
 class Sale:
@@ -435,6 +443,18 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "a ledger line deleted": (
         "accounts_ledger_is_append_only",
         lambda sale: sale.line.delete(),
+    ),
+    "an entry of the log rewritten": (
+        "accounts_activity_is_append_only",
+        lambda sale: logged().update(reason="another"),
+    ),
+    "an entry of the log deleted": (
+        "accounts_activity_is_append_only",
+        lambda sale: logged().delete(),
+    ),
+    "an entry of the log emptied while the account exists": (
+        "accounts_activity_is_append_only",
+        lambda sale: logged(sale.buyer).update(target_text="", old=None, new=None),
     ),
     # 4. One SUCCESS payment and one ticket per reservation, one live ticket per seat, one refund.
     "a second successful payment": (

@@ -18,10 +18,11 @@ OF_A_MODEL = (
     "<path:object_id>/history/",
 )
 MODELS = """
-accounts/balance accounts/balancehistory accounts/business accounts/charge accounts/consent
+accounts/activity accounts/balance accounts/balancehistory accounts/business accounts/charge
+accounts/consent
 accounts/document operations/export accounts/idempotencykey accounts/keptidentity
 accounts/outgoingmessage accounts/user
-admin/logentry auth/group concerts/concert concerts/concertschedule concerts/seat
+auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
 payments/ticket payments/ticketoffer queueing/draw queueing/queueentryhistory queueing/queuetoken
 queueing/waitingroom
@@ -29,7 +30,8 @@ queueing/waitingroom
 ADMIN = """
 
 (?P<url>.*)$
-^(?P<app_label>accounts|admin|auth|queueing|concerts|payments|operations)/$
+^(?P<app_label>accounts|auth|queueing|concerts|payments|operations)/$
+accounts/activity/export/
 accounts/balancehistory/export/
 accounts/charge/export/
 accounts/outgoingmessage/<int:pk>/letter/

@@ -3,13 +3,13 @@
 import datetime as dt
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Activity
 from concerts.errors import SeatTaken
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services import schedule_rules, seat_editing
@@ -136,7 +136,7 @@ def test_the_generator_makes_numbered_seats_by_the_block(operator):
     assert (seats[-1].section, seats[-1].grade, seats[-1].price) == ("2층", "S", 90_000)
     schedule.refresh_from_db()
     assert schedule.seat_quantity == 10
-    assert LogEntry.objects.get(object_id=str(schedule.pk)).user.is_superuser
+    assert Activity.objects.get(act="seats.generate", actor__isnull=False).actor.is_superuser
 
 
 def test_a_block_may_have_a_kind(operator):

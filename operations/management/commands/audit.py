@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from concertbook.errors import NotFound
-from operations.services.audit import Audit, Finding, full_audit
+from operations.services.audit import Audit, Finding, full_audit, note_audit
 from operations.services.ledger_proof import LedgerHash, Totals
 
 
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             audit = full_audit(as_of=options["as_of"])
         except NotFound:
             raise CommandError(f"The ledger has no line {options['as_of']} yet.") from None
+        note_audit(audit=audit)
         self.stdout.write(as_json(audit) if options["json"] else as_text(audit))
         violations = sum(finding.violations for finding in audit.findings)
         if violations:
