@@ -20,6 +20,7 @@ from accounts.acts import words_of
 from accounts.email_addresses import fold_email
 from accounts.sessions import end_sessions
 from concertbook.db.clock import ClockTime
+from concertbook.db.prefix import folded_key, plain_key
 from concertbook.db.rows import is_saved
 from concertbook.db.status import status_is
 
@@ -136,6 +137,16 @@ class User(AbstractBaseUser, PermissionsMixin):
                 fields=["closes_at"],
                 condition=Q(closes_at__isnull=False),
                 name="accounts_user_closing",
+            ),
+            # The staff's search, and the filters of their list (services/user_search.py).
+            models.Index(folded_key("email"), name="accounts_user_email_begins"),
+            models.Index(plain_key("name"), name="accounts_user_name_begins"),
+            models.Index(fields=["created_at"], name="accounts_user_age"),
+            models.Index(
+                fields=["created_at"], condition=Q(is_staff=True), name="accounts_user_staff"
+            ),
+            models.Index(
+                fields=["created_at"], condition=Q(is_active=False), name="accounts_user_inactive"
             ),
         ]
 
@@ -423,6 +434,17 @@ class BalanceHistory(models.Model):
                 name="accounts_balancehistory_figures_valid",
             ),
         ]
+        # For the staff's list: what few lines are. A hold and a payment write neither.
+        indexes = [
+            models.Index(
+                fields=["type", "id"],
+                condition=~Q(type__in=["CHARGE", "RESERVATION"]),
+                name="accounts_ledger_rare_types",
+            ),
+            models.Index(
+                fields=["id"], condition=Q(status="FAILED"), name="accounts_ledger_failed"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.amount:,} {self.status}"
@@ -482,6 +504,10 @@ class Charge(models.Model):
                 fields=["created_at"],
                 condition=Q(is_pending=True),
                 name="accounts_charge_pending",
+            ),
+            models.Index(fields=["created_at"], name="accounts_charge_age"),
+            models.Index(
+                fields=["created_at"], condition=Q(status="FAILED"), name="accounts_charge_failed"
             ),
         ]
 
@@ -612,6 +638,13 @@ class OutgoingMessage(models.Model):
                 name="accounts_message_order",
             ),
             models.Index(fields=["created_at"], name="accounts_message_age"),
+            # For the staff's list.
+            models.Index(fields=["recipient"], name="accounts_message_recipient"),
+            models.Index(fields=["kind", "id"], name="accounts_message_kind"),
+            models.Index(
+                fields=["id"], condition=Q(status="FAILED"), name="accounts_message_failed"
+            ),
+            models.Index(fields=["id"], condition=Q(channel="PUSH"), name="accounts_message_push"),
         ]
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    kinds = ["sale", "line", "reads", "pages", "opening", "logins", "mail", "simulation"]
+    kinds = ["sale", "line", "reads", "pages", "opening", "logins", "mail", "admin", "simulation"]
     parser.add_argument("what", nargs="?", choices=kinds, default="sale")
     parser.add_argument("--rounds", type=int, default=3, help="turns of A B A B (median counts)")
     parser.add_argument("--operations", type=int, default=2000, help="requests per turn")
@@ -56,6 +56,7 @@ def arguments() -> argparse.Namespace:
         "--within", type=int, default=10, help="opening: seconds in which they come"
     )
     parser.add_argument("--people", type=int, default=1_000_000, help="simulation: how many come")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="admin: in each large table")
     parser.add_argument("--seed", type=int, default=1, help="simulation: of all chance")
     parser.add_argument(
         "--one-by-one",
@@ -79,7 +80,7 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
     from benchmarks.rows import HEAD
 
     yield HEAD
-    from benchmarks import logins, mail, opening, pages, reads, sale, waiting
+    from benchmarks import admin, logins, mail, opening, pages, reads, sale, waiting
 
     kinds = {
         "sale": sale.measure,
@@ -89,6 +90,7 @@ def measure(options: argparse.Namespace) -> "Iterator[Row | Fact | str]":
         "opening": opening.measure,
         "logins": logins.measure,
         "mail": mail.measure,
+        "admin": admin.measure,
     }
     yield from kinds[options.what](options)
 

@@ -478,6 +478,7 @@ RELEASE_ON_LEAVING = "payments.services.releases.release_holds_in_room"
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "concertbook.formats"
 TIME_ZONE = "Asia/Seoul"
 USE_I18N = True
 USE_TZ = True

@@ -594,6 +594,14 @@ class Seat(models.Model):
                 name="concerts_seat_kind_known",
             ),
         ]
+        indexes = [
+            # For the staff's list.
+            models.Index(
+                fields=["kind", "schedule", "number"],
+                condition=~Q(kind="standard"),
+                name="concerts_seat_special",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.label

@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.admin.money import OUTCOME_COLORS
-from accounts.base_admin import ReadOnlyAdmin, why
+from accounts.base_admin import ReadOnlyAdmin, person, why
 from concertbook.admin.columns import colored, won
 from concertbook.admin.exportable import Exportable
+from concertbook.admin.filters import live_filter
 from concertbook.http.spreadsheets import SafeResource
 from concertbook.templatetags.times import when_text
 from concerts.models import ConcertSchedule
@@ -38,7 +39,7 @@ class ReservationAdmin(ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "user",
+        person("user", _("user")),
         "schedule",
         "seat",
         won("price", _("price")),
@@ -46,16 +47,11 @@ class ReservationAdmin(ReadOnlyAdmin):
         "expires_at",
         "confirmed_at",
     )
-    list_filter = ("status", ("schedule", AutocompleteSelectFilter))
+    list_filter = (live_filter("status", HOLD="is_held"), ("schedule", AutocompleteSelectFilter))
     list_select_related = ("user", "seat", "schedule__concert")
-    search_fields = (
-        "user__email",
-        "user__name",
-        "schedule__concert__title",
-        "seat__label",
-        "^id",
-    )
-    date_hierarchy = "created_at"
+    user_paths = ("user",)
+    id_paths = ("id",)
+    sortable_by = ("created_at",)
 
 
 class PaymentResource(SafeResource):
@@ -84,7 +80,7 @@ class PaymentAdmin(Exportable, ReadOnlyAdmin):
     fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
     list_display = (
         "paid_at",
-        "user",
+        person("user", _("user")),
         "schedule",
         "seat",
         won("amount", _("amount")),
@@ -93,21 +89,15 @@ class PaymentAdmin(Exportable, ReadOnlyAdmin):
     )
     list_filter = ("status", ("reservation__schedule", AutocompleteSelectFilter))
     list_select_related = ("user", "reservation__seat", "reservation__schedule__concert")
-    search_fields = (
-        "user__email",
-        "user__name",
-        "reservation__schedule__concert__title",
-        "reservation__seat__label",
-        "^id",
-        "^reservation__id",
-    )
-    date_hierarchy = "paid_at"
+    user_paths = ("user",)
+    id_paths = ("id", "reservation__id")
+    sortable_by = ("paid_at",)
 
-    @admin.display(description=_("schedule"), ordering="reservation__schedule")
+    @admin.display(description=_("schedule"))
     def schedule(self, payment: Payment) -> ConcertSchedule:
         return payment.reservation.schedule
 
-    @admin.display(description=_("seat"), ordering="reservation__seat__number")
+    @admin.display(description=_("seat"))
     def seat(self, payment: Payment) -> str:
         return payment.reservation.seat.label
 
@@ -142,7 +132,7 @@ class TicketAdmin(ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "user",
+        person("user", _("user")),
         "schedule",
         "seat",
         won("price", _("price")),
@@ -152,18 +142,11 @@ class TicketAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", ("seat__schedule", AutocompleteSelectFilter))
     list_select_related = ("user", "seat__schedule__concert")
-    search_fields = (
-        "user__email",
-        "user__name",
-        "reservation__user__email",
-        "seat__schedule__concert__title",
-        "seat__label",
-        "^id",
-        "^reservation__id",
-    )
-    date_hierarchy = "created_at"
+    user_paths = ("user", "reservation__user")
+    id_paths = ("id", "reservation__id")
+    sortable_by = ("created_at",)
 
-    @admin.display(description=_("schedule"), ordering="seat__schedule")
+    @admin.display(description=_("schedule"))
     def schedule(self, ticket: Ticket) -> ConcertSchedule:
         return ticket.seat.schedule
 
@@ -210,31 +193,26 @@ class TicketOfferAdmin(ReadOnlyAdmin):
         "schedule",
         "seat",
         "number",
-        "giver",
+        person("giver", _("offered by")),
         "email",
-        "receiver",
+        person("receiver", _("accepted by")),
         colored("status", _("status"), OFFER_COLORS),
         "ended_at",
     )
-    list_filter = ("status", ("ticket__seat__schedule", AutocompleteSelectFilter))
-    list_select_related = ("giver", "receiver", "ticket__seat__schedule__concert")
-    search_fields = (
-        "email",
-        "giver__email",
-        "giver__name",
-        "receiver__email",
-        "receiver__name",
-        "ticket__seat__schedule__concert__title",
-        "ticket__seat__label",
-        "^ticket__id",
+    list_filter = (
+        live_filter("status", OPEN="is_open"),
+        ("ticket__seat__schedule", AutocompleteSelectFilter),
     )
-    date_hierarchy = "offered_at"
+    list_select_related = ("giver", "receiver", "ticket__seat__schedule__concert")
+    user_paths = ("giver", "receiver")
+    id_paths = ("id", "ticket__id")
+    sortable_by = ("offered_at",)
 
-    @admin.display(description=_("schedule"), ordering="ticket__seat__schedule")
+    @admin.display(description=_("schedule"))
     def schedule(self, offer: TicketOffer) -> ConcertSchedule:
         return offer.ticket.seat.schedule
 
-    @admin.display(description=_("seat"), ordering="ticket__seat_number")
+    @admin.display(description=_("seat"))
     def seat(self, offer: TicketOffer) -> str:
         return offer.ticket.seat.label
 
@@ -259,7 +237,7 @@ class CheckInAdmin(ReadOnlyAdmin):
         "checked_in_at",
         "schedule",
         "seat",
-        "holder",
+        person("ticket.user", _("holder")),
         "gate",
         "checked_in_by",
         "undone_at",
@@ -275,22 +253,15 @@ class CheckInAdmin(ReadOnlyAdmin):
         "schedule__concert",
         "checked_in_by",
     )
-    search_fields = (
-        "ticket__user__email",
-        "ticket__user__name",
-        "ticket__seat__label",
-        "schedule__concert__title",
-        "gate",
-        "checked_in_by__email",
-        "^ticket__id",
-    )
-    date_hierarchy = "checked_in_at"
+    user_paths = ("ticket__user",)
+    id_paths = ("id", "ticket__id")
+    sortable_by = ("checked_in_at",)
 
-    @admin.display(description=_("holder"), ordering="ticket__user__name")
+    @admin.display(description=_("holder"))
     def holder(self, check_in: CheckIn) -> Any:
         return check_in.ticket.user
 
-    @admin.display(description=_("seat"), ordering="ticket__seat_number")
+    @admin.display(description=_("seat"))
     def seat(self, check_in: CheckIn) -> str:
         return check_in.ticket.seat.label
 
@@ -329,7 +300,7 @@ class RefundAdmin(Exportable, ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "user",
+        person("payment.user", _("user")),
         won("amount", _("amount")),
         won("fee", _("fee")),
         won("compensation", _("compensation")),
@@ -337,9 +308,6 @@ class RefundAdmin(Exportable, ReadOnlyAdmin):
         why,
     )
     list_select_related = ("payment__user", "refunded_by")
-    search_fields = ("payment__user__email", "payment__user__name", "^id", "^payment__id")
-    date_hierarchy = "created_at"
-
-    @admin.display(description=_("user"), ordering="payment__user__email")
-    def user(self, refund: Refund) -> Any:
-        return refund.payment.user
+    user_paths = ("payment__user",)
+    id_paths = ("id", "payment__id")
+    sortable_by = ("created_at",)

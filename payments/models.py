@@ -115,6 +115,13 @@ class Reservation(models.Model):
             models.Index(
                 fields=["expires_at"], condition=Q(is_held=True), name="payments_reservation_due"
             ),
+            # For the staff's lists, here and below.
+            models.Index(fields=["created_at"], name="payments_reservation_age"),
+            models.Index(
+                fields=["status", "created_at"],
+                condition=Q(status__in=["EXPIRED", "CANCELLED"]),
+                name="payments_reservation_ended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -170,6 +177,12 @@ class Payment(models.Model):
             models.CheckConstraint(
                 condition=Q(status="SUCCESS", reason="") | Q(status="FAILED") & ~Q(reason=""),
                 name="payments_payment_failed_has_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["paid_at"], name="payments_payment_age"),
+            models.Index(
+                fields=["paid_at"], condition=Q(status="FAILED"), name="payments_payment_failed"
             ),
         ]
 
@@ -264,6 +277,12 @@ class Ticket(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at"], name="payments_ticket_mine"),
             models.Index(fields=["seat"], name="payments_ticket_seat"),
+            models.Index(fields=["created_at"], name="payments_ticket_age"),
+            models.Index(
+                fields=["status", "created_at"],
+                condition=~Q(status="ISSUED"),
+                name="payments_ticket_not_issued",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -392,6 +411,7 @@ class TicketOffer(models.Model):
             models.Index(
                 fields=["email"], condition=Q(is_open=True), name="payments_ticketoffer_for"
             ),
+            models.Index(fields=["offered_at"], name="payments_ticketoffer_age"),
         ]
 
     def __str__(self) -> str:
@@ -456,7 +476,15 @@ class CheckIn(models.Model):
                 name="payments_checkin_undone_has_operator_and_reason",
             ),
         ]
-        indexes = [models.Index(fields=["ticket"], name="payments_checkin_ticket")]
+        indexes = [
+            models.Index(fields=["ticket"], name="payments_checkin_ticket"),
+            models.Index(fields=["checked_in_at"], name="payments_checkin_age"),
+            models.Index(
+                fields=["checked_in_at"],
+                condition=Q(undone_at__isnull=False),
+                name="payments_checkin_undone",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.ticket} {self.gate}".strip()
@@ -515,6 +543,7 @@ class Refund(models.Model):
                 name="payments_refund_compensation_has_source",
             ),
         ]
+        indexes = [models.Index(fields=["created_at"], name="payments_refund_age")]
 
     def __str__(self) -> str:
         return f"{self.amount:,} (+{self.fee:,})"

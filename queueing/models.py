@@ -380,6 +380,17 @@ class QueueEntryHistory(models.Model):
         verbose_name = _("queue entry history")
         verbose_name_plural = _("queue entry history")
         ordering = ["-id"]
+        # For the staff's list: what no payment writes.
+        indexes = [
+            models.Index(
+                fields=["outcome", "id"],
+                condition=~Q(outcome="PAID"),
+                name="queueing_entry_unpaid",
+            ),
+            models.Index(
+                fields=["id"], condition=Q(admitted_at=None), name="queueing_entry_not_admitted"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} {self.outcome}"

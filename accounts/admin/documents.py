@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.base_admin import Admin, ReadOnlyAdmin
+from accounts.base_admin import Admin, ReadOnlyAdmin, person
 from accounts.models import Business, Consent, Document
 from accounts.services import documents
 from accounts.services.business import find_business
@@ -78,8 +78,9 @@ class BusinessAdmin(AppendOnly):
 class ConsentAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
     fields = ("user", "document", "version", "agreed_at")
-    list_display = ("agreed_at", "user", "document", "version")
+    list_display = ("agreed_at", person("user", _("user")), "document", "version")
     list_filter = ("document",)
     list_select_related = ("user",)
-    search_fields = ("user__email", "user__name")
-    ordering = ("-agreed_at",)
+    user_paths = ("user",)
+    ordering = ("-id",)
+    sortable_by = ()

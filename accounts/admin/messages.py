@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -66,9 +66,12 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", "channel", KindFilter)
     list_select_related = ("user",)
-    search_fields = ("recipient", "user__email", "^message_id")
-    date_hierarchy = "created_at"
+    user_paths = ("user",)
+    sortable_by = ()
     actions = ("send_again",)  # type: ignore[assignment]
+
+    def found_by(self, text: str) -> Q:
+        return super().found_by(text) | Q(recipient=text.strip().lower())
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.resend_message")

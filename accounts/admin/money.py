@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from accounts.base_admin import ReadOnlyAdmin, why
-from accounts.models import Balance, BalanceHistory, Charge, User
+from accounts.base_admin import ReadOnlyAdmin, person, why
+from accounts.models import Balance, BalanceHistory, Charge
 from concertbook.admin.columns import Colors, colored, won
 from concertbook.admin.exportable import Exportable
 from concertbook.http.spreadsheets import SafeResource
@@ -16,14 +16,17 @@ from concertbook.http.spreadsheets import SafeResource
 class BalanceAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
     fields = ("user", won("amount", _("amount")), "last_seq", "created_at", "updated_at")
-    list_display = ("user", "email", won("amount", _("amount")), "last_seq", "updated_at")
+    list_display = (
+        person("user", _("user")),
+        won("amount", _("amount")),
+        "last_seq",
+        "updated_at",
+    )
     list_select_related = ("user",)
-    search_fields = ("user__email", "user__name")
-    ordering = ("-updated_at",)
-
-    @admin.display(description=_("e-mail address"), ordering="user__email")
-    def email(self, balance: Balance) -> str:
-        return balance.user.email or "-"
+    user_paths = ("user",)
+    # By time it would need an index, which every payment would write.
+    ordering = ("-id",)
+    sortable_by = ()
 
 
 OUTCOME_COLORS: Colors = {"SUCCESS": "success", "FAILED": "danger", "PENDING": "warning"}
@@ -65,7 +68,7 @@ class BalanceHistoryAdmin(Exportable, ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "user",
+        person("balance.user", _("user")),
         "type",
         colored("status", _("status"), OUTCOME_COLORS),
         won("delta", _("change")),
@@ -75,12 +78,9 @@ class BalanceHistoryAdmin(Exportable, ReadOnlyAdmin):
     )
     list_filter = ("type", "status")
     list_select_related = ("balance__user",)
-    search_fields = ("balance__user__email", "balance__user__name", "^source")
-    date_hierarchy = "created_at"
-
-    @admin.display(description=_("user"), ordering="balance__user__email")
-    def user(self, line: BalanceHistory) -> User:
-        return line.balance.user
+    user_paths = ("balance__user",)
+    id_paths = ("source",)
+    sortable_by = ()
 
 
 class ChargeResource(SafeResource):
@@ -113,13 +113,14 @@ class ChargeAdmin(Exportable, ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "user",
+        person("user", _("user")),
         won("amount", _("amount")),
         colored("status", _("status"), OUTCOME_COLORS),
         why,
         "charged_at",
     )
+    sortable_by = ("created_at",)
     list_filter = ("status",)
     list_select_related = ("user",)
-    search_fields = ("user__email", "user__name", "^id")
-    date_hierarchy = "created_at"
+    user_paths = ("user",)
+    id_paths = ("id",)

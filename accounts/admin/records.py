@@ -1,8 +1,9 @@
 """Idempotency keys, and the identities of deleted accounts."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
-from accounts.base_admin import ReadOnlyAdmin
+from accounts.base_admin import ReadOnlyAdmin, person
 from accounts.models import IdempotencyKey, KeptIdentity
 
 
@@ -11,9 +12,10 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
     # The answer is left out: it contains the user's tickets.
     fields = ("user", "key", "request_hash", "created_at")
-    list_display = ("created_at", "user", "key")
+    list_display = ("created_at", person("user", _("user")), "key")
     list_select_related = ("user",)
-    search_fields = ("user__email", "key")
+    user_paths = ("user",)
+    sortable_by = ("created_at",)
     ordering = ("-created_at",)
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core import signing
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.crypto import salted_hmac
@@ -20,11 +20,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.base_admin import Admin
+from accounts.base_admin import Admin, FoundByUser
 from accounts.email_addresses import clean_email
 from accounts.models import User
 from accounts.services.email_change import request_proof, set_email
 from accounts.services.password_change import tell_new_password
+from accounts.services.user_search import find_users
 from concertbook.admin.versions import (
     VERSION,
     last_log_entry,
@@ -32,6 +33,7 @@ from concertbook.admin.versions import (
     seal_page,
     who_changed,
 )
+from concertbook.db.prefix import id_range
 from concertbook.templatetags.money import won as in_won
 
 
@@ -95,7 +97,7 @@ def _fingerprint(password: str) -> str:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
+class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
     """Only a superuser makes staff, grants permissions, or changes other staff accounts."""
 
     rehearsal_path = "rehearsal"
@@ -108,11 +110,12 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     change_password_form = PasswordForm
     change_user_password_template = "admin/accounts/user/change_password.html"
     list_display = ("email", "name", "balance_in_won", "is_active", "is_staff", "created_at")
+    sortable_by = ("created_at",)
     list_filter = ("is_active", "is_staff", "is_superuser")
     list_select_related = ("balance",)
-    search_fields = ("email", "name", "^id")
+    user_paths = ("self",)
+    id_paths = ("id",)
     ordering = ("-created_at",)
-    date_hierarchy = "created_at"
     readonly_fields = (
         "email_verified_at",
         "balance_in_won",
@@ -168,6 +171,11 @@ class UserAdmin(DjangoUserAdmin, Admin):  # type: ignore[type-arg, misc]
     def balance_in_won(self, user: User) -> str:
         balance = getattr(user, "balance", None)
         return in_won(balance.amount if balance else 0)
+
+    def found_by(self, text: str) -> Q:
+        ids = id_range(text)
+        found = Q(pk__in=[user.pk for user in find_users(text)])
+        return found | Q(pk__range=ids) if ids else found
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and _may_touch(request, obj)

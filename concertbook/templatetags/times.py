@@ -70,6 +70,12 @@ def clock_text(moment: dt.datetime) -> str:
     return f"{formatted(_at_the_venue(moment), 'H:i:s')} {ZONE}"
 
 
+@register.filter
+def second(moment: dt.datetime) -> str:
+    """For staff: 2026-12-22 20:03:58, in every language."""
+    return formatted(_at_the_venue(moment), "Y-m-d H:i:s")
+
+
 def _element(moment: dt.datetime, text: str) -> SafeString:
     iso = _at_the_venue(moment).isoformat(timespec="seconds")
     return format_html(

@@ -7,15 +7,18 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import Q, Value
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.base_admin import Admin, ReadOnlyAdmin
+from accounts.base_admin import MOST_KEYS, FoundByUser, ReadOnlyAdmin, person
 from concertbook.admin.columns import colored, won
+from concertbook.admin.filters import live_filter
 from concerts.admin.seat_forms import NameField
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
+from concerts.names import look_alike
 from concerts.services import seat_editing, seat_locks
 
 SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
@@ -41,7 +44,7 @@ class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Seat)
-class SeatAdmin(Admin):
+class SeatAdmin(FoundByUser):
     """Names, prices and classifies seats. The generator creates them, the sale changes their
     holders."""
 
@@ -69,21 +72,20 @@ class SeatAdmin(Admin):
         won("price", _("price")),
         "kind",
         colored("status", _("status"), SEAT_COLORS),
-        "held_by",
+        person("held_by", _("held by")),
         "hold_expires_at",
         "schedule",
     )
     list_display_links = ("number", "label")
-    list_filter = ("status", "kind", ("schedule", AutocompleteSelectFilter))
-    list_select_related = ("schedule__concert", "held_by")
-    search_fields = (
-        "label",
-        "^number",
-        "grade",
-        "schedule__concert__title",
-        "held_by__email",
-        "held_by__name",
+    list_filter = (
+        live_filter("status", HELD="reservations__is_held"),
+        "kind",
+        ("schedule", AutocompleteSelectFilter),
     )
+    list_select_related = ("schedule__concert", "held_by")
+    # The seats of which a user has or had a reservation.
+    user_paths = ("reservations__user",)
+    sortable_by = ()
     readonly_fields = (
         "schedule",
         "number",
@@ -94,6 +96,17 @@ class SeatAdmin(Admin):
         "hold_expires_at",
         "available_from",
     )
+
+    @property
+    def search_help_text(self) -> Any:
+        return _("A seat's label or number, or the beginning of an e-mail address or a name")
+
+    def found_by(self, text: str) -> Q:
+        labelled = Seat.objects.alias(label_key=look_alike("label")).filter(
+            label_key=look_alike(Value(text.strip()))
+        )
+        found = Q(pk__in=list(labelled.values_list("pk", flat=True)[:MOST_KEYS]))
+        return found | super().found_by(text)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -127,20 +140,15 @@ class SeatStatusHistoryAdmin(ReadOnlyAdmin):
         "seq",
         colored("from_status", _("from"), SEAT_COLORS),
         colored("to_status", _("to"), SEAT_COLORS),
-        "changed_by",
+        person("changed_by", _("changed by")),
         "reason",
     )
     list_filter = ("to_status", ("seat__schedule", AutocompleteSelectFilter))
     list_select_related = ("seat__schedule__concert", "changed_by")
-    search_fields = (
-        "seat__label",
-        "seat__schedule__concert__title",
-        "changed_by__email",
-        "changed_by__name",
-        "reason",
-    )
-    date_hierarchy = "changed_at"
+    # The seats of which a user has or had a reservation: all that happened to them.
+    user_paths = ("seat__reservations__user",)
+    sortable_by = ()
 
-    @admin.display(description=_("schedule"), ordering="seat__schedule")
+    @admin.display(description=_("schedule"))
     def schedule(self, change: SeatStatusHistory) -> ConcertSchedule:
         return change.seat.schedule

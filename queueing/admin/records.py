@@ -4,8 +4,9 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.base_admin import ReadOnlyAdmin
+from accounts.base_admin import ReadOnlyAdmin, person
 from concertbook.admin.columns import colored
+from concertbook.admin.filters import live_filter
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 
 TOKEN_COLORS = {"WAITING": "warning", "ACTIVE": "success"}
@@ -26,7 +27,7 @@ class QueueTokenAdmin(ReadOnlyAdmin):
         "last_request_at",
     )
     list_display = (
-        "user",
+        person("user", _("user")),
         "room",
         "position",
         colored("status", _("status"), TOKEN_COLORS),
@@ -35,10 +36,11 @@ class QueueTokenAdmin(ReadOnlyAdmin):
         "expires_at",
         "last_request_at",
     )
-    list_filter = ("status", "room")
+    list_filter = (live_filter("status", WAITING="is_waiting", ACTIVE="is_active"), "room")
     list_select_related = ("user", "room")
-    search_fields = ("user__email", "user__name", "room__title", "^token")
-    date_hierarchy = "issued_at"
+    user_paths = ("user",)
+    id_paths = ("token",)
+    sortable_by = ()
 
 
 @admin.register(Draw)
@@ -72,7 +74,7 @@ class QueueEntryHistoryAdmin(ReadOnlyAdmin):
     )
     list_display = (
         "exited_at",
-        "user",
+        person("user", _("user")),
         "room",
         "was_admitted",
         "duration_seconds",
@@ -82,9 +84,10 @@ class QueueEntryHistoryAdmin(ReadOnlyAdmin):
     )
     list_filter = ("outcome", "was_admitted", "token__room")
     list_select_related = ("user", "token__room")
-    search_fields = ("user__email", "user__name", "token__room__title", "^token__token")
-    date_hierarchy = "exited_at"
+    user_paths = ("user",)
+    id_paths = ("token__token",)
+    sortable_by = ()
 
-    @admin.display(description=_("waiting room"), ordering="token__room")
+    @admin.display(description=_("waiting room"))
     def room(self, entry: QueueEntryHistory) -> WaitingRoom:
         return entry.token.room

@@ -1,0 +1,118 @@
+"""One search for all that staff are told on the telephone: an address, a name, an id, a code.
+
+Each kind of text is looked up by an index of its own, so that a search takes milliseconds in tables
+of millions of rows. Parts of texts are not searched.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, QuerySet, Value
+from django.utils.text import capfirst
+
+from accounts.models import Charge, User
+from accounts.services.user_search import find_users
+from concertbook.db.prefix import FEWEST_DIGITS, id_range
+from concerts.models import Concert, ConcertSchedule, Seat
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from queueing.models import QueueToken
+
+MOST_USERS = 20
+MOST_OF_A_KIND = 5
+# As new_ticket_code makes it.
+CODE = re.compile(r"[A-Za-z0-9_-]{27}")
+
+# Each kind of row that has an id, and the path to its user.
+BY_ID: dict[Any, str | None] = {
+    Reservation: "user",
+    Payment: "user",
+    Ticket: "user",
+    Refund: "payment__user",
+    CheckIn: "ticket__user",
+    TicketOffer: "giver",
+    Charge: "user",
+    QueueToken: "user",
+    Concert: None,
+    ConcertSchedule: None,
+    Seat: None,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row of ``model`` with the key ``pk``; ``user`` is the person whose it is, None for none.
+
+    ``by_code`` tells that a ticket was found by the code of the door, ``ended`` that the code has
+    ended since, as the ticket was handed on.
+    """
+
+    model: Any
+    pk: Any
+    user: User | None
+    by_code: bool = False
+    ended: bool = False
+
+    @property
+    def kind(self) -> str:
+        return str(capfirst(self.model._meta.verbose_name))
+
+
+def find(*, actor: User, text: str) -> list[Found]:
+    """Users whose address or name begins so; rows with this id, or whose id begins with these eight
+    characters or more; the ticket with this code. At most six statements.
+
+    What the actor has no permission to view is left out.
+    """
+    text = text.strip()
+    if not text or "\0" in text:
+        return []
+    found = [*_by_code(actor, text), *_by_id(actor, text)]
+    if actor.has_perm("accounts.view_user"):
+        users = find_users(text, most=MOST_USERS)
+        known = {each.pk for each in found}
+        found += [Found(User, user.pk, user) for user in users if user.pk not in known]
+    return found
+
+
+def _by_code(actor: User, text: str) -> Iterator[Found]:
+    if not CODE.fullmatch(text) or not _may_view(actor, Ticket):
+        return
+    tickets = Ticket.objects.select_related("user")
+    if ticket := tickets.filter(code=text).first():
+        yield Found(Ticket, ticket.pk, ticket.user, by_code=True)
+    elif offer := TicketOffer.objects.select_related("ticket__user").filter(old_code=text).first():
+        yield Found(Ticket, offer.ticket_id, offer.ticket.user, by_code=True, ended=True)
+
+
+def _by_id(actor: User, text: str) -> Iterator[Found]:
+    ids = id_range(text)
+    if ids is None:
+        return
+    is_short = len(text.replace("-", "")) == FEWEST_DIGITS
+    models = {model._meta.label: model for model in (User, *BY_ID) if _may_view(actor, model)}
+    if is_short:
+        # The first eight characters of a token are those of its room.
+        models.pop(QueueToken._meta.label, None)
+    if not models:
+        return
+    first, *rest = (_rows(model, ids) for model in models.values())
+    rows = list(first.union(*rest, all=True))
+    users = User.objects.defer("password").in_bulk([user for _label, _pk, user in rows if user])
+    for label, pk, user in rows:
+        yield Found(models[label], pk, users.get(user))
+
+
+def _rows(model: Any, ids: tuple[uuid.UUID, uuid.UUID]) -> QuerySet[Any]:
+    """The label, the key and the user's key of at most MOST_OF_A_KIND rows."""
+    path = "pk" if model is User else BY_ID[model]
+    user = Value(None, output_field=User._meta.pk) if path is None else F(path)
+    rows = model._base_manager.filter(pk__range=ids).order_by("pk")
+    of_kind = rows.annotate(of_model=Value(model._meta.label), of_row=F("pk"), of_user=user)
+    return of_kind.values_list("of_model", "of_row", "of_user")[:MOST_OF_A_KIND]  # type: ignore[no-any-return]
+
+
+def _may_view(actor: User, model: Any) -> bool:
+    return actor.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
