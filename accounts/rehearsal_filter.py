@@ -36,17 +36,23 @@ class RehearsalFilter(SimpleListFilter):
             case "with":
                 return queryset
             case "only":
-                return queryset.exclude(self.real)
+                return queryset.filter(~self.real if self.is_direct else self.rehearsed)
             case _:
                 return queryset.filter(self.real)
 
     @property
+    def is_direct(self) -> bool:
+        return self.path.endswith("rehearsal")
+
+    @property
     def real(self) -> Q:
-        if self.path.endswith("rehearsal"):
-            return Q(**{self.path: ""})
+        return Q(**{self.path: ""}) if self.is_direct else ~self.rehearsed
+
+    @property
+    def rehearsed(self) -> Q:
         # A subquery instead of a join: rehearsals have few rows, and their buyers have a partial
-        # index.
-        return ~Q(**{f"{self.path}__in": User.objects.exclude(rehearsal="").values("pk")})
+        # index. Not ~real, whose double negation PostgreSQL answers by reading every row.
+        return Q(**{f"{self.path}__in": User.objects.exclude(rehearsal="").values("pk")})
 
 
 @functools.cache
