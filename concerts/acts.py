@@ -7,4 +7,5 @@ from accounts.acts import Words
 ACTS: dict[str, Words] = {
     "seats.generate": _("added seats"),
     "seats.remove": _("removed seats"),
+    "schedule.stop_sale": _("stopped the sale of the date"),
 }

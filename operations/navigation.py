@@ -31,6 +31,9 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
         _("Console"),
         [
             ConsolePage("console:today", _("Today"), "today"),
+            ConsolePage(
+                "console:board", _("Live board"), "monitoring", ("queueing.view_waitingroom",)
+            ),
         ],
     ),
     (

@@ -11,4 +11,5 @@ ACTS: dict[str, Words] = {
     "room.drain": _("let the waiting room drain"),
     "room.close": _("closed the waiting room"),
     "room.draw": _("drew the lots"),
+    "room.message": _("set the message to the line"),
 }

@@ -6,9 +6,11 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
@@ -101,6 +103,13 @@ class WaitingRoom(models.Model):
     rehearsal = models.CharField(
         _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
     )
+    # What the staff tell all who wait, "" for nothing (services/line_messages).
+    message_ko = models.CharField(
+        _("message to the line"), max_length=300, blank=True, default="", db_default=""
+    )
+    message_en = models.CharField(
+        _("message to the line, English"), max_length=300, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
 
     objects = WaitingRoomQuerySet.as_manager()
@@ -136,6 +145,13 @@ class WaitingRoom(models.Model):
     @property
     def is_moving(self) -> bool:
         return self.state in self.MOVING
+
+    @property
+    def message(self) -> str:
+        """What the staff tell the line, in the active language if it was written in it."""
+        texts = (self.message_ko, self.message_en)
+        ours, other = reversed(texts) if get_language() == "en" else texts
+        return ours or other
 
 
 class RoomCapacity(models.Model):
@@ -267,6 +283,8 @@ class QueueToken(models.Model):
                 condition=Q(available_at__isnull=False),
                 name="queueing_token_admitted",
             ),
+            # For the course of a sale: a join adds nothing to it, as a B-tree would.
+            BrinIndex(fields=["issued_at"], pages_per_range=32, name="queueing_token_joined"),
         ]
 
     def __str__(self) -> str:
@@ -390,6 +408,7 @@ class QueueEntryHistory(models.Model):
             models.Index(
                 fields=["id"], condition=Q(admitted_at=None), name="queueing_entry_not_admitted"
             ),
+            BrinIndex(fields=["exited_at"], pages_per_range=32, name="queueing_entry_exited"),
         ]
 
     def __str__(self) -> str:

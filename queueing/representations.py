@@ -42,6 +42,9 @@ class FrontSerializer(Representation[Front]):
     seats_left = serializers.IntegerField(
         allow_null=True, help_text="seats still free behind this room, null when not known"
     )
+    message = serializers.CharField(
+        help_text="what the staff tell all who wait, in the language of the request; often empty"
+    )
     as_of = serializers.DateTimeField()
 
 

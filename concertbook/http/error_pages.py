@@ -26,6 +26,7 @@ from concertbook.errors import (
 )
 from concertbook.http.languages import public_page
 from concertbook.http.problems import DATABASE_AWAY, problem_response, unavailable
+from concertbook.http.refusal_counts import count_refusal
 
 HTMX = "HX-Request"
 TOO_OLD = gettext_noop(
@@ -38,6 +39,7 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
     """The answer to a request that a view or a middleware refused."""
     if request.path_info.startswith("/api/"):
         return problem_response(exc)
+    count_refusal(exc.code)
     label, address = next_step(request, exc)
     context = {
         "error": exc,
@@ -58,6 +60,7 @@ def refusal_response(request: HttpRequest, exc: DomainError) -> HttpResponse:
 
 def say_refusal(request: HttpRequest, exc: DomainError) -> None:
     """Queue a message for the next page: what happened, what it means, and where to go on."""
+    count_refusal(exc.code)
     text = f"{exc.message} {exc.meaning}"
     if exc.next_step.name and not request.path_info.startswith("/admin/"):
         label, address = next_step(request, exc)

@@ -18,6 +18,7 @@ from rest_framework.renderers import JSONRenderer
 
 from concertbook import errors
 from concertbook.errors import CsrfFailed, DomainError, NotFound, Unavailable
+from concertbook.http.refusal_counts import count_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def _respond(body: dict[str, Any], status: int, headers: dict[str, str]) -> Http
 
 
 def domain_problem(exc: DomainError) -> tuple[dict[str, Any], int, dict[str, str]]:
+    count_refusal(exc.code)
     headers = {} if exc.retry_after is None else {"Retry-After": str(exc.retry_after)}
     if exc.status == errors.NotAuthenticated.status:
         headers["WWW-Authenticate"] = exc.challenge

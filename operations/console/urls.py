@@ -1,9 +1,20 @@
 from django.urls import path
 
+from operations.console import board, board_acts
 from operations.console.today import today
 
 app_name = "console"
 
 urlpatterns = [
     path("", today, name="today"),
+    path("board/", board.all_rooms, name="board"),
+    path("board/data/", board.all_rooms_data, name="board_data"),
+    path("board/<int:room_id>/", board.one_room, name="board_room"),
+    path("board/<int:room_id>/data/", board.one_room_data, name="board_room_data"),
+    path("board/<int:room_id>/<slug:act>/", board_acts.act_on_room, name="board_act"),
+    path(
+        "board/dates/<any_case_uuid:schedule_id>/stop/",
+        board_acts.stop_sale_of_date,
+        name="stop_sale",
+    ),
 ]

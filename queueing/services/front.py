@@ -24,7 +24,7 @@ class Front:
     """Everyone before position ``front`` was admitted or has left, as of the tick at ``as_of``.
 
     ``front`` is None until lots are drawn; ``pace_per_minute`` and ``seats_left`` are None where
-    they are not known.
+    they are not known. ``message`` is what the staff tell all who wait, in the active language.
     """
 
     state: str
@@ -32,6 +32,7 @@ class Front:
     front: int | None
     pace_per_minute: int | None
     seats_left: int | None
+    message: str
     as_of: dt.datetime
 
 
@@ -56,6 +57,7 @@ def _from_index(room: WaitingRoom, found: FrontRecord) -> Front:
         front=found.front,
         pace_per_minute=round(60 * math.sqrt(found.fast * found.slow)),
         seats_left=found.seats_left,
+        message=room.message,
         as_of=from_milliseconds(found.measured_at),
     )
 
@@ -72,5 +74,6 @@ def _from_table(room: WaitingRoom) -> Front:
         front=front,
         pace_per_minute=None,
         seats_left=None,
+        message=room.message,
         as_of=database_now(),
     )

@@ -12,6 +12,8 @@ const FAR = 100;
 // Seconds between two looks at the front: a twentieth of the wait, between these bounds.
 const SOONEST_LOOK = 1;
 const LATEST_LOOK = 15;
+// Seconds between two looks for a message of the staff, for those who do not watch the front.
+const LISTEN_EVERY = 15;
 // As the server spreads its polls: so many people a second, and at most this many seconds.
 const POLLS_SPREAD = 300;
 const LATEST_POLL = 400;
@@ -33,6 +35,7 @@ let known = null;
 let knownFront = null;
 
 begin();
+listenLater();
 // Poll immediately when the page wakes up, is shown again, or is online again.
 document.addEventListener("visibilitychange", wake);
 window.addEventListener("pageshow", (event) => event.persisted && wake());
@@ -171,8 +174,33 @@ async function look() {
   if (!front) {
     lookIn(LATEST_LOOK);
   } else {
+    hearStaff(front);
     compare(front);
   }
+}
+
+function listenLater() {
+  setTimeout(listen, LISTEN_EVERY * 1000 * (0.75 + Math.random() / 4));
+}
+
+// A person who watches the front hears the staff anyway.
+async function listen() {
+  if (!document.hidden && !isFar() && place.dataset.status !== "EXPIRED") {
+    try {
+      const answer = await fetch(place.dataset.front, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
+      if (answer.ok) {
+        hearStaff(await answer.json());
+      }
+    } catch {
+      // The polls tell of the trouble.
+    }
+  }
+  listenLater();
+}
+
+function hearStaff({ message }) {
+  write("line-message", message);
+  reveal("line-message", message !== "");
 }
 
 function compare({ front, state, pace_per_minute: pace, seats_left: left }) {

@@ -38,6 +38,12 @@ accounts/outgoingmessage/<int:pk>/letter/
 operations/export/<path:object_id>/download/
 accounts/user/<id>/password/
 autocomplete/
+board/
+board/data/
+board/<int:room_id>/
+board/<int:room_id>/data/
+board/<int:room_id>/<slug:act>/
+board/dates/<any_case_uuid:schedule_id>/stop/
 concerts/concertschedule/<path:object_id>/cancel/
 concerts/concertschedule/<path:object_id>/generate/
 concerts/concertschedule/<path:object_id>/refunds/
