@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse read-aloud lint lint-types lint-all-else fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -77,6 +77,9 @@ messages: .venv/.stamp-dev ## take pictures of every mail, a PDF and a pass into
 
 lighthouse: .venv/.stamp-dev ## score the running demo's pages through nginx, into docs/pages.md; needs npm and Chromium
 	@$(IN_DEMO) $(BIN)/python -m scripts.lighthouse
+
+tap: .venv/.stamp-dev ## time the tap on a seat of 20,000 in the running demo, into docs/pages.md; needs Chromium
+	@$(IN_DEMO) $(BIN)/python -m scripts.measure_tap
 
 read-aloud: .venv/.stamp-dev ## write into docs/pages.md what a screen reader finds in the running demo
 	@$(IN_DEMO) $(BIN)/python -m scripts.read_aloud

@@ -532,9 +532,7 @@ function glideTo(wanted) {
 
 // So near that seats can be touched: the section, where it fits, or around the point.
 function enter(point) {
-  const found = plan.sections.find(({ x, y, width: wide, height: high }) => (
-    point.x >= x && point.x <= x + wide && point.y >= y && point.y <= y + high
-  ));
+  const found = plan.sections.find((section) => isWithin(section, point.x, point.y, 0));
   const scale = found && Math.min(
     (width - 2 * EDGE) / (found.width + 2 * SEAT), (height - 2 * EDGE) / (found.height + 2 * ROW),
   );
@@ -550,23 +548,34 @@ function enter(point) {
   });
 }
 
-// The seat that is nearest to a point of the screen, by arithmetic in each run; or undefined.
+// The seat that is nearest to a point of the screen, by arithmetic in each run that is near; or undefined.
 function nearest(point) {
   const { x, y } = onPlan(point);
   const { first, runs } = plan;
-  let closest = (REACH / view.scale) ** 2;
+  const reach = REACH / view.scale;
+  let closest = reach ** 2;
   let found;
-  first.forEach((start, run) => {
-    const [dx, dy] = [runs.dx[run], runs.dy[run]];
-    const [right, down] = [x - runs.x[run], y - runs.y[run]];
-    const steps = Math.round((right * dx + down * dy) / (dx * dx + dy * dy || 1));
-    const k = Math.max(0, Math.min(runs.seats[run] - 1, steps));
-    const away = (right - k * dx) ** 2 + (down - k * dy) ** 2;
-    if (away < closest) {
-      [closest, found] = [away, start + k];
+  for (const section of plan.sections) {
+    if (!isWithin(section, x, y, reach + SEAT)) {
+      continue;
     }
-  });
+    for (const run of section.runs) {
+      const [dx, dy] = [runs.dx[run], runs.dy[run]];
+      const [right, down] = [x - runs.x[run], y - runs.y[run]];
+      const steps = Math.round((right * dx + down * dy) / (dx * dx + dy * dy || 1));
+      const k = Math.max(0, Math.min(runs.seats[run] - 1, steps));
+      const away = (right - k * dx) ** 2 + (down - k * dy) ** 2;
+      if (away < closest) {
+        [closest, found] = [away, first[run] + k];
+      }
+    }
+  }
   return found;
+}
+
+function isWithin(section, x, y, margin) {
+  return x >= section.x - margin && x <= section.x + section.width + margin
+    && y >= section.y - margin && y <= section.y + section.height + margin;
 }
 
 // --- Gestures ---------------------------------------------------------------------------------
@@ -901,23 +910,26 @@ function cutOff(isNow) {
 
 // --- The choice -------------------------------------------------------------------------------
 
+// The seat is drawn at once; all that needs a layout follows when the seat is on the screen.
 function pick(index) {
   const { number: key } = seatAt(plan, index);
-  notice.textContent = "";
+  let told = "";
   if (chosen.delete(key)) {
     looks[index] = states[index];
   } else if (states[index] !== FREE) {
-    notice.textContent = `${nameOf(index)}, ${stateWords(index)}`;
+    told = `${nameOf(index)}, ${stateWords(index)}`;
   } else if (chosen.size < limit) {
     chosen.add(key);
     looks[index] = CHOSEN;
   } else {
-    notice.textContent = words.full;
+    told = words.full;
   }
   showSeat(index);
-  showBoxes(index);
-  // The seat is drawn first.
-  setTimeout(showChoice);
+  requestAnimationFrame(() => setTimeout(() => {
+    notice.textContent = told;
+    showBoxes(index);
+    showChoice();
+  }));
 }
 
 function showChoice() {
