@@ -47,6 +47,7 @@ from payments.purchase_bar import purchase_context
 from payments.services import group_commits, holds, reservations
 from payments.services.best_seats import hold_best
 from payments.services.purchases import PAYMENT, SEATS, Purchase, purchase_until
+from payments.services.seat_quota import SeatQuota, seat_quota
 from queueing.errors import QueueNotAdmitted
 from queueing.models import QueueToken
 from queueing.services.gate import read_admission
@@ -154,7 +155,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     schedule.require_not_cancelled()
     admission, now = read_admission(user=request.user, room_id=schedule.concert.waiting_room_id)
     # Ends overdue holds, which the states then show.
-    quota = reservations.seat_quota(user=request.user, schedule=schedule)
+    quota = seat_quota(user=request.user, schedule=schedule)
     view = states_inside(user_id=request.user.pk, schedule_id=schedule.pk)
     page = None
     if len(view.states) > SMALL_HALL:
@@ -184,7 +185,7 @@ def _show(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
 def _purchase(
     schedule: ConcertSchedule,
     admission: QueueToken,
-    quota: reservations.SeatQuota,
+    quota: SeatQuota,
     now: dt.datetime,
 ) -> Purchase:
     if hold := quota.first_hold:
@@ -307,7 +308,7 @@ def best_seats(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
 def _best_seats(request: MemberRequest, schedule: ConcertSchedule) -> HttpResponse:
     schedule.require_not_cancelled()
     read_admission(user=request.user, room_id=schedule.concert.waiting_room_id)
-    quota = reservations.seat_quota(user=request.user, schedule=schedule)
+    quota = seat_quota(user=request.user, schedule=schedule)
     view = states_inside(user_id=request.user.pk, schedule_id=schedule.pk)
     form_of = partial(BestSeatsForm, offers=offers_of(view.snapshot), most=quota.allowance)
     if request.method != "POST":

@@ -77,6 +77,18 @@ class BuyerHoldings:
 # The columns of a Sale, in their order.
 RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
 NO_HOLDINGS = BuyerHoldings()
+# The live tickets of a schedule that were handed to users, for a statement with %(users)s and
+# %(schedule)s.
+RECEIVED = """
+    SELECT ticket.user_id, count(DISTINCT ticket.id) AS received
+    FROM payments_ticketoffer AS offer
+    JOIN payments_ticket AS ticket ON ticket.id = offer.ticket_id
+    JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
+    WHERE offer.receiver_id = ANY(%(users)s::uuid[])
+      AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
+      AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
+    GROUP BY ticket.user_id
+"""
 
 
 def read_holdings(
@@ -89,7 +101,7 @@ def read_holdings(
     meanwhile. Raises NotFound for an unknown schedule.
     """
     row = fetch_first(
-        """
+        f"""
         WITH moment AS MATERIALIZED (
             SELECT clock_timestamp() AS now
         ), mine AS (
@@ -107,22 +119,15 @@ def read_holdings(
                    OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
         ), had AS (
             SELECT user_id,
-                   coalesce(array_agg(slot) FILTER (WHERE live), '{}') AS filled_slots,
+                   coalesce(array_agg(slot) FILTER (WHERE live), '{{}}') AS filled_slots,
                    coalesce(array_agg((SELECT kind FROM concerts_seat WHERE id = seat_id))
-                            FILTER (WHERE live), '{}') AS kinds,
+                            FILTER (WHERE live), '{{}}') AS kinds,
                    min(expires_at) FILTER (WHERE live AND status = 'HOLD') AS first_hold_ends,
                    count(slot) FILTER (WHERE given_up) AS given_up,
                    min(created_at) FILTER (WHERE given_up) AS first_given_up
             FROM mine GROUP BY user_id
         ), received AS (
-            SELECT ticket.user_id, count(DISTINCT ticket.id) AS received
-            FROM payments_ticketoffer AS offer
-            JOIN payments_ticket AS ticket ON ticket.id = offer.ticket_id
-            JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
-            WHERE offer.receiver_id = ANY(%(users)s::uuid[])
-              AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
-              AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
-            GROUP BY ticket.user_id
+            {RECEIVED}
         )
         SELECT moment.now, (SELECT json_agg(had)::text FROM had),
                (SELECT json_object_agg(user_id, received)::text FROM received),

@@ -4,16 +4,14 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import User
 from concertbook.db.clock import StatementTime
 from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
-from concerts.models import ConcertSchedule
 from payments.models import Reservation, ReservationQuerySet
 from payments.services.releases import release_expired_holds
 
@@ -117,40 +115,6 @@ def _ended_at(reservation: Any) -> dt.datetime:
     """When it was paid or ran out; for a released one, when it would have."""
     ended_at: dt.datetime = reservation.confirmed_at or reservation.expires_at
     return ended_at
-
-
-@dataclass(frozen=True)
-class SeatQuota:
-    """How many seats a user holds, in all schedules, and may still hold in one.
-
-    ``first_hold`` is the hold that ends first, if any.
-    """
-
-    held: int
-    allowance: int
-    first_hold: Reservation | None = None
-
-
-def seat_quota(*, user: User, schedule: ConcertSchedule) -> SeatQuota:
-    """One statement, unless holds are overdue: they are ended."""
-    found = _read(LIVE, user, schedule=schedule.pk)
-    here = sum(reservation.schedule_id == schedule.pk for reservation in found)
-    held = [each for each in found if each.status == Reservation.Status.HOLD]
-    return SeatQuota(
-        held=len(held),
-        allowance=max(0, schedule.purchase_limit - here),
-        first_hold=min(held, key=attrgetter("expires_at"), default=None),
-    )
-
-
-def _live() -> QuerySet[Any]:
-    """All holds, and what is paid of the schedule."""
-    paid = Q(status="CONFIRMED", schedule=Param("schedule"))
-    live = Reservation.objects.filter(Q(status="HOLD") | paid, user=Param("user")).order_by()
-    return live.only("schedule", "status", "expires_at").annotate(read_at=StatementTime())
-
-
-LIVE: Prepared[Any] = Prepared(_live)
 
 
 def get_reservation(*, user: User, reservation_id: uuid.UUID) -> Reservation:

@@ -17,8 +17,9 @@ from payments.services.checkout import Receipt, begin_payment, pay, pay_reservat
 from payments.services.holds import hold, hold_seats
 from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
-from payments.services.reservations import my_holds, seat_quota
+from payments.services.reservations import my_holds
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.seat_quota import seat_quota
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken
 from queueing.services import index_build

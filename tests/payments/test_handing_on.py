@@ -32,6 +32,7 @@ from payments.errors import (
 from payments.models import Ticket, TicketOffer
 from payments.services.holds import hold_seats
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
+from payments.services.seat_quota import seat_quota
 from payments.services.ticket_cancellation import cancel_ticket, quote_refund
 from payments.services.ticket_offers import (
     accept_offer,
@@ -209,12 +210,25 @@ def test_a_receiver_stays_within_the_purchase_limit(gift):
 
 def test_received_tickets_count_when_the_receiver_buys_and_bought_ones_when_the_giver_does(gift):
     gift.hand_on()
+    quota = seat_quota(user=gift.friend, schedule=gift.schedule)
+    assert (quota.allowance, quota.bought, quota.received) == (1, 0, 1)
 
     for user, seat in ((gift.friend, 4), (gift.buyer, 5)):
         admitted(user, gift.schedule)
         hold_seats(user=user, schedule_id=gift.schedule.pk, numbers=[seat])
         with pytest.raises(PurchaseLimitExceeded):
             hold_seats(user=user, schedule_id=gift.schedule.pk, numbers=[6])
+
+
+def test_the_seat_page_says_that_a_received_ticket_counts(gift, client):
+    gift.hand_on()
+    admitted(gift.friend, gift.schedule)
+    client.force_login(gift.friend)
+
+    page = client.get(f"/schedules/{gift.schedule.pk}/seats/", headers={"Accept-Language": "en"})
+
+    assert page.context["quota"].allowance == 1
+    assert "A person may have 2: 1 were handed to you." in page.content.decode()
 
 
 def test_only_a_buyer_who_has_the_ticket_cancels_it_and_gets_the_money(gift):
