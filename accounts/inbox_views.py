@@ -26,7 +26,7 @@ def mail(request: HttpRequest, mail_id: uuid.UUID) -> HttpResponse:
 
 @require_safe
 def mail_html(request: HttpRequest, mail_id: uuid.UUID) -> HttpResponse:
-    return framed(_find(mail_id).html)
+    return framed(_find(mail_id).html, is_measured=True)
 
 
 @require_safe

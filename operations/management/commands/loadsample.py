@@ -21,7 +21,7 @@ from concerts.services.seat_generation import generate_seats
 from operations.sample_buyers import SampleBuyers, buy
 from operations.sample_season import SHOWS, Show
 from payments.models import Ticket, TicketOffer
-from payments.services.schedule_cancellation import cancel_schedule
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_offers import offer_ticket
 from queueing.models import WaitingRoom
 
@@ -91,6 +91,8 @@ class Command(BaseCommand):
         buyers = SampleBuyers()
         for show in SHOWS:
             load_show(show, buyers)
+        # Otherwise the worker does it, and writes to those who are forgotten here.
+        refund_cancelled_schedules()
         buyers.forget_mails()
         offer_a_ticket()
         update_statistics()
@@ -163,12 +165,13 @@ def announce(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
         for kind, labels in show.kinds.items():
             schedule.seats.filter(label__in=labels).update(kind=kind)
         schedule.refresh_from_db()
-        if show.sold:
-            buyers.come(schedule, sold=show.sold, held=show.held)
         for account in ACCOUNTS:
             buy_tickets(account, schedule, account.tickets.get(show.slug, 0))
         if show.moved_by_days:
             move(schedule, days=show.moved_by_days)
+        # After the move, of which they are not told then.
+        if show.sold:
+            buyers.come(schedule, sold=show.sold, held=show.held)
         if show.cancelled_because:
             operator = User.objects.with_email(ACCOUNTS[0].email).get()
             cancel_schedule(schedule_id=schedule.pk, by=operator, reason=show.cancelled_because)
@@ -213,6 +216,7 @@ def move(schedule: ConcertSchedule, *, days: int) -> None:
         reserve_until=schedule.reserve_until + later,
         moved_from=schedule_rules.moved_from(schedule_id=schedule.pk, start_at=start_at),
     )
+    schedule.refresh_from_db()
 
 
 def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Concert:
