@@ -1,6 +1,8 @@
 """Every state of every page, for the tests and screenshots that go through all of them.
 
-Each function brings a visitor's browser into the state that it is named after.
+Each function brings a visitor's browser into the state that it is named after, and says by its
+decorator which page that is: the name of its address. tests/project/test_states.py fails for a page
+without a state.
 """
 
 import datetime as dt
@@ -8,16 +10,24 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from accounts.email_links import Kind, make_link
 from accounts.errors import ChargeDeclined
 from accounts.gateway import SandboxGateway
 from accounts.models import User
+from accounts.notice_links import make_notice_link
 from accounts.services.charges import charge
+from accounts.services.data_copies import request_copy, write_due_copies
+from accounts.services.outbox import send_due
 from concerts.models import ConcertSchedule
+from concerts.services.reminders import set_reminder
 from concerts.services.seat_generation import Block, generate_seats
 from payments.models import Ticket, TicketOffer
 from payments.services import schedule_cancellation, ticket_cancellation, ticket_offers
@@ -26,12 +36,14 @@ from queueing.models import WaitingRoom
 from queueing.services import admission, join_and_leave
 from tests.browser.chromium import log_in
 from tests.factories import (
+    PASSWORD,
     ConcertFactory,
     ScheduleFactory,
     StaffFactory,
     UserFactory,
     admitted,
     bought,
+    fill,
     held,
     overdue,
     scanned,
@@ -39,6 +51,8 @@ from tests.factories import (
 
 Show = Callable[["Visitor"], None]
 STATES: dict[str, Show] = {}
+# The name of the address of each state; empty for a refusal, which any address may answer.
+PAGES: dict[str, str] = {}
 
 JAZZ = {
     "title": "한밤의 재즈: 김도윤 트리오",
@@ -55,12 +69,29 @@ JAZZ = {
 }
 
 
+DEVICES = [
+    (
+        "Mozilla/5.0 (Linux; Android 14; SM-S921N) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36",
+        "203.0.113.77",
+    ),
+    (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+        " Version/17.4 Safari/605.1.15",
+        "198.51.100.4",
+    ),
+]
+EDGE_PAGES = Path(__file__).resolve().parents[2] / "deploy" / "pages"
+
+
 @dataclass
 class Visitor:
     """A browser's page, and how to act on the server behind it."""
 
     page: Page
     live_server: Any
+    # Of the server, changed until the end of the test.
+    settings: Any
 
     def goto(self, path: str) -> None:
         self.page.goto(path)
@@ -72,15 +103,19 @@ class Visitor:
         return user
 
 
-def state(show: Show) -> Show:
-    STATES[show.__name__] = show
-    return show
+def state(url_name: str = "") -> Callable[[Show], Show]:
+    def listed(show: Show) -> Show:
+        STATES[show.__name__] = show
+        PAGES[show.__name__] = url_name
+        return show
+
+    return listed
 
 
 # --- The programme ------------------------------------------------------------------------------
 
 
-@state
+@state("concert_list")
 def catalogue(visitor: Visitor) -> None:
     jazz()
     jazz(
@@ -97,13 +132,13 @@ def catalogue(visitor: Visitor) -> None:
     visitor.goto("/")
 
 
-@state
+@state("concert_list")
 def catalogue_without_a_match(visitor: Visitor) -> None:
     jazz()
     visitor.goto("/?search=ㅎㅎㅎ")
 
 
-@state
+@state("concert_detail")
 def concert_on_sale(visitor: Visitor) -> None:
     schedule = jazz(seats=0)
     hall_of_grades(schedule)
@@ -111,34 +146,34 @@ def concert_on_sale(visitor: Visitor) -> None:
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
-@state
+@state("concert_detail")
 def concert_of_a_logged_in_buyer(visitor: Visitor) -> None:
     schedule = jazz()
     visitor.log_in(won=50_000)
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
-@state
+@state("concert_detail")
 def concert_not_on_sale_yet(visitor: Visitor) -> None:
     schedule = jazz(opens_in=dt.timedelta(hours=3))
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
-@state
+@state("concert_detail")
 def concert_sold_out(visitor: Visitor) -> None:
     schedule = jazz(seats=1)
     bought(UserFactory.create(won=100_000), schedule)
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
-@state
+@state("concert_detail")
 def concert_cancelled(visitor: Visitor) -> None:
     schedule = jazz()
     cancelled(schedule)
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
-@state
+@state("concert_detail")
 def concert_moved(visitor: Visitor) -> None:
     schedule = jazz()
     bought(UserFactory.create(won=100_000), schedule)
@@ -146,15 +181,31 @@ def concert_moved(visitor: Visitor) -> None:
     visitor.goto(f"/concerts/{schedule.concert_id}/")
 
 
+@state("concert_detail")
+def concert_while_seats_are_held(visitor: Visitor) -> None:
+    schedule = jazz()
+    held(visitor.log_in(won=50_000), schedule, 3)
+    # The bar of the purchase is on each page from the checkout on.
+    visitor.goto("/checkout/")
+    visitor.goto(f"/concerts/{schedule.concert_id}/")
+
+
+@state("reminder")
+def reminder_that_is_set(visitor: Visitor) -> None:
+    schedule = jazz(opens_in=dt.timedelta(days=3))
+    set_reminder(user=visitor.log_in(), schedule_id=schedule.pk, origin=visitor.live_server.url)
+    visitor.goto(f"/schedules/{schedule.pk}/reminder/")
+
+
 # --- Accounts -----------------------------------------------------------------------------------
 
 
-@state
+@state("account_login")
 def log_in_form(visitor: Visitor) -> None:
     visitor.goto("/accounts/login/")
 
 
-@state
+@state("account_login")
 def log_in_refused(visitor: Visitor) -> None:
     visitor.goto("/accounts/login/")
     visitor.page.locator("main [name=login]").fill("someone@example.com")
@@ -162,24 +213,24 @@ def log_in_refused(visitor: Visitor) -> None:
     send(visitor)
 
 
-@state
+@state("account_signup")
 def sign_up_form(visitor: Visitor) -> None:
     visitor.goto("/accounts/signup/")
 
 
-@state
+@state("account_signup")
 def sign_up_refused(visitor: Visitor) -> None:
     visitor.goto("/accounts/signup/")
     visitor.page.locator("main form").first.evaluate("form => { form.noValidate = true; }")
     send(visitor)
 
 
-@state
+@state("account_reset_password")
 def password_reset_form(visitor: Visitor) -> None:
     visitor.goto("/accounts/password/reset/")
 
 
-@state
+@state("account_login")
 def log_ins_refused(visitor: Visitor) -> None:
     user = UserFactory.create()
     for _attempt in range(6):
@@ -190,84 +241,192 @@ def log_ins_refused(visitor: Visitor) -> None:
         visitor.page.wait_for_load_state("networkidle")
 
 
-@state
+@state("account_reset_password_done")
+def password_reset_sent(visitor: Visitor) -> None:
+    visitor.goto("/accounts/password/reset/")
+    visitor.page.locator("main [name=email]").fill("someone@example.com")
+    send(visitor)
+
+
+@state("account_reset_password_from_key")
+def new_password_form(visitor: Visitor) -> None:
+    visitor.goto(f"/accounts/password/reset/key/{link_of(Kind.RESET, UserFactory.create())}/")
+
+
+@state("account_reset_password_from_key")
+def new_password_set(visitor: Visitor) -> None:
+    new_password_form(visitor)
+    visitor.page.locator("main [name=password1]").fill("Quiet-Harbor-4821!")
+    send(visitor)
+
+
+@state("account_reset_password_from_key")
+def link_that_was_used(visitor: Visitor) -> None:
+    visitor.goto("/accounts/password/reset/key/used/")
+
+
+@state("account_prove_email")
+def address_to_confirm(visitor: Visitor) -> None:
+    user = visitor.log_in(user=UserFactory.create(email_verified_at=None))
+    visitor.goto(f"/accounts/address/confirm/{link_of(Kind.VERIFY, user)}/")
+
+
+@state("account_prove_email")
+def address_to_confirm_on_another_device(visitor: Visitor) -> None:
+    user = UserFactory.create(email_verified_at=None)
+    visitor.goto(f"/accounts/address/confirm/{link_of(Kind.VERIFY, user)}/")
+
+
+@state("account_claim_email")
+def account_for_the_owner_of_a_mailbox(visitor: Visitor) -> None:
+    key = make_link(kind=Kind.CLAIM, email="owner@example.com", user=None)
+    visitor.goto(f"/accounts/address/own/{key}/")
+
+
+@state("account_logout")
+def log_out(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/logout/")
+
+
+@state("account")
 def account(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/")
 
 
-@state
+@state("account_change_name")
 def account_change_of_name(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/name/")
 
 
-@state
+@state("account_change_email")
 def account_change_of_address(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/address/")
 
 
-@state
+@state("account_change_password")
 def account_change_of_password(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/accounts/password/change/")
 
 
+@state("account")
+def account_with_an_address_to_confirm(visitor: Visitor) -> None:
+    visitor.log_in(user=UserFactory.create(email_verified_at=None))
+    visitor.goto("/accounts/")
+
+
+@state("account_notices")
+def account_notices(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/notices/")
+
+
+@state("account_switch_off_notice")
+def notice_to_switch_off(visitor: Visitor) -> None:
+    key = make_notice_link(user_id=UserFactory.create().pk, choice="sale_opens")
+    visitor.goto(f"/accounts/notices/off/{key}/")
+
+
+@state("account_switch_off_notice")
+def notice_switched_off(visitor: Visitor) -> None:
+    notice_to_switch_off(visitor)
+    send(visitor)
+
+
+@state("account_devices")
+def account_devices(visitor: Visitor) -> None:
+    user = UserFactory.create(name="김하늘")
+    for agent, address in DEVICES:
+        browser = Client(headers={"User-Agent": agent}, REMOTE_ADDR=address)
+        browser.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+    visitor.log_in(user=user)
+    visitor.goto("/accounts/devices/")
+
+
+@state("account_data")
+def my_data(visitor: Visitor) -> None:
+    visitor.log_in()
+    visitor.goto("/accounts/data/")
+
+
+@state("account_data")
+def my_data_with_a_copy(visitor: Visitor) -> None:
+    user = visitor.log_in()
+    request_copy(user=user, password=PASSWORD)
+    write_due_copies()
+    visitor.goto("/accounts/data/")
+
+
+@state("account_delete")
+def deletion_of_an_account(visitor: Visitor) -> None:
+    visitor.log_in(won=12_000)
+    visitor.goto("/accounts/delete/")
+
+
+@state("account_delete")
+def deletion_of_an_account_with_a_ticket(visitor: Visitor) -> None:
+    bought(visitor.log_in(won=10_000), jazz(), 1)
+    visitor.goto("/accounts/delete/")
+
+
 # --- The waiting room ---------------------------------------------------------------------------
 
 
-@state
+@state("waiting_room")
 def room_before_joining(visitor: Visitor) -> None:
     schedule = jazz()
     visitor.log_in()
     visitor.goto(room_of(schedule))
 
 
-@state
+@state("waiting_room")
 def room_before_it_opens(visitor: Visitor) -> None:
     schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12))
     in_line(visitor, schedule)
 
 
-@state
+@state("waiting_room")
 def room_that_draws_lots(visitor: Visitor) -> None:
     schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12), shuffle=True)
     in_line(visitor, schedule)
 
 
-@state
+@state("draw")
 def draw(visitor: Visitor) -> None:
     schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12), shuffle=True)
     visitor.goto(f"{room_of(schedule)}draw/")
 
 
-@state
+@state("waiting_room")
 def room_far_from_the_front(visitor: Visitor) -> None:
     schedule = full_room(ahead=12)
     in_line(visitor, schedule)
 
 
-@state
+@state("waiting_room")
 def room_next_in_line(visitor: Visitor) -> None:
     schedule = full_room(ahead=0)
     in_line(visitor, schedule)
 
 
-@state
+@state("waiting_room")
 def room_paused(visitor: Visitor) -> None:
     schedule = full_room(ahead=3)
     set_room(schedule, "PAUSED")
     in_line(visitor, schedule)
 
 
-@state
+@state("waiting_room")
 def room_your_turn(visitor: Visitor) -> None:
     schedule = jazz()
     in_line(visitor, schedule)
 
 
-@state
+@state("waiting_room")
 def room_left(visitor: Visitor) -> None:
     schedule = full_room(ahead=3)
     user = in_line(visitor, schedule)
@@ -275,7 +434,7 @@ def room_left(visitor: Visitor) -> None:
     visitor.goto(room_of(schedule))
 
 
-@state
+@state("waiting_room")
 def room_closed(visitor: Visitor) -> None:
     schedule = full_room(ahead=3)
     in_line(visitor, schedule)
@@ -284,10 +443,23 @@ def room_closed(visitor: Visitor) -> None:
     visitor.goto(room_of(schedule))
 
 
+@state("lot")
+def lot(visitor: Visitor) -> None:
+    schedule = jazz(room="SCHEDULED", opens_in=dt.timedelta(minutes=12), shuffle=True)
+    in_line(visitor, schedule)
+    visitor.goto(f"{room_of(schedule)}draw/lot/")
+
+
+@state("leave_line")
+def leaving_the_line_without_scripts(visitor: Visitor) -> None:
+    user = in_line(visitor, full_room(ahead=3))
+    visitor.goto(f"/places/{user.queue_tokens.get().pk}/leave/")
+
+
 # --- The seat map -------------------------------------------------------------------------------
 
 
-@state
+@state("seats")
 def seats_of_fifty(visitor: Visitor) -> None:
     schedule = jazz(seats=0)
     hall_of_grades(schedule)
@@ -296,31 +468,97 @@ def seats_of_fifty(visitor: Visitor) -> None:
     at_the_map(visitor, schedule)
 
 
-@state
+@state("seats")
 def seats_of_two_thousand(visitor: Visitor) -> None:
     schedule = jazz(seats=0)
     large_hall(schedule)
     at_the_map(visitor, schedule)
 
 
+@state("seats")
+def seats_of_twenty_thousand(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    fill(schedule, sections=40, rows=20, seats_per_row=25)
+    at_the_map(visitor, schedule)
+
+
+@state("seats")
+def seats_chosen_with_a_ticket_bought(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    user = visitor.log_in(won=500_000)
+    bought(user, schedule, 1)
+    admitted(user, schedule)
+    visitor.goto(f"/schedules/{schedule.pk}/seats/")
+    for number in (15, 16):
+        visitor.page.locator(f"#map [value='{number}']").check(force=True)
+
+
+@state("seats")
+def seats_as_a_list(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    at_the_map(visitor, schedule)
+    visitor.page.locator("#view").click()
+    visitor.page.locator("#list summary").nth(1).click()
+
+
+@state("seats")
+def seats_to_be_chosen_for_me(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    at_the_map(visitor, schedule)
+    visitor.page.locator("#best-link").click()
+
+
+@state("seats")
+def seats_of_which_one_was_lost(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    at_the_map(visitor, schedule)
+    visitor.page.locator("#map [value='15']").check(force=True)
+    # The map does not hear of it before.
+    visitor.page.route("**/seat-state/**", lambda _route: None)
+    held(UserFactory.create(), schedule, 15)
+    visitor.page.locator("#hold").click()
+    visitor.page.locator("#lost").wait_for()
+
+
+@state("seats")
+def seats_without_scripts_after_a_loss(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    held(UserFactory.create(), schedule, 15)
+    admitted(visitor.log_in(won=500_000), schedule)
+    visitor.goto(f"/schedules/{schedule.pk}/seats/?taken=15")
+
+
+@state("best_seats")
+def best_seats(visitor: Visitor) -> None:
+    schedule = jazz(seats=0)
+    hall_of_grades(schedule)
+    admitted(visitor.log_in(won=500_000), schedule)
+    visitor.goto(f"/schedules/{schedule.pk}/seats/best/")
+
+
 # --- Checkout -----------------------------------------------------------------------------------
 
 
-@state
+@state("checkout")
 def checkout_with_enough_money(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=100_000), schedule, 3, 4)
     visitor.goto("/checkout/")
 
 
-@state
+@state("checkout")
 def checkout_with_too_little_money(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=5_000), schedule, 3, 4)
     visitor.goto("/checkout/")
 
 
-@state
+@state("checkout")
 def checkout_after_a_declined_top_up(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=5_000), schedule, 3, 4)
@@ -333,7 +571,7 @@ def checkout_after_a_declined_top_up(visitor: Visitor) -> None:
     visitor.page.wait_for_load_state("networkidle")
 
 
-@state
+@state("checkout")
 def checkout_without_agreement(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=100_000), schedule, 3)
@@ -343,14 +581,14 @@ def checkout_without_agreement(visitor: Visitor) -> None:
     visitor.page.wait_for_load_state("networkidle")
 
 
-@state
+@state("checkout")
 def checkout_after_an_unknown_outcome(visitor: Visitor) -> None:
     schedule = jazz()
     held(visitor.log_in(won=5_000), schedule, 3, 4)
     visitor.goto(f"/checkout/?again={uuid.uuid4()}&amount=15000#pay")
 
 
-@state
+@state("checkout")
 def checkout_after_letting_go(visitor: Visitor) -> None:
     schedule = jazz()
     user = visitor.log_in(won=5_000)
@@ -359,14 +597,14 @@ def checkout_after_letting_go(visitor: Visitor) -> None:
     visitor.goto("/checkout/")
 
 
-@state
+@state("checkout")
 def checkout_after_its_hold_ended(visitor: Visitor) -> None:
     schedule = jazz()
     overdue(*held(visitor.log_in(won=5_000), schedule, 3))
     visitor.goto("/checkout/")
 
 
-@state
+@state("checkout")
 def checkout_of_nothing(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/checkout/")
@@ -375,7 +613,7 @@ def checkout_of_nothing(visitor: Visitor) -> None:
 # --- Tickets and money --------------------------------------------------------------------------
 
 
-@state
+@state("ticket_list")
 def tickets(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1, 2)
@@ -385,27 +623,27 @@ def tickets(visitor: Visitor) -> None:
     visitor.goto("/tickets/")
 
 
-@state
+@state("order")
 def order(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1, 2)
     visitor.goto(f"/orders/{one_ticket(user).reservation_id}/")
 
 
-@state
+@state("ticket_list")
 def tickets_of_a_newcomer(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/tickets/")
 
 
-@state
+@state("ticket")
 def ticket(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1, 2)
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket")
 def ticket_on_the_full_screen(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
@@ -413,7 +651,7 @@ def ticket_on_the_full_screen(visitor: Visitor) -> None:
     visitor.page.locator("[data-dialog]").click()
 
 
-@state
+@state("ticket")
 def ticket_of_a_moved_performance(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz()
@@ -422,7 +660,7 @@ def ticket_of_a_moved_performance(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket")
 def ticket_used(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz(doors_open=True)
@@ -431,7 +669,7 @@ def ticket_used(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket")
 def ticket_cancelled(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
@@ -439,7 +677,7 @@ def ticket_cancelled(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket")
 def ticket_of_a_cancelled_performance(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz()
@@ -448,21 +686,21 @@ def ticket_of_a_cancelled_performance(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket_cancel")
 def cancelling_a_ticket(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
     visitor.goto(f"/tickets/{one_ticket(user).pk}/cancel/")
 
 
-@state
+@state("ticket_hand_on")
 def handing_a_ticket_on(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
     visitor.goto(f"/tickets/{one_ticket(user).pk}/offer/")
 
 
-@state
+@state("ticket")
 def ticket_that_is_offered(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
@@ -470,7 +708,7 @@ def ticket_that_is_offered(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/")
 
 
-@state
+@state("ticket_offer")
 def offer_of_a_ticket(visitor: Visitor) -> None:
     giver = UserFactory.create(won=300_000, name="박서연")
     bought(giver, jazz(), 1)
@@ -482,7 +720,35 @@ def offered(user: User, *, to: str) -> TicketOffer:
     return ticket_offers.offer_ticket(user=user, ticket_id=one_ticket(user).pk, email=to)
 
 
-@state
+@state("ticket_offer")
+def offer_of_a_ticket_that_was_withdrawn(visitor: Visitor) -> None:
+    giver = UserFactory.create(won=300_000, name="박서연")
+    bought(giver, jazz(), 1)
+    offer = offered(giver, to=str(visitor.log_in().email))
+    ticket_offers.withdraw_offer(user=giver, ticket_id=offer.ticket_id)
+    visitor.goto(f"/tickets/offers/{offer.pk}/")
+
+
+@state("ticket")
+def ticket_that_was_received(visitor: Visitor) -> None:
+    giver = UserFactory.create(won=300_000, name="박서연")
+    bought(giver, jazz(), 1)
+    user = visitor.log_in()
+    offer = offered(giver, to=str(user.email))
+    ticket_offers.accept_offer(user=user, offer_id=offer.pk)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/")
+
+
+@state("ticket_hand_on")
+def handing_on_refused(visitor: Visitor) -> None:
+    user = visitor.log_in(won=300_000)
+    bought(user, jazz(), 1)
+    visitor.goto(f"/tickets/{one_ticket(user).pk}/offer/")
+    visitor.page.locator("main [name=email]").fill(str(user.email))
+    send(visitor)
+
+
+@state("ticket_cancel")
 def cancelling_a_cancelled_ticket(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
@@ -490,13 +756,13 @@ def cancelling_a_cancelled_ticket(visitor: Visitor) -> None:
     visitor.goto(f"/tickets/{one_ticket(user).pk}/cancel/")
 
 
-@state
+@state("reservation_list")
 def reservations_of_a_newcomer(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/reservations/")
 
 
-@state
+@state("reservation_list")
 def reservations(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     schedule = jazz()
@@ -505,20 +771,20 @@ def reservations(visitor: Visitor) -> None:
     visitor.goto("/reservations/")
 
 
-@state
+@state("balance")
 def balance_after_a_declined_top_up(visitor: Visitor) -> None:
     decline(visitor.log_in(won=5_000), 40_001)
     visitor.goto("/balance/?declined=1&amount=40001")
 
 
-@state
+@state("balance")
 def balance(visitor: Visitor) -> None:
     user = visitor.log_in(won=300_000)
     bought(user, jazz(), 1)
     visitor.goto("/balance/")
 
 
-@state
+@state("balance")
 def balance_of_a_newcomer(visitor: Visitor) -> None:
     visitor.log_in()
     visitor.goto("/balance/")
@@ -527,52 +793,109 @@ def balance_of_a_newcomer(visitor: Visitor) -> None:
 # --- The seller's pages --------------------------------------------------------------------------
 
 
-@state
+@state("document")
 def terms(visitor: Visitor) -> None:
     visitor.goto("/about/terms/")
 
 
-@state
+@state("document")
 def privacy(visitor: Visitor) -> None:
     visitor.goto("/about/privacy/")
 
 
-@state
+@state("document")
 def refunds(visitor: Visitor) -> None:
     visitor.goto("/about/refunds/")
 
 
-@state
+@state("document")
 def help_page(visitor: Visitor) -> None:
     visitor.goto("/about/help/")
 
 
-@state
+@state("business")
 def business(visitor: Visitor) -> None:
     visitor.goto("/about/business/")
+
+
+@state("document_version")
+def earlier_terms(visitor: Visitor) -> None:
+    visitor.goto("/about/terms/1/")
+
+
+# --- The demo's and the developers' pages --------------------------------------------------------
+
+
+@state("inbox")
+def inbox(visitor: Visitor) -> None:
+    received_mails(visitor)
+    visitor.goto("/inbox/")
+
+
+@state("inbox_mail")
+def inbox_mail(visitor: Visitor) -> None:
+    received_mails(visitor)
+    visitor.goto("/inbox/")
+    visitor.page.locator("main .mail a").last.click()
+    visitor.page.wait_for_load_state("networkidle")
+
+
+def received_mails(visitor: Visitor) -> None:
+    visitor.settings.ROOT_URLCONF = "tests.browser.urls"
+    visitor.settings.DEMO_INBOX = True
+    visitor.settings.EMAIL_BACKEND = "accounts.demo_inbox.EmailBackend"
+    visitor.settings.EMAIL_FILE_PATH = mkdtemp()
+    bought(UserFactory.create(won=300_000, email="minji@example.com"), jazz(), 1)
+    send_due()
+
+
+@state("styleguide")
+def styleguide(visitor: Visitor) -> None:
+    visitor.settings.ROOT_URLCONF = "tests.browser.urls"
+    visitor.goto("/styleguide/")
 
 
 # --- Refusals -----------------------------------------------------------------------------------
 
 
-@state
+@state()
 def refusal_of_an_unknown_address(visitor: Visitor) -> None:
     visitor.goto("/nothing-here/")
 
 
-@state
+@state()
 def refusal_of_an_admin_page(visitor: Visitor) -> None:
     visitor.log_in(user=StaffFactory.create())
     visitor.goto("/admin/auth/group/")
 
 
-@state
+@state("account_login")
 def refusal_of_a_form_without_a_token(visitor: Visitor) -> None:
     visitor.goto("/accounts/login/")
     visitor.page.context.clear_cookies()
     visitor.page.locator("main [name=login]").fill("someone@example.com")
     visitor.page.locator("main [name=password]").fill("wrong password")
     send(visitor)
+
+
+@state()
+def refusal_of_a_broken_page(visitor: Visitor) -> None:
+    visitor.settings.ROOT_URLCONF = "tests.browser.urls"
+    visitor.goto("/broken/")
+
+
+@state()
+def refusal_of_a_busy_page(visitor: Visitor) -> None:
+    visitor.settings.ROOT_URLCONF = "tests.browser.urls"
+    visitor.goto("/busy/")
+
+
+@state()
+def page_of_the_edge_without_the_application(visitor: Visitor) -> None:
+    is_korean = visitor.page.evaluate("navigator.language") == "ko-KR"
+    page = EDGE_PAGES / f"unavailable.{'ko' if is_korean else 'en'}.html"
+    visitor.page.route("**/edge/", lambda route: route.fulfill(path=page, status=503))
+    visitor.goto("/edge/")
 
 
 # --- What they have in common -------------------------------------------------------------------
@@ -686,6 +1009,10 @@ def send(visitor: Visitor) -> None:
     """The page's main form."""
     visitor.page.locator("main form button:not([type=button])").first.click()
     visitor.page.wait_for_load_state("networkidle")
+
+
+def link_of(kind: Kind, user: User) -> str:
+    return make_link(kind=kind, email=str(user.email), user=user)
 
 
 def decline(user: User, amount: int) -> None:

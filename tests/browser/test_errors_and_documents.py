@@ -1,11 +1,14 @@
 """Legal pages, sign-up and errors in a real browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from concertbook.errors import TooManyRequests
 from concerts import views
 from tests.browser.chromium import expect_accessible
+from tests.factories import PASSWORD, UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -41,6 +44,35 @@ def test_a_sign_up_without_consent_stays_on_the_page_with_what_was_typed(page):
     expect(page.get_by_label("Email")).to_have_value("new@example.com")
     expect(page.get_by_label("agree to the terms")).to_be_checked()
     expect(page.get_by_label("privacy policy")).not_to_be_checked()
+
+
+def test_another_language_keeps_what_was_typed_to_sign_up_but_no_password(page):
+    page.goto("/accounts/signup/?next=/tickets/")
+    page.get_by_label("Email").fill("new@example.com")
+    page.get_by_label("Password", exact=True).fill("Quiet-Harbor-4821!")
+    page.get_by_label("agree to the terms").check()
+
+    page.get_by_role("button", name="한국어").click()
+
+    expect(page.get_by_role("heading", level=1, name="회원가입")).to_be_visible()
+    expect(page.locator("main [name=email]")).to_have_value("new@example.com")
+    expect(page.locator("main [name=password1]")).to_have_value("")
+    expect(page.locator("main [name=terms]")).to_be_checked()
+    expect(page).to_have_url(re.compile(r"\?next=/tickets/$"))
+
+
+def test_another_language_keeps_what_was_typed_to_log_in_and_where_to_go(page):
+    user = UserFactory()
+    page.goto("/accounts/login/?next=/tickets/")
+    page.get_by_label("Email").fill(user.email)
+
+    page.get_by_role("button", name="한국어").click()
+    expect(page.get_by_role("heading", level=1, name="로그인")).to_be_visible()
+    expect(page.locator("main [name=login]")).to_have_value(user.email)
+    page.locator("main [name=password]").fill(PASSWORD)
+    page.locator("main [name=password]").press("Enter")
+
+    expect(page).to_have_url(re.compile("/tickets/$"))
 
 
 def test_a_page_over_the_limit_counts_down_and_opens_by_itself(

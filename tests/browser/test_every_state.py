@@ -7,11 +7,13 @@ import base64
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from django.urls import resolve
 
-from tests.browser.states import STATES, Visitor
+from tests.browser.states import PAGES, STATES, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -19,6 +21,10 @@ KILOBYTE = 1000
 WEIGHT = 60 * KILOBYTE
 WEIGHT_WITH_A_MAP = 90 * KILOBYTE
 MOST_REQUESTS = 8
+# For developers: it has the styles of all pages.
+WITHOUT_BUDGET = {"styleguide"}
+# Takes ten seconds to make; test_large_hall.py has its checks.
+PICTURES_ONLY = {"seats_of_twenty_thousand"}
 PICTURE_QUALITY = 55
 
 
@@ -72,23 +78,34 @@ def is_a_refused_page(complaint):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_page_is_accessible_light_and_fits_the_screen(page, live_server, look, name, request):
+def test_a_page_is_accessible_light_and_fits_the_screen(
+    page, live_server, settings, look, name, request
+):
+    if name in PICTURES_ONLY and not request.config.getoption("--screenshots"):
+        pytest.skip("only a picture")
     answers = []
     page.on("response", lambda answer: answers.append(answer))
 
-    STATES[name](Visitor(page, live_server))
+    STATES[name](Visitor(page, live_server, settings))
 
-    last = of_the_last_page(answers)
-    # The seat map asks for its state again and again.
-    addresses = {each.url.split("?")[0] for each in last}
-    assert len(addresses) <= MOST_REQUESTS, addresses
-    budget = WEIGHT_WITH_A_MAP if "/seats/" in page.url else WEIGHT
-    assert sum(map(compressed_size, last)) <= budget
+    if PAGES[name]:
+        assert resolve(urlsplit(page.url).path).url_name == PAGES[name]
+
+    if name not in WITHOUT_BUDGET:
+        expect_within_budget(page, of_the_last_page(answers))
     for shown in (look, LOOKS_OF_PICTURES[look]):
         turn_to(page, shown)
         picture(page, request.config.getoption("--screenshots"), f"{name}-{shown}")
         assert axe_violations(page) == [], shown
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, shown
+
+
+def expect_within_budget(page, answers):
+    # The seat map asks for its state again and again.
+    addresses = {each.url.split("?")[0] for each in answers}
+    assert len(addresses) <= MOST_REQUESTS, addresses
+    budget = WEIGHT_WITH_A_MAP if "/seats/" in page.url else WEIGHT
+    assert sum(map(compressed_size, answers)) <= budget
 
 
 def turn_to(page, look):
