@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import django
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 if TYPE_CHECKING:
     from concerts.models import ConcertSchedule
@@ -102,10 +102,10 @@ def points_of(page: Page) -> Iterator[Point]:
             yield box["x"] + along, box["y"] + down
 
 
-def map_box(page: Page) -> dict[str, float]:
+def map_box(page: Page) -> FloatRect:
     box = page.locator("#hall").bounding_box()
     assert box
-    return {**box}
+    return box
 
 
 def count_chosen(page: Page) -> int:

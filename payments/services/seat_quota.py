@@ -40,21 +40,24 @@ def seat_quota(*, user: User, schedule: ConcertSchedule) -> SeatQuota:
 
 
 def _read(user: User, schedule: ConcertSchedule) -> tuple[SeatQuota, bool]:
-    bought, received, ends_at, ends_in, is_overdue = fetch_row(
-        f"""
+    bought, ends_at, ends_in, is_overdue, received = fetch_row(
+        """
         WITH live AS (
-            SELECT status, schedule_id, expires_at FROM payments_reservation
-            WHERE user_id = %(user)s
-              AND (status = 'HOLD' OR status = 'CONFIRMED' AND schedule_id = %(schedule)s)
+            SELECT mine.status, mine.schedule_id, mine.expires_at
+            FROM payments_reservation AS mine
+            WHERE mine.user_id = %(user)s
+              AND (mine.status = 'HOLD'
+                   OR mine.status = 'CONFIRMED' AND mine.schedule_id = %(schedule)s)
         ), first AS (
             SELECT expires_at, schedule_id FROM live WHERE status = 'HOLD'
             ORDER BY expires_at LIMIT 1
         )
         SELECT (SELECT count(*) FROM live WHERE schedule_id = %(schedule)s),
-               coalesce((SELECT received FROM ({RECEIVED}) AS handed), 0),
                (SELECT expires_at FROM first), (SELECT schedule_id FROM first),
-               coalesce((SELECT expires_at <= statement_timestamp() FROM first), false)
-        """,
+               coalesce((SELECT expires_at <= statement_timestamp() FROM first), false),
+               coalesce((SELECT received FROM ("""
+        + RECEIVED
+        + ") AS handed), 0)",
         {"user": user.pk, "users": [user.pk], "schedule": schedule.pk},
     )
     quota = SeatQuota(
