@@ -42,7 +42,6 @@ def new_device(message: OutgoingMessage) -> Letter:
 def data_copy_ready(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("The copy of your data is ready"),
-        heading=_("The copy of your data is ready"),
         paragraphs=[
             _(
                 "You can download it for a few days, after you log in. If you did not ask for it,"
@@ -59,7 +58,6 @@ def deletion_requested(message: OutgoingMessage) -> Letter | None:
         return None
     return Letter(
         subject=_("Your account will be deleted"),
-        heading=_("Your account will be deleted"),
         paragraphs=[
             _("You asked us to delete your concertbook account. All devices are logged out."),
             _("If you log in before this time, the account stays as it is."),
@@ -75,7 +73,6 @@ def deletion_requested(message: OutgoingMessage) -> Letter | None:
 def account_kept(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("Your account was not deleted"),
-        heading=_("Your account was not deleted"),
         paragraphs=[
             _(
                 "Since you asked us to delete your account it has got something that you would"
@@ -101,7 +98,6 @@ def account_deleted(message: OutgoingMessage) -> Letter:
         )
     return Letter(
         subject=_("Your account is deleted"),
-        heading=_("Your account is deleted"),
         paragraphs=paragraphs,
         notes=[_("You can open a new account with this address at any time.")],
     )

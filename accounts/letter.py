@@ -40,18 +40,23 @@ class Attachment:
 class Letter:
     """The parts of a message, in the active language; plain text, escaped where it is rendered.
 
-    ``facts`` and ``action`` are pairs of a label and its value or URL; ``notes`` are in small
-    print. A push message shows ``heading``, the first paragraph and the action's URL.
+    ``heading`` is the subject, unless it says it otherwise. ``facts`` and ``action`` are pairs of
+    a label and its value or URL; ``notes`` are in small print. A push message shows ``heading``,
+    the first paragraph and the action's URL.
     """
 
     subject: str
-    heading: str
+    heading: str = ""
     paragraphs: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     action: tuple[str, str] | None = None
     pictures: Sequence[Picture] = ()
     attachments: Sequence[Attachment] = ()
     notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not self.heading:
+            object.__setattr__(self, "heading", self.subject)
 
 
 @dataclass(frozen=True)

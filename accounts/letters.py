@@ -17,7 +17,6 @@ def verify(message: OutgoingMessage) -> Letter | None:
         return None
     return Letter(
         subject=_("Confirm your e-mail address"),
-        heading=_("Confirm your e-mail address"),
         paragraphs=[_("Please confirm your e-mail address for concertbook with this link:")],
         action=(_("Confirm the address"), _link(message, Kind.VERIFY, "account_prove_email")),
         notes=[
@@ -36,7 +35,6 @@ def change(message: OutgoingMessage) -> Letter | None:
         return None
     return Letter(
         subject=_("Confirm your new e-mail address"),
-        heading=_("Confirm your new e-mail address"),
         paragraphs=[_("Please confirm your new e-mail address for concertbook with this link:")],
         action=(_("Confirm the address"), _link(message, Kind.CHANGE, "account_prove_email")),
         notes=[
@@ -51,7 +49,6 @@ def change(message: OutgoingMessage) -> Letter | None:
 def changed(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("The e-mail address of your account has changed"),
-        heading=_("The e-mail address of your account has changed"),
         paragraphs=[
             _(
                 "The e-mail address of your concertbook account has been changed. This address logs"
@@ -66,7 +63,6 @@ def changed(message: OutgoingMessage) -> Letter:
 def changed_to(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("This is now the address of your account"),
-        heading=_("This is now the address of your account"),
         paragraphs=[
             _(
                 "Your concertbook account has this e-mail address from now on. Log in with it; your"
@@ -80,7 +76,6 @@ def changed_to(message: OutgoingMessage) -> Letter:
 def password_changed(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("Your password has changed"),
-        heading=_("Your password has changed"),
         paragraphs=[
             _("The password of your concertbook account was changed on %(moment)s.")
             % {"moment": when_text(message.created_at)},
@@ -110,7 +105,6 @@ def top_up(message: OutgoingMessage) -> Letter | None:
 def claim(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("Is this your e-mail address?"),
-        heading=_("Is this your e-mail address?"),
         paragraphs=[
             _(
                 "There was an attempt to sign up at concertbook with this e-mail address. An"
@@ -131,7 +125,6 @@ def claim(message: OutgoingMessage) -> Letter:
 def reset(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("Choose a new password"),
-        heading=_("Choose a new password"),
         paragraphs=[_("Choose a new password for concertbook with this link:")],
         action=(
             _("Choose a new password"),
@@ -149,7 +142,7 @@ def reset(message: OutgoingMessage) -> Letter:
 def written_before(message: OutgoingMessage) -> Letter:
     """A reminder that a release without an outbox had queued, as it was written."""
     body = message.data["body"].strip()
-    return Letter(message.data["subject"], message.data["subject"], body.split("\n\n"))
+    return Letter(message.data["subject"], paragraphs=body.split("\n\n"))
 
 
 def _link(message: OutgoingMessage, kind: Kind, page: str) -> str:

@@ -75,7 +75,6 @@ def your_turn(message: OutgoingMessage) -> Letter | None:
     title = titles.pop() if len(titles) == 1 else token.room.title
     return Letter(
         subject=_("It is your turn: %(title)s") % {"title": title},
-        heading=_("It is your turn: %(title)s") % {"title": title},
         paragraphs=[
             _("You can choose your seats until %(moment)s.")
             % {"moment": clock_text(token.expires_at)}

@@ -45,10 +45,12 @@ class Fee:
 
 @dataclass(frozen=True)
 class Step:
-    """``percent`` of the price is kept when cancelling until the end of the day of ``until``."""
+    """``percent`` of the price is kept when cancelling until the end of the day of ``until``, or
+    until that minute."""
 
     until: dt.datetime
     percent: int
+    is_to_the_minute: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,18 @@ class RefundPolicy:
         """The ladder as dates, from ``now`` on; the first of them counts now."""
         steps = [Step(start_at - dt.timedelta(days=days), percent) for days, percent in self.steps]
         return [step for step in steps if _date(step.until) >= _date(now)]
+
+    def steps_of_ticket(
+        self, *, bought_at: dt.datetime, start_at: dt.datetime, now: dt.datetime
+    ) -> list[Step]:
+        """steps_left, after the time after the purchase in which cancelling is free, where that is
+        longer than by the ladder."""
+        steps = self.steps_left(start_at=start_at, now=now)
+        free_until = free_after_purchase_until(bought_at=bought_at, start_at=start_at)
+        later = [step for step in steps if _end_of(_date(step.until)) > free_until]
+        if free_until <= now or not later or not later[0].percent:
+            return steps
+        return [Step(free_until, 0, is_to_the_minute=True), *later]
 
 
 def is_moved(*, sold_for: dt.datetime, start_at: dt.datetime) -> bool:

@@ -18,9 +18,10 @@ from concerts.refund_policy import Basis, RefundPolicy, is_moved
 from concerts.templatetags.sales import told_as_text
 from payments import ticket_calendar, ticket_pdf
 from payments.errors import HoldExpired
-from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
+from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation
+from payments.qr_codes import qr_png
 from payments.services.move_news import is_news
-from payments.services.tickets import described_tickets, qr_png
+from payments.services.tickets import described_tickets, tickets_for_show
 from payments.ticket_document import REFUND_TERMS, TicketDocument, describe
 
 Facts = list[tuple[str, str]]
@@ -77,7 +78,6 @@ def payment_failed(message: OutgoingMessage) -> Letter | None:
         return None
     return Letter(
         subject=_("Your payment was not made"),
-        heading=_("Your payment was not made"),
         paragraphs=[_why_not_paid(payments), _("No money was taken from your balance.")],
         facts=[
             *_facts_of_schedule(payments[0].reservation.schedule),
@@ -232,8 +232,8 @@ def show_moved(message: OutgoingMessage) -> Letter | None:
     move = ScheduleMove.objects.select_related("schedule").get(pk=message.data["move"])
     if not is_news(move) or message.user is None:
         return None
-    held = Ticket.objects.filter(seat__schedule=move.schedule_id, status=Ticket.Status.ISSUED)
-    shown = [describe(each) for each in described_tickets(user=message.user, among=held)]
+    held = tickets_for_show(user=message.user, schedule_id=move.schedule_id)
+    shown = [describe(each) for each in held]
     if not shown:
         return None
     first = shown[0]
@@ -282,8 +282,7 @@ def _free_of_charge() -> str:
 def _described(message: OutgoingMessage) -> list[TicketDocument]:
     if message.user is None:
         return []
-    bought = Ticket.objects.filter(pk__in=message.data["tickets"])
-    found = described_tickets(user=message.user, among=bought)
+    found = described_tickets(user=message.user, ticket_ids=message.data["tickets"])
     return [describe(each) for each in found]
 
 

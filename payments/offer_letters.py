@@ -83,7 +83,7 @@ def ticket_received(message: OutgoingMessage) -> Letter | None:
     """None when the receiver has handed it on since, or it is not valid any more."""
     assert message.user is not None, "the receiver has an account"
     offer = _offer(message)
-    found = described_tickets(user=message.user, among=Ticket.objects.filter(pk=offer.ticket_id))
+    found = described_tickets(user=message.user, ticket_ids=[str(offer.ticket_id)])
     shown = [each for each in map(describe, found) if not each.state.is_over]
     if not shown:
         return None

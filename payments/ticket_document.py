@@ -112,12 +112,14 @@ class TicketDocument:
         ]
 
     def refund_terms(self) -> list[tuple[str, str]]:
-        """Until which day cancelling costs which part of the price. Its heading is REFUND_TERMS."""
+        """Until when cancelling costs which part of the price, with the time in which it is free
+        after the purchase. Its heading is REFUND_TERMS."""
         return [(day_until(step), fee_words(step.percent)) for step in self.refund_steps]
 
 
 def day_until(step: Step) -> str:
-    return _("until {day}").format(day=day(step.until))
+    shown = when_text(step.until) if step.is_to_the_minute else day(step.until)
+    return _("until {day}").format(day=shown)
 
 
 def fee_words(percent: int) -> str:
@@ -174,7 +176,9 @@ def _refund_steps(ticket: Any, start_at: dt.datetime) -> list[Step]:
     if is_moved(sold_for=ticket.start_at, start_at=start_at):
         return [Step(start_at, 0)]
     policy = RefundPolicy.parse(ticket.refund_policy)
-    return policy.steps_left(start_at=start_at, now=ticket.read_at)
+    return policy.steps_of_ticket(
+        bought_at=ticket.created_at, start_at=start_at, now=ticket.read_at
+    )
 
 
 def _state(ticket: Ticket) -> State:

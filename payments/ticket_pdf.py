@@ -1,31 +1,27 @@
 """Tickets as a PDF: one A4 page each, in type that is large enough for a phone's screen.
 
-Pretendard is embedded, of which each file has the glyphs that it shows.
+Pretendard is embedded, of which each file has the glyphs that it shows (payments/pdf_fonts.py).
 """
 
 import io
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from threading import Lock
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from reportlab.lib.colors import Color, HexColor, white
 from reportlab.lib.pagesizes import A4
-from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.pathobject import PDFPathObject
 
-import concerts
 from concertbook.templatetags.times import when_text
 from concerts.text_fitting import Measure, fit, largest, plain, wrap
-from payments.services.tickets import QUIET, qr_code
+from payments.pdf_fonts import BOLD, NAMES, REGULAR, register_fonts
+from payments.qr_codes import QUIET, qr_code
 from payments.ticket_document import REFUND_TERMS, State, TicketDocument
 
 MEDIA_TYPE = "application/pdf"
-FONTS = Path(concerts.__file__).parent / "fonts"
-REGULAR, BOLD = "Pretendard-Regular", "Pretendard-Bold"
 
 # Points, from the bottom left corner. A phone shows a page at two thirds of its size.
 WIDTH, HEIGHT = A4
@@ -49,7 +45,7 @@ def write_pdf(tickets: Sequence[TicketDocument]) -> bytes:
     The file is the same as long as the tickets are.
     """
     with writing:
-        _fonts()
+        register_fonts()
         written = io.BytesIO()
         canvas = Canvas(
             written, pagesize=A4, invariant=True, pageCompression=1, lang=tickets[0].language
@@ -65,13 +61,6 @@ def write_pdf(tickets: Sequence[TicketDocument]) -> bytes:
             canvas.showPage()
         canvas.save()
     return written.getvalue()
-
-
-@cache
-def _fonts() -> None:
-    # Reading a font takes half a second, once in a process.
-    for name in (REGULAR, BOLD):
-        registerFont(TTFont(name, FONTS / f"{name}.ttf"))
 
 
 class _Page:
@@ -136,8 +125,9 @@ class _Page:
         below = below + size * 1.15 - 34
         for label, value in self.ticket.facts():
             self._write(label, COLUMN, below, REGULAR, SMALL, SOFT)
-            shown = fit(value, _measure(BOLD, TEXT), room - 96)
-            self._write(shown, COLUMN + 96, below, BOLD, TEXT)
+            font = NAMES if value == self.ticket.holder else BOLD
+            shown = fit(value, _measure(font, TEXT), room - 96)
+            self._write(shown, COLUMN + 96, below, font, TEXT)
             below -= 25
         return min(bottom, below)
 
@@ -147,20 +137,20 @@ class _Page:
         canvas.setStrokeColor(LINE)
         canvas.setLineWidth(1)
         canvas.roundRect(left, bottom, QR, QR, 10, stroke=1, fill=0)
-        rows = [list(row) for row in qr_code(self.ticket.code).matrix]
-        module = QR / (len(rows) + 2 * QUIET)
-        path = canvas.beginPath()
-        for y, row in enumerate(rows):
-            for start, length in _runs(row):
-                path.rect(
-                    left + (QUIET + start) * module,
-                    bottom + QR - (QUIET + y + 1) * module,
-                    length * module,
-                    module,
-                )
         is_used = self.ticket.state == State.USED
+        canvas.saveState()
         canvas.setFillColor(LINE if is_used else Color(0, 0, 0))
-        canvas.drawPath(path, stroke=0, fill=1)
+        rows = [list(row) for row in qr_code(self.ticket.code).matrix]
+        size = len(rows) + 2 * QUIET
+        canvas.translate(left, bottom)
+        canvas.scale(QR / size, QR / size)
+        modules = [
+            f"{QUIET + start} {size - QUIET - 1 - y} {length} 1 re"
+            for y, row in enumerate(rows)
+            for start, length in _runs(row)
+        ]
+        canvas.drawPath(PDFPathObject(["n", *modules]), stroke=0, fill=1)
+        canvas.restoreState()
         if is_used:
             canvas.setFillColor(white)
             canvas.rect(left + 20, bottom + QR / 2 - 26, QR - 40, 52, stroke=0, fill=1)

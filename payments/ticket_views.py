@@ -19,6 +19,7 @@ from accounts.run_once import run_once
 from concertbook.http.page_numbers import page_of_newest
 from concerts.refund_policy import Basis, RefundPolicy, Step, is_moved
 from payments.errors import AlreadyCancelled, CancellationClosed, NotTheBuyer, TicketUsed
+from payments.qr_codes import qr_svg
 from payments.services import ticket_cancellation, ticket_offers, tickets
 from payments.ticket_document import describe
 from payments.wallets import apple, google
@@ -93,7 +94,7 @@ def _quote(ticket: Any) -> ticket_cancellation.Quote | None:
 @require_safe
 def ticket_qr(request: MemberRequest, ticket_id: uuid.UUID) -> HttpResponse:
     found = tickets.get_ticket(user=request.user, ticket_id=ticket_id)
-    return HttpResponse(tickets.qr_svg(found), content_type="image/svg+xml")
+    return HttpResponse(qr_svg(found), content_type="image/svg+xml")
 
 
 @login_required

@@ -1,11 +1,10 @@
-"""A user's tickets and their QR codes."""
+"""A user's tickets."""
 
-import io
 import uuid
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import segno
 from django.db.models import (
     Case,
     Count,
@@ -19,16 +18,12 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
-from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from concertbook.db.clock import StatementTime
-from concertbook.db.prepared import Param, Prepared
+from concertbook.db.prepared import AnyOf, Param, Prepared
 from concertbook.errors import NotFound
 from payments.models import Payment, Ticket, TicketOffer
-
-# The white margin that scanners need, in modules.
-QUIET = 4
 
 
 def my_tickets(*, user: User) -> QuerySet[Ticket]:
@@ -161,33 +156,31 @@ def _of_order() -> QuerySet[Any]:
 OF_ORDER: Prepared[Any] = Prepared(_of_order)
 
 
-def described_tickets(*, user: User, among: QuerySet[Ticket]) -> list[Any]:
-    """Those of these tickets that the user holds, as of get_ticket, by show and seat."""
-    mine = among.filter(user=user)
-    return list(_described(mine).order_by("reservation__schedule__start_at", "seat_number"))
+def described_tickets(*, user: User, ticket_ids: Iterable[str]) -> list[Any]:
+    """Those of these tickets that the user holds, as of get_ticket, by show and seat. One
+    statement."""
+    return AMONG.fetch(user=user.pk, tickets=ticket_ids)
 
 
-def qr_inline(ticket: Ticket) -> SafeString:
-    """As qr_svg, for within a page: without a size, and with the id ``qr-<ticket>``."""
-    looks = {"border": QUIET, "dark": "#000", "light": "#fff", "svgid": f"qr-{ticket.pk}"}
-    svg: str = qr_code(ticket.code).svg_inline(omitsize=True, **looks)
-    return mark_safe(svg)
+def _among() -> QuerySet[Any]:
+    mine = Ticket.objects.filter(AnyOf("pk", "tickets"), user=Param("user"))
+    return _described(mine).order_by("reservation__schedule__start_at", "seat_number")
 
 
-def qr_svg(ticket: Ticket) -> bytes:
-    """The ticket's code as a QR code: a standalone SVG, black on white in any theme."""
-    picture = io.BytesIO()
-    qr_code(ticket.code).save(picture, kind="svg", scale=6, border=QUIET, dark="#000", light="#fff")
-    return picture.getvalue()
+AMONG: Prepared[Any] = Prepared(_among)
 
 
-def qr_png(code: str) -> bytes:
-    """The code as a QR code for a mail, whose readers show no SVG: 8 pixels a module."""
-    picture = io.BytesIO()
-    qr_code(code).save(picture, kind="png", scale=8, border=QUIET)
-    return picture.getvalue()
+def tickets_for_show(*, user: User, schedule_id: uuid.UUID) -> list[Any]:
+    """The user's tickets for the show that were neither used nor cancelled, as of get_ticket, by
+    seat. One statement."""
+    return FOR_SHOW.fetch(user=user.pk, schedule=schedule_id)
 
 
-def qr_code(code: str) -> Any:
-    """A segno.QRCode."""
-    return segno.make(code, error="m", micro=False)
+def _for_show() -> QuerySet[Any]:
+    mine = Ticket.objects.filter(
+        user=Param("user"), seat__schedule=Param("schedule"), status=Ticket.Status.ISSUED
+    )
+    return _described(mine).order_by("seat_number")
+
+
+FOR_SHOW: Prepared[Any] = Prepared(_for_show)

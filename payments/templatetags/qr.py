@@ -4,7 +4,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from payments.models import Ticket
-from payments.services.tickets import qr_inline
+from payments.qr_codes import qr_inline
 
 register = template.Library()
 

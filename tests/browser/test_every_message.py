@@ -20,7 +20,6 @@ from PIL import Image
 
 from accounts.letter import letter_kinds
 from accounts.mail_form import build_mail
-from payments.models import Ticket
 from payments.services.tickets import described_tickets
 from payments.ticket_document import describe
 from payments.ticket_pdf import write_pdf
@@ -108,8 +107,8 @@ def test_a_pdf_and_a_pass_are_drawn_for_the_documentation(chromium, folder, appl
     if folder is None:
         pytest.skip("Only with --screenshots.")
     user = buyer()
-    bought(user, evening(), 1)
-    (ticket,) = described_tickets(user=user, among=Ticket.objects.all())
+    (bought_ticket,) = bought(user, evening(), 1).tickets
+    (ticket,) = described_tickets(user=user, ticket_ids=[str(bought_ticket.pk)])
     for language in ("ko", "en"):
         with translation.override(language):
             document = describe(ticket)

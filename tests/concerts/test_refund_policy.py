@@ -97,6 +97,31 @@ def test_the_24_free_hours_end_three_days_before_the_show_also_on_a_weekend():
     assert fee(start=show, bought=bought, now=until).percent == 30
 
 
+@pytest.mark.parametrize(
+    ("bought", "now", "show", "told"),
+    [
+        # In the middle of the ladder: free for a day of business, then its fees.
+        ("2026-11-23 18:00", "2026-11-23 18:05", "2026-12-01 19:00", "24 18:00, 24, 28, 30, 01"),
+        ("2026-11-23 18:00", "2026-11-24 18:00", "2026-12-01 19:00", "24, 28, 30, 01"),
+        # The free days of the ladder end before the 24 hours do, and after them.
+        ("2026-11-21 18:00", "2026-11-21 18:05", "2026-12-01 19:00", "24 00:00, 24, 28, 30, 01"),
+        ("2026-11-05 18:00", "2026-11-05 18:05", "2026-12-01 19:00", "21, 24, 28, 30, 01"),
+    ],
+)
+def test_the_steps_of_a_ticket_begin_with_the_time_in_which_it_was_just_bought(
+    bought, now, show, told
+):
+    policy = RefundPolicy.parse(KOREAN_STANDARD)
+
+    steps = policy.steps_of_ticket(bought_at=at(bought), start_at=at(show), now=at(now))
+
+    assert told == ", ".join(
+        f"{step.until.astimezone(SEOUL):{'%d %H:%M' if step.is_to_the_minute else '%d'}}"
+        for step in steps
+    )
+    assert steps[0].percent == fee(start=show, bought=bought, now=at(now)).percent
+
+
 def test_the_days_of_the_ladder_do_not_move_for_a_holiday():
     # Seven days before is Chuseok.
     assert fee(start="2026-10-02 19:00", now=at("2026-09-25 23:59")).percent == 10

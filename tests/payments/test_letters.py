@@ -12,7 +12,9 @@ from PIL import Image
 from accounts.errors import InsufficientBalance
 from accounts.models import OutgoingMessage
 from accounts.services.outbox import new_message, queue
+from concertbook.templatetags.times import when_text
 from concerts.models import ConcertSchedule, ScheduleMove
+from concerts.refund_policy import free_after_purchase_until
 from payments.models import Ticket
 from payments.services import move_news
 from payments.services.checkout import pay_reservations
@@ -91,6 +93,14 @@ def test_a_mail_shows_what_is_good_when_it_is_sent(buyer, schedule):
     assert len(parts_of(tickets, "image/png")) == 1
     assert second.seat.label in str(tickets.body)
     assert cancelled.subject == f"[예매 취소] {schedule.concert.title}"
+
+
+def test_a_purchase_is_mailed_with_the_time_until_which_cancelling_is_free(buyer):
+    schedule = ScheduleFactory(concert__refund_policy="60:0 7:10 0:90")
+    (ticket,) = bought(buyer, schedule, 1).tickets
+    free_until = free_after_purchase_until(bought_at=ticket.created_at, start_at=schedule.start_at)
+
+    assert f"{when_text(free_until)}까지 무료" in str(last_mail(buyer).body)
 
 
 def test_a_purchase_that_was_given_back_is_not_mailed_any_more(buyer, schedule):

@@ -95,6 +95,22 @@ def test_the_code_of_the_pdf_lets_its_holder_in(pdf, ticket, schedule):
     assert scanned(Ticket(code=code, reservation=ticket.reservation)).ticket_id == ticket.pk
 
 
+def test_the_next_ticket_of_a_show_has_its_own_name_in_glyphs_that_were_kept(
+    pdf, client, ticket, schedule
+):
+    pdf(f"/tickets/{ticket.pk}/ticket.pdf")
+    other = UserFactory(won=100_000, name="뷁 Zoë")
+    client.force_login(other)
+    theirs = bought(other, schedule, 2).tickets[0]
+
+    ((text, codes),) = pdf(f"/tickets/{theirs.pk}/ticket.pdf")
+
+    assert "뷁 Zoë" in text
+    assert "김하늘" not in text
+    assert schedule.concert.title in text
+    assert codes == [theirs.code]
+
+
 def test_an_order_is_one_file_with_a_page_for_each_ticket_that_is_good(pdf, buyer, schedule):
     tickets = bought(buyer, schedule, 1, 2, 3).tickets
     cancel_ticket(user=buyer, ticket_id=tickets[1].pk)
