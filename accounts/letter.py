@@ -66,13 +66,15 @@ class LetterKind:
 
     ``choice`` is the name of the notice that a user may switch off, None for what is owed.
     ``urgent`` kinds go before all others, and may overtake them. A ``secret`` letter has a link
-    that only its reader may see: the admin does not show it.
+    that only its reader may see: the admin does not show it. A letter that ``needs_proof`` is
+    composed without its codes for an address that is not confirmed, and sent again when it is.
     """
 
     compose: "Callable[[OutgoingMessage], Letter | None]"
     choice: str | None = None
     urgent: bool = False
     secret: bool = False
+    needs_proof: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,43 +18,48 @@ from concerts.refund_policy import Basis, RefundPolicy, is_moved
 from concerts.templatetags.sales import told_as_text
 from payments import ticket_calendar, ticket_pdf
 from payments.errors import HoldExpired
-from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation
+from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
 from payments.qr_codes import qr_png
 from payments.services.move_news import is_news
-from payments.services.tickets import described_tickets, tickets_for_show
+from payments.services.tickets import described_tickets, handed_on_tickets, tickets_for_show
 from payments.ticket_document import REFUND_TERMS, TicketDocument, describe
+from payments.wallets import apple, google
 
 Facts = list[tuple[str, str]]
 
 
 def tickets(message: OutgoingMessage) -> Letter | None:
-    """None when the buyer has none of these tickets any more."""
-    shown = [each for each in _described(message) if not each.state.is_over]
+    """None when the buyer has none of these tickets any more, or their shows are over."""
+    now = timezone.now()
+    described = _described(message)
+    shown = [each for each in described if not each.state.is_over and each.ends_at > now]
     if not shown:
         return None
     several = len(shown) > 1
     first = shown[0]
+    subject = _("Your tickets: {title}") if several else _("Your ticket: {title}")
+    is_whole = may_have_codes(message)
     return Letter(
-        subject=_("Your tickets: {title}").format(title=first.title)
-        if several
-        else _("Your ticket: {title}").format(title=first.title),
+        subject=subject.format(title=first.title),
         heading=_("Here are your tickets") if several else _("Here is your ticket"),
         paragraphs=[
             _(
                 "Show the code at the door, on your phone or on paper. Each code lets one person"
                 " in, once."
             )
-        ],
+        ]
+        if is_whole
+        else _why_without_codes(),
         facts=[
             *_facts_of_shows(shown),
             (_("Paid from the balance"), won(sum(each.price for each in shown))),
             (_("Order number"), first.order),
         ],
         action=(_show_tickets(len(shown)), first.page),
-        pictures=[qr_picture(each, number) for number, each in enumerate(shown, start=1)],
-        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
+        pictures=qr_pictures(message, shown),
+        attachments=ticket_files(message, shown),
         notes=[
-            _("The PDF is for printing; the calendar file keeps the evening free."),
+            *([_("The PDF is for printing; the calendar file keeps the evening free.")] * is_whole),
             *_refund_notes(first),
             _(
                 "Do not share the code: the first who shows it gets in. To give the ticket away,"
@@ -62,6 +67,20 @@ def tickets(message: OutgoingMessage) -> Letter | None:
             ),
         ],
     )
+
+
+def _why_without_codes() -> list[str]:
+    return [
+        _(
+            "You have not confirmed your e-mail address yet. If it has a typing error, this mail"
+            " goes to another person. So it comes without the codes for the door and without the"
+            " PDF."
+        ),
+        _(
+            "Confirm the address in your account, and we send you the tickets with their codes:"
+            " {address}"
+        ).format(address=_address("account")),
+    ]
 
 
 def payment_failed(message: OutgoingMessage) -> Letter | None:
@@ -228,19 +247,25 @@ def show_cancelled(message: OutgoingMessage) -> Letter | None:
 
 
 def show_moved(message: OutgoingMessage) -> Letter | None:
-    """None when the show was moved again or cancelled since, or the tickets given back."""
-    move = ScheduleMove.objects.select_related("schedule").get(pk=message.data["move"])
+    """To the holders of tickets, and to the buyers of tickets that were handed on, who alone can
+    cancel them.
+
+    None when the show was moved again or cancelled since, or the tickets given back.
+    """
+    move = ScheduleMove.objects.select_related("schedule__concert").get(pk=message.data["move"])
     if not is_news(move) or message.user is None:
         return None
     held = tickets_for_show(user=message.user, schedule_id=move.schedule_id)
     shown = [describe(each) for each in held]
+    given = handed_on_tickets(user=message.user, schedule_id=move.schedule_id)
     if not shown:
-        return None
+        return _given_show_moved(move, given) if given else None
     first = shown[0]
     before = first.announced_at if first.was_moved else move.from_start_at
     is_another_day = is_moved(sold_for=first.announced_at, start_at=first.starts_at)
     # A holder to whom a ticket was handed cannot cancel it.
     is_free = is_another_day and any(each.refund_steps for each in shown)
+    files = ticket_files(message, shown)
     return Letter(
         subject=_("Moved: {title}").format(title=first.title),
         heading=_("The show has a new time"),
@@ -249,6 +274,7 @@ def show_moved(message: OutgoingMessage) -> Letter | None:
                 moment=when_text(first.starts_at)
             ),
             *([_free_of_charge()] if is_free else []),
+            *_news_of_given(given),
         ],
         facts=[
             (pgettext("of a ticket", "Show"), first.title),
@@ -258,14 +284,63 @@ def show_moved(message: OutgoingMessage) -> Letter | None:
             *((_("Seat"), _seat_text(each)) for each in shown),
         ],
         action=(_show_tickets(len(shown)), first.page),
-        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
-        notes=[
-            _(
-                "The attached PDF has the new time; the calendar file moves the evening in your"
-                " calendar."
-            )
-        ],
+        attachments=files,
+        notes=[*([_of_the_files()] if files else []), *_notes_of_wallets()],
     )
+
+
+def _of_the_files() -> str:
+    return _(
+        "The attached PDF has the new time; the calendar file moves the evening in your calendar."
+    )
+
+
+def _notes_of_wallets() -> list[str]:
+    if not (apple.is_on() or google.is_on()):
+        return []
+    return [
+        _(
+            "A ticket in the wallet of your phone keeps the old time. Add it again from the"
+            " ticket's page; the code is the same."
+        )
+    ]
+
+
+def _given_show_moved(move: ScheduleMove, given: Sequence[Ticket]) -> Letter:
+    schedule = move.schedule
+    title = told_as_text(schedule.concert, "title")
+    return Letter(
+        subject=_("Moved: {title}").format(title=title),
+        heading=_("The show has a new time"),
+        paragraphs=[
+            _("It now begins on {moment}.").format(moment=when_text(schedule.start_at)),
+            *_news_of_given(given),
+        ],
+        facts=[
+            (pgettext("of a ticket", "Show"), title),
+            (_("New time"), when_text(schedule.start_at)),
+            (_("Old time"), when_text(given[0].start_at)),
+            *((_("Seat"), _seat_words(each.seat)) for each in given),
+        ],
+        action=(_("My tickets"), _address("ticket_list")),
+    )
+
+
+def _news_of_given(given: Sequence[Ticket]) -> list[str]:
+    """What the buyer of tickets that were handed on may do; no name of who has them now."""
+    if not given:
+        return []
+    told = _("You bought a ticket for it and handed it on. Its holder is told, too.")
+    ticket = given[0]
+    if not is_moved(sold_for=ticket.start_at, start_at=ticket.reservation.schedule.start_at):
+        return [told]
+    return [
+        told,
+        _(
+            "As the date has changed, you may cancel it free of charge until the show begins, once"
+            " its holder has handed it back to you."
+        ),
+    ]
 
 
 def _show_tickets(count: int) -> str:
@@ -277,6 +352,25 @@ def _free_of_charge() -> str:
         "As the date has changed, you may cancel your ticket free of charge until the show begins:"
         " you get the full price back."
     )
+
+
+def may_have_codes(message: OutgoingMessage) -> bool:
+    """Whether the mailbox is known to be the user's: a ticket's code lets its reader in."""
+    return message.user is not None and message.user.email_verified
+
+
+def qr_pictures(message: OutgoingMessage, shown: Sequence[TicketDocument]) -> list[Picture]:
+    """The codes, for an address that is confirmed."""
+    if not may_have_codes(message):
+        return []
+    return [qr_picture(each, number) for number, each in enumerate(shown, start=1)]
+
+
+def ticket_files(message: OutgoingMessage, shown: Sequence[TicketDocument]) -> list[Attachment]:
+    """PDF and calendar file, for an address that is confirmed."""
+    if not may_have_codes(message):
+        return []
+    return [pdf_attachment(shown), calendar_attachment(shown)]
 
 
 def _described(message: OutgoingMessage) -> list[TicketDocument]:
@@ -365,7 +459,7 @@ def _address(name: str, *args: object) -> str:
 
 
 LETTERS = {
-    "tickets": LetterKind(tickets),
+    "tickets": LetterKind(tickets, needs_proof=True),
     "payment_failed": LetterKind(payment_failed, choice="payment_failed"),
     "ticket_cancelled": LetterKind(ticket_cancelled),
     "show_cancelled": LetterKind(show_cancelled),

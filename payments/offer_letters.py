@@ -11,7 +11,7 @@ from accounts.mail_form import site_page
 from accounts.models import OutgoingMessage, User
 from concertbook.templatetags.times import when_text
 from concerts.templatetags.sales import told_as_text
-from payments.letters import calendar_attachment, pdf_attachment, qr_picture
+from payments.letters import qr_pictures, ticket_files
 from payments.models import Ticket
 from payments.services.ticket_offers import find_offer, why_not_acceptable
 from payments.services.tickets import described_tickets
@@ -96,8 +96,8 @@ def ticket_received(message: OutgoingMessage) -> Letter | None:
         ],
         facts=_facts(offer.ticket),
         action=(_("To the ticket"), shown[0].page),
-        pictures=[qr_picture(shown[0], 1)],
-        attachments=[pdf_attachment(shown), calendar_attachment(shown)],
+        pictures=qr_pictures(message, shown),
+        attachments=ticket_files(message, shown),
         notes=[_("Only its buyer can cancel it. A refund goes to the buyer's balance.")],
     )
 
@@ -160,7 +160,7 @@ LETTERS = {
     "ticket_offered": LetterKind(ticket_offered),
     "ticket_withdrawn": LetterKind(ticket_withdrawn),
     "ticket_accepted": LetterKind(ticket_accepted),
-    "ticket_received": LetterKind(ticket_received),
+    "ticket_received": LetterKind(ticket_received, needs_proof=True),
     "ticket_declined": LetterKind(ticket_declined),
     "received_ticket_cancelled": LetterKind(received_ticket_cancelled),
 }

@@ -22,6 +22,7 @@ from accounts.models import User
 from accounts.services.documents import record_consents
 from accounts.services.mail import queue_notice
 from accounts.services.sign_up import clean_name
+from accounts.services.withheld_letters import send_withheld
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 from concertbook.http.languages import active_language
@@ -30,17 +31,19 @@ from concertbook.http.languages import active_language
 def prove_email(*, link: Link, origin: str, session_key: str | None = None) -> User:
     """Give the link's account the address that it proves (a verify or change link's).
 
-    The caller has authenticated the account's user by session or password. When the address
-    changes, the old one is notified, and all sessions except ``session_key`` end. Raises
-    EmailTaken, LinkUsed.
+    The caller has authenticated the account's user by session or password. The first address that
+    is confirmed gets the letters that were withheld. When the address changes, the old one is
+    notified, and all sessions except ``session_key`` end. Raises EmailTaken, LinkUsed.
     """
     assert link.user is not None
-    user, old = link.user, link.user.email
+    user, old, was_proven = link.user, link.user.email, link.user.email_verified
     try:
         with transaction.atomic():
             _lock_by_key(user, link.email)
             displace(link.email, keep=user)
             _give_address(user, link.email)
+            if not was_proven:
+                send_withheld(user)
             if old is not None and old != link.email:
                 tell_old_address(user, old, origin=origin)
             if old != link.email:

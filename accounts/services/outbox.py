@@ -150,8 +150,9 @@ def _lease_due() -> list[OutgoingMessage]:
     )
     with transaction.atomic():
         locked = due.select_for_update(of=("self",), no_key=True, skip_locked=True)
+        # The users are read after the messages are locked (accounts/services/withheld_letters.py).
         batch = list(
-            locked.select_related("user").order_by(F("is_urgent").desc(), "due_at", "pk")[:BATCH]
+            locked.prefetch_related("user").order_by(F("is_urgent").desc(), "due_at", "pk")[:BATCH]
         )
         OutgoingMessage.objects.filter(pk__in=[message.pk for message in batch]).update(
             due_at=StatementTime() + Value(LEASE), attempts=F("attempts") + 1

@@ -18,6 +18,7 @@ from accounts.services.documents import agreed_versions
 from accounts.services.email_proof import create_proven
 from accounts.services.mail import queue_link
 from accounts.services.password_change import tell_new_password
+from accounts.services.withheld_letters import send_withheld
 from accounts.sessions import end_sessions
 from concertbook.db.clock import database_now
 
@@ -71,7 +72,7 @@ def reset_password(*, link: Link, password: str, keep_account: bool) -> User:
 
 
 def _set_password(user: User, password: str) -> None:
-    old = user.password
+    old, was_proven = user.password, user.email_verified
     user.set_password(password)
     now = database_now()
     with transaction.atomic():
@@ -80,6 +81,8 @@ def _set_password(user: User, password: str) -> None:
         same = User.objects.filter(pk=user.pk, password=old, email=user.email, is_active=True)
         if not same.update(password=user.password, email_verified_at=now, updated_at=now):
             raise LinkUsed
+        user.email_verified_at = now
+        if not was_proven:
+            send_withheld(user)
         end_sessions(user_ids=[user.pk])
         tell_new_password(user)
-    user.email_verified_at = now

@@ -1,16 +1,18 @@
-"""The news that a show was moved, to the holders of its tickets.
+"""The news that a show was moved, to the holders of its tickets, and to the buyers of those that
+were handed on: only a buyer can cancel.
 
 1. However the schedule is moved, a trigger writes a ScheduleMove in the same transaction.
-2. A sweep turns it into one message for each holder, some hundreds in a transaction, which also
+2. A sweep turns it into one message for each of them, some hundreds in a transaction, which also
    notes how far it came (tell_of_moves). Any number of workers may run it, and each may be killed.
 3. The letter is written from the schedule as it is when it is sent (payments/letters.py).
 """
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import User
 from accounts.services.outbox import new_message, queue
@@ -21,7 +23,7 @@ from payments.models import Ticket
 # By then every payment has ended that had read the old time, and a slip that an operator corrects
 # at once is told to no holder.
 WAIT = dt.timedelta(seconds=30)
-HOLDERS_AT_ONCE = 500
+USERS_AT_ONCE = 500
 BATCHES_AT_ONCE = 5
 
 
@@ -46,32 +48,36 @@ def _tell_some() -> int | None:
         move = moves.filter(told_at=None, moved_at__lt=now - WAIT).order_by("moved_at").first()
         if move is None:
             return None
-        holders = _next_holders(move)
-        queue(
-            new_message(kind="show_moved", user=holder, data={"move": move.pk})
-            for holder in holders
-        )
-        move.told += len(holders)
-        if len(holders) < HOLDERS_AT_ONCE:
+        users = _next_users(move)
+        queue(new_message(kind="show_moved", user=user, data={"move": move.pk}) for user in users)
+        move.told += len(users)
+        if len(users) < USERS_AT_ONCE:
             move.told_at = now
         else:
-            move.last_told = holders[-1].pk
+            move.last_told = users[-1].pk
         move.save(update_fields=["told", "told_at", "last_told"])
-    return len(holders)
+    return len(users)
 
 
-def _next_holders(move: ScheduleMove) -> list[User]:
+def _next_users(move: ScheduleMove) -> list[User]:
     if not is_news(move):
         return []
     tickets = Ticket.objects.filter(
         _concerned(move), seat__schedule=move.schedule_id, status=Ticket.Status.ISSUED
     )
+    given = tickets.exclude(reservation__user=F("user"))
+    keys = {*_keys(tickets, "user", move), *_keys(given, "reservation__user", move)}
+    first = sorted(keys)[:USERS_AT_ONCE]
+    users: dict[uuid.UUID, User] = User.objects.in_bulk(first)
+    return [users[key] for key in first]
+
+
+def _keys(tickets: QuerySet[Ticket], to: str, move: ScheduleMove) -> QuerySet[Any, uuid.UUID]:
+    """The next users in this relation to the tickets, by key."""
     if move.last_told is not None:
-        tickets = tickets.filter(user__gt=move.last_told)
-    users = tickets.order_by("user").values_list("user", flat=True).distinct()
-    keys = list(users[:HOLDERS_AT_ONCE])
-    holders: dict[uuid.UUID, User] = User.objects.in_bulk(keys)
-    return [holders[key] for key in keys]
+        tickets = tickets.filter(**{f"{to}__gt": move.last_told})
+    keys = tickets.order_by(to).values_list(to, flat=True).distinct()
+    return keys[:USERS_AT_ONCE]
 
 
 def is_news(move: ScheduleMove) -> bool:

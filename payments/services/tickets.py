@@ -184,3 +184,12 @@ def _for_show() -> QuerySet[Any]:
 
 
 FOR_SHOW: Prepared[Any] = Prepared(_for_show)
+
+
+def handed_on_tickets(*, user: User, schedule_id: uuid.UUID) -> list[Ticket]:
+    """The tickets for the show that the user bought and others hold, neither used nor cancelled, by
+    seat."""
+    given = Ticket.objects.filter(
+        reservation__user=user, seat__schedule=schedule_id, status=Ticket.Status.ISSUED
+    ).exclude(user=user)
+    return list(given.select_related("seat", "reservation__schedule").order_by("seat__number"))

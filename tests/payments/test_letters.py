@@ -9,8 +9,10 @@ from django.utils import timezone
 from ical.calendar_stream import IcsCalendarStream
 from PIL import Image
 
+from accounts.email_links import Kind, Link
 from accounts.errors import InsufficientBalance
 from accounts.models import OutgoingMessage
+from accounts.services.email_proof import prove_email
 from accounts.services.outbox import new_message, queue
 from concertbook.templatetags.times import when_text
 from concerts.models import ConcertSchedule, ScheduleMove
@@ -20,6 +22,7 @@ from payments.services import move_news
 from payments.services.checkout import pay_reservations
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_offers import accept_offer, offer_ticket
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held
 from tests.mailbox import mails_to
 from tests.payments.test_ticket_files import JAZZ
@@ -93,6 +96,40 @@ def test_a_mail_shows_what_is_good_when_it_is_sent(buyer, schedule):
     assert len(parts_of(tickets, "image/png")) == 1
     assert second.seat.label in str(tickets.body)
     assert cancelled.subject == f"[예매 취소] {schedule.concert.title}"
+
+
+def test_an_address_that_is_not_confirmed_gets_no_code_and_all_once_it_is(schedule):
+    stranger = UserFactory(won=50_000, email_verified_at=None)
+    (ticket,) = bought(stranger, schedule, 1).tickets
+    OutgoingMessage.objects.exclude(kind="tickets").delete()
+
+    mail = last_mail(stranger)
+
+    assert not mail.attachments
+    assert ticket.code not in mail.message().as_string()
+    assert f"/tickets/{ticket.pk}/" in str(mail.body)
+    assert "/accounts/" in str(mail.body)
+
+    link = Link(Kind.VERIFY, stranger.email, stranger)
+    prove_email(link=link, origin="http://testserver")
+
+    mail = last_mail(stranger, after=1)
+    assert len(parts_of(mail, "image/png")) == len(parts_of(mail, "application/pdf")) == 1
+    ids = {each.extra_headers["Message-ID"] for each in mails_to(stranger.email)}
+    assert len(ids) == 2, "a mailbox would drop the second of one"
+    prove_email(link=link, origin="http://testserver")
+    assert len(mails_to(stranger.email)) == 2, "what it had already"
+
+
+def test_a_mail_that_is_being_sent_while_the_address_is_confirmed_is_sent_again(schedule):
+    stranger = UserFactory(won=50_000, email_verified_at=None)
+    bought(stranger, schedule, 1)
+    OutgoingMessage.objects.exclude(kind="tickets").delete()
+    OutgoingMessage.objects.update(attempts=1)
+
+    prove_email(link=Link(Kind.VERIFY, stranger.email, stranger), origin="http://testserver")
+
+    assert OutgoingMessage.objects.filter(kind="tickets", user=stranger).count() == 2
 
 
 def test_a_purchase_is_mailed_with_the_time_until_which_cancelling_is_free(buyer):
@@ -201,7 +238,7 @@ def told():
 
 
 def test_every_holder_of_a_moved_show_is_told_once_in_batches(buyer, schedule, monkeypatch):
-    monkeypatch.setattr(move_news, "HOLDERS_AT_ONCE", 1)
+    monkeypatch.setattr(move_news, "USERS_AT_ONCE", 1)
     old = timezone.localtime(schedule.start_at)
     holders = [buyer, member(won=50_000), member(won=50_000)]
     for number, holder in enumerate(holders, start=1):
@@ -222,6 +259,24 @@ def test_every_holder_of_a_moved_show_is_told_once_in_batches(buyer, schedule, m
     said = str(last_mail(buyer, after=1).body)
     new = timezone.localtime(schedule.start_at)
     assert said.index(f"{new:%H:%M} KST") < said.index(f"{old:%H:%M} KST")
+
+
+def test_the_buyer_of_a_ticket_that_was_handed_on_is_told_of_a_move_too(buyer, schedule):
+    (ticket,) = bought(buyer, schedule, 1).tickets
+    receiver = member(won=0)
+    offer = offer_ticket(user=buyer, ticket_id=ticket.pk, email=receiver.email)
+    accept_offer(user=receiver, offer_id=offer.pk)
+    OutgoingMessage.objects.all().delete()
+
+    move(schedule, days=1)
+    half_a_minute_later()
+
+    assert move_news.tell_of_moves() == 2
+    theirs, mine = last_mail(receiver), last_mail(buyer)
+    assert len(parts_of(theirs, "application/pdf")) == 1
+    assert "수수료 없이" not in str(theirs.body)
+    assert not mine.attachments
+    assert "수수료 없이" in str(mine.body)
 
 
 def test_a_move_that_is_corrected_before_it_was_told_is_not_told(buyer, schedule):
