@@ -8,6 +8,7 @@ import smtplib
 from types import TracebackType
 from typing import Protocol, Self
 
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 from django.core.mail import get_connection
 
 from accounts.letter import Letter
@@ -18,6 +19,9 @@ from accounts.undeliverable import NotNow, Undeliverable
 
 # The server ends the connection (RFC 5321, 3.8).
 SHUTTING_DOWN = 421
+# A provider's answers that are about a mail. Others are about the account, its keys and limits, or
+# the provider.
+OF_ONE_MAIL = {400, 413, 422}
 
 
 class Sender(Protocol):
@@ -36,14 +40,12 @@ class MailSender:
         mail = build_mail(message, letter)
         try:
             accepted = self.connection.send_messages([mail])
-        except smtplib.SMTPRecipientsRefused as refused:
-            if all(500 <= code < 600 for code, _text in refused.recipients.values()):
+        except (smtplib.SMTPException, AnymailError) as refused:
+            if _is_for_good(refused):
                 raise Undeliverable(refused) from refused
-            raise NotNow(refused) from refused
-        except smtplib.SMTPDataError as refused:
-            if refused.smtp_code == SHUTTING_DOWN:
-                raise
-            raise NotNow(refused) from refused
+            if _is_of_one_mail(refused):
+                raise NotNow(refused) from refused
+            raise
         if not accepted:
             raise ConnectionError("The mail backend sent nothing.")
 
@@ -51,6 +53,20 @@ class MailSender:
         # The mails of a connection that breaks at its end have been accepted.
         with contextlib.suppress(Exception):
             self.connection.close()
+
+
+def _is_for_good(refused: Exception) -> bool:
+    if isinstance(refused, smtplib.SMTPRecipientsRefused):
+        return all(500 <= code < 600 for code, _text in refused.recipients.values())
+    return isinstance(refused, AnymailRecipientsRefused)
+
+
+def _is_of_one_mail(refused: Exception) -> bool:
+    if isinstance(refused, smtplib.SMTPDataError):
+        return refused.smtp_code != SHUTTING_DOWN
+    if isinstance(refused, AnymailError):
+        return refused.status_code in OF_ONE_MAIL
+    return isinstance(refused, smtplib.SMTPRecipientsRefused)
 
 
 SENDERS: dict[str, type[Sender]] = {

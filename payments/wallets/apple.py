@@ -4,8 +4,8 @@ The file is a ZIP of pass.json, pictures, manifest.json with the SHA-1 of each, 
 detached PKCS #7 signature of the manifest. ``cryptography`` writes the signature; the libraries for
 passes on PyPI are alpha, or bring a web framework or a compiler along for these hundred lines.
 
-A pass does not change by itself in the wallet, which would need a push service: the door asks the
-database, and the mail of a moved show tells to add it again.
+A pass does not change by itself in the wallet, which would need Apple's push service: the door asks
+the database, and the mail of a moved show tells to add it again. The same serial number replaces it.
 """
 
 import hashlib
