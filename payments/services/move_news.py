@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from accounts.services.outbox import new_message, queue
@@ -65,8 +65,7 @@ def _next_users(move: ScheduleMove) -> list[User]:
     tickets = Ticket.objects.filter(
         _concerned(move), seat__schedule=move.schedule_id, status=Ticket.Status.ISSUED
     )
-    given = tickets.exclude(reservation__user=F("user"))
-    keys = {*_keys(tickets, "user", move), *_keys(given, "reservation__user", move)}
+    keys = {*_keys(tickets, "user", move), *_keys(tickets, "reservation__user", move)}
     first = sorted(keys)[:USERS_AT_ONCE]
     users: dict[uuid.UUID, User] = User.objects.in_bulk(first)
     return [users[key] for key in first]

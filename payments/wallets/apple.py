@@ -5,7 +5,7 @@ detached PKCS #7 signature of the manifest. ``cryptography`` writes the signatur
 passes on PyPI are alpha, or bring a web framework or a compiler along for these hundred lines.
 
 A pass does not change by itself in the wallet, which would need Apple's push service: the door asks
-the database, and the mail of a moved show tells to add it again. The same serial number replaces it.
+the database, and the mail of a moved show tells to add it again, with the same serial number.
 """
 
 import hashlib
