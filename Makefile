@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals roles edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -40,6 +40,9 @@ fmt: .venv/.stamp-dev ## format the code and fix what can be fixed
 
 refusals: .venv/.stamp-dev ## write docs/refusals.md anew
 	$(TOOL_ENV) $(BIN)/python -m scripts.refusals
+
+roles: .venv/.stamp-dev ## write docs/roles.md anew
+	$(TOOL_ENV) $(BIN)/python -m scripts.roles
 
 edge-pages: .venv/.stamp-dev ## write deploy/pages/ anew: what nginx sends without the application
 	$(TOOL_ENV) $(BIN)/python -m scripts.edge_pages

@@ -15,6 +15,7 @@ from accounts.idempotent_forms import IdempotentForms
 from accounts.logged_forms import LoggedForms
 from accounts.rehearsal_filter import rehearsal_filter
 from accounts.services.user_search import find_users
+from accounts.staff_limits import LimitedToConcerts
 from accounts.templatetags.reasons import reason as in_words
 from concertbook.admin.base import BaseAdmin, ReadOnly
 from concertbook.db.prefix import id_range
@@ -24,7 +25,7 @@ FOUND_BY = _("The beginning of an e-mail address or a name, or the first eight c
 MOST_KEYS = 1000
 
 
-class Admin(LoggedForms, IdempotentForms, BaseAdmin):
+class Admin(LimitedToConcerts, LoggedForms, IdempotentForms, BaseAdmin):
     """The base of every model's pages. A form acts once, is refused when its row has changed, and
     is logged with the values before and after."""
 

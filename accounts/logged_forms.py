@@ -73,14 +73,14 @@ class LoggedForms(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """The entries of the log about this row, newest first."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
             response: HttpResponse = self._get_obj_does_not_exist_redirect(
                 request, self.opts, object_id
             )
             return response
-        if not self.has_view_or_change_permission(request, row):
-            raise PermissionDenied
         entries = activity.entries_of(row)[:HISTORY_ROWS]
         context = {
             **self.admin_site.each_context(request),

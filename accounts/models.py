@@ -102,6 +102,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("help_user", "Can end a user's sessions and send a link for a new password"),
+            ("deactivate_user", "Can deactivate an account"),
+            ("manage_staff", "Can make staff accounts and give them roles"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
@@ -316,6 +321,10 @@ class Balance(models.Model):
     class Meta:
         verbose_name = _("balance")
         verbose_name_plural = _("balances")
+        permissions = [
+            ("grant_credit", "Can give a small credit out of goodwill"),
+            ("approve_credit", "Can approve a larger credit"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount__gte=0), name="accounts_balance_never_below_zero"
@@ -609,7 +618,7 @@ class OutgoingMessage(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-id"]
-        permissions = [("resend_message", _("Can send a message again"))]
+        permissions = [("resend_message", "Can send a message again")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(channel__in=["MAIL", "PUSH"]),

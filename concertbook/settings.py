@@ -371,6 +371,8 @@ ACT_MODULES = [
 ]
 # The model of that log: the admin's forms name who changed a row meanwhile.
 LOG_MODEL = "accounts.Activity"
+# Who of the staff works for which concerts: accounts know no concerts.
+STAFF_LIMITS = "concerts.services.staff_concerts"
 # Push messages to browsers; off without a key (docs/operations.md).
 VAPID_PRIVATE_KEY = env.str("VAPID_PRIVATE_KEY", "")
 # Whom the push services ask if something is wrong with our messages.

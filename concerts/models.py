@@ -442,6 +442,34 @@ class Reminder(models.Model):
         return f"{self.schedule}: {self.user}"
 
 
+class StaffConcert(models.Model):
+    """A concert that a member of the staff works for. One who has no such row works for all."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        User,
+        models.CASCADE,
+        related_name="staff_concerts",
+        db_index=False,
+        verbose_name=_("user"),
+    )
+    concert = models.ForeignKey(
+        Concert, models.CASCADE, related_name="+", verbose_name=_("concert")
+    )
+
+    class Meta:
+        verbose_name = _("concert of a member of the staff")
+        verbose_name_plural = _("works for these concerts only")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "concert"], name="concerts_staffconcert_once_per_concert"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.concert)
+
+
 class SeatPlan(models.Model):
     """One version of a schedule's seat plan, for ever (see services/seat_plan_document).
 

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts.models import User
 from concertbook.errors import DomainError
 from concerts.models import Concert
+from concerts.services.staff_concerts import is_limited, limit
 from operations.services.settlement import Settlement, note_settlement, settle_period
 from operations.settlement_files import (
     CONTENT_TYPES,
@@ -54,9 +55,16 @@ class PeriodForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
 
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        concert = self.fields["concert"]
+        if is_limited(user) and isinstance(concert, forms.ModelChoiceField):
+            concert.queryset = limit(user, concert.queryset, "pk")  # type: ignore[arg-type]
+            concert.required = True
+
     def clean(self) -> None:
         cleaned = self.cleaned_data
-        if "first" not in cleaned or "last" not in cleaned:
+        if not {"first", "last", "concert"} <= cleaned.keys():
             return
         concert = cleaned.get("concert")
         try:
@@ -88,7 +96,8 @@ class SettledPaymentAdmin(PaymentAdmin):
     )
     def settlement(self, request: HttpRequest) -> HttpResponse:
         asked = request.GET.get("first") is not None
-        form = PeriodForm(request.GET) if asked else PeriodForm(initial=_this_month())
+        user = cast(User, request.user)
+        form = PeriodForm(user, request.GET) if asked else PeriodForm(user, initial=_this_month())
         if not (asked and form.is_valid()):
             return self._page(request, form, {})
         format = request.GET.get("format", "")

@@ -25,6 +25,7 @@ RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "d
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
+    concert_path = "schedule__concert"
     fields = (
         "id",
         "user",
@@ -75,6 +76,7 @@ class PaymentResource(SafeResource):
 @admin.register(Payment)
 class PaymentAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "user"
+    concert_path = "reservation__schedule__concert"
     resource_classes: ClassVar = [PaymentResource]
     newest_by = "paid_at"
     fields = ("id", "user", "reservation", won("amount", _("amount")), "status", why, "paid_at")
@@ -108,6 +110,7 @@ TICKET_COLORS = {"ISSUED": "success", "USED": "info", "CANCELLED": "danger"}
 @admin.register(Ticket)
 class TicketAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
+    concert_path = "seat__schedule__concert"
     # The ticket's code is left out: it admits to the show.
     fields = (
         "id",
@@ -174,6 +177,7 @@ class TicketOfferAdmin(ReadOnlyAdmin):
     """The chain of each ticket's holders: accepted offers, numbered; and what became of others."""
 
     rehearsal_path = "giver"
+    concert_path = "ticket__seat__schedule__concert"
     # The code that ended is left out: it is nothing to read.
     fields = (
         "id",
@@ -220,6 +224,7 @@ class TicketOfferAdmin(ReadOnlyAdmin):
 @admin.register(CheckIn)
 class CheckInAdmin(ReadOnlyAdmin):
     rehearsal_path = "ticket__user"
+    concert_path = "schedule__concert"
     fields = (
         "id",
         "ticket",
@@ -286,6 +291,7 @@ class RefundResource(SafeResource):
 @admin.register(Refund)
 class RefundAdmin(Exportable, ReadOnlyAdmin):
     rehearsal_path = "payment__user"
+    concert_path = "payment__reservation__schedule__concert"
     resource_classes: ClassVar = [RefundResource]
     newest_by = "created_at"
     fields = (

@@ -82,6 +82,7 @@ class Reservation(models.Model):
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
+        permissions = [("release_reservation", "Can release a buyer's hold")]
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -255,7 +256,10 @@ class Ticket(models.Model):
         verbose_name = _("ticket")
         verbose_name_plural = _("tickets")
         ordering = ["-created_at", "-pk"]
-        permissions = [("check_in_ticket", "Can check in tickets at the door, and undo it")]
+        permissions = [
+            ("check_in_ticket", "Can check in tickets at the door, and undo it"),
+            ("move_ticket", "Can move a buyer to another seat"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"],
@@ -528,6 +532,10 @@ class Refund(models.Model):
     class Meta:
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
+        permissions = [
+            ("refund_ticket", "Can refund a ticket by its policy"),
+            ("refund_in_full", "Can refund a ticket in full, or without its fee"),
+        ]
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.CheckConstraint(

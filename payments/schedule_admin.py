@@ -81,7 +81,8 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         return live and bool(super().has_change_permission(request, obj))
 
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return bool(request.user.has_perm("concerts.cancel_concertschedule"))
+        may = request.user.has_perm("concerts.cancel_concertschedule")
+        return may and self.is_theirs(request, object_id)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """The possible actions: none to generate or cancel once the schedule is cancelled."""

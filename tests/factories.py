@@ -1,12 +1,13 @@
 """Objects of a running sale: valid in the database, times relative to now."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 import factory
 import redis
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
@@ -14,7 +15,7 @@ from factory.django import DjangoModelFactory
 from accounts.gateway import GatewayAnswer
 from accounts.models import Balance, Charge, User
 from accounts.services.charges import settle_charge
-from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.models import Concert, ConcertSchedule, Seat, StaffConcert
 from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy
 from concerts.services.seat_generation import Block, generate_seats
 from payments.models import CheckIn, Reservation, Ticket
@@ -65,6 +66,16 @@ class CheckInStaffFactory(StaffFactory):
     @factory.post_generation  # type: ignore[untyped-decorator]
     def may_check_in(user: User, create: bool, extracted: Any, **kwargs: Any) -> None:  # noqa: N805
         user.user_permissions.add(Permission.objects.get(codename="check_in_ticket"))
+
+
+def staff(*roles: str, concerts: Iterable[Concert] = (), **fields: Any) -> User:
+    """A member of the staff with these roles (operations/roles.py); of some concerts only."""
+    user = StaffFactory.create(**fields)
+    groups = list(Group.objects.filter(name__in=roles))
+    assert len(groups) == len(roles), f"no such role: {roles}"
+    user.groups.set(groups)
+    StaffConcert.objects.bulk_create(StaffConcert(user=user, concert=each) for each in concerts)
+    return user
 
 
 class WaitingRoomFactory(DjangoModelFactory[WaitingRoom]):

@@ -105,9 +105,9 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
 
     def show_letter(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The letter as it would be sent now."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         message = OutgoingMessage.objects.select_related("user").filter(pk=pk).first()
         if message is None:
             raise Http404
-        if not self.has_view_permission(request, message):
-            raise PermissionDenied
         return framed(preview_letter(message))

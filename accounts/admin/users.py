@@ -7,10 +7,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core import signing
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.crypto import salted_hmac
@@ -23,6 +23,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.base_admin import Admin, FoundByUser
 from accounts.email_addresses import clean_email
 from accounts.models import User
+from accounts.permission_words import in_words
 from accounts.services.email_change import request_proof, set_email
 from accounts.services.password_change import tell_new_password
 from accounts.services.user_search import find_users
@@ -35,6 +36,8 @@ from concertbook.admin.versions import (
 )
 from concertbook.db.prefix import id_range
 from concertbook.templatetags.money import won as in_won
+
+MANAGE_STAFF = "accounts.manage_staff"
 
 
 class UserAddForm(UserCreationForm):  # type: ignore[misc]
@@ -98,10 +101,12 @@ def _fingerprint(password: str) -> str:
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
-    """Only a superuser makes staff, grants permissions, or changes other staff accounts."""
+    """Only members with the permission make staff and give them groups, none of which may do more
+    than they may themselves; only a superuser grants single permissions, or touches a superuser."""
 
     rehearsal_path = "rehearsal"
     POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+    STAFF = ("is_staff", "groups")
 
     DATES = ("last_login", "closes_at", "deleted_at", "created_at", "updated_at")
 
@@ -186,7 +191,16 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         readonly = tuple(super().get_readonly_fields(request, obj))
-        return readonly if request.user.is_superuser else (*readonly, *self.POWERS)
+        if request.user.is_superuser:
+            return readonly
+        may = self.STAFF if _may_give_groups(request, obj) else ()
+        return (*readonly, *(power for power in self.POWERS if power not in may))
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field = in_words(super().formfield_for_manytomany(db_field, request, **kwargs))
+        if db_field.name == "groups" and not request.user.is_superuser:
+            field.queryset = _grantable(request.user)
+        return field
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -198,7 +212,31 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
 def _may_touch(request: HttpRequest, user: User | None) -> bool:
     if user is None or request.user.is_superuser or user == request.user:
         return True
-    return not (user.is_staff or user.is_superuser)
+    if user.is_superuser:
+        return False
+    return not user.is_staff or request.user.has_perm(MANAGE_STAFF)
+
+
+def _may_give_groups(request: HttpRequest, user: User | None) -> bool:
+    """Not to oneself; and not where the form would take away a group that it may not offer."""
+    if user is None or user == request.user or not request.user.has_perm(MANAGE_STAFF):
+        return False
+    return not user.groups.difference(_grantable(request.user)).exists()
+
+
+def _grantable(user: Any) -> QuerySet[Group]:
+    """The groups that may do nothing that this member of the staff may not."""
+    own = {tuple(permission.split(".", 1)) for permission in user.get_all_permissions()}
+    more = Permission.objects.exclude(
+        pk__in=[
+            pk
+            for pk, app, codename in Permission.objects.values_list(
+                "pk", "content_type__app_label", "codename"
+            )
+            if (app, codename) in own
+        ]
+    )
+    return Group.objects.exclude(permissions__in=more)
 
 
 def _without_password(fieldsets: Any) -> Any:
@@ -221,6 +259,9 @@ class GroupAdmin(DjangoGroupAdmin, Admin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.is_superuser
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        return in_words(super().formfield_for_manytomany(db_field, request, **kwargs))
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.is_superuser

@@ -36,6 +36,7 @@ class ScheduleInline(VersionedInline, StackedInline):  # type: ignore[misc]
 @admin.register(Concert)
 class ConcertAdmin(DeletableUnsold):
     rehearsal_path = "waiting_room__rehearsal"
+    concert_path = "pk"
     form = ConcertForm
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (

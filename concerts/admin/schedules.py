@@ -39,6 +39,7 @@ from concerts.services import schedule_rules, seat_generation, seat_removal, sea
 @admin.register(ConcertSchedule)
 class ConcertScheduleAdmin(DeletableUnsold):
     rehearsal_path = "concert__waiting_room__rehearsal"
+    concert_path = "concert"
     form = ScheduleForm
     list_display = (
         "concert",

@@ -49,6 +49,7 @@ class SeatAdmin(FoundByUser):
     holders."""
 
     rehearsal_path = "schedule__concert__waiting_room__rehearsal"
+    concert_path = "schedule__concert"
     form = SeatForm
     EDITABLE = ("label", "section", "grade", "price", "kind")
 
@@ -132,6 +133,7 @@ class SeatAdmin(FoundByUser):
 @admin.register(SeatStatusHistory)
 class SeatStatusHistoryAdmin(ReadOnlyAdmin):
     rehearsal_path = "seat__schedule__concert__waiting_room__rehearsal"
+    concert_path = "seat__schedule__concert"
     fields = ("seat", "seq", "from_status", "to_status", "changed_by", "reason", "changed_at")
     list_display = (
         "changed_at",

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.personal_data import PersonalData, Rows, Section
-from concerts.models import Reminder
+from concerts.models import Reminder, StaffConcert
 
 
 def _reminders(user: User) -> Rows:
@@ -15,7 +15,8 @@ def _reminders(user: User) -> Rows:
 
 
 def _erase(user: User) -> None:
-    Reminder.objects.filter(user=user).delete()
+    for model in (Reminder, StaffConcert):
+        model._base_manager.filter(user=user).delete()
 
 
 PERSONAL_DATA = PersonalData(
@@ -23,6 +24,7 @@ PERSONAL_DATA = PersonalData(
     left_out={
         "concerts.Seat": "who holds a seat now: the same is in the reservations",
         "concerts.ConcertSchedule": "who cancelled it, of the staff",
+        "concerts.StaffConcert": "the concerts that a member of the staff works for",
         "concerts.SeatStatusHistory": "the seats' side of the reservations",
     },
     erase=_erase,

@@ -15,6 +15,7 @@ TOKEN_COLORS = {"WAITING": "warning", "ACTIVE": "success"}
 @admin.register(QueueToken)
 class QueueTokenAdmin(ReadOnlyAdmin):
     rehearsal_path = "room__rehearsal"
+    concert_path = "room__concerts"
     fields = (
         "token",
         "user",
@@ -46,6 +47,7 @@ class QueueTokenAdmin(ReadOnlyAdmin):
 @admin.register(Draw)
 class DrawAdmin(ReadOnlyAdmin):
     rehearsal_path = "room__rehearsal"
+    concert_path = "room__concerts"
     # Not the seed: before the draw it is secret, afterwards it is on the public page.
     fields = ("room", "commitment", "committed_at", "drawn_at", "participants", "participants_hash")
     list_display = ("room", "committed_at", "drawn_at", "participants")
@@ -62,6 +64,7 @@ ENDING_COLORS = {"PAID": "success", "TIMED_OUT": "warning", "CLOSED": "danger"}
 @admin.register(QueueEntryHistory)
 class QueueEntryHistoryAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
+    concert_path = "token__room__concerts"
     fields = (
         "user",
         "token",

@@ -93,6 +93,7 @@ def _room_id(object_id: Any) -> int:
 @admin.register(WaitingRoom)
 class WaitingRoomAdmin(Admin):
     rehearsal_path = "rehearsal"
+    concert_path = "concerts"
     form = RoomForm
     fieldsets = (
         (None, {"fields": ("title", "slug", "state", ("opens_at", "shuffle"))}),

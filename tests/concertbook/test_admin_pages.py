@@ -41,6 +41,7 @@ from concerts.models import (
     Seat,
     SeatPlan,
     SeatStatusHistory,
+    StaffConcert,
 )
 from operations.models import Export, ExportChunk
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
@@ -77,8 +78,8 @@ OURS = [*READ_ONLY, *EDITED]
 # Without a page: a copy of one's data is the user's own, as is a browser that shows push messages;
 # a move is told on its schedule's page; a session's key gives access to the account, the pieces of
 # an export are downloaded as one file, the history of a room shows its capacities, a seat plan
-# repeats what the seats say, a reminder is its user's own, and a poster is shown on its concert's
-# page.
+# repeats what the seats say, a reminder is its user's own, a poster is shown on its concert's page,
+# and the concerts that a member of the staff works for on theirs.
 WITHOUT_PAGES = {
     UserSession,
     EndedSession,
@@ -91,6 +92,7 @@ WITHOUT_PAGES = {
     Reminder,
     RoomCapacity,
     SeatPlan,
+    StaffConcert,
 }
 
 

@@ -34,6 +34,7 @@ from concerts.models import (
     Seat,
     SeatPlan,
     SeatStatusHistory,
+    StaffConcert,
 )
 from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
@@ -443,6 +444,12 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "a ledger line deleted": (
         "accounts_ledger_is_append_only",
         lambda sale: sale.line.delete(),
+    ),
+    "a concert given twice to a member of the staff": (
+        "concerts_staffconcert_once_per_concert",
+        lambda sale: StaffConcert.objects.bulk_create(
+            StaffConcert(user=sale.other, concert=sale.schedule.concert) for _ in range(2)
+        ),
     ),
     "an entry of the log rewritten": (
         "accounts_activity_is_append_only",

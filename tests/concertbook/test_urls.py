@@ -30,7 +30,7 @@ queueing/waitingroom
 ADMIN = """
 
 (?P<url>.*)$
-^(?P<app_label>accounts|auth|queueing|concerts|payments|operations)/$
+^(?P<app_label>accounts|queueing|concerts|payments|operations|auth)/$
 accounts/activity/export/
 accounts/balancehistory/export/
 accounts/charge/export/

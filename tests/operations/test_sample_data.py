@@ -60,7 +60,7 @@ def test_it_makes_the_accounts_it_prints():
         spent = 66_000 * user.tickets.exclude(status="CANCELLED").count()
         assert balance_of(user) == (WON_PER_BUYER - spent if account.is_buyer else 0)
     assert User.objects.get(is_superuser=True).email == "admin@concertbook.local"
-    assert User.objects.filter(is_staff=True).count() == 2
+    assert User.objects.filter(is_staff=True).count() == 8
 
 
 def states():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -37,7 +37,8 @@ class Account:
     is_staff: bool = False
     is_superuser: bool = False
     is_buyer: bool = False
-    permissions: Sequence[str] = ()
+    # The groups of the account's roles (operations/roles.py).
+    groups: Sequence[str] = ()
     # By the slug of a show of one evening: how many tickets the account has for it.
     tickets: Mapping[str, int] = field(default_factory=dict)
 
@@ -57,7 +58,55 @@ ACCOUNTS = [
         "문지영",
         "door staff",
         is_staff=True,
-        permissions=["check_in_ticket"],
+        groups=["Door"],
+    ),
+    Account(
+        "support@concertbook.local",
+        "sample-support-1732",
+        "윤서아",
+        "support",
+        is_staff=True,
+        groups=["Support"],
+    ),
+    Account(
+        "lead@concertbook.local",
+        "sample-lead-2236",
+        "한도윤",
+        "support lead",
+        is_staff=True,
+        groups=["Support lead"],
+    ),
+    Account(
+        "programme@concertbook.local",
+        "sample-programme-2645",
+        "오하린",
+        "programme",
+        is_staff=True,
+        groups=["Programme"],
+    ),
+    Account(
+        "finance@concertbook.local",
+        "sample-finance-2828",
+        "서준우",
+        "finance",
+        is_staff=True,
+        groups=["Finance"],
+    ),
+    Account(
+        "duty@concertbook.local",
+        "sample-duty-3162",
+        "강태오",
+        "duty manager",
+        is_staff=True,
+        groups=["Duty manager"],
+    ),
+    Account(
+        "owner@concertbook.local",
+        "sample-owner-3316",
+        "배수진",
+        "owner",
+        is_staff=True,
+        groups=["Owner"],
     ),
     Account(
         "minji@concertbook.local",
@@ -117,7 +166,7 @@ def load_account(account: Account) -> None:
         is_superuser=account.is_superuser,
     )
     # Also for an account of an earlier version.
-    user.user_permissions.add(*Permission.objects.filter(codename__in=account.permissions))
+    user.groups.add(*Group.objects.filter(name__in=account.groups))
     if account.is_buyer and not user.charges.exists():
         charge(user=user, amount=WON_PER_BUYER)
 
