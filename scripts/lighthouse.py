@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import django
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from concerts.models import ConcertSchedule
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,6 +84,11 @@ def measure_all(url: str) -> Iterator[tuple[Shown, Report]]:
         for shown in PUBLIC_PAGES:
             yield shown, measure(url + shown.path, port)
         log_in(page)
+        # First, as it opens ten minutes after the demo was started.
+        page.goto(f"/rooms/{opening}/")
+        page.locator("main form button").first.click()
+        page.wait_for_load_state()
+        yield Shown("Waiting room", ""), measure(page.url, port)
         for title in purchase(page, open_now[HALLS[0]]):
             if "chosen" in title:
                 # The page before, with a choice that Lighthouse would not see.
@@ -94,19 +101,29 @@ def measure_all(url: str) -> Iterator[tuple[Shown, Report]]:
             page.locator(f"form[action*='{schedule.pk}'] button").first.click()
             page.wait_for_url("**/seats/")
             yield Shown(f"Seats, {hall:,} seats", ""), measure(page.url, port)
-        page.goto(f"/rooms/{opening}/")
-        page.locator("main form button").first.click()
-        page.wait_for_load_state()
-        yield Shown("Waiting room", ""), measure(page.url, port)
-        for name, path in OWN_PAGES.items():
+        pages = {**OWN_PAGES, "Draw": f"/ko/rooms/{opening}/draw/", **pages_of_a_ticket(page)}
+        for name, path in pages.items():
             yield Shown(name, path), measure(url + path, port)
+
+
+def pages_of_a_ticket(page: "Page") -> dict[str, str]:
+    """Of the first one that the buyer may still cancel and hand on."""
+    page.goto("/tickets/")
+    page.locator("main a[href^='/tickets/']").first.click()
+    page.wait_for_url("**/tickets/*/")
+    ticket = urlsplit(page.url).path
+    return {"Cancelling": f"{ticket}cancel/", "Handing on": f"{ticket}offer/"}
 
 
 PUBLIC_PAGES = [
     Shown("Help", "/ko/about/help/", True),
     Shown("Terms", "/ko/about/terms/", True),
+    Shown("Privacy", "/ko/about/privacy/", True),
+    Shown("Refunds", "/ko/about/refunds/", True),
+    Shown("Business", "/ko/about/business/", True),
     Shown("Log in", "/accounts/login/"),
     Shown("Sign up", "/accounts/signup/"),
+    Shown("Forgotten password", "/accounts/password/reset/"),
 ]
 # Steps of the purchase.
 INDEXED = ("Catalogue", "Concert")
@@ -115,6 +132,13 @@ OWN_PAGES = {
     "Orders": "/reservations/",
     "Balance": "/balance/",
     "Account": "/accounts/",
+    "Name": "/accounts/name/",
+    "Address": "/accounts/address/",
+    "Password": "/accounts/password/change/",
+    "Notices": "/accounts/notices/",
+    "Devices": "/accounts/devices/",
+    "My data": "/accounts/data/",
+    "Deletion": "/accounts/delete/",
 }
 
 
@@ -123,7 +147,13 @@ def opening_room() -> str:
     from queueing.models import WaitingRoom
 
     rooms = WaitingRoom.objects.filter(state="SCHEDULED", rehearsal="").order_by("opens_at")
-    return rooms.values_list("slug", flat=True)[0]
+    slug = rooms.values_list("slug", flat=True).first()
+    if slug is None:
+        raise SystemExit(
+            "No waiting room of the demo is still to open: its sample data is older than ten"
+            " minutes. Stop the demo, remove its data (make clean, or var/demo), start it again."
+        )
+    return slug
 
 
 def schedules_on_sale() -> "dict[int, ConcertSchedule]":

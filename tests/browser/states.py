@@ -1007,8 +1007,8 @@ def moved(schedule: ConcertSchedule) -> None:
 
 def send(visitor: Visitor) -> None:
     """The page's main form."""
-    visitor.page.locator("main form button:not([type=button])").first.click()
-    visitor.page.wait_for_load_state("networkidle")
+    with visitor.page.expect_navigation(wait_until="networkidle"):
+        visitor.page.locator("main form button:not([type=button])").first.click()
 
 
 def link_of(kind: Kind, user: User) -> str:
