@@ -11,6 +11,4 @@ class Migration(migrations.Migration):
 
     operations = [
         constraint("payments", "payments_no_ticket_for_closing_account"),
-        # Its function is one of 0004's, which drops it.
-        constraint("payments", "payments_ticketoffer_forgets_address", drop="SELECT 1"),
     ]
