@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
-from accounts.closing import refused_while_closing
 from accounts.errors import (
+    AccountClosing,
     ChargeDeclined,
     GatewayUnavailable,
     IdempotencyKeyReused,
@@ -25,11 +25,12 @@ from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
+from concertbook.db.refusals import refused_by
 
 logger = logging.getLogger(__name__)
 
 # The trigger in accounts/constraints.
-NO_CHARGE = "accounts_no_charge_for_closing_account"
+TRIGGERS = {"accounts_no_charge_for_closing_account": AccountClosing}
 # A charge that is pending for longer belongs to a dead process: the sweep asks the gateway again.
 SETTLE_AFTER = dt.timedelta(seconds=30)
 # Each may take the gateway's time-out, and a round must end before the next begins.
@@ -75,7 +76,7 @@ def _begin_charge(user: User, amount: int, once: IdempotentRequest | None) -> Ch
     The gateway charges nothing twice for one charge, so a retry may run in parallel with the first
     attempt: the first one settles the charge, the other finds it settled.
     """
-    with refused_while_closing(NO_CHARGE):
+    with refused_by(**TRIGGERS):
         if once is None:
             return Charge.objects.create(user=user, amount=amount)
         pending, _created = Charge.objects.get_or_create(

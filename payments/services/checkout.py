@@ -18,13 +18,14 @@ from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, cla
 from accounts.services.ledger import LedgerEntry, new_lines
 from accounts.services.outbox import messages_to, new_message
 from concertbook.db.group_commit import Retry, one_of_each
+from concertbook.db.refusals import refused_by
 from concertbook.db.rows import Insert, Update, write_rows
 from concertbook.errors import DomainError
 from concerts.models import Seat, new_statuses
 from payments.errors import HoldExpired, TooManySeats
 from payments.models import Payment, Reservation, Ticket
 from payments.services.carts import LockedCart, PaymentRequest, lock_carts
-from payments.services.holds import MOST_AT_ONCE, refused_once_cancelled
+from payments.services.holds import MOST_AT_ONCE, TRIGGERS
 from payments.services.releases import expire_overdue
 from queueing.services.gate import extend_admissions, finish
 
@@ -89,7 +90,7 @@ def pay(requests: Sequence[PaymentRequest], *, wait: bool = False) -> list[Outco
 
 def _pay(requests: Sequence[PaymentRequest], *, wait: bool) -> dict[uuid.UUID, Outcome]:
     """The outcomes by user, each of whom has one request."""
-    with refused_once_cancelled(), transaction.atomic(durable=True):
+    with refused_by(**TRIGGERS), transaction.atomic(durable=True):
         outcomes: dict[uuid.UUID, Outcome] = {}
         outcomes |= claim_keys([request.once for request in requests if request.once])
         requests = [request for request in requests if request.user.pk not in outcomes]

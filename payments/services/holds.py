@@ -10,24 +10,28 @@
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from psycopg.errors import CheckViolation
+from django.db import transaction
 
 from accounts.models import User
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, claim_keys, new_answers
 from concertbook.db.group_commit import Retry, one_of_each
+from concertbook.db.refusals import refused_by
 from concertbook.db.rows import Insert, write_rows
 from concertbook.errors import DomainError, NotFound
 from concerts.errors import ScheduleCancelled, SeatNotFound, SeatTaken
 from concerts.models import Seat, new_statuses
 from concerts.services.programme import get_schedule
-from payments.errors import CompanionNeedsWheelchair, DuplicateSeats, TooManySeats
+from payments.errors import (
+    CompanionNeedsWheelchair,
+    DuplicateSeats,
+    PurchaseLimitExceeded,
+    TooManySeats,
+)
 from payments.models import Reservation
 from payments.services.early_refusals import explain_taken
 from payments.services.locked_sale import HoldRequest, LockedSale, lock_sale
@@ -44,8 +48,12 @@ logger = logging.getLogger(__name__)
 
 # The most seats that one request may hold or pay.
 MOST_AT_ONCE = 50
-# The trigger in payments/constraints.
-NO_SALE = "payments_no_sale_in_cancelled_schedule"
+# What triggers refuse although the rules have allowed it: the schedule was cancelled, or the buyer
+# accepted a ticket, between our read and our write.
+TRIGGERS = {
+    "payments_no_sale_in_cancelled_schedule": ScheduleCancelled,
+    "payments_received_within_limit": PurchaseLimitExceeded,
+}
 # The refusals of the last rules, about the wanted seats.
 SEAT_REFUSALS = SeatTaken, CompanionNeedsWheelchair
 
@@ -161,14 +169,15 @@ def hold(requests: Sequence[HoldRequest], *, wait: bool = False) -> list[Outcome
     Six round trips, however many requests: BEGIN, the tokens, the seats, the holdings and the
     clock, one that writes, COMMIT. One more where admissions have to be extended, two with keys,
     and one each where a token or a seat is missing, to know why.
-    Raises ScheduleCancelled when the database refuses all of it: nothing was done.
+    Raises ScheduleCancelled or PurchaseLimitExceeded when the database refuses all of it: nothing
+    was done.
     """
     return one_of_each(requests, lambda each: each.user.pk, partial(_hold, wait=wait))
 
 
 def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Outcome]:
     """The outcomes by user, each of whom has one request."""
-    with refused_once_cancelled(), transaction.atomic(durable=True):
+    with refused_by(**TRIGGERS), transaction.atomic(durable=True):
         outcomes: dict[uuid.UUID, Outcome] = {}
         outcomes |= claim_keys([request.once for request in requests if request.once])
         requests = [request for request in requests if request.user.pk not in outcomes]
@@ -194,21 +203,6 @@ def _hold(requests: Sequence[HoldRequest], *, wait: bool) -> dict[uuid.UUID, Out
         on_seats = [seat.pk for seat in locked.seats.values()]
         release_overdue(Reservation.objects.filter(status="HOLD", seat__in=on_seats))
     return outcomes | {grant.request.user.pk: grant.reservations for grant in grants}
-
-
-@contextmanager
-def refused_once_cancelled() -> Iterator[None]:
-    """Wraps a transaction that sells: raises ScheduleCancelled when the trigger refuses it.
-
-    The schedule was cancelled between our read and our write.
-    """
-    try:
-        yield
-    except IntegrityError as exc:
-        refusal = exc.__cause__
-        if not isinstance(refusal, CheckViolation) or refusal.diag.constraint_name != NO_SALE:
-            raise
-        raise ScheduleCancelled from exc
 
 
 def _grant(request: HoldRequest, locked: LockedSale) -> HoldGrant:

@@ -4,10 +4,10 @@ Only the ticket moves. The reservation and the payment stay the buyer's, so that
 the buyer's balance, and the purchase limit still counts what the buyer has bought. In the
 transaction of the acceptance the ticket gets its new holder and a new code, and the old code ends.
 
-Locks, in the one order: the receiver's token (they hold no seat meanwhile), the ticket, its offer,
-the receiver's balance (they accept no other ticket meanwhile). A check-in, a cancellation, a refund
-of the schedule and every change of an offer lock the ticket: of all that concerns one ticket, one
-comes first, and the others see what it did.
+Locks, in the one order: the ticket, its offer. A check-in, a cancellation, a refund of the schedule
+and every change of an offer lock the ticket: of all that concerns one ticket, one comes first, and
+the others see what it did. A receiver who holds seats or accepts other tickets at the same moment
+is refused at the commit (payments_received_within_limit): who is in no line has no row to lock.
 """
 
 import datetime as dt
@@ -18,12 +18,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet
 
-from accounts.closing import refused_while_closing
 from accounts.email_addresses import clean_email
+from accounts.errors import AccountClosing
 from accounts.models import OutgoingMessage, User
-from accounts.services.ledger import lock_balance
 from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import StatementTime, database_now
+from concertbook.db.refusals import refused_by
 from concertbook.db.statements import fetch_row
 from concertbook.errors import DomainError, NotFound
 from concerts.models import ConcertSchedule
@@ -40,10 +40,12 @@ from payments.errors import (
     UnknownOffer,
 )
 from payments.models import Ticket, TicketOffer, new_ticket_code, save_change
-from queueing.services.gate import lock_token_of
 
-# The trigger in payments/constraints.
-NO_TICKET = "payments_no_ticket_for_closing_account"
+# The triggers in payments/constraints.
+TRIGGERS = {
+    "payments_no_ticket_for_closing_account": AccountClosing,
+    "payments_received_within_limit": TooManyTickets,
+}
 OFFER_WINDOW = dt.timedelta(hours=1)
 # What one page shows.
 MOST_SHOWN = 50
@@ -117,16 +119,13 @@ def accept_offer(*, user: User, offer_id: uuid.UUID) -> Ticket:
     UnknownOffer, OfferOver, TooManyTickets, AccountClosing, and what require_may_hand_on raises.
     """
     found = _find_offer(user, offer_id)
-    room_id = found.ticket.reservation.schedule.concert.waiting_room_id
-    with refused_while_closing(NO_TICKET), transaction.atomic(durable=True):
-        lock_token_of(user_id=user.pk, room_id=room_id)
+    with refused_by(**TRIGGERS), transaction.atomic(durable=True):
         ticket = _lock_ticket(found.ticket_id)
         assert ticket is not None, "tickets are not deleted"
         offer = _lock_offer(offer_id)
         if offer.receiver_id == user.pk == ticket.user_id:
             return ticket
         _require_open(offer)
-        lock_balance(user_id=user.pk)
         now = database_now()
         times = _times_handed_on(ticket)
         require_may_hand_on(ticket, times=times, now=now)

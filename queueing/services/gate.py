@@ -89,15 +89,6 @@ ADMITTED_TOKENS = Prepared(admitted_tokens)
 SHOWN_TOKENS = PreparedLock(lambda wait: locked_tokens(wait).filter(AnyOf("pk", "tokens")))
 
 
-def lock_token_of(*, user_id: uuid.UUID, room_id: int) -> None:
-    """Lock the user's live token in the room, if any, so that they hold no seat meanwhile.
-
-    First in the lock order. Inside a transaction only.
-    """
-    tokens = QueueToken.objects.filter(user=user_id, room=room_id, is_live=True)
-    list(tokens.select_for_update(no_key=True).values_list("pk"))
-
-
 def require_still_inside(token: QueueToken, now: dt.datetime) -> None:
     """Raises QueueNotAdmitted when the admission is over at ``now``, the database's clock."""
     if not token.admits(now):

@@ -931,11 +931,18 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
         lambda sale: sale.accept(sale.offer()),
     ),
     "a ticket that takes its receiver past the purchase limit": (
-        "payments_ticketoffer_moves_its_ticket",
+        "payments_received_within_limit",
         lambda sale: (
             [sale.hold(n, slot=n - 3) for n in (4, 5)],
             sale.hand_on(),
             ConcertSchedule.objects.filter(pk=sale.schedule.pk).update(purchase_limit=2),
+        ),
+    ),
+    "a hold that takes the receiver of a ticket past the purchase limit": (
+        "payments_received_within_limit",
+        lambda sale: (
+            sale.hand_on(),
+            [sale.reserve(n, slot=slot) for slot, n in enumerate((2, 4, 5), 1)],
         ),
     ),
     "two steps of a chain with one number": (

@@ -190,21 +190,6 @@ def an_offer(*, overdue=False):
     return ticket, friend, offer
 
 
-def test_an_acceptance_waits_for_no_other_buyer_in_the_room():
-    ticket, friend, offer = an_offer()
-    schedule, other = ticket.reservation.schedule, UserFactory()
-    admitted(other, schedule)
-
-    _held, accepted, waited = while_locked(
-        TOKENS,
-        partial(hold_seats, user=other, schedule_id=schedule.pk, numbers=[2]),
-        partial(accept_offer, user=friend, offer_id=offer.pk),
-    )
-
-    assert not waited
-    assert accepted.user == friend
-
-
 def test_the_sweep_of_offers_skips_one_that_is_being_withdrawn():
     ticket, _friend, _offer = an_offer(overdue=True)
 
@@ -270,13 +255,11 @@ def test_a_payment_takes_its_locks_in_the_order_of_the_house():
 
 
 def test_an_acceptance_takes_its_locks_in_order():
-    ticket, friend, offer = an_offer()
-    admitted(friend, ticket.reservation.schedule)
+    _ticket, friend, offer = an_offer()
 
     locked = tables_locked_by(partial(accept_offer, user=friend, offer_id=offer.pk))
 
-    # The balance is made at its first use, and locked then.
-    assert list(dict.fromkeys(locked)) == [TOKEN, TICKET, OFFERS, BALANCE]
+    assert locked == [TICKET, OFFERS]
 
 
 def test_a_release_takes_its_locks_in_order():
