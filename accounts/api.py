@@ -252,7 +252,12 @@ def _tokens(request: Request, user: User, code: int) -> Response:
     pair = app_tokens.issue_tokens(user, read_client(request._request))
     assert user.email is not None
     device = devices.device_logged_in(request._request, user.email)
-    answer = LoggedInSerializer.of(access=pair.access, refresh=pair.refresh, device=device.token())
+    answer = LoggedInSerializer.of(
+        access=pair.access,
+        refresh=pair.refresh,
+        device=device.token(),
+        deletion_undone=getattr(request._request, "keeps_account", False),
+    )
     return Response(answer, status=code)
 
 

@@ -144,6 +144,12 @@ def _sign(payload: dict[str, Any]) -> str:
     return pyjwt.encode(payload, settings.SECRET_KEY, algorithm=settings.HEADLESS_JWT_ALGORITHM)
 
 
+def session_key_of(payload: Any) -> str | None:
+    """The session of an access token that was verified, by what it contains."""
+    key: str | None = jwt.session_key_from_sid(payload["sid"])
+    return key
+
+
 def revoke_tokens(access: str) -> None:
     """End the session of an access token: this token and its refresh tokens become invalid."""
     payload = jwt.decode_token(access, "access")

@@ -18,6 +18,7 @@ from accounts.account_forms import DeletionForm, OwnPasswordForm
 from accounts.errors import AccountInUse, WrongPassword
 from accounts.requests import MemberRequest
 from accounts.services import account_deletion, data_copies
+from concertbook.http.downloads import download
 from concertbook.templatetags.times import when_text
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -56,9 +57,7 @@ def my_data(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def download_copy(request: MemberRequest, copy_id: uuid.UUID) -> HttpResponse:
     archive = data_copies.read_copy(user=request.user, copy_id=copy_id)
-    response = HttpResponse(archive, content_type="application/zip")
-    response["Content-Disposition"] = 'attachment; filename="concertbook-data.zip"'
-    return response
+    return download(archive, data_copies.MEDIA_TYPE, data_copies.FILE_NAME)
 
 
 @login_required

@@ -18,10 +18,9 @@ from accounts.services import devices
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def device_list(request: MemberRequest) -> HttpResponse:
-    own = request.session.session_key
-    listed = devices.list_devices(user=request.user)
-    mine = [(each, devices.client_of(each)) for each in listed if each.pk == own]
-    others = [(each, devices.client_of(each)) for each in listed if each.pk != own]
+    listed = devices.list_devices(user=request.user, session_key=request.session.session_key)
+    mine = [(each, devices.client_of(each)) for each in listed if each.is_this]
+    others = [(each, devices.client_of(each)) for each in listed if not each.is_this]
     return render(request, "account/devices.html", {"mine": mine, "others": others})
 
 

@@ -24,6 +24,7 @@ from accounts.run_once import (
     OPTIONAL_IDEMPOTENCY_KEY_HEADER,
     answer_once,
 )
+from concertbook.http.downloads import FileRenderer
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import (
     HasSchemaLimits,
@@ -189,9 +190,7 @@ class TicketDetail(APIView):
         return Response(MyTicketSerializer.represent(ticket))
 
 
-class SvgRenderer(JSONRenderer):
-    """For a picture that the view renders itself."""
-
+class SvgRenderer(FileRenderer):
     media_type = "image/svg+xml"
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import api
+from payments import api, ticket_file_api
 
 urlpatterns = [
     path("schedules/<any_case_uuid:schedule_id>/reservations/", api.Holds.as_view()),
@@ -11,6 +11,12 @@ urlpatterns = [
     path("tickets/", api.TicketList.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/", api.TicketDetail.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/qr.svg", api.TicketQr.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/ticket.pdf", ticket_file_api.TicketPdf.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/ticket.ics", ticket_file_api.TicketCalendar.as_view()),
+    path("tickets/<any_case_uuid:ticket_id>/ticket.pkpass", ticket_file_api.AppleWallet.as_view()),
+    path(
+        "tickets/<any_case_uuid:ticket_id>/google-wallet/", ticket_file_api.GoogleWallet.as_view()
+    ),
     path("tickets/<any_case_uuid:ticket_id>/refund-quote/", api.RefundQuote.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/cancel/", api.Cancel.as_view()),
     path("tickets/<any_case_uuid:ticket_id>/offer/", api.OfferOfTicket.as_view()),

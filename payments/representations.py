@@ -136,6 +136,10 @@ class TicketOffersOutput(Representation[Any]):
     offers = TicketOfferSerializer(many=True)
 
 
+class GoogleWalletOutput(Representation[Any]):
+    url = serializers.URLField()
+
+
 class PaymentSerializer(Representation[Payment], serializers.ModelSerializer[Payment]):
     class Meta:
         model = Payment

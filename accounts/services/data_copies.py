@@ -31,6 +31,8 @@ from concertbook.http.rate_limit import take
 
 logger = logging.getLogger(__name__)
 
+MEDIA_TYPE = "application/zip"
+FILE_NAME = "concertbook-data.zip"
 MOST_FAILURES = 3
 MOST_IN_A_ROUND = 5
 

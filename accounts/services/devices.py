@@ -6,6 +6,9 @@ browser by accounts/middleware.py.
 """
 
 import uuid
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from accounts.clients import Client
 from accounts.devices import NOTED_EVERY
@@ -15,10 +18,12 @@ from concertbook.db.clock import StatementTime
 from concertbook.errors import NotFound
 
 
-def list_devices(*, user: User) -> list[UserSession]:
-    """The user's live sessions, the last used first. One statement."""
+def list_devices(*, user: User, session_key: str | None) -> list[Any]:
+    """The user's live sessions, the last used first; ``is_this`` is the one with this key. One
+    statement."""
     live = UserSession.objects.filter(user=user, session__expire_date__gt=StatementTime())
-    return list(live.order_by("-last_used_at", "public_id"))
+    is_this = ExpressionWrapper(Q(pk=session_key), output_field=BooleanField())
+    return list(live.annotate(is_this=is_this).order_by("-last_used_at", "public_id"))
 
 
 def client_of(device: UserSession) -> Client:

@@ -49,6 +49,10 @@ NOTHING_SENT = _("Please log in first: nothing was sent. Then send it again.")
 ACTS_LATER = _("Please log in first. Then we go on by ourselves.")
 
 
+# The addresses of the API's files.
+FILES = ".svg", ".pdf", ".ics", ".pkpass", ".zip"
+
+
 class ApiMiddleware:
     """API requests are small, and API times are UTC whatever the pages show."""
 
@@ -58,7 +62,7 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/api/"):
             return self.get_response(request)
-        if not request.path_info.endswith(("/", ".svg")):
+        if not request.path_info.endswith(("/", *FILES)):
             # A redirect to the address with a slash would lose the body.
             return problem_response(NotFound())
         if body_bytes(request.META) > settings.API_MAX_BODY_BYTES:

@@ -6,11 +6,12 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
+from django.test import Client
 from django.utils import timezone
 
 from accounts.app_tokens import issue_tokens
 from accounts.credentials import load_user, read_authorization
-from accounts.models import User
+from accounts.models import User, UserSession
 from accounts.services.ledger import balance_amount
 from concertbook.http.fast_path import FallThrough
 from payments.models import Reservation
@@ -36,6 +37,8 @@ class Sale:
         self.offer = offer_ticket(
             user=self.owner, ticket_id=self.ticket, email="friend@example.com"
         ).pk
+        Client().force_login(self.owner)
+        self.device = UserSession.objects.get(user=self.owner).public_id
         (hold,) = held(self.owner, self.schedule, 2)
         self.hold, self.room = hold.pk, self.schedule.concert.waiting_room
         self.place = join(user=self.owner, slug=self.room.slug)[0].token
@@ -90,6 +93,14 @@ PAGES = {
 CALLS = {
     "me": ("get", "/api/v1/me/"),
     "changing the address": ("post", "/api/v1/me/email-changes/"),
+    "devices": ("get", "/api/v1/me/devices/"),
+    "ending a device": ("delete", "/api/v1/me/devices/{sale.device}/"),
+    "ending devices": ("post", "/api/v1/me/devices/end-others/"),
+    "copies of data": ("get", "/api/v1/me/data-copies/"),
+    "asking for a copy": ("post", "/api/v1/me/data-copies/"),
+    "a copy of data": ("get", "/api/v1/me/data-copies/{sale.ticket}/data.zip"),
+    "the terms of deleting": ("get", "/api/v1/me/deletion/"),
+    "deleting the account": ("post", "/api/v1/me/deletion/"),
     "balance": ("get", "/api/v1/me/balance/"),
     "history": ("get", "/api/v1/me/balance/history/"),
     "seats": ("get", "/api/v1/schedules/{sale.schedule.pk}/seats/"),
@@ -102,6 +113,10 @@ CALLS = {
     "tickets": ("get", "/api/v1/tickets/"),
     "ticket": ("get", "/api/v1/tickets/{sale.ticket}/"),
     "code": ("get", "/api/v1/tickets/{sale.ticket}/qr.svg"),
+    "PDF": ("get", "/api/v1/tickets/{sale.ticket}/ticket.pdf"),
+    "calendar": ("get", "/api/v1/tickets/{sale.ticket}/ticket.ics"),
+    "Apple pass": ("get", "/api/v1/tickets/{sale.ticket}/ticket.pkpass"),
+    "Google pass": ("get", "/api/v1/tickets/{sale.ticket}/google-wallet/"),
     "quote": ("get", "/api/v1/tickets/{sale.ticket}/refund-quote/"),
     "cancelling": ("post", "/api/v1/tickets/{sale.ticket}/cancel/"),
     "offer": ("get", "/api/v1/tickets/{sale.ticket}/offer/"),
@@ -117,6 +132,7 @@ CALLS = {
 ONES_OWN = (
     *("place", "leaving", "reservation", "letting go", "ticket", "code", "quote", "cancelling"),
     *("offer", "withdrawing", "offer to another", "accepting", "declining"),
+    *("ending a device", "PDF", "calendar"),
 )
 
 

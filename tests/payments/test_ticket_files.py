@@ -362,3 +362,35 @@ def test_the_wallets_are_offered_where_their_keys_are(client, ticket, request):
 
     assert not any(each in without for each in passes)
     assert all(page + each in client.get(page).content.decode() for each in passes)
+
+
+# --- For apps ------------------------------------------------------------------------------------
+
+
+def test_an_app_gets_the_files_of_the_pages(app, client, buyer, ticket, apple, google):
+    phone, page = app(buyer), f"/tickets/{ticket.pk}/"
+    for name, media_type in [
+        ("ticket.pdf", "application/pdf"),
+        ("ticket.ics", "text/calendar"),
+        ("ticket.pkpass", "application/vnd.apple.pkpass"),
+    ]:
+        for accepted in (media_type, "application/json", "*/*"):
+            answer = phone.get(f"/api/v1{page}{name}", headers={"Accept": accepted})
+            assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (200, media_type)
+            own = client.get(page + name)
+            assert answer["Content-Disposition"] == own["Content-Disposition"]
+            if name == "ticket.pdf":
+                assert said_in(answer.content) == said_in(own.content), "the times of Seoul"
+    link = phone.get(f"/api/v1{page}google-wallet/").json()["url"]
+    assert link.startswith("https://pay.google.com/gp/v/save/")
+
+
+def said_in(pdf):
+    with pypdfium2.PdfDocument(pdf) as document:
+        return [page.get_textpage().get_text_range() for page in document]
+
+
+def test_an_app_gets_no_pass_where_the_wallets_are_off(app, buyer, ticket):
+    for name in ("ticket.pkpass", "google-wallet/"):
+        answer = app(buyer).get(f"/api/v1/tickets/{ticket.pk}/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
