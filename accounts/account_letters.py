@@ -8,6 +8,7 @@ from accounts.clients import Client
 from accounts.letter import Letter, LetterKind
 from accounts.mail_form import site_page
 from accounts.models import OutgoingMessage
+from concertbook.templatetags.money import won
 from concertbook.templatetags.times import when_text
 
 
@@ -85,7 +86,10 @@ def account_kept(message: OutgoingMessage) -> Letter:
 
 def account_deleted(message: OutgoingMessage) -> Letter:
     paragraphs = [
-        _("Your concertbook account is deleted, as you asked us to. This is our last mail to it."),
+        _(
+            "Your concertbook account is deleted, as you asked us to. We write to you about it only"
+            " if money comes back to it."
+        ),
     ]
     if kept_until := message.data.get("kept_until"):
         until = when_text(dt.datetime.fromisoformat(kept_until))
@@ -103,10 +107,38 @@ def account_deleted(message: OutgoingMessage) -> Letter:
     )
 
 
+def money_owed(message: OutgoingMessage) -> Letter:
+    """To the former user of a deleted account, whose identity is kept apart."""
+    until = when_text(dt.datetime.fromisoformat(message.data["kept_until"]))
+    return Letter(
+        subject=_("We owe you money"),
+        heading=_("We owe you money"),
+        paragraphs=[
+            _(
+                "Money came back to your concertbook account after it was deleted, as a show was"
+                " cancelled. It is yours."
+            ),
+            _(
+                "Answer this mail with the number of a bank account in your name: we pay the money"
+                " there. Never send us a password."
+            ),
+        ],
+        facts=[(_("Amount"), won(message.data["won"]))],
+        notes=[
+            _(
+                "For this we keep your name and your address until %(until)s, apart from all else,"
+                " and then delete them."
+            )
+            % {"until": until}
+        ],
+    )
+
+
 LETTERS = {
     "new_device": LetterKind(new_device),
     "data_copy_ready": LetterKind(data_copy_ready),
     "deletion_requested": LetterKind(deletion_requested),
     "account_kept": LetterKind(account_kept),
     "account_deleted": LetterKind(account_deleted),
+    "money_owed": LetterKind(money_owed),
 }

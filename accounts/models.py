@@ -230,6 +230,8 @@ class KeptIdentity(models.Model):
     email = models.EmailField(_("e-mail address"), blank=True)
     deleted_at = models.DateTimeField(_("deleted"))
     kept_until = models.DateTimeField(_("kept until"))
+    # The last line of the ledger whose money was told by mail (services/owed_money.py).
+    told_seq = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("identity of a deleted account")

@@ -10,6 +10,7 @@ from accounts.services import (
     ended_sessions,
     idempotency,
     outbox,
+    owed_money,
 )
 
 
@@ -46,6 +47,11 @@ def write_data_copies() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def erase_due_accounts() -> int:
     return account_deletion.erase_due_accounts()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_owed_money() -> int:
+    return owed_money.tell_owed_money()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -265,6 +265,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"headers": {"good_for": 60.0}},
     },
+    "tell owed money": {
+        "task": "accounts.tasks.tell_owed_money",
+        "schedule": 600.0,
+        "options": {"headers": {"good_for": 600.0}},
+    },
     "forget personal data": {
         "task": "accounts.tasks.forget_personal_data",
         "schedule": 600.0,

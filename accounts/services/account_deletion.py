@@ -9,6 +9,8 @@
    (KeptIdentity). The address is free for a new account.
 4. Another sweep deletes that too when its term is over (forget_kept_identities).
 
+What comes back to an account later is in services/owed_money.py.
+
 A deletion takes the balance's lock and then the user's row FOR UPDATE. So it and a purchase of the
 same user, which locks the balance, are one after the other: the purchase is seen, or finds no
 money. A top-up and a ticket that is handed on lock the user's row FOR KEY SHARE by triggers
@@ -113,7 +115,9 @@ def undo_deletion(*, user: User) -> bool:
 
 
 def _keep(balance: Balance, user: User, now: dt.datetime) -> None:
-    last = BalanceHistory.objects.filter(balance=balance, seq=balance.last_seq).first()
+    # Not the last line of all: a refund may have come since.
+    given = BalanceHistory.objects.filter(balance=balance, reason__in=[GIVEN_UP, GIVEN_BACK])
+    last = given.order_by("-seq").first()
     if last is not None and last.reason == GIVEN_UP:
         _write(balance, -last.amount, GIVEN_BACK, now)
     user.closes_at = None
@@ -193,7 +197,11 @@ def _replace_person(user: User, now: dt.datetime) -> None:
 
 
 def forget_kept_identities() -> int:
-    """Delete the identities whose term is over; returns how many."""
+    """Delete the identities whose term is over; returns how many.
+
+    Not of those to whom money is owed (services/owed_money.py).
+    """
     over = KeptIdentity.objects.filter(kept_until__lte=database_now())
+    over = over.exclude(user__balance__amount__gt=0)
     deleted, _by_model = over.delete()
     return deleted

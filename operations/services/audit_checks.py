@@ -244,12 +244,17 @@ CHECKS = [
     Check(
         "deleted_account_has_something",
         "Money, a hold, a live ticket of a show to come, or a name, of an account that its user had"
-        " deleted.",
+        " deleted. Money that came back later, and whose former user is kept apart, is none.",
         """
         SELECT u.id FROM accounts_user u
         LEFT JOIN accounts_balance b ON b.user_id = u.id
         WHERE u.deleted_at IS NOT NULL AND (
-            u.is_active OR u.name <> '' OR u.email IS NOT NULL OR b.amount <> 0
+            u.is_active OR u.name <> '' OR u.email IS NOT NULL
+            OR b.amount <> 0 AND NOT EXISTS (
+                SELECT FROM accounts_keptidentity k WHERE k.user_id = u.id)
+            OR (SELECT line.balance_after FROM accounts_balancehistory line
+                WHERE line.balance_id = b.id AND line.created_at <= u.deleted_at
+                ORDER BY line.seq DESC LIMIT 1) <> 0
             OR EXISTS (SELECT FROM payments_reservation r
                        WHERE r.user_id = u.id AND r.status = 'HOLD')
             OR EXISTS (SELECT FROM payments_ticket t

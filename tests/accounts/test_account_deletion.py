@@ -27,13 +27,16 @@ from accounts.services.account_deletion import (
     erase_due_accounts,
     forget_kept_identities,
     request_deletion,
+    undo_deletion,
 )
 from accounts.services.charges import charge
+from accounts.services.owed_money import tell_owed_money
 from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule
 from operations.services.audit import run_checks
 from operations.services.ledger_proof import hash_ledger
 from payments.models import Payment, Ticket, TicketOffer
+from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_offers import accept_offer, offer_ticket, withdraw_offer
 from tests.factories import (
     CONSENTS,
@@ -301,6 +304,75 @@ def test_the_kept_identity_is_deleted_when_its_term_is_over():
 
     assert not KeptIdentity.objects.exists()
     assert Payment.objects.filter(user=user).exists()
+
+
+@pytest.fixture
+def refunded():
+    """A former buyer whose show was cancelled after the account's end, and the address."""
+    user = former_buyer()
+    asked(user)
+    end_grace(user)
+    assert erase_due_accounts() == 1
+    schedule, staff = ConcertSchedule.objects.get(), StaffFactory()
+    cancel_schedule(schedule_id=schedule.pk, by=staff, cause=ConcertSchedule.CancelCause.ORGANISER)
+    refund_cancelled_schedules()
+    return user, balance_of(user)
+
+
+def test_money_that_comes_back_after_the_end_finds_its_way(refunded):
+    user, owed = refunded
+    assert owed > 0
+    KeptIdentity.objects.update(kept_until=database_now())
+    assert forget_kept_identities() == 0, "money is owed"
+
+    assert (tell_owed_money(), tell_owed_money()) == (1, 0)
+
+    assert subjects_to(user.email)[-1] == "돌려드릴 돈이 있습니다"
+    assert KeptIdentity.objects.get().kept_until > database_now() + KEPT - dt.timedelta(hours=1)
+    listed = StringIO()
+    call_command("payout", stdout=listed)
+    assert f"{owed:,} won  {user.pk}  {user.email}" in listed.getvalue()
+    audited = found_by_audit()
+    call_command("payout", user.email, str(owed), stdout=StringIO())
+    assert balance_of(user) == 0
+    assert found_by_audit() == audited
+    KeptIdentity.objects.update(kept_until=database_now())
+    assert forget_kept_identities() == 1
+
+
+def test_a_payout_names_one_of_two_accounts_of_an_address_by_its_id(refunded):
+    user, owed = refunded
+    anew = UserFactory(email=user.email, won=300)
+    with pytest.raises(CommandError, match=str(user.pk)):
+        call_command("payout", user.email, "300")
+
+    call_command("payout", str(anew.pk), "300", stdout=StringIO())
+    call_command("payout", str(user.pk), str(owed), stdout=StringIO())
+
+    assert (balance_of(anew), balance_of(user)) == (0, 0)
+
+
+def test_the_admin_lists_the_money_that_is_owed(refunded, admin_client):
+    _user, owed = refunded
+
+    listed = admin_client.get("/admin/accounts/keptidentity/?owed=yes").content.decode()
+
+    assert f"{owed:,}" in listed
+
+
+def test_what_was_given_up_comes_back_also_after_a_refund():
+    user = former_buyer()
+    charge(user=user, amount=500)
+    asked(user, give_up=balance_of(user))
+    schedule, before = ConcertSchedule.objects.get(), balance_of(user)
+    cancel_schedule(schedule_id=schedule.pk, by=StaffFactory())
+    refund_cancelled_schedules()
+    refund = balance_of(user) - before
+    assert refund > 0
+
+    undo_deletion(user=user)
+
+    assert balance_of(user) >= refund + 500
 
 
 def test_an_account_that_got_money_within_the_days_of_grace_is_kept():

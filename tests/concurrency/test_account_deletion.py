@@ -3,13 +3,14 @@
 import pytest
 
 from accounts.errors import AccountClosing, AccountInUse, InsufficientBalance
-from accounts.models import Charge, User
+from accounts.models import Charge, KeptIdentity, User
 from accounts.services.account_deletion import (
     erase_due_accounts,
     request_deletion,
     undo_deletion,
 )
 from accounts.services.charges import charge
+from accounts.services.owed_money import tell_owed_money
 from concertbook.db.clock import database_now
 from payments.models import Ticket
 from payments.services.checkout import pay_reservations
@@ -160,3 +161,15 @@ def test_two_log_ins_give_the_money_back_once():
     assert race(*[lambda: undo_deletion(user=user)] * 2) == [True, True]
 
     assert balance_of(user) == 500
+
+
+def test_two_sweeps_tell_of_owed_money_once():
+    user, now = UserFactory(won=500), database_now()
+    KeptIdentity.objects.create(user=user, email=user.email, deleted_at=now, kept_until=now)
+    gate = Gate('FROM "accounts_keptidentity"')
+
+    with background(tell_owed_money, gate) as first:
+        gate.wait()
+        assert tell_owed_money() == 0
+        gate.open()
+        assert first.result() == 1
