@@ -73,6 +73,7 @@ FREE_UNTIL = [
     ("2025-01-24 12:00", "2025-01-31 12:00", "before a day off declared that month, and Seollal"),
     ("2025-04-30 10:00", "2025-05-02 10:00", "before Labour Day, no public holiday in 2025"),
     ("2026-12-31 12:00", "2027-01-04 12:00", "the last day of a year"),
+    ("2026-12-31 23:59", "2027-01-04 23:59", "the last minute of a year"),
 ]
 
 
@@ -120,6 +121,28 @@ def test_the_steps_of_a_ticket_begin_with_the_time_in_which_it_was_just_bought(
         for step in steps
     )
     assert steps[0].percent == fee(start=show, bought=bought, now=at(now)).percent
+
+
+@pytest.mark.parametrize(
+    ("bought", "percent"),
+    [("2026-07-13 23:59", 30), ("2026-07-12 00:00", 30), ("2026-07-14 00:00", 90)],
+    ids=["for tomorrow", "for the day after tomorrow", "for today"],
+)
+def test_a_ticket_for_a_show_within_three_days_has_no_free_hours(bought, percent):
+    found = fee(start="2026-07-14 19:00", bought=bought, now=at(bought))
+
+    assert (found.percent, found.basis) == (percent, "ladder")
+
+
+def test_the_ladder_counts_its_days_across_the_end_of_a_year():
+    show = "2027-01-03 19:00"
+
+    steps = [
+        (at(f"2026-12-{day} 23:59"), percent) for day, percent in ((24, 0), (27, 10), (31, 20))
+    ]
+
+    assert [fee(start=show, now=now).percent for now, _percent in steps] == [0, 10, 20]
+    assert fee(start=show, now=at("2027-01-01 00:00")).percent == 30
 
 
 def test_the_days_of_the_ladder_do_not_move_for_a_holiday():
