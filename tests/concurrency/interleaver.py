@@ -27,7 +27,15 @@ from unittest import mock
 from django.db import connection, connections
 from django.db.models import Model
 
-from accounts.models import Balance, BalanceHistory, Charge, IdempotencyKey, OutgoingMessage
+from accounts.models import (
+    Balance,
+    BalanceHistory,
+    Charge,
+    IdempotencyKey,
+    KeptIdentity,
+    OutgoingMessage,
+    User,
+)
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from loadkit.clock import create_clock, enter
 from operations.services.audit_checks import CHECKS
@@ -48,6 +56,7 @@ WAITS = "waits"
 
 # The tables that a sale writes to; they are restored between two plays.
 SALE_MODELS: tuple[type[Model], ...] = (
+    *(User, KeptIdentity),
     *(Balance, BalanceHistory, Charge, IdempotencyKey, OutgoingMessage),
     *(QueueToken, QueueEntryHistory),
     *(ConcertSchedule, Seat, SeatStatusHistory),

@@ -7,16 +7,22 @@ that began after another had ended comes after it. ``in_between`` lists the exce
 10,000 won. Their keys follow their numbers, so that locks are taken in the same order in every run.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest import mock
 
+from accounts.models import User
+from accounts.services import account_deletion
+from accounts.services.account_deletion import erase_due_accounts, request_deletion
 from accounts.services.charges import charge
 from accounts.services.idempotency import IdempotentRequest
+from concertbook.db.clock import database_now
 from concertbook.db.group_commit import Retry
-from concerts.models import Seat
+from concerts.models import ConcertSchedule, Seat
 from payments.models import TicketOffer
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import begin_payment, pay, pay_reservations
@@ -31,6 +37,7 @@ from queueing.services.join_and_leave import leave
 from tests.concurrency.interleaver import Played, advance_clock
 from tests.concurrency.threads import Call
 from tests.factories import (
+    PASSWORD,
     ScheduleFactory,
     StaffFactory,
     UserFactory,
@@ -273,10 +280,10 @@ def cancel_and_check_in() -> Scenario:
     )
 
 
-def _gift(**options: Any) -> tuple[Any, Any, Call]:
+def _gift(*, receivers_won: int = PRICE, **options: Any) -> tuple[Any, Any, Call]:
     """A ticket of seat 1, its receiver, and the receiver's acceptance of it."""
     (ticket,) = bought(_person("a", won=PRICE), _schedule(2, **options), 1).tickets
-    b = _person("b", won=PRICE)
+    b = _person("b", won=receivers_won)
     return ticket, b, _accepting(_offered(ticket, b), b)
 
 
@@ -302,6 +309,22 @@ def accept_and_hold() -> Scenario:
     )
 
 
+def accept_and_join_and_hold() -> Scenario:
+    """As before, by a person who joins the line meanwhile: the acceptance finds no token."""
+    ticket, b, accepting = _gift(purchase_limit=1)
+    schedule = ticket.reservation.schedule
+
+    def join_and_hold() -> Any:
+        admitted(b, schedule)
+        return _holding(b, schedule, 2)()
+
+    return _scenario(
+        {"accept": accepting, "hold": join_and_hold},
+        "Ticket, PurchaseLimitExceeded | a owns, free | issued to b | 0, 10000",
+        "TooManyTickets, list | a owns, b holds | issued | 0, 10000",
+    )
+
+
 def accept_and_withdraw() -> Scenario:
     """An offer is accepted and withdrawn."""
     ticket, _b, accepting = _gift()
@@ -320,6 +343,68 @@ def accept_and_cancel() -> Scenario:
         {"accept": accepting, "cancel": _cancelling(ticket)},
         "Ticket, NotFound | a owns, free | issued to b | 0, 10000",
         "OfferOver, Refund | free, free | cancelled | 10000, 10000",
+    )
+
+
+def _deleting(user: Any, *, give_up: int = 0) -> Call:
+    def do() -> Any:
+        # The limit of attempts counts in Redis, which no play restores.
+        with mock.patch.object(account_deletion, "take"):
+            return request_deletion(user=user, password=PASSWORD, give_up=give_up)
+
+    return do
+
+
+def delete_and_accept() -> Scenario:
+    """A person accepts a ticket, and asks for the end of the account in another window."""
+    _ticket, b, accepting = _gift(receivers_won=0)
+    return _scenario(
+        {"delete": _deleting(b), "accept": accepting},
+        # The deletion makes b's balance, unless it is refused.
+        "AccountInUse, Ticket | a owns, free | issued to b | 0",
+        "datetime, AccountClosing | a owns, free | issued | 0, 0",
+    )
+
+
+def delete_and_charge() -> Scenario:
+    """A person tops up, and asks for the end of the account in another window."""
+    _schedule(1)
+    a = _person("a")
+    return _scenario(
+        {"delete": _deleting(a), "charge": partial(charge, user=a, amount=PRICE)},
+        "AccountInUse, BalanceHistory | free | 10000",
+        "datetime, AccountClosing | free | 0",
+    )
+
+
+def delete_and_pay() -> Scenario:
+    """A hold ends while it is paid, and its buyer gives the money up in another window."""
+    (reservation,) = held(_person("a", won=PRICE), _schedule(1), 1)
+    return _scenario(
+        {
+            "delete": _deleting(reservation.user, give_up=PRICE),
+            "pay": _paying(reservation),
+            **HOLDS_END,
+        },
+        "AccountInUse, Receipt | a owns | issued | 0",
+        "AccountInUse, HoldExpired | free | 10000",
+        "datetime, HoldExpired | free | 0",
+    )
+
+
+def erase_and_refund() -> Scenario:
+    """The days of grace are over, while a show that was cancelled after its end is refunded."""
+    schedule = _schedule(1)
+    (ticket,) = bought(_person("a", won=PRICE), schedule, 1).tickets
+    now, moment = database_now(), dt.timedelta(microseconds=1)
+    ConcertSchedule.objects.filter(pk=schedule.pk).update(
+        reserve_until=now, start_at=now + moment, end_at=now + 2 * moment
+    )
+    _cancelling_all(schedule)()
+    User.objects.filter(pk=ticket.user_id).update(closes_at=now)
+    return _scenario(
+        {"erase": erase_due_accounts, "refunds": refund_cancelled_schedules},
+        "0, 1 | free | cancelled | 10000",
     )
 
 
@@ -627,8 +712,13 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     charge_and_pay_of_a_newcomer,
     accept_and_accept,
     accept_and_hold,
+    accept_and_join_and_hold,
     accept_and_withdraw,
     accept_and_cancel,
+    delete_and_accept,
+    delete_and_charge,
+    delete_and_pay,
+    erase_and_refund,
     hold_group_and_hold,
     hold_group_and_hold_group,
     pay_group_and_pay,

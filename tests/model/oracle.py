@@ -31,6 +31,12 @@ DOORS_OPEN_BEFORE = 9 * DAY
 UNDO = 600
 MOST = 10_000_000
 DECLINED = 40_001
+# Tickets change hands until then before the start, so many times; so many offers an hour.
+HAND_ON_BEFORE = HOUR
+HAND_ONS = 2
+OFFERS_PER_HOUR = 3
+# Between the request to delete an account and its end.
+GRACE = DAY
 
 # Days before the show, and the fee in percent from then on.
 Ladder = tuple[tuple[int, int], ...]
@@ -109,6 +115,10 @@ class Schedule:
     def cancelled(self) -> bool:
         return self.cancelled_at is not None
 
+    @property
+    def hand_on_until(self) -> int:
+        return self.starts - HAND_ON_BEFORE
+
 
 @dataclass(eq=False)
 class Seat:
@@ -161,10 +171,38 @@ class Ticket:
     # When it was last let in, and whether that was undone.
     used: int | None = None
     undone: bool = False
+    # The receivers so far, the codes that ended with it, and all offers of it.
+    receivers: list[int] = field(default_factory=list)
+    old_codes: list[str] = field(default_factory=list)
+    offers: "list[Offer]" = field(default_factory=list)
+
+    @property
+    def holder(self) -> int:
+        return self.receivers[-1] if self.receivers else self.reservation.user
+
+    @property
+    def is_live(self) -> bool:
+        return self.state != "CANCELLED"
+
+    @property
+    def open_offer(self) -> "Offer | None":
+        return next((offer for offer in self.offers if offer.state == "OPEN"), None)
 
     def change(self, state: str) -> None:
+        if self.state == "ISSUED" and self.open_offer:
+            self.open_offer.state = "ENDED"
         self.state = state
         self.version += 1
+
+
+@dataclass(eq=False)
+class Offer:
+    ticket: Ticket
+    giver: int
+    to: int
+    at: int
+    state: str = "OPEN"
+    id: Any = None
 
 
 @dataclass(eq=False)
@@ -192,6 +230,8 @@ class Purse:
 
     lines: list[tuple[str, str, int]] = field(default_factory=list)
     balance: int = 0
+    # With the request to delete the account.
+    given_up: int = 0
 
     def write(self, type: str, status: str, amount: int) -> None:
         self.lines.append((type, status, amount))
@@ -222,6 +262,9 @@ class Oracle:
         self.charges: list[Charge] = []
         self.purses = {user: Purse() for user in range(users)}
         self.saved: dict[tuple[int, str], Saved] = {}
+        # The users who asked for the end of their account, and when it comes; those without one.
+        self.closing: dict[int, int] = {}
+        self.deleted: set[int] = set()
 
     # --- The clock -------------------------------------------------------------------------------
 
@@ -391,8 +434,19 @@ class Oracle:
 
     def _require_allowance(self, user: int, schedule: Schedule, wanted: Sequence[Seat]) -> None:
         """Overdue holds do not count; a refusal does not change them."""
-        if len(self._live_of(user, schedule)) + len(wanted) > schedule.limit:
+        received = [
+            ticket for ticket in self._tickets_of(user, schedule) if ticket.reservation.user != user
+        ]
+        if len(self._live_of(user, schedule)) + len(received) + len(wanted) > schedule.limit:
             raise Refused("PurchaseLimitExceeded")
+
+    def _tickets_of(self, user: int, schedule: Schedule) -> list[Ticket]:
+        """The live ones that the user has, bought or received."""
+        return [
+            ticket
+            for ticket in self.tickets
+            if ticket.is_live and ticket.holder == user and ticket.reservation.schedule is schedule
+        ]
 
     def _live_of(self, user: int, schedule: Schedule) -> list[Reservation]:
         return [
@@ -568,8 +622,10 @@ class Oracle:
 
     def quote(self, user: int, ticket: Ticket, days_left: int) -> Refund:
         reservation = ticket.reservation
-        if reservation.user != user:
+        if ticket.holder != user:
             raise Refused("NotFound")
+        if reservation.user != user:
+            raise Refused("NotTheBuyer")
         self._require_issued(ticket)
         if reservation.schedule.cancelled:
             return self._full_refund(reservation)
@@ -595,7 +651,7 @@ class Oracle:
 
     def cancel(self, user: int, ticket: Ticket, days_left: int, key: str | None = None) -> Refund:
         """As quote."""
-        if ticket.reservation.user != user:
+        if ticket.holder != user:
             raise Refused("NotFound")
         request = ("cancel", str(ticket.id))
         self._claim(user, key, request)
@@ -617,8 +673,10 @@ class Oracle:
         if compensation:
             purse.write("COMPENSATION", "SUCCESS", compensation)
 
-    def check_in(self, ticket: Ticket, which: int) -> None:
+    def check_in(self, ticket: Ticket, code: str, which: int) -> None:
         schedule = ticket.reservation.schedule
+        if code in ticket.old_codes:
+            raise Refused("CodeEnded")
         if schedule is not self.schedules[which]:
             raise Refused("WrongSchedule")
         self._require_issued(ticket)
@@ -642,6 +700,150 @@ class Oracle:
             raise Refused("UndoTooLate")
         ticket.change("ISSUED")
         ticket.undone = True
+
+    # --- Handing on ------------------------------------------------------------------------------
+
+    def offer(self, user: int, ticket: Ticket, to: int) -> Offer:
+        if ticket.holder != user:
+            raise Refused("NotFound")
+        self._require_may_hand_on(ticket)
+        if to == user:
+            raise Refused("OfferedToOneself")
+        found = ticket.open_offer
+        if found is None:
+            self._require_few_offers(user)
+            found = Offer(ticket, user, to, self.now)
+            ticket.offers.append(found)
+        elif found.to != to:
+            raise Refused("AlreadyOffered")
+        return found
+
+    def _require_may_hand_on(self, ticket: Ticket) -> None:
+        self._require_issued(ticket)
+        schedule = ticket.reservation.schedule
+        if schedule.cancelled:
+            raise Refused("ScheduleCancelled")
+        if self.now >= schedule.hand_on_until:
+            raise Refused("HandingOnClosed")
+        if len(ticket.receivers) >= HAND_ONS:
+            raise Refused("HandedOnTooOften")
+
+    def _require_few_offers(self, user: int) -> None:
+        lately = [each for each in self.offers() if self.now - each.at < HOUR]
+        if sum(each.giver == user for each in lately) >= OFFERS_PER_HOUR:
+            raise Refused("OfferedTooOften")
+
+    def offers(self) -> list[Offer]:
+        return [offer for ticket in self.tickets for offer in ticket.offers]
+
+    def withdraw(self, user: int, ticket: Ticket) -> None:
+        if ticket.holder != user or ticket.open_offer is None:
+            raise Refused("NotFound")
+        ticket.open_offer.state = "WITHDRAWN"
+
+    def decline(self, user: int, offer: Offer) -> None:
+        if offer.to != user:
+            raise Refused("UnknownOffer")
+        if offer.state != "DECLINED":
+            self._require_open(offer)
+            offer.state = "DECLINED"
+
+    def _require_open(self, offer: Offer) -> None:
+        if offer.state != "OPEN":
+            raise Refused("OfferOver")
+
+    def accept(self, user: int, offer: Offer) -> Ticket:
+        ticket = offer.ticket
+        if offer.to != user:
+            raise Refused("UnknownOffer")
+        if offer.state == "ACCEPTED" and ticket.holder == user:
+            return ticket
+        self._require_open(offer)
+        self._require_may_hand_on(ticket)
+        schedule = ticket.reservation.schedule
+        holds = [
+            each
+            for each in self._live_of(user, schedule)
+            if each.state == "HOLD" and each.ends > self.now
+        ]
+        if len(self._tickets_of(user, schedule)) + len(holds) >= schedule.limit:
+            raise Refused("TooManyTickets")
+        offer.state = "ACCEPTED"
+        ticket.old_codes.append(ticket.code)
+        ticket.receivers.append(user)
+        ticket.version += 1
+        return ticket
+
+    def end_offers(self) -> int:
+        """How many were open after their time."""
+        over = [
+            offer
+            for offer in self.offers()
+            if offer.state == "OPEN" and self.now >= offer.ticket.reservation.schedule.hand_on_until
+        ]
+        for offer in over:
+            offer.state = "ENDED"
+        return len(over)
+
+    # --- The end of an account -------------------------------------------------------------------
+
+    def ask_for_deletion(self, user: int, give_up: int) -> int:
+        """When it comes."""
+        purse = self.purses[user]
+        if self._has_obstacles(user) or (purse.balance and give_up != purse.balance):
+            raise Refused("AccountInUse")
+        if purse.balance:
+            purse.given_up = purse.balance
+            purse.write("OTHER", "SUCCESS", -purse.balance)
+        self.closing[user] = self.now + GRACE
+        return self.closing[user]
+
+    def _has_obstacles(self, user: int) -> bool:
+        tickets = [
+            ticket
+            for ticket in self.tickets
+            if ticket.is_live and user in (ticket.holder, ticket.reservation.user)
+        ]
+        schedules = [ticket.reservation.schedule for ticket in tickets]
+        return (
+            any(each.cancelled or each.starts + HOUR > self.now for each in schedules)
+            or any(
+                (each.user, each.state) == (user, "HOLD") and each.ends > self.now
+                for each in self.reservations
+            )
+            or any((each.user, each.state) == (user, "PENDING") for each in self.charges)
+        )
+
+    def undo_deletion(self, user: int) -> bool:
+        """Whether the account is there."""
+        if user in self.closing:
+            self._keep(user)
+        return user not in self.deleted
+
+    def _keep(self, user: int) -> None:
+        del self.closing[user]
+        purse = self.purses[user]
+        if purse.given_up:
+            purse.write("OTHER", "SUCCESS", purse.given_up)
+            purse.given_up = 0
+
+    def erase(self) -> int:
+        """How many accounts; one that has got something since is kept."""
+        due = [user for user, at in self.closing.items() if at <= self.now]
+        for user in due:
+            if self.purses[user].balance or self._has_obstacles(user):
+                self._keep(user)
+            else:
+                self._erase(user)
+        return sum(user in self.deleted for user in due)
+
+    def _erase(self, user: int) -> None:
+        del self.closing[user]
+        self.deleted.add(user)
+        self.saved = {key: each for key, each in self.saved.items() if key[0] != user}
+        for offer in self.offers():
+            if (offer.to, offer.state) == (user, "OPEN"):
+                offer.state = "DECLINED"
 
     # --- Money -----------------------------------------------------------------------------------
 

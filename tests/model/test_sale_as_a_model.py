@@ -37,7 +37,7 @@ from hypothesis.stateful import (
 
 from accounts.gateway import GatewayAnswer, SandboxGateway
 from accounts.models import User
-from accounts.services import charges, idempotency
+from accounts.services import account_deletion, charges, idempotency
 from accounts.services.charges import charge, settle_pending_charges
 from accounts.services.idempotency import AnsweredBefore, IdempotentRequest, hash_request
 from concertbook.db.clock import database_now
@@ -55,10 +55,12 @@ from payments.services import (
     reservations,
     schedule_cancellation,
     ticket_cancellation,
+    ticket_offers,
 )
 from queueing.models import WaitingRoom
 from queueing.services import admission, index_build, join_and_leave, polling, rooms
 from tests.factories import (
+    PASSWORD,
     ConcertFactory,
     ScheduleFactory,
     StaffFactory,
@@ -119,6 +121,14 @@ LIKELY = {
     "cancel": 3,
     "check_in": 1,
     "undo_check_in": 1,
+    "offer": 3,
+    "accept": 3,
+    "decline": 1,
+    "withdraw": 1,
+    "end_offers": 1,
+    "ask_for_deletion": 1,
+    "undo_deletion": 1,
+    "erase": 1,
     "charge": 2,
     "settle_pending_charges": 1,
     "forget_old_answers": 1,
@@ -136,7 +146,10 @@ LIKELY = {
 # minutes. On a machine that is too busy the remaining steps are skipped.
 LONGEST = 40
 # In however short a run.
-MUST_SUCCEED = "join", "tick", "hold", "begin_payment", "pay", "cancel", "check_in", "sweep_holds"
+MUST_SUCCEED = (
+    *("join", "tick", "hold", "begin_payment", "pay", "cancel", "check_in", "sweep_holds"),
+    *("offer", "accept", "ask_for_deletion"),
+)
 PERFORMANCES = range(len(SCHEDULES))
 Thing = TypeVar("Thing")
 
@@ -153,7 +166,12 @@ BOOKS = {
     """,
     "reservations": "SELECT id, user_id, status, price FROM payments_reservation",
     "failures": "SELECT reservation_id, reason FROM payments_payment WHERE status = 'FAILED'",
-    "tickets": "SELECT id, status, version, refund_policy FROM payments_ticket",
+    "tickets": "SELECT id, user_id, code, status, version, refund_policy FROM payments_ticket",
+    "offers": "SELECT id, status FROM payments_ticketoffer",
+    "accounts": """
+        SELECT id, extract(epoch FROM closes_at - clock_timestamp()), deleted_at IS NOT NULL
+        FROM accounts_user
+    """,
     "refunds": """
         SELECT ticket.id, refund.amount, refund.fee, refund.compensation
         FROM payments_refund refund
@@ -200,7 +218,7 @@ class Sale(RuleBasedStateMachine):
         self.oracle = Oracle(len(BUYERS), schedules, PRICES, KINDS)
         self.oracle.ladder = ladder
         self.steps, self.until = 0, time.monotonic() + LONGEST
-        at_once(*forget_everything(), *begin_again(self.oracle))
+        at_once(*forget_everything(), *map(as_new, self.people), *begin_again(self.oracle))
         redis.Redis.from_url(django_settings.REDIS_URL).flushdb()
         # Of the sale before, whose rows are gone without a line in their history.
         seat_states._copies.clear()
@@ -232,10 +250,27 @@ class Sale(RuleBasedStateMachine):
             "cancel": oracle.tickets,
             "check_in": oracle.tickets,
             "undo_check_in": self.tickets_let_in(),
+            "offer": oracle.tickets,
+            "accept": oracle.offers(),
+            "decline": oracle.offers(),
+            "withdraw": oracle.tickets,
+            # The others are logged out, and at least two go on.
+            "ask_for_deletion": self.buyers[2:],
+            "undo_deletion": oracle.closing,
         }
         possible = [name for name in LIKELY if there.get(name, True)]
         (name,) = self.chance.choices(possible, [LIKELY[name] for name in possible])
         getattr(self, name)()
+
+    @property
+    def buyers(self) -> list[int]:
+        """Those who can log in, and have not asked for the end of their account."""
+        gone = self.oracle.closing.keys() | self.oracle.deleted
+        return [buyer for buyer in BUYERS if buyer not in gone]
+
+    def owner_mostly(self, owner: int) -> int:
+        """Or another buyer; another one in any case when the owner has gone."""
+        return self.mostly([buyer for buyer in self.buyers if buyer == owner], self.buyers)
 
     def pick(self, things: Sequence[Thing]) -> Thing:
         return self.chance.choice(things)
@@ -275,8 +310,8 @@ class Sale(RuleBasedStateMachine):
     # --- The line --------------------------------------------------------------------------------
 
     def join(self) -> None:
-        outside = [buyer for buyer in BUYERS if not self.oracle.position_of(buyer)]
-        self._join(self.mostly(outside, BUYERS))
+        outside = [buyer for buyer in self.buyers if not self.oracle.position_of(buyer)]
+        self._join(self.mostly(outside, self.buyers))
 
     def _join(self, buyer: int) -> None:
         both = self.ask(
@@ -292,7 +327,7 @@ class Sale(RuleBasedStateMachine):
 
     def poll(self) -> None:
         theirs = self.mostly(self.live_positions(), self.oracle.room.line)
-        buyer = self.mostly([theirs.user], BUYERS)
+        buyer = self.owner_mostly(theirs.user)
         both = self.ask(
             "poll",
             lambda: polling.get_position(user=self.people[buyer], token=theirs.id),
@@ -307,7 +342,7 @@ class Sale(RuleBasedStateMachine):
 
     def leave(self) -> None:
         theirs = self.mostly(self.live_positions(), self.oracle.room.line)
-        buyer = self.mostly([theirs.user], BUYERS)
+        buyer = self.owner_mostly(theirs.user)
         self.ask(
             "leave",
             lambda: join_and_leave.leave(user=self.people[buyer], token=theirs.id),
@@ -334,13 +369,14 @@ class Sale(RuleBasedStateMachine):
 
     def hold(self) -> None:
         which, numbers = self.pick(PERFORMANCES), self.pick_some(NUMBERS, 2)
-        inside = [place.user for place in self.oracle.room.those("ACTIVE")]
-        self._hold(self.mostly(inside, BUYERS), which, numbers, None)
+        inside = {place.user for place in self.oracle.room.those("ACTIVE")}
+        buyers = [buyer for buyer in self.buyers if buyer in inside]
+        self._hold(self.mostly(buyers, self.buyers), which, numbers, None)
 
     def hold_strangely(self) -> None:
         """With a token, maybe another's, and seats that may be named twice or not there."""
         buyer, which, numbers = (
-            self.pick(BUYERS),
+            self.pick(self.buyers),
             self.pick(PERFORMANCES),
             self.chance.choices((*NUMBERS, 99), k=2),
         )
@@ -379,7 +415,7 @@ class Sale(RuleBasedStateMachine):
 
     def release(self) -> None:
         theirs = self.mostly(self.holds(), self.oracle.reservations)
-        buyer = self.mostly([theirs.user], BUYERS)
+        buyer = self.owner_mostly(theirs.user)
         self.ask(
             "release",
             lambda: releases.release_reservation(user=self.people[buyer], reservation_id=theirs.id),
@@ -390,7 +426,7 @@ class Sale(RuleBasedStateMachine):
         return [each for each in self.oracle.reservations if each.state == "HOLD"]
 
     def look(self) -> None:
-        buyer = self.pick(BUYERS)
+        buyer = self.pick(self.buyers)
         mine, foretold = self.ask(
             "look",
             lambda: list(reservations.my_reservations(user=self.people[buyer])),
@@ -426,7 +462,7 @@ class Sale(RuleBasedStateMachine):
         # Of two ended holds of one seat either refusal may come.
         some = {each.seat: each for each in self.pick_some(self.oracle.reservations, 3)}
         anything = list(some.values())
-        return self.mostly([theirs.user], BUYERS), self.mostly([held or [theirs]], [anything])
+        return self.owner_mostly(theirs.user), self.mostly([held or [theirs]], [anything])
 
     def pay(self) -> None:
         buyer, cart = self.a_cart()
@@ -459,7 +495,11 @@ class Sale(RuleBasedStateMachine):
 
     def payments_under_keys(self) -> list[Any]:
         saved = self.oracle.saved.items()
-        return [(key, each.request[1]) for key, each in saved if each.request[0] == "pay"]
+        return [
+            (key, each.request[1])
+            for key, each in saved
+            if each.request[0] == "pay" and key[0] in self.buyers
+        ]
 
     # --- Tickets ---------------------------------------------------------------------------------
 
@@ -478,7 +518,7 @@ class Sale(RuleBasedStateMachine):
         """Mostly a live one and its holder."""
         live = [each for each in self.oracle.tickets if each.state == "ISSUED"]
         ticket = self.mostly(live, self.oracle.tickets)
-        return self.mostly([ticket.reservation.user], BUYERS), ticket
+        return self.owner_mostly(ticket.holder), ticket
 
     def days_left(self, ticket: books.Ticket) -> int:
         """Between the dates of today and of the show, where the venue is."""
@@ -505,12 +545,13 @@ class Sale(RuleBasedStateMachine):
         ticket = self.pick(self.oracle.tickets)
         own = self.oracle.schedules.index(ticket.reservation.schedule)
         which = self.mostly([own], PERFORMANCES)
+        code = self.mostly([ticket.code], [ticket.code, *ticket.old_codes])
         self.ask(
             "check_in",
             lambda: check_ins.check_in(
-                code=ticket.code, schedule_id=self.schedules[which].pk, by=self.staff
+                code=code, schedule_id=self.schedules[which].pk, by=self.staff
             ),
-            lambda: self.oracle.check_in(ticket, which),
+            lambda: self.oracle.check_in(ticket, code, which),
         )
 
     def undo_check_in(self) -> None:
@@ -525,10 +566,97 @@ class Sale(RuleBasedStateMachine):
     def tickets_let_in(self) -> list[books.Ticket]:
         return [ticket for ticket in self.oracle.tickets if ticket.used is not None]
 
+    # --- Handing on ------------------------------------------------------------------------------
+
+    def offer(self) -> None:
+        (giver, ticket), receiver = self.a_ticket(), self.pick(self.buyers)
+        both = self.ask(
+            "offer",
+            lambda: ticket_offers.offer_ticket(
+                user=self.people[giver], ticket_id=ticket.id, email=str(self.people[receiver].email)
+            ),
+            lambda: self.oracle.offer(giver, ticket, receiver),
+        )
+        if both:
+            offer, foretold = both
+            foretold.id = foretold.id or offer.pk
+            assert offer.pk == foretold.id
+
+    def accept(self) -> None:
+        user, offer = self.an_offer()
+        both = self.ask(
+            "accept",
+            lambda: ticket_offers.accept_offer(user=self.people[user], offer_id=offer.id),
+            lambda: self.oracle.accept(user, offer),
+        )
+        if both:
+            ticket, foretold = both
+            assert ticket.pk == foretold.id
+            assert ticket.code not in foretold.old_codes
+            foretold.code = ticket.code
+
+    def decline(self) -> None:
+        user, offer = self.an_offer()
+        self.ask(
+            "decline",
+            lambda: ticket_offers.decline_offer(user=self.people[user], offer_id=offer.id),
+            lambda: self.oracle.decline(user, offer),
+        )
+
+    def an_offer(self) -> tuple[int, books.Offer]:
+        """Mostly an open one and its receiver."""
+        offers = self.oracle.offers()
+        offer = self.mostly([each for each in offers if each.state == "OPEN"], offers)
+        return self.owner_mostly(offer.to), offer
+
+    def withdraw(self) -> None:
+        user, ticket = self.a_ticket()
+        self.ask(
+            "withdraw",
+            lambda: ticket_offers.withdraw_offer(user=self.people[user], ticket_id=ticket.id),
+            lambda: self.oracle.withdraw(user, ticket),
+        )
+
+    def end_offers(self) -> None:
+        ended, foretold = self.ask("end_offers", ticket_offers.end_offers, self.oracle.end_offers)
+        assert ended == foretold
+
+    # --- The end of an account -------------------------------------------------------------------
+
+    def ask_for_deletion(self) -> None:
+        # Mostly one of whom it could be true.
+        poor = [buyer for buyer in self.buyers if not self.oracle.purses[buyer].lines]
+        buyer = self.pick([*poor, *self.buyers])
+        give_up = self.mostly([self.oracle.purses[buyer].balance], [0])
+        both = self.ask(
+            "ask_for_deletion",
+            lambda: account_deletion.request_deletion(
+                user=self.people[buyer], password=PASSWORD, give_up=give_up
+            ),
+            lambda: self.oracle.ask_for_deletion(buyer, give_up),
+        )
+        if both:
+            closes_at, foretold = both
+            left = (closes_at - database_now()).total_seconds()
+            assert in_steps(left) == foretold - self.oracle.now
+
+    def undo_deletion(self) -> None:
+        buyer = self.pick(sorted(self.oracle.closing))
+        kept, foretold = self.ask(
+            "undo_deletion",
+            lambda: account_deletion.undo_deletion(user=self.people[buyer]),
+            lambda: self.oracle.undo_deletion(buyer),
+        )
+        assert kept == foretold
+
+    def erase(self) -> None:
+        erased, foretold = self.ask("erase", account_deletion.erase_due_accounts, self.oracle.erase)
+        assert erased == foretold
+
     # --- Money -----------------------------------------------------------------------------------
 
     def charge(self) -> None:
-        buyer, amount, key = self.pick(BUYERS), self.pick(AMOUNTS), self.pick(KEYS)
+        buyer, amount, key = self.pick(self.buyers), self.pick(AMOUNTS), self.pick(KEYS)
         self._charge(buyer, amount, key, gateway=self.pick((True, True, False)))
 
     def _charge(self, buyer: int, amount: int, key: str | None, *, gateway: bool = True) -> None:
@@ -656,6 +784,7 @@ class Sale(RuleBasedStateMachine):
         self.reservations_agree(found)
         self.tickets_agree(found)
         self.money_agrees(found)
+        self.accounts_agree(found)
         self.line_agrees(found)
         # It costs as much as two steps.
         self.steps += 1
@@ -692,8 +821,17 @@ class Sale(RuleBasedStateMachine):
     def tickets_agree(self, found: Books) -> None:
         tickets = self.oracle.tickets
         assert set(found["tickets"]) == {
-            (str(each.id), each.state, each.version, policy(each.ladder)) for each in tickets
+            (
+                str(each.id),
+                self.buyer_id(each.holder),
+                each.code,
+                each.state,
+                each.version,
+                policy(each.ladder),
+            )
+            for each in tickets
         }
+        assert set(found["offers"]) == {(str(each.id), each.state) for each in self.oracle.offers()}
         assert set(found["refunds"]) == {
             (str(each.id), *each.refund) for each in tickets if each.refund
         }
@@ -709,6 +847,13 @@ class Sale(RuleBasedStateMachine):
 
     def buyer_id(self, buyer: int) -> str:
         return str(self.people[buyer].pk)
+
+    def accounts_agree(self, found: Books) -> None:
+        accounts = {user: (in_steps(left), deleted) for user, left, deleted in found["accounts"]}
+        closing = self.oracle.closing
+        for buyer in BUYERS:
+            left = max(0, closing.get(buyer, 0) - self.oracle.now)
+            assert accounts[self.buyer_id(buyer)] == (left, buyer in self.oracle.deleted)
 
     def line_agrees(self, found: Books) -> None:
         line = [(token, status, in_steps(seconds)) for token, status, seconds in found["line"]]
@@ -756,6 +901,16 @@ def forget_everything() -> list[str]:
     ]
 
 
+def as_new(person: User) -> str:
+    """Its account is there again, as at first."""
+    person.closes_at = None
+    return (
+        f"UPDATE accounts_user SET email = '{person.email}', email_verified_at = now(),"
+        f" name = '{person.name}', password = '{person.password}', is_active = true,"
+        f" closes_at = NULL, deleted_at = NULL WHERE id = '{person.pk}'"
+    )
+
+
 def begin_again(oracle: Oracle) -> list[str]:
     room = oracle.room
     return [
@@ -787,6 +942,7 @@ def make_schedule(concert: Any, each: dict[str, int]) -> ConcertSchedule:
         seats=0,
         cooldown_seconds=each["cooldown"],
         doors_open_minutes=books.DOORS_OPEN_BEFORE // 60,
+        hand_on_minutes=books.HAND_ON_BEFORE // 60,
     )
     Seat.objects.bulk_create(
         Seat(
@@ -837,11 +993,15 @@ def _as_the_oracle_thinks(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     settings.PAYMENT_SECONDS = books.PAYMENT
     settings.GIVEN_UP_PER_HOUR = books.GIVEN_UP_PER_HOUR
     settings.CHARGE_MAX_WON = books.MOST
+    settings.HAND_ONS_PER_TICKET = books.HAND_ONS
+    settings.OFFERS_PER_HOUR = books.OFFERS_PER_HOUR
+    settings.DELETION_GRACE_DAYS = books.GRACE // books.DAY
     settings.PAYMENT_GATEWAY = f"{__name__}.Gateway"
     # Each seat's cooldown takes its longest, and the table answers every poll.
     monkeypatch.setattr(Random, "uniform", lambda _self, _least, most: most)
     monkeypatch.setattr(polling.budget, "per_second", 1_000_000)
     monkeypatch.setattr(business_days, "is_business_day", lambda _day: True)
+    monkeypatch.setattr(account_deletion, "take", lambda *_counters: None)
     monkeypatch.setattr(charges, "SETTLE_AFTER", dt.timedelta(seconds=books.STEP))
 
 
