@@ -105,7 +105,7 @@ def test_the_choice_survives_a_reload_and_a_new_plan(hall, schedule):
 
 
 def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, schedule):
-    user = UserFactory()
+    user = UserFactory(won=10_000)
     admitted(user, schedule)
     held(UserFactory(), schedule, 12_501)
     context = chromium.new_context(base_url=live_server.url, locale="en", java_script_enabled=False)
@@ -130,6 +130,9 @@ def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, 
 
     expect(page).to_have_url(re.compile("/checkout/$"))
     expect(page.get_by_role("main").get_by_role("listitem")).to_contain_text("1층 26구역 A-4")
+    page.get_by_label("I have read the refund terms").check()
+    page.get_by_role("button", name="Pay ₩10,000").click()
+    expect(page.get_by_role("heading", name="Your order")).to_be_visible()
     context.close()
 
 

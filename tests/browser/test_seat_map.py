@@ -198,10 +198,10 @@ def test_the_seats_offered_instead_are_held_by_one_button(page, live_server):
     assert set(labels) == {"A-5", "A-6"}
 
 
-def test_seats_are_chosen_and_held_by_keyboard_with_one_tab_stop_a_row(page, live_server):
+def test_seats_are_chosen_and_paid_by_keyboard_with_one_tab_stop_a_row(page, live_server):
     schedule = ScheduleFactory(seats=0)
     fill(schedule, sections=4, rows=20, seats_per_row=25)
-    open_map(page, live_server, schedule)
+    open_map(page, live_server, schedule, won=20_000)
 
     tab_to(page, page.locator("#view"))
     page.keyboard.press("Enter")
@@ -225,6 +225,11 @@ def test_seats_are_chosen_and_held_by_keyboard_with_one_tab_stop_a_row(page, liv
     expect(page).to_have_url(re.compile("/checkout/$"))
     held_seats = Reservation.objects.filter(status="HOLD").values_list("seat__label", flat=True)
     assert set(held_seats) == {"1층 2구역 A-1", "1층 2구역 B-2"}
+    tab_to(page, page.get_by_label("I have read the refund terms"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="Pay ₩20,000"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your order")).to_be_visible()
 
 
 def test_a_small_hall_is_chosen_from_by_arrows_on_the_map(page, live_server):
@@ -402,8 +407,8 @@ def hall_of(blocks):
     return schedule
 
 
-def open_map(page, live_server, schedule):
-    user = UserFactory()
+def open_map(page, live_server, schedule, *, won=0):
+    user = UserFactory(won=won)
     admitted(user, schedule)
     log_in(page, live_server, user)
     page.goto(f"/schedules/{schedule.pk}/seats/")
