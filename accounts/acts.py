@@ -18,6 +18,10 @@ ACTS: dict[str, Words] = {
     "row.change": _("edited"),
     "row.delete": _("removed"),
     "message.resend": _("sent a message again"),
+    "user.end_sessions": _("logged a user out everywhere"),
+    "user.deactivate": _("deactivated an account"),
+    "user.activate": _("activated an account again"),
+    "user.send_reset_link": _("sent a link for a new password"),
     "balance.payout": _("recorded a payout"),
 }
 

@@ -8,5 +8,6 @@ ACTS: dict[str, Words] = {
     "export.queue": _("exported a list"),
     "export.download": _("downloaded an export"),
     "settlement.download": _("downloaded a settlement"),
+    "ticket.find_by_code": _("looked a ticket up by its code"),
     "audit.run": _("ran the audit"),
 }

@@ -7,5 +7,8 @@ from accounts.acts import Words
 ACTS: dict[str, Words] = {
     "schedule.cancel": _("cancelled the schedule"),
     "schedule.refunded": _("refunded all buyers of the schedule"),
+    "ticket.refund": _("refunded a ticket by its policy"),
+    "ticket.refund_in_full": _("refunded a ticket without a fee"),
+    "reservation.release": _("released a hold"),
     "check_in.undo": _("undid a check-in"),
 }

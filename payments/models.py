@@ -494,9 +494,11 @@ class CheckIn(models.Model):
         return f"{self.ticket} {self.gate}".strip()
 
 
-# The reason of a refund: the holder cancelled the ticket, or the schedule was cancelled, which
-# costs no fee.
+# The reason of a refund: the holder or the staff cancelled the ticket, the staff did so without the
+# fee, or the schedule was cancelled, which costs no fee.
 CANCELLED = "cancelled"
+CANCELLED_BY_STAFF = "cancelled_by_staff"
+FEE_WAIVED = "fee_waived"
 SCHEDULE_CANCELLED = "schedule_cancelled"
 
 

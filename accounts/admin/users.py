@@ -9,6 +9,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission
 from django.core import signing
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -161,6 +162,8 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
 
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        if not _may_set_access(request, self.get_object(request, unquote(id))):
+            raise PermissionDenied
         with transaction.atomic():
             if request.method == "POST":
                 self._lock_rows(request, unquote(id))
@@ -194,7 +197,8 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
         if request.user.is_superuser:
             return readonly
         may = self.STAFF if _may_give_groups(request, obj) else ()
-        return (*readonly, *(power for power in self.POWERS if power not in may))
+        access = () if _may_set_access(request, obj) else ("email",)
+        return (*readonly, *access, *(power for power in self.POWERS if power not in may))
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         field = in_words(super().formfield_for_manytomany(db_field, request, **kwargs))
@@ -204,7 +208,8 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or self.has_change_permission(request, obj):
+        may_change = obj is None or self.has_change_permission(request, obj)
+        if may_change and _may_set_access(request, obj):
             return fieldsets
         return _without_password(fieldsets)
 
@@ -215,6 +220,11 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
     if user.is_superuser:
         return False
     return not user.is_staff or request.user.has_perm(MANAGE_STAFF)
+
+
+def _may_set_access(request: HttpRequest, user: User | None) -> bool:
+    """A buyer's address and password are the buyer's: staff send a link (account_help.py)."""
+    return user is None or user.is_staff or user == request.user or request.user.is_superuser
 
 
 def _may_give_groups(request: HttpRequest, user: User | None) -> bool:

@@ -14,6 +14,8 @@ REASONS: dict[str, str | Promise] = {
     "insufficient_balance": _("Not enough balance"),
     "hold_expired": _("The hold had expired"),
     "cancelled": _("Cancelled by the buyer"),
+    "cancelled_by_staff": _("Cancelled for the buyer by our staff"),
+    "fee_waived": _("Cancelled by our staff without a fee"),
     "given_up": _("Given up with the account"),
     "given_back": _("Given back with the account"),
     "paid_out": _("Paid out"),

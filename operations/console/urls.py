@@ -1,12 +1,19 @@
 from django.urls import path
 
-from operations.console import board, board_acts
+from operations.console import board, board_acts, people, person_acts
 from operations.console.today import today
 
 app_name = "console"
 
 urlpatterns = [
     path("", today, name="today"),
+    path("find/", people.search, name="find"),
+    path("people/<any_case_uuid:user_id>/", people.person, name="person"),
+    path(
+        "people/<any_case_uuid:user_id>/<slug:act>/",
+        person_acts.act_on_person,
+        name="person_act",
+    ),
     path("board/", board.all_rooms, name="board"),
     path("board/data/", board.all_rooms_data, name="board_data"),
     path("board/<int:room_id>/", board.one_room, name="board_room"),

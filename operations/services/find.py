@@ -14,6 +14,7 @@ from django.db.models import F, QuerySet, Value
 from django.utils.text import capfirst
 
 from accounts.models import Charge, User
+from accounts.services import activity
 from accounts.services.user_search import find_users
 from concertbook.db.prefix import FEWEST_DIGITS, id_range
 from concerts.models import Concert, ConcertSchedule, Seat
@@ -81,10 +82,15 @@ def _by_code(actor: User, text: str) -> Iterator[Found]:
     if not CODE.fullmatch(text) or not _may_view(actor, Ticket):
         return
     tickets = Ticket.objects.select_related("user")
-    if ticket := tickets.filter(code=text).first():
-        yield Found(Ticket, ticket.pk, ticket.user, by_code=True)
-    elif offer := TicketOffer.objects.select_related("ticket__user").filter(old_code=text).first():
-        yield Found(Ticket, offer.ticket_id, offer.ticket.user, by_code=True, ended=True)
+    ticket, ended = tickets.filter(code=text).first(), False
+    if ticket is None:
+        offer = TicketOffer.objects.select_related("ticket__user").filter(old_code=text).first()
+        if offer is None:
+            return
+        ticket, ended = offer.ticket, True
+    # A code admits to the show: who looked one up is logged.
+    activity.record(actor=actor, act="ticket.find_by_code", target=ticket)
+    yield Found(Ticket, ticket.pk, ticket.user, by_code=True, ended=ended)
 
 
 def _by_id(actor: User, text: str) -> Iterator[Found]:

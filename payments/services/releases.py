@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
+from accounts.services import activity
 from concertbook.db.arrays import array
 from concertbook.db.clock import StatementTime, database_now
 from concertbook.db.prepared import AnyOf, Prepared
@@ -18,6 +19,9 @@ from payments.errors import AlreadyPaid
 from payments.models import Reservation, ReservationQuerySet
 
 SWEEP_BATCH = 500
+# The reasons in the seats' history; the first counts against the buyer (buyer_holdings.py).
+LET_GO = "let_go"
+LET_GO_BY_STAFF = "let_go_by_staff"
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
@@ -26,16 +30,36 @@ def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
     Raises NotFound, also for another user's reservation, AlreadyPaid for a confirmed one.
     """
     mine = Reservation.objects.filter(user=user, pk=reservation_id)
-    seat_id = mine.values_list("seat_id", flat=True).first()
+    with transaction.atomic(durable=True):
+        _release(mine, by=user, reason=LET_GO)
+
+
+def release_by_staff(*, actor: User, reservation_id: uuid.UUID, reason: str) -> None:
+    """Release a buyer's hold, and log it. An ended reservation is not changed.
+
+    It does not count as given up by the buyer. Raises NotFound, AlreadyPaid for a confirmed one.
+    """
+    with transaction.atomic(durable=True):
+        released = _release(
+            Reservation.objects.filter(pk=reservation_id), by=actor, reason=LET_GO_BY_STAFF
+        )
+        if released is not None:
+            activity.record(actor=actor, act="reservation.release", target=released, reason=reason)
+
+
+def _release(reservations: QuerySet[Reservation], *, by: User, reason: str) -> Reservation | None:
+    """Release the one hold among these, in the caller's transaction; None for an ended one."""
+    seat_id = reservations.values_list("seat_id", flat=True).first()
     if seat_id is None:
         raise NotFound
-    with transaction.atomic(durable=True):
-        seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
-        reservation = mine.select_for_update(no_key=True).get()
-        if reservation.status == Reservation.Status.CONFIRMED:
-            raise AlreadyPaid
-        if reservation.status == Reservation.Status.HOLD:
-            _let_go([seat], user=user)
+    seat = Seat.objects.select_for_update(no_key=True).get(pk=seat_id)
+    reservation = reservations.select_for_update(no_key=True).get()
+    if reservation.status == Reservation.Status.CONFIRMED:
+        raise AlreadyPaid
+    if reservation.status != Reservation.Status.HOLD:
+        return None
+    _let_go([seat], user=by, reason=reason)
+    return reservation
 
 
 def release_holds_in_room(*, user: User, room_id: int) -> None:
@@ -56,7 +80,7 @@ def release_holds_in_room(*, user: User, room_id: int) -> None:
     _let_go([seat for seat in locked if seat.pk in still_held], user=user)
 
 
-def _let_go(seats: Sequence[Seat], *, user: User) -> None:
+def _let_go(seats: Sequence[Seat], *, user: User, reason: str = LET_GO) -> None:
     """End the user's holds on these seats. The caller has the seats' row locks.
 
     An overdue hold expires instead, and its seat comes back after a cooldown.
@@ -71,7 +95,7 @@ def _let_go(seats: Sequence[Seat], *, user: User) -> None:
     )
     for seat in held:
         seat.release()
-    save_status(held, from_status=Seat.Status.HELD, changed_by=user, reason="let_go", now=now)
+    save_status(held, from_status=Seat.Status.HELD, changed_by=user, reason=reason, now=now)
 
 
 def release_expired_holds(*, user: User | None = None) -> int:

@@ -107,6 +107,17 @@ def test_a_new_password_is_set_on_its_own_page(operator):
     assert user.check_password(new)
 
 
+def test_staff_set_no_buyers_address_and_no_buyers_password(desk, clerk):
+    buyer = UserFactory(email="buyer@example.com")
+    before = buyer.password
+    desk.post(change(buyer), {"email": "taken@example.com", "name": "Renamed", "is_active": "on"})
+    new = {"password1": "another horse battery", "password2": "another horse battery"}
+    page = reverse("admin:auth_user_password_change", args=[buyer.pk])
+    assert desk.get(page).status_code == desk.post(page, new).status_code == 403
+    buyer.refresh_from_db()
+    assert (buyer.email, buyer.password, buyer.name) == ("buyer@example.com", before, "Renamed")
+
+
 @pytest.mark.parametrize("whom", ["self", "buyer"])
 def test_staff_cannot_grant_permissions_to_themselves_or_others(desk, clerk, whom):
     user = clerk if whom == "self" else UserFactory()

@@ -1,0 +1,292 @@
+"""What staff do for a person: each act says what it will do, asks why, does it once, and is logged.
+
+A row is named by ``row`` in the address: a ticket, a reservation or a message, of this person only.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import OutgoingMessage, User
+from accounts.services import account_help, outbox
+from accounts.services.devices import list_devices
+from accounts.services.ledger import balance_amount
+from concertbook.errors import DomainError
+from concertbook.templatetags.money import won
+from concertbook.templatetags.times import second
+from operations.console.page import Context, console_page
+from payments.models import Reservation, Ticket
+from payments.services.releases import release_by_staff
+from payments.services.ticket_cancellation import quote_by_staff, refund_by_staff
+
+VIEW = "accounts.view_user"
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why"), max_length=200, help_text=_("It is in the log, and on this person's page.")
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of an act."""
+
+    actor: User
+    person: User
+    row: Any
+    reason: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """``preview`` says in sentences what ``run`` will do; either may raise a DomainError. ``find``
+    loads the row that the act is about, of this person."""
+
+    permission: str
+    title: Any
+    button: Any
+    done: Any
+    preview: Callable[[User, Any], Sequence[str]]
+    run: Callable[[Call], object]
+    find: Callable[[User, uuid.UUID | int], Any] | None = None
+    tone: str = "primary"
+    moves_money: bool = False
+
+
+def _ticket(person: User, key: Any) -> Ticket | None:
+    tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
+    return tickets.filter(pk=key, user=person).first()
+
+
+def _reservation(person: User, key: Any) -> Reservation | None:
+    reservations = Reservation.objects.select_related("seat", "schedule__concert")
+    return reservations.filter(pk=key, user=person).first()
+
+
+def _message(person: User, key: Any) -> OutgoingMessage | None:
+    return OutgoingMessage.objects.filter(pk=key, user=person).first()
+
+
+def _refund_preview(*, in_full: bool) -> Callable[[User, Ticket], Sequence[str]]:
+    def preview(person: User, ticket: Ticket) -> Sequence[str]:
+        quote = quote_by_staff(ticket_id=ticket.pk, in_full=in_full)
+        seat = f"{ticket.reservation.schedule.concert.title} {ticket.seat.label}"
+        values = {
+            "seat": seat,
+            "amount": won(quote.amount + quote.compensation),
+            "fee": won(quote.fee),
+            "balance": won(balance_amount(user=person) + quote.amount + quote.compensation),
+        }
+        return [
+            gettext("The ticket for {seat} ends, and its QR code with it.").format(**values),
+            gettext(
+                "{amount} goes back to the balance, which is then {balance}; the fee is {fee}."
+            ).format(**values),
+            gettext("The seat is sold again, and the buyer gets a mail."),
+        ]
+
+    return preview
+
+
+def _release_preview(person: User, reservation: Reservation) -> Sequence[str]:
+    said = gettext("{seat} is free again at once, and anyone inside may take it.")
+    until = gettext("Otherwise the buyer has until {at} to pay for it. No money moves.")
+    return [
+        said.format(seat=reservation.seat.label),
+        until.format(at=second(reservation.expires_at)),
+    ]
+
+
+def _resend_preview(person: User, message: OutgoingMessage) -> Sequence[str]:
+    said = gettext("The message “{kind}” is sent again to {recipient}, with what is true now.")
+    return [said.format(kind=message.kind, recipient=message.recipient or person.email or "-")]
+
+
+def _end_sessions_preview(person: User, row: None) -> Sequence[str]:
+    count = len(list_devices(user=person))
+    said = ngettext(
+        "{count} device is logged out at once.", "{count} devices are logged out at once.", count
+    )
+    return [
+        said.format(count=count),
+        gettext("Places in line, seats and tickets stay: the person may log in again."),
+    ]
+
+
+def _deactivate_preview(person: User, row: None) -> Sequence[str]:
+    return [
+        gettext("The person is logged out everywhere and can log in no more."),
+        gettext("Tickets stay valid at the door, and the balance of {balance} stays.").format(
+            balance=won(balance_amount(user=person))
+        ),
+    ]
+
+
+def _activate_preview(person: User, row: None) -> Sequence[str]:
+    return [gettext("The person can log in again, with the same password.")]
+
+
+def _link_preview(person: User, row: None) -> Sequence[str]:
+    said = gettext("A link for a new password is mailed to {email}. The old one works until then.")
+    return [said.format(email=person.email or "-")]
+
+
+ACTS = {
+    "refund": Act(
+        permission="payments.refund_ticket",
+        title=_("Refund by the policy?"),
+        button=_("Refund"),
+        done=_("The ticket is refunded."),
+        preview=_refund_preview(in_full=False),
+        run=lambda call: refund_by_staff(
+            actor=call.actor, ticket_id=call.row.pk, in_full=False, reason=call.reason
+        ),
+        find=_ticket,
+        tone="danger",
+        moves_money=True,
+    ),
+    "refund-in-full": Act(
+        permission="payments.refund_in_full",
+        title=_("Refund without a fee?"),
+        button=_("Refund in full"),
+        done=_("The ticket is refunded in full."),
+        preview=_refund_preview(in_full=True),
+        run=lambda call: refund_by_staff(
+            actor=call.actor, ticket_id=call.row.pk, in_full=True, reason=call.reason
+        ),
+        find=_ticket,
+        tone="danger",
+        moves_money=True,
+    ),
+    "release": Act(
+        permission="payments.release_reservation",
+        title=_("Release the hold?"),
+        button=_("Release"),
+        done=_("The hold is released."),
+        preview=_release_preview,
+        run=lambda call: release_by_staff(
+            actor=call.actor, reservation_id=call.row.pk, reason=call.reason
+        ),
+        find=_reservation,
+    ),
+    "resend": Act(
+        permission="accounts.resend_message",
+        title=_("Send the message again?"),
+        button=_("Send again"),
+        done=_("The message is queued again."),
+        preview=_resend_preview,
+        run=lambda call: outbox.replay(
+            message_id=call.row.pk, actor=call.actor, reason=call.reason
+        ),
+        find=_message,
+    ),
+    "end-sessions": Act(
+        permission="accounts.help_user",
+        title=_("Log out everywhere?"),
+        button=_("Log out everywhere"),
+        done=_("All sessions are ended."),
+        preview=_end_sessions_preview,
+        run=lambda call: account_help.log_out_everywhere(
+            actor=call.actor, user=call.person, reason=call.reason
+        ),
+    ),
+    "send-reset-link": Act(
+        permission="accounts.help_user",
+        title=_("Send a link for a new password?"),
+        button=_("Send the link"),
+        done=_("The link is on its way."),
+        preview=_link_preview,
+        run=lambda call: account_help.send_reset_link(
+            actor=call.actor, user=call.person, origin=call.origin, reason=call.reason
+        ),
+    ),
+    "deactivate": Act(
+        permission="accounts.deactivate_user",
+        title=_("Deactivate the account?"),
+        button=_("Deactivate"),
+        done=_("The account is deactivated."),
+        preview=_deactivate_preview,
+        run=lambda call: account_help.set_active(
+            actor=call.actor, user=call.person, active=False, reason=call.reason
+        ),
+        tone="danger",
+    ),
+    "activate": Act(
+        permission="accounts.deactivate_user",
+        title=_("Activate the account again?"),
+        button=_("Activate"),
+        done=_("The account is active again."),
+        preview=_activate_preview,
+        run=lambda call: account_help.set_active(
+            actor=call.actor, user=call.person, active=True, reason=call.reason
+        ),
+    ),
+}
+# Acts on the account, which staff do to buyers only: other staff are the owner's matter.
+ON_ACCOUNTS = ("end-sessions", "send-reset-link", "deactivate", "activate")
+
+
+def acts_on(actor: User) -> set[str]:
+    """The acts that this member of the staff may do."""
+    return {name for name, act in ACTS.items() if actor.has_perm(act.permission)}
+
+
+@console_page(permission=VIEW, template="operations/console/person_act.html")
+def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpResponse | Context:
+    """Ask, and act once the form is sent."""
+    actor, chosen = cast(User, request.user), ACTS.get(act)
+    person = User.objects.filter(pk=user_id).first()
+    if chosen is None or person is None:
+        raise Http404
+    if act not in acts_on(actor) or (act in ON_ACCOUNTS and not may_touch(actor, person)):
+        raise PermissionDenied
+    row = _row(chosen, person, request.GET.get("row", ""))
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    try:
+        if form.is_valid():
+            origin = request.build_absolute_uri("/").rstrip("/")
+            chosen.run(Call(actor, person, row, form.cleaned_data["reason"], origin))
+            messages.success(request, chosen.done)
+            return redirect("console:person", person.pk)
+        sentences, refusal = chosen.preview(person, row), ""
+    except DomainError as error:
+        sentences, refusal = [], str(error.message)
+    return {
+        "title": str(person),
+        "person": person,
+        "question": chosen.title,
+        "button": chosen.button,
+        "tone": chosen.tone,
+        "sentences": sentences,
+        "refusal": refusal,
+        "form": form,
+    }
+
+
+def may_touch(actor: User, person: User) -> bool:
+    """Whether the actor may change the access of this account."""
+    return actor.is_superuser or not (person.is_staff or person.is_superuser)
+
+
+def _row(act: Act, person: User, key: str) -> Any:
+    """Raises Http404 for what is not this person's, or no key."""
+    if act.find is None:
+        return None
+    try:
+        row = act.find(person, int(key) if act.find is _message else uuid.UUID(key))
+    except (ValueError, OverflowError):
+        row = None
+    if row is None:
+        raise Http404
+    return row
