@@ -85,6 +85,7 @@ def your_turn(message: OutgoingMessage) -> Letter | None:
 
 LETTERS = {
     "sale_opens": LetterKind(sale_opens, choice="sale_opens"),
+    "sale_opens_push": LetterKind(sale_opens, choice="sale_opens"),
     "turn": LetterKind(your_turn, choice="turn", urgent=True),
     # Asked for on the waiting page, for one place in line.
     "turn_push": LetterKind(your_turn, urgent=True),

@@ -1,4 +1,4 @@
-"""Mails that remind a user of the opening of a sale.
+"""Mails that remind a user of the opening of a sale, and push messages where the user allowed them.
 
 1. A user asks for one (set_reminder), and may withdraw it in the same place.
 2. A sweep claims the reminders that are due and queues their mails in one transaction
@@ -10,14 +10,15 @@ The opening is read by the sweep: the mail moves with it.
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.utils import translation
 
-from accounts.models import User
+from accounts.models import OutgoingMessage, PushSubscription, User
 from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
@@ -91,17 +92,38 @@ def queue_due_reminders() -> int:
         Reminder.objects.filter(pk__in=[reminder.pk for reminder in due]).update(
             sent_at=database_now()
         )
-        queue(
-            new_message(
-                kind="sale_opens",
-                user=reminder.user,
-                data={"schedule": str(reminder.schedule_id)},
-                language=reminder.language,
-                origin=reminder.origin,
-            )
-            for reminder in due
-        )
+        queue([*_mails(due), *_pushes(due)])
     return len(due)
+
+
+def _mails(due: Sequence[Reminder]) -> Iterator[OutgoingMessage]:
+    for reminder in due:
+        yield _message(reminder, kind="sale_opens")
+
+
+def _pushes(due: Sequence[Reminder]) -> Iterator[OutgoingMessage]:
+    """To each browser that already shows its user messages: on the waiting page they allowed it."""
+    by_user = defaultdict(list)
+    for reminder in due:
+        by_user[reminder.user_id].append(reminder)
+    for browser in PushSubscription.objects.filter(user__in=list(by_user)).order_by("pk"):
+        for reminder in by_user[browser.user_id]:
+            yield _message(
+                reminder,
+                kind="sale_opens_push",
+                channel=OutgoingMessage.Channel.PUSH,
+                recipient=str(browser.pk),
+            )
+
+
+def _message(reminder: Reminder, **to: Any) -> OutgoingMessage:
+    return new_message(
+        user=reminder.user,
+        data={"schedule": str(reminder.schedule_id)},
+        language=reminder.language,
+        origin=reminder.origin,
+        **to,
+    )
 
 
 def _opening_schedules() -> list[uuid.UUID]:

@@ -7,7 +7,8 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import OutgoingMessage
+from accounts.letter import letter_kinds
+from accounts.models import OutgoingMessage, PushSubscription
 from accounts.services.outbox import send_due
 from concerts.models import ConcertSchedule, Reminder
 from concerts.services.reminders import AFTER, BEFORE, queue_due_reminders
@@ -66,6 +67,21 @@ def test_a_mail_comes_once_before_the_sale_opens(client, user, schedule):
     assert "KST" in sent.body
     assert "We have reminded you" in remind(client, schedule).content.decode()
     assert queue_due_reminders() == 0
+
+
+def test_a_browser_that_shows_messages_gets_one_too(client, user, schedule):
+    browsers = [
+        PushSubscription.objects.create(user=each, endpoint=f"https://push.example/{each.pk}")
+        for each in (user, UserFactory())
+    ]
+    remind(client, schedule)
+    opens_in(schedule, BEFORE - MINUTE)
+
+    assert queue_due_reminders() == 1
+
+    pushed = OutgoingMessage.objects.get(channel="PUSH")
+    assert (pushed.kind, pushed.recipient) == ("sale_opens_push", str(browsers[0].pk))
+    assert "Yeonhui Jazz" in letter_kinds()[pushed.kind].compose(pushed).subject
 
 
 def test_the_mail_is_in_the_language_in_which_it_was_wanted(client, user, schedule):
