@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
 from concertbook.db.arrays import array
+from concertbook.db.statements import fetch_all
 
 Row = TypeVar("Row", bound=Model)
 
@@ -65,9 +66,7 @@ class Prepared(Generic[Row]):
         filled = [
             each.fill(values[each.name]) if isinstance(each, Param) else each for each in params
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(sql, filled)
-            return [read(row) for row in cursor.fetchall()]
+        return [read(row) for row in fetch_all(sql, filled)]
 
     def first(self, **values: Any) -> Row | None:
         """The first of the instances that fetch returns; None where it returns none."""

@@ -10,12 +10,17 @@ from typing import Any
 
 from django.db import connection
 
+from concertbook.db import direct
+
 Params = Sequence[Any] | Mapping[str, Any] | None
 Row = tuple[Any, ...]
 
 
 def execute(sql: str, params: Params = None) -> int:
     """Run the statement; returns how many rows it wrote."""
+    written = direct.execute(sql, params)
+    if written is not None:
+        return written
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
@@ -23,18 +28,18 @@ def execute(sql: str, params: Params = None) -> int:
 
 def fetch_all(sql: str, params: Params = None) -> list[Row]:
     """All rows of the statement's result."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows: list[Row] = cursor.fetchall()
+    rows: list[Row] | None = direct.fetch(sql, params)
+    if rows is None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            rows = cursor.fetchall()
     return rows
 
 
 def fetch_first(sql: str, params: Params = None) -> Row | None:
     """The first row of the statement's result, None where it has none."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        row: Row | None = cursor.fetchone()
-    return row
+    rows = fetch_all(sql, params)
+    return rows[0] if rows else None
 
 
 def fetch_row(sql: str, params: Params = None) -> Row:

@@ -25,6 +25,8 @@ from django.forms import BaseModelForm, Form
 from django.forms import models as form_models
 from django.forms.utils import ErrorDict
 from drf_spectacular.openapi import AutoSchema
+from psycopg._preparing import PrepareManager
+from psycopg._queries import PostgresQuery
 
 from accounts.models import User
 
@@ -52,6 +54,7 @@ USED = {
     "_get_validation_exclusions": "a room's form checks the state, which is not among its fields",
     "_jwt_global_obj": "a token from a server whose clock is ahead; allauth passes no options",
     "_map_serializer_field": "OpenAPI: what the library says of a field, to add limits to it",
+    "_prepared": "statements: whether psycopg has prepared one, and under which name",
     "_rollback": "faults: as _commit",
     "_save_m2m": "admin forms: what save() does besides save_edited()",
     "_validate_session_key": "sessions: a cookie that cannot be a key asks no store",
@@ -76,6 +79,10 @@ SIGNATURES = [
     (Query.get_compiler, "(self, using=None, connection=None, elide_empty=True)"),
     (SQLCompiler.as_sql, "(self, with_limits=True, with_col_aliases=False)"),
     (django_query.get_related_populators, "(klass_info, select, db)"),
+    # concertbook/db/direct.py: a statement's text and parameters as PostgreSQL reads them
+    (PostgresQuery.convert, "(self, query: 'Query', vars: 'Params | None') -> 'None'"),
+    (PostgresQuery.dump, "(self, vars: 'Params | None') -> 'None'"),
+    (PrepareManager.key, "(query: 'PostgresQuery') -> 'Key'"),
     # accounts/app_tokens.py, accounts/credentials.py: tokens as allauth makes and reads them
     (sessionkit.new_session, "() -> 'SessionBase'"),
     (jwt.decode_token, "(token: 'str', use: 'str') -> 'dict[str, Any] | None'"),
