@@ -4,6 +4,7 @@ from functools import cache
 
 from django import template
 from django.conf import settings
+from django.template import Engine
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -38,3 +39,5 @@ def _render(
 def forget_rendered() -> None:
     """For tests that change the names of static files."""
     _render.cache_clear()
+    for loader in Engine.get_default().template_loaders:
+        loader.reset()
