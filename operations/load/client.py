@@ -1,14 +1,14 @@
 """One buyer's keep-alive connection; every attempt goes into the record."""
 
-import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from operations.load.api_requests import API, Request
+from operations.load.http_connection import Answer, HttpConnection
 from operations.load.recorder import Operation, Recorder
 
 TIMEOUT_SECONDS = 20
@@ -44,7 +44,7 @@ class Connection:
         self.address = urlsplit(url)
         self.user_id = user_id
         self.recorder = recorder
-        self.connection = new_connection(self.address, timeout)
+        self.connection = HttpConnection(self.address, timeout=timeout)
 
     def close(self) -> None:
         self.connection.close()
@@ -64,11 +64,9 @@ class Connection:
         started = self.recorder.now()
         answer: dict[str, Any]
         try:
-            self.connection.request(method, self.address.path + path, payload, dict(headers))
-            answer = _read(self.connection.getresponse())
-        except (OSError, http.client.HTTPException) as exc:
+            answer = _read(self.connection.ask(method, self.address.path + path, payload, headers))
+        except OSError as exc:
             answer = {"error": f"{type(exc).__name__} {exc}".strip()}
-            self.close()
         operation = Operation(
             kind=kind,
             user=self.user_id,
@@ -132,23 +130,12 @@ class Client(Connection):
         )
 
 
-def new_connection(address: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    """Not opened yet; ``timeout`` in seconds."""
-    secure = address.scheme == "https"
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    return kind(address.hostname or "", address.port, timeout=timeout)
-
-
-def _read(response: http.client.HTTPResponse) -> dict[str, Any]:
-    body = response.read()
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    # The only header that comes several times; a comma may be part of a cookie.
-    headers["set-cookie"] = "\n".join(response.headers.get_all("set-cookie", []))
+def _read(answer: Answer) -> dict[str, Any]:
     return {
-        "status": response.status,
-        "code": _code(response.status, body),
-        "body": body,
-        "headers": headers,
+        "status": answer.status,
+        "code": _code(answer.status, answer.body),
+        "body": answer.body,
+        "headers": answer.headers,
     }
 
 

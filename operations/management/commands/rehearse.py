@@ -1,6 +1,5 @@
 """manage.py rehearse: a whole on-sale against the running server, before the real one."""
 
-import http.client
 import random
 import time
 from argparse import ArgumentParser
@@ -11,8 +10,8 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from operations.load.client import new_connection
 from operations.load.fixtures import Sale, create_sale, end_sessions
+from operations.load.http_connection import HttpConnection
 from operations.management.commands.audit import as_table
 from operations.rehearsal.buyers import Population
 from operations.rehearsal.ending import RefundsStuck, end_rehearsal, end_rehearsals
@@ -111,7 +110,7 @@ def require_server(url: str) -> None:
     """Raises CommandError unless a server answers there and says that it is ready."""
     try:
         status = get(url, "/readyz")
-    except (OSError, http.client.HTTPException) as exc:
+    except OSError as exc:
         raise CommandError(f"No server answers at {url}: {exc}") from exc
     if status != 200:
         raise CommandError(f"The server at {url} is not ready: /readyz says {status}.")
@@ -126,10 +125,9 @@ def require_same_database(url: str, sale: Sale) -> None:
 
 def get(url: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> int:
     address = urlsplit(url)
-    connection = new_connection(address, timeout=10)
+    connection = HttpConnection(address, timeout=10)
     try:
-        connection.request("GET", address.path.rstrip("/") + path, headers=dict(headers))
-        return connection.getresponse().status
+        return connection.ask("GET", address.path.rstrip("/") + path, None, headers).status
     finally:
         connection.close()
 
