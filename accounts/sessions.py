@@ -25,10 +25,14 @@ from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
 from django.db import transaction
 from django.utils.crypto import constant_time_compare
+from redis import RedisError
 
 from accounts.clients import CLIENT
 from concertbook.db.arrays import array
+from concertbook.db.redis_commands import ask
 from concertbook.db.statements import execute, fetch_all, fetch_first
+
+NOT_READ = object()
 
 
 class SessionStore(cached_db.SessionStore):
@@ -36,6 +40,8 @@ class SessionStore(cached_db.SessionStore):
     _cache: Any
     _get_session: Any
     _get_session_from_db: Any
+    # What the cache has under key_in_redis, by a reader that had to ask Redis anyway.
+    read_beside: Any = NOT_READ
 
     def _validate_session_key(self, key: str | None) -> bool:
         # An impossible key is not looked up: a NUL in the cookie would be an error in the database,
@@ -43,7 +49,7 @@ class SessionStore(cached_db.SessionStore):
         return bool(key and key.isalnum() and key.isascii()) and len(key or "") >= 8
 
     def load(self) -> dict[str, Any]:
-        data: dict[str, Any] | None = self._cache.get(self.cache_key)
+        data = self._cached()
         if data is not None:
             return data
         row = self._get_session_from_db()
@@ -55,6 +61,21 @@ class SessionStore(cached_db.SessionStore):
         )
         if is_cached and SESSION_KEY in data and not self._is_still_good(data):
             self._cache.delete(self.cache_key)
+        return data
+
+    @property
+    def key_in_redis(self) -> str:
+        return str(self._cache.make_key(self.cache_key))
+
+    def _cached(self) -> dict[str, Any] | None:
+        """The session in the cache, read there now or with the request's count."""
+        found, self.read_beside = self.read_beside, NOT_READ
+        if found is NOT_READ:
+            try:
+                (found,) = ask(("GET", self.key_in_redis))
+            except RedisError:
+                return None
+        data: dict[str, Any] | None = self._cache.client.decode(found) if found else None
         return data
 
     def _is_still_good(self, data: dict[str, Any]) -> bool:

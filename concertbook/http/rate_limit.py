@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django_redis import get_redis_connection
 from redis import RedisError
 from redis.exceptions import NoScriptError
 
+from concertbook.db.redis_commands import Command, ask
 from concertbook.errors import TooManyRequests
 
 # Seconds without Redis after an error, as each attempt may take half a second.
@@ -58,15 +58,34 @@ def take(*counters: Counter, unless: Sequence[Counter] = ()) -> None:
     TooManyRequests with the seconds until the last refusing limit ends.
     """
     asked = [(counter, 1) for counter in counters] + [(counter, 0) for counter in unless]
-    milliseconds = _run(
-        TAKE,
-        [key for counter, _cost in asked for key in (counter.key, counter.waived_by or NO_KEY)],
-        [
-            argument
-            for counter, cost in asked
-            for argument in (counter.limit.amount, counter.limit.seconds * 1000, cost)
-        ],
-    )
+    _require_none(_run(TAKE, _keys(asked), _arguments(asked)))
+
+
+def take_beside(counter: Counter, key: str) -> bytes | None:
+    """As take for one counter; returns the value of a key of Redis, read in the same round trip.
+
+    None without the key, and without Redis.
+    """
+    asked = [(counter, 1)]
+    value: bytes | None
+    milliseconds, value = _run_beside(TAKE, _keys(asked), _arguments(asked), [("GET", key)])
+    _require_none(milliseconds)
+    return value
+
+
+def _keys(asked: Sequence[tuple[Counter, int]]) -> list[str]:
+    return [key for counter, _cost in asked for key in (counter.key, counter.waived_by or NO_KEY)]
+
+
+def _arguments(asked: Sequence[tuple[Counter, int]]) -> list[int]:
+    return [
+        argument
+        for counter, cost in asked
+        for argument in (counter.limit.amount, counter.limit.seconds * 1000, cost)
+    ]
+
+
+def _require_none(milliseconds: int) -> None:
     if milliseconds:
         raise TooManyRequests(retry_after=max(1, math.ceil(milliseconds / 1000)))
 
@@ -136,16 +155,25 @@ def _digest(script: str) -> str:
 
 def _run(script: str, keys: list[str], arguments: list[Any]) -> int:
     """The script's answer, 0 without Redis."""
+    answer, _other = _run_beside(script, keys, arguments, [])
+    return answer
+
+
+def _run_beside(
+    script: str, keys: list[str], arguments: list[Any], others: list[Command]
+) -> tuple[int, Any]:
+    """The script's answer, 0 without Redis; and that of another command, if there is one."""
     global _backs_off_until
     if time.monotonic() < _backs_off_until:
-        return 0
+        return 0, None
     try:
-        connection = get_redis_connection("default")
-        try:
-            answer = connection.evalsha(_digest(script), len(keys), *keys, *arguments)
-        except NoScriptError:
-            answer = connection.eval(script, len(keys), *keys, *arguments)
-        return int(answer or 0)
+        answer, *more = ask(("EVALSHA", _digest(script), len(keys), *keys, *arguments), *others)
+        if isinstance(answer, NoScriptError):
+            (answer,) = ask(("EVAL", script, len(keys), *keys, *arguments))
+        for each in (answer, *more):
+            if isinstance(each, RedisError):
+                raise each
+        return int(answer or 0), more[0] if more else None
     except RedisError:
         _backs_off_until = time.monotonic() + BACKOFF_SECONDS
-        return 0
+        return 0, None

@@ -6,14 +6,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import redis
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.test import Client
 from django_redis import get_redis_connection
 
+from accounts import sessions
 from accounts.app_tokens import issue_tokens
-from accounts.models import BalanceHistory
+from accounts.models import BalanceHistory, User
+from accounts.sessions import end_sessions
+from concertbook.db import redis_commands
 from concertbook.errors import TooManyRequests
 from concertbook.http import rate_limit, requests_per_user
 from concertbook.http.rate_limit import Limit
@@ -283,18 +285,13 @@ def test_all_limits_are_decided_in_one_round_trip(monkeypatch):
     wide, narrow = Limit("wide", 9, 60).of("x"), Limit("narrow", 9, 60).of("x")
     rate_limit.take(wide, narrow)  # the server knows the script from now on
     commands = []
-    send = redis.connection.AbstractConnection.send_command
     monkeypatch.setattr(
-        redis.connection.AbstractConnection,
-        "send_command",
-        lambda connection, *words, **options: (
-            commands.append(words[0]) or send(connection, *words, **options)
-        ),
+        rate_limit, "ask", lambda *asked: commands.extend(asked) or redis_commands.ask(*asked)
     )
 
     rate_limit.take(wide, narrow)
 
-    assert commands == ["EVALSHA"]
+    assert [command[0] for command in commands] == ["EVALSHA"]
 
 
 # --- Without Redis -------------------------------------------------------------------------------
@@ -311,9 +308,7 @@ def test_without_redis_no_request_is_refused_and_nothing_is_logged(app, buyer, c
 
 def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(buyer, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        rate_limit, "get_redis_connection", lambda name: asked.append(name) or away()
-    )
+    monkeypatch.setattr(rate_limit, "ask", lambda *commands: asked.append(commands) or away())
 
     requests_per_user.count_request(buyer.pk)
     requests_per_user.count_request(buyer.pk)
@@ -342,3 +337,57 @@ def test_with_the_database_away_a_page_says_so_and_the_log_has_no_traceback(
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
     assert {record.exc_info for record in caplog.records} == {None}
+
+
+# --- Counted beside the session ------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(client, monkeypatch):
+    """How often a page asks Redis; it was looked at before."""
+    asked = []
+
+    def counted(*commands):
+        asked.append([command[0] for command in commands])
+        return redis_commands.ask(*commands)
+
+    monkeypatch.setattr(rate_limit, "ask", counted)
+    monkeypatch.setattr(sessions, "ask", counted)
+
+    def of(user):
+        client.force_login(user)
+        assert client.get("/tickets/").status_code == 200
+        asked.clear()
+        assert client.get("/tickets/").status_code == 200
+        return asked
+
+    return of
+
+
+def test_a_request_is_counted_and_its_session_read_in_one_round_trip(looks, buyer):
+    assert looks(buyer) == [["EVALSHA", "GET"]]
+
+
+def test_the_staff_is_not_counted_in_a_session_from_before_either(client, looks, buyer):
+    looks(buyer)
+    User.objects.filter(pk=buyer.pk).update(is_staff=True)
+    client.get("/tickets/")
+    get_redis_connection("default").delete(f"rate:requests:{buyer.pk}")
+
+    assert client.get("/tickets/").status_code == 200
+    assert get_redis_connection("default").keys("rate:requests:*") == []
+
+
+def test_a_session_that_has_ended_is_over_though_its_user_is_known(client, looks, buyer):
+    looks(buyer)
+    end_sessions(user_ids=[buyer.pk])
+
+    assert client.get("/tickets/").status_code == 302
+
+
+def test_a_connection_that_redis_has_closed_is_replaced(buyer):
+    requests_per_user.count_request(buyer.pk)
+    get_redis_connection("default").client_kill_filter(_type="normal")
+
+    requests_per_user.count_request(buyer.pk)
+    assert get_redis_connection("default").get(f"rate:requests:{buyer.pk}") == b"2"
