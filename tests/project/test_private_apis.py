@@ -52,7 +52,7 @@ USED = {
     "_get_session": "sessions: save() writes the data with must_create, as Django's own does",
     "_get_session_from_db": "sessions: load() looks twice, before and after it writes the cache",
     "_get_validation_exclusions": "a room's form checks the state, which is not among its fields",
-    "_get_obj_does_not_exist_redirect": "admin: a row that is not there, as Django's pages answer it",
+    "_get_obj_does_not_exist_redirect": "admin: a row that is not there",
     "_jwt_global_obj": "a token from a server whose clock is ahead; allauth passes no options",
     "_map_serializer_field": "OpenAPI: what the library says of a field, to add limits to it",
     "_prepared": "statements: whether psycopg has prepared one, and under which name",
