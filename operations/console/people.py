@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.services.devices import client_of, list_devices
+from concerts.services.staff_concerts import works_for
 from operations.console.event_words import TONES, words_of_event
 from operations.console.page import Context, console_page
 from operations.console.person_acts import acts_on
@@ -57,14 +58,15 @@ def person(request: HttpRequest, user_id: uuid.UUID) -> Context:
     user = get_person(user_id)
     facts = read_facts(user)
     timeline = read_timeline(user=user, before=_before(request))
-    may = acts_on(cast(User, request.user))
-    devices = list_devices(user=user)
+    actor = cast(User, request.user)
+    may = acts_on(actor)
+    devices = list_devices(user=user, session_key=None)
     return {
         "title": str(user),
         "person": user,
         "facts": facts,
         "verdict": judge(facts),
-        "things": [_thing(each, facts, may) for each in facts.reservations],
+        "things": [_thing(each, facts, actor, may) for each in facts.reservations],
         "received": [each for each in facts.received if each.ticket.user_id == user.pk],
         "events": [_told(event, may) for event in timeline.events],
         "older": timeline.older and timeline.older.isoformat(),
@@ -95,10 +97,12 @@ def _before(request: HttpRequest) -> dt.datetime | None:
     return before
 
 
-def _thing(reservation: Reservation, facts: Facts, may: set[str]) -> dict[str, Any]:
+def _thing(reservation: Reservation, facts: Facts, actor: User, may: set[str]) -> dict[str, Any]:
     """A seat of the person with the acts that make sense for it now."""
     ticket = getattr(reservation, "ticket", None)
     acts = []
+    if not works_for(actor, reservation.schedule.concert_id):
+        may = set()
     is_held = reservation.status == "HOLD" and reservation.expires_at > facts.now
     if is_held and "release" in may:
         acts.append(("release", reservation.pk))

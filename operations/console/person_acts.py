@@ -23,6 +23,7 @@ from accounts.services.ledger import balance_amount
 from concertbook.errors import DomainError
 from concertbook.templatetags.money import won
 from concertbook.templatetags.times import second
+from concerts.services.staff_concerts import limit
 from operations.console.page import Context, console_page
 from payments.models import Reservation, Ticket
 from payments.services.releases import release_by_staff
@@ -51,7 +52,8 @@ class Call:
 @dataclass(frozen=True)
 class Act:
     """``preview`` says in sentences what ``run`` will do; either may raise a DomainError. ``find``
-    loads the row that the act is about, of this person."""
+    loads the row that the act is about: of this person, and of a concert that the actor works
+    for."""
 
     permission: str
     title: Any
@@ -59,22 +61,24 @@ class Act:
     done: Any
     preview: Callable[[User, Any], Sequence[str]]
     run: Callable[[Call], object]
-    find: Callable[[User, uuid.UUID | int], Any] | None = None
+    find: Callable[[User, User, Any], Any] | None = None
     tone: str = "primary"
     moves_money: bool = False
 
 
-def _ticket(person: User, key: Any) -> Ticket | None:
+def _ticket(actor: User, person: User, key: Any) -> Ticket | None:
     tickets = Ticket.objects.select_related("seat", "reservation__schedule__concert")
-    return tickets.filter(pk=key, user=person).first()
+    mine = limit(actor, tickets, "reservation__schedule__concert")
+    return mine.filter(pk=key, user=person).first()
 
 
-def _reservation(person: User, key: Any) -> Reservation | None:
+def _reservation(actor: User, person: User, key: Any) -> Reservation | None:
     reservations = Reservation.objects.select_related("seat", "schedule__concert")
-    return reservations.filter(pk=key, user=person).first()
+    mine = limit(actor, reservations, "schedule__concert")
+    return mine.filter(pk=key, user=person).first()
 
 
-def _message(person: User, key: Any) -> OutgoingMessage | None:
+def _message(actor: User, person: User, key: Any) -> OutgoingMessage | None:
     return OutgoingMessage.objects.filter(pk=key, user=person).first()
 
 
@@ -114,7 +118,7 @@ def _resend_preview(person: User, message: OutgoingMessage) -> Sequence[str]:
 
 
 def _end_sessions_preview(person: User, row: None) -> Sequence[str]:
-    count = len(list_devices(user=person))
+    count = len(list_devices(user=person, session_key=None))
     said = ngettext(
         "{count} device is logged out at once.", "{count} devices are logged out at once.", count
     )
@@ -251,7 +255,7 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
         raise Http404
     if act not in acts_on(actor) or (act in ON_ACCOUNTS and not may_touch(actor, person)):
         raise PermissionDenied
-    row = _row(chosen, person, request.GET.get("row", ""))
+    row = _row(chosen, actor, person, request.GET.get("row", ""))
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:
         if form.is_valid():
@@ -279,12 +283,12 @@ def may_touch(actor: User, person: User) -> bool:
     return actor.is_superuser or not (person.is_staff or person.is_superuser)
 
 
-def _row(act: Act, person: User, key: str) -> Any:
+def _row(act: Act, actor: User, person: User, key: str) -> Any:
     """Raises Http404 for what is not this person's, or no key."""
     if act.find is None:
         return None
     try:
-        row = act.find(person, int(key) if act.find is _message else uuid.UUID(key))
+        row = act.find(actor, person, int(key) if act.find is _message else uuid.UUID(key))
     except (ValueError, OverflowError):
         row = None
     if row is None:

@@ -18,6 +18,7 @@ from accounts.services import activity
 from accounts.services.user_search import find_users
 from concertbook.db.prefix import FEWEST_DIGITS, id_range
 from concerts.models import Concert, ConcertSchedule, Seat
+from concerts.services.staff_concerts import limit
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from queueing.models import QueueToken
 
@@ -26,19 +27,19 @@ MOST_OF_A_KIND = 5
 # As new_ticket_code makes it.
 CODE = re.compile(r"[A-Za-z0-9_-]{27}")
 
-# Each kind of row that has an id, and the path to its user.
-BY_ID: dict[Any, str | None] = {
-    Reservation: "user",
-    Payment: "user",
-    Ticket: "user",
-    Refund: "payment__user",
-    CheckIn: "ticket__user",
-    TicketOffer: "giver",
-    Charge: "user",
-    QueueToken: "user",
-    Concert: None,
-    ConcertSchedule: None,
-    Seat: None,
+# Each kind of row that has an id, with the paths to its user and to its concert.
+BY_ID: dict[Any, tuple[str | None, str | None]] = {
+    Reservation: ("user", "schedule__concert"),
+    Payment: ("user", "reservation__schedule__concert"),
+    Ticket: ("user", "reservation__schedule__concert"),
+    Refund: ("payment__user", "payment__reservation__schedule__concert"),
+    CheckIn: ("ticket__user", "schedule__concert"),
+    TicketOffer: ("giver", "ticket__reservation__schedule__concert"),
+    Charge: ("user", None),
+    QueueToken: ("user", "room__concerts"),
+    Concert: (None, "pk"),
+    ConcertSchedule: (None, "concert"),
+    Seat: (None, "schedule__concert"),
 }
 
 
@@ -65,7 +66,8 @@ def find(*, actor: User, text: str) -> list[Found]:
     """Users whose address or name begins so; rows with this id, or whose id begins with these eight
     characters or more; the ticket with this code. At most six statements.
 
-    What the actor has no permission to view is left out.
+    What the actor has no permission to view, or is of a concert that they do not work for, is left
+    out.
     """
     text = text.strip()
     if not text or "\0" in text:
@@ -81,13 +83,13 @@ def find(*, actor: User, text: str) -> list[Found]:
 def _by_code(actor: User, text: str) -> Iterator[Found]:
     if not CODE.fullmatch(text) or not _may_view(actor, Ticket):
         return
-    tickets = Ticket.objects.select_related("user")
+    _user, concert = BY_ID[Ticket]
+    tickets = limit(actor, Ticket.objects.select_related("user"), str(concert))
     ticket, ended = tickets.filter(code=text).first(), False
     if ticket is None:
-        offer = TicketOffer.objects.select_related("ticket__user").filter(old_code=text).first()
-        if offer is None:
-            return
-        ticket, ended = offer.ticket, True
+        ticket, ended = tickets.filter(offers__old_code=text).first(), True
+    if ticket is None:
+        return
     # A code admits to the show: who looked one up is logged.
     activity.record(actor=actor, act="ticket.find_by_code", target=ticket)
     yield Found(Ticket, ticket.pk, ticket.user, by_code=True, ended=ended)
@@ -104,18 +106,20 @@ def _by_id(actor: User, text: str) -> Iterator[Found]:
         models.pop(QueueToken._meta.label, None)
     if not models:
         return
-    first, *rest = (_rows(model, ids) for model in models.values())
+    first, *rest = (_rows(actor, model, ids) for model in models.values())
     rows = list(first.union(*rest, all=True))
     users = User.objects.defer("password").in_bulk([user for _label, _pk, user in rows if user])
     for label, pk, user in rows:
         yield Found(models[label], pk, users.get(user))
 
 
-def _rows(model: Any, ids: tuple[uuid.UUID, uuid.UUID]) -> QuerySet[Any]:
+def _rows(actor: User, model: Any, ids: tuple[uuid.UUID, uuid.UUID]) -> QuerySet[Any]:
     """The label, the key and the user's key of at most MOST_OF_A_KIND rows."""
-    path = "pk" if model is User else BY_ID[model]
+    path, concert = ("pk", None) if model is User else BY_ID[model]
     user = Value(None, output_field=User._meta.pk) if path is None else F(path)
     rows = model._base_manager.filter(pk__range=ids).order_by("pk")
+    if concert is not None:
+        rows = limit(actor, rows, concert)
     of_kind = rows.annotate(of_model=Value(model._meta.label), of_row=F("pk"), of_user=user)
     return of_kind.values_list("of_model", "of_row", "of_user")[:MOST_OF_A_KIND]  # type: ignore[no-any-return]
 

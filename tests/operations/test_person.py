@@ -12,6 +12,7 @@ from accounts.models import Activity, Balance, Charge, User, UserSession
 from accounts.services.charges import settle_charge
 from accounts.services.payouts import pay_out
 from concertbook.db.clock import database_now
+from operations.services.find import find
 from operations.services.timeline import read_timeline
 from operations.services.verdict import verdict_on
 from payments.errors import HoldExpired
@@ -32,6 +33,7 @@ from tests.factories import (
     held,
     overdue,
     scanned,
+    staff,
 )
 
 pytestmark = pytest.mark.django_db
@@ -209,12 +211,12 @@ def support(client):
     """A member of the staff with the permissions that each test names."""
 
     def log_in(*codenames):
-        staff = StaffFactory()
+        member = StaffFactory()
         needed = {"view_user", *codenames}
         permissions = Permission.objects.filter(codename__in=needed)
         assert {each.codename for each in permissions} == needed
-        staff.user_permissions.set(permissions)
-        client.force_login(User.objects.get(pk=staff.pk))
+        member.user_permissions.set(permissions)
+        client.force_login(User.objects.get(pk=member.pk))
         client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
         return client
 
@@ -258,10 +260,10 @@ def test_the_search_leads_to_the_one_person_it_finds(support):
 
 
 def test_the_search_lists_what_was_found_to_those_who_see_no_people(client):
-    staff, buyer = StaffFactory(), UserFactory(won=10_000)
+    member, buyer = StaffFactory(), UserFactory(won=10_000)
     ticket = bought(buyer, ScheduleFactory(), 1).tickets[0]
-    staff.user_permissions.add(Permission.objects.get(codename="view_ticket"))
-    client.force_login(User.objects.get(pk=staff.pk))
+    member.user_permissions.add(Permission.objects.get(codename="view_ticket"))
+    client.force_login(User.objects.get(pk=member.pk))
     assert client.get(reverse("console:find"), {"q": str(ticket.pk)}).status_code == 200
 
 
@@ -309,14 +311,14 @@ def test_the_access_to_an_account_is_ended_and_given_back(support, client):
     user = UserFactory()
     browser = type(client)()
     browser.force_login(user)
-    staff = support("help_user", "deactivate_user")
-    act(staff, user, "end-sessions")
+    desk = support("help_user", "deactivate_user")
+    act(desk, user, "end-sessions")
     assert not UserSession.objects.filter(user=user).exists()
-    act(staff, user, "deactivate")
+    act(desk, user, "deactivate")
     user.refresh_from_db()
     assert not user.is_active
-    act(staff, user, "activate")
-    act(staff, user, "send-reset-link")
+    act(desk, user, "activate")
+    act(desk, user, "send-reset-link")
     assert user.messages.get().kind == "reset"
     acts = list(Activity.objects.order_by("pk").values_list("act", flat=True))
     assert acts == ["user.end_sessions", "user.deactivate", "user.activate", "user.send_reset_link"]
@@ -371,6 +373,18 @@ def test_another_persons_hold_or_message_is_not_found(support):
     client = support("release_reservation", "resend_message")
     assert act(client, other, "release", reservation.pk).status_code == 404
     assert act(client, other, "resend", owner.messages.first().pk).status_code == 404
+
+
+def test_staff_of_certain_concerts_find_and_refund_their_tickets_only(client):
+    buyer = UserFactory(won=20_000)
+    mine, other = (bought(buyer, ScheduleFactory(), 1).tickets[0] for _each in range(2))
+    limited = staff("Support", concerts=[mine.reservation.schedule.concert])
+    client.force_login(limited)
+    assert act(client, buyer, "refund", other.pk).status_code == 404
+    assert client.get(page_of(buyer)).content.count(b"/refund/?row=") == 1
+    assert act(client, buyer, "refund", mine.pk).status_code == 302
+    assert [each.pk for each in find(actor=limited, text=str(mine.pk))] == [mine.pk]
+    assert find(actor=limited, text=str(other.pk)) == find(actor=limited, text=other.code) == []
 
 
 def test_staff_do_not_end_the_access_of_other_staff(support):
