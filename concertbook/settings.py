@@ -366,6 +366,8 @@ DATA_COPY_DAYS = 3
 SITE_URL = env.str("SITE_URL", "") or f"{'https' if HTTPS else 'http'}://" + next(
     (host for host in ALLOWED_HOSTS if host[0] not in ".*"), "localhost"
 )
+# Where the buyers of a rehearsal that the console starts come to; a worker must reach it.
+REHEARSAL_URL = env.str("REHEARSAL_URL", "") or SITE_URL
 # The kinds of messages (accounts/letter.py); each app has its own.
 MESSAGE_MODULES = [
     "accounts.letters",

@@ -10,4 +10,6 @@ ACTS: dict[str, Words] = {
     "settlement.download": _("downloaded a settlement"),
     "ticket.find_by_code": _("looked a ticket up by its code"),
     "audit.run": _("ran the audit"),
+    "rehearsal.begin": _("began a rehearsal"),
+    "rehearsal.end": _("ended a rehearsal"),
 }

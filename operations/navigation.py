@@ -34,6 +34,12 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
             ConsolePage(
                 "console:board", _("Live board"), "monitoring", ("queueing.view_waitingroom",)
             ),
+            ConsolePage(
+                "console:rehearsal",
+                _("Rehearsal"),
+                "theater_comedy",
+                ("queueing.change_waitingroom",),
+            ),
         ],
     ),
     (

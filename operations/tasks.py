@@ -1,5 +1,6 @@
 from celery import shared_task
 
+from operations.rehearsal import from_console
 from operations.services import exports
 
 
@@ -11,3 +12,9 @@ def write_exports() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def delete_old_exports() -> int:
     return exports.delete_old_exports()
+
+
+# Not again after a crash of the worker: its buyers would come twice.
+@shared_task(time_limit=600, acks_late=False)  # type: ignore[untyped-decorator]
+def rehearse(actor_id: str, figures: dict[str, int]) -> None:
+    from_console.play(actor_id=actor_id, figures=figures)

@@ -103,7 +103,7 @@ class WaitingRoom(models.Model):
     rehearsal = models.CharField(
         _("rehearsal"), max_length=100, blank=True, default="", db_default="", editable=False
     )
-    # What the staff tell all who wait, "" for nothing (services/line_messages).
+    # What the staff tell all who wait, "" for nothing (services/rooms).
     message_ko = models.CharField(
         _("message to the line"), max_length=300, blank=True, default="", db_default=""
     )

@@ -1,6 +1,7 @@
 """The live board: what a sale is doing right now, of one room or of all."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, JsonResponse
@@ -9,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from concertbook.http.refusal_counts import STEP
+from concerts.services.staff_concerts import is_limited, limit
 from operations.console.page import Context, console_page
 from operations.services.board import Board, RoomNow, read_board
 from operations.services.board_course import Course, read_course
@@ -26,6 +28,8 @@ ACTS_IN_STATE = {
     "DRAINING": ("open", "pause", "pace", "message", "close"),
     "CLOSED": ("open",),
 }
+# From a room to its concerts.
+PATH = "concerts"
 # What the page's script replaces.
 PARTS = ("controls", "figures", "rooms")
 
@@ -79,8 +83,8 @@ def _data(request: HttpRequest, room_id: int | None) -> JsonResponse:
 
 def _shown(request: HttpRequest, room_id: int | None) -> dict[str, Any]:
     """Raises Http404 for a room that does not exist."""
-    board = read_board()
-    room = None if room_id is None else board.room(room_id) or _closed_room(room_id)
+    board = rooms_for(request, read_board())
+    room = None if room_id is None else board.room(room_id) or _closed_room(request, room_id)
     is_wall = request.GET.get("wall") == "1"
     return {
         "board": board,
@@ -95,9 +99,17 @@ def _shown(request: HttpRequest, room_id: int | None) -> dict[str, Any]:
     }
 
 
-def _closed_room(room_id: int) -> RoomNow:
+def rooms_for(request: HttpRequest, board: Board) -> Board:
+    """The board without the rooms of concerts that this member of the staff does not work for."""
+    if not is_limited(request.user):
+        return board
+    mine = set(limit(request.user, WaitingRoom.objects.all(), PATH).values_list("pk", flat=True))
+    return replace(board, rooms=[room for room in board.rooms if room.id in mine])
+
+
+def _closed_room(request: HttpRequest, room_id: int) -> RoomNow:
     """A room that is not in the snapshot any more, because it is closed and empty."""
-    room = WaitingRoom.objects.filter(pk=room_id).first()
+    room = limit(request.user, WaitingRoom.objects.filter(pk=room_id), PATH).first()
     if room is None:
         raise Http404
     return RoomNow(

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from concerts.models import ConcertSchedule
 from concerts.services.sale_stop import preview_of_stop, stop_sale
-from operations.console.board import ACTS_IN_STATE, CONTROL, STOP_SALE
+from concerts.services.staff_concerts import limit, works_for
+from operations.console.board import ACTS_IN_STATE, CONTROL, PATH, STOP_SALE
 from operations.console.page import Context, console_page
 from queueing.models import WaitingRoom
 from queueing.services import room_previews, rooms
-from queueing.services.line_messages import tell_line
 
 TEMPLATE = "operations/console/act.html"
 MOST = 1_000_000
@@ -33,6 +33,7 @@ class ReasonForm(forms.Form):
     def __init__(self, *args: Any, room: WaitingRoom | None = None, **kwargs: Any) -> None:
         self.room = room
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
 
 
 class PaceForm(ReasonForm):
@@ -123,7 +124,7 @@ ACTS = {
         _("Show the message"),
         _("The message is set."),
         room_previews.of_message,
-        tell_line,
+        rooms.tell_line,
         form=MessageForm,
     ),
 }
@@ -133,6 +134,8 @@ ACTS = {
 def act_on_room(request: HttpRequest, room_id: int, act: str) -> HttpResponse | Context:
     """Ask, and act once the form is sent; refused when the room's state has changed since."""
     if act not in ACTS:
+        raise Http404
+    if not limit(request.user, WaitingRoom.objects.filter(pk=room_id), PATH).exists():
         raise Http404
     room = room_previews.counted_room(room_id)
     chosen = ACTS[act]
@@ -201,7 +204,7 @@ def stop_sale_of_date(request: HttpRequest, schedule_id: uuid.UUID) -> HttpRespo
         .filter(pk=schedule_id)
         .first()
     )
-    if schedule is None:
+    if schedule is None or not works_for(request.user, schedule.concert_id):
         raise Http404
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():

@@ -3,7 +3,8 @@
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from operations.console.board import SEE_MONEY, WATCH
+from concerts.services.staff_concerts import is_limited
+from operations.console.board import SEE_MONEY, WATCH, rooms_for
 from operations.console.page import Context, console_page
 from operations.services.board import RoomNow, read_board
 from operations.services.warnings import recent_warnings
@@ -17,11 +18,13 @@ def today(request: HttpRequest) -> Context:
     """The sales and warnings are for those who may watch the rooms; all staff get the search."""
     if not request.user.has_perm(WATCH):
         return {"watches": False}
-    board = read_board()
+    board = rooms_for(request, read_board())
     return {
         "watches": True,
         "as_of": board.as_of,
-        "warnings": recent_warnings(),
+        # They are about all concerts and the whole site.
+        "warnings": [] if is_limited(request.user) else recent_warnings(),
+        "sees_warnings": not is_limited(request.user),
         "rooms": sorted(board.rooms, key=_urgency),
         "sees_money": request.user.has_perm(SEE_MONEY),
     }

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from operations.console import board, board_acts, people, person_acts
+from operations.console.rehearsal import rehearsal
 from operations.console.today import today
 
 app_name = "console"
@@ -24,4 +25,5 @@ urlpatterns = [
         board_acts.stop_sale_of_date,
         name="stop_sale",
     ),
+    path("rehearsal/", rehearsal, name="rehearsal"),
 ]

@@ -61,6 +61,18 @@ def set_pace(
     return _change(room_id, "room.pace", actor, reason, **pace)
 
 
+def tell_line(
+    *, room_id: int, ko: str, en: str, actor: User | None = None, reason: str = ""
+) -> Change:
+    """Show a message on the waiting page and in the front of the line; "" in both ends it.
+
+    A text in one language is shown in both. It costs the polls nothing: the front is one public
+    file. Raises NotFound.
+    """
+    texts = {"message_ko": ko.strip(), "message_en": en.strip()}
+    return _change(room_id, "room.message", actor, reason, **texts)
+
+
 def drain_room(*, room_id: int, actor: User | None = None, reason: str = "") -> Change:
     """Refuse new joins and serve the line to its end; then the tick closes the room.
 

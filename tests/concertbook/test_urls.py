@@ -55,6 +55,7 @@ password_change/
 payments/payment/export/
 payments/payment/settlement/
 payments/refund/export/
+rehearsal/
 queueing/waitingroom/<path:object_id>/close_room/
 queueing/waitingroom/<path:object_id>/drain_room/
 queueing/waitingroom/<path:object_id>/open_room/

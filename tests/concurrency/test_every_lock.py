@@ -18,6 +18,7 @@ from accounts.services.charges import charge
 from concertbook.errors import NotFound
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat
+from concerts.services.sale_stop import stop_sale
 from concerts.services.schedule_rules import delete_schedules
 from concerts.services.seat_editing import SeatDetails, edit_seat
 from concerts.services.seat_generation import Block, generate_seats
@@ -533,6 +534,15 @@ def test_of_two_operators_one_has_changed_the_room():
     changes = race(pause, pause, meeting=Meeting('FROM "queueing_waitingroom"'))
 
     assert sorted(len(change.before) for change in changes) == [0, 1]
+
+
+def test_of_two_operators_who_stop_a_sale_one_is_told_that_it_is_over():
+    schedule = ScheduleFactory(seats=1)
+    stop = partial(stop_sale, schedule_id=schedule.pk)
+
+    results = race(stop, stop, meeting=Meeting('FROM "concerts_concertschedule"'))
+
+    assert sorted(type(each).__name__ for each in results) == ["ConcertSchedule", "SaleClosed"]
 
 
 def test_a_token_that_leaves_while_the_room_closes_ends_once():

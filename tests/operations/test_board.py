@@ -4,7 +4,6 @@ import datetime as dt
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -19,14 +18,14 @@ from concerts.services.sale_stop import STOPS_AFTER, stop_sale
 from operations.services import board, board_course
 from queueing.models import QueueEntryHistory, QueueToken, WaitingRoom
 from queueing.services import join_and_leave
-from queueing.services.line_messages import tell_line
+from queueing.services.rooms import tell_line
 from tests.factories import (
     ScheduleFactory,
-    StaffFactory,
     UserFactory,
     WaitingRoomFactory,
     bought,
     held,
+    staff,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,11 +51,9 @@ def schedule():
 
 @pytest.fixture
 def manager(client):
-    staff = StaffFactory()
-    names = ["view_waitingroom", "change_waitingroom", "change_concertschedule", "view_payment"]
-    staff.user_permissions.set(Permission.objects.filter(codename__in=names))
-    client.force_login(staff)
-    return staff
+    duty = staff("Duty manager")
+    client.force_login(duty)
+    return duty
 
 
 def room_of(schedule):
@@ -215,26 +212,37 @@ def test_the_pace_is_a_tenth_less_or_any_number(client, manager, schedule):
 
 @pytest.mark.parametrize("name", ["open", "pause", "pace", "drain", "close", "message"])
 def test_the_acts_need_the_permission_to_change_rooms(client, schedule, name):
-    staff = StaffFactory()
-    staff.user_permissions.add(Permission.objects.get(codename="view_waitingroom"))
-    client.force_login(staff)
+    client.force_login(staff("Support"))
     room = room_of(schedule)
 
-    assert client.get(reverse("console:board_room", args=[room.pk])).status_code == 200
+    board_page = client.get(reverse("console:board_room", args=[room.pk]))
+    assert board_page.status_code == 200
+    assert act(name, room) not in board_page.content.decode()
+    assert reverse("console:stop_sale", args=[schedule.pk]) not in board_page.content.decode()
     assert client.post(act(name, room), {"state": "OPEN"}).status_code == 403
     stop = reverse("console:stop_sale", args=[schedule.pk])
     assert client.post(stop).status_code == 403
 
 
 def test_the_board_does_not_tell_sales_to_those_who_may_not_see_payments(client, schedule):
-    staff = StaffFactory()
-    staff.user_permissions.add(Permission.objects.get(codename="view_waitingroom"))
-    client.force_login(staff)
+    client.force_login(staff("Programme"))
 
     answer = client.get(reverse("console:board_data"), {"since": "x"})
 
     assert "won" not in answer.json()["course"]["columns"]
     assert 'data-figure="won"' not in answer.content.decode()
+
+
+def test_a_manager_of_another_concert_sees_and_controls_nothing_of_this_one(client, schedule):
+    client.force_login(staff("Duty manager", concerts=[ScheduleFactory().concert]))
+    room = room_of(schedule)
+    stop = reverse("console:stop_sale", args=[schedule.pk])
+
+    assert client.get(reverse("console:board_room", args=[room.pk])).status_code == 404
+    assert room.title not in client.get(reverse("console:board")).content.decode()
+    assert room.title not in client.get("/admin/").content.decode()
+    assert client.post(act("pause", room), {"state": "OPEN"}).status_code == 404
+    assert client.post(stop, {}).status_code == 404
 
 
 def test_an_unknown_room_act_or_date_is_not_found(client, manager, schedule):
@@ -269,8 +277,8 @@ def test_a_message_is_in_the_front_and_on_the_waiting_page_in_the_readers_langua
 
 
 def test_a_message_in_one_language_is_shown_in_both():
-    room = tell_line(room_id=WaitingRoomFactory().pk, ko="잠시만요.", en="")
-    assert room.message == "잠시만요."
+    change = tell_line(room_id=WaitingRoomFactory().pk, ko="잠시만요.", en="")
+    assert change.room.message == "잠시만요."
 
 
 # --- Stop the sale of a date --------------------------------------------------------------------

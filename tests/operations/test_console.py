@@ -1,11 +1,12 @@
 """The frame of the console: who gets in, and the admin's layout around its pages."""
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 
 from operations.console.page import console_page
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, staff
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +23,7 @@ def test_the_front_page_of_the_admin_is_today(client):
 
     assert reverse("console:today") == reverse("admin:index") == "/admin/"
     assert page.templates[0].name == "operations/console/today.html"
+    assert f'action="{reverse("console:find")}"' in page.content.decode()
     assert "<title> 오늘 | concertbook" in " ".join(page.content.decode().split())
 
 
@@ -37,3 +39,20 @@ def test_a_page_needs_its_permission(rf):
 
     with pytest.raises(PermissionDenied):
         board(request)
+
+
+def test_the_navigation_and_the_front_page_show_what_the_reader_may_see(client):
+    client.force_login(staff("Door"))
+    door = client.get("/admin/").content.decode()
+    client.force_login(staff("Programme"))
+    programme = client.get("/admin/").content.decode()
+
+    watch = f'href="{reverse("console:board")}"'
+    assert watch not in door
+    assert watch in programme
+    # The sales in won are not for those who may not see payments.
+    room = ScheduleFactory(seats=1).concert.waiting_room
+    cache.clear()
+    assert 'data-figure="won"' not in client.get("/admin/").content.decode()
+    client.force_login(staff("Door"))
+    assert room.title not in client.get("/admin/").content.decode()
