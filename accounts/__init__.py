@@ -9,6 +9,7 @@
 - demo_inbox, inbox_views: where the mails of the demo go
 - documents/: the legal and help pages that come with the application; document_views shows them
 - log_in, rate_limits, devices: the log-in, and the limits that slow down a guesser of passwords
+- second_factor, second_factor_views: the codes of the staff, and the question before money moves
 - clients, device_views: the devices that are logged in, as their user sees them
 - personal_data, data_views, closing: a copy of one's data, and the end of an account
 - sessions, app_tokens, auth_backend, hashers: how browsers and apps stay logged in

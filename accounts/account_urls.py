@@ -4,7 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path
 
 from accounts import account_views as views
-from accounts import data_views, device_views, notice_views
+from accounts import data_views, device_views, notice_views, second_factor_views
 
 urlpatterns = [
     path("", views.account, name="account"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("data/", data_views.my_data, name="account_data"),
     path("data/<any_case_uuid:copy_id>/", data_views.download_copy, name="account_download_copy"),
     path("delete/", data_views.delete_account, name="account_delete"),
+    path("confirm/", second_factor_views.confirm, name="account_confirm"),
     path("devices/", device_views.device_list, name="account_devices"),
     path("devices/end/", device_views.end_other_devices, name="account_end_other_devices"),
     path(

@@ -22,6 +22,8 @@ ACTS: dict[str, Words] = {
     "user.deactivate": _("deactivated an account"),
     "user.activate": _("activated an account again"),
     "user.send_reset_link": _("sent a link for a new password"),
+    "second_factor.set_up": _("set up the second factor"),
+    "second_factor.reset": _("reset the second factor"),
     "balance.payout": _("recorded a payout"),
 }
 

@@ -70,6 +70,24 @@ class EmailTaken(DomainError):
         super().__init__(errors=[error])
 
 
+class WrongCode(DomainError):
+    code = "wrong_code"
+    status = 403
+    message = _("This code is not valid, or was used before.")
+    meaning = _("Nothing was changed.")
+    next_step = ACCOUNT
+
+
+class SecondFactorExists(DomainError):
+    """Set up meanwhile in another window."""
+
+    code = "second_factor_exists"
+    status = 409
+    message = _("The second factor is set up already.")
+    meaning = _("Nothing was changed.")
+    next_step = ACCOUNT
+
+
 class WrongPassword(DomainError):
     """The account's current password was required, and the given one is wrong."""
 

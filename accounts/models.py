@@ -286,6 +286,24 @@ class DataCopy(models.Model):
         return str(self.pk)
 
 
+class SecondFactor(models.Model):
+    """The app that shows a member of the staff their codes (services/second_factor.py)."""
+
+    user = models.OneToOneField(
+        User, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("user")
+    )
+    # Encrypted.
+    secret = models.BinaryField()
+    # The period of the last code that was accepted: it and earlier ones are not accepted again.
+    last_step = models.BigIntegerField()
+    # The hashes of those that are left.
+    recovery_codes = models.JSONField(default=list)
+    set_up_at = models.DateTimeField(db_default=models.functions.Now())
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
 class EndedSession(models.Model):
     """An ended session whose key is to be deleted from Redis
     (accounts/services/ended_sessions.py)."""

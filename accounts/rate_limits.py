@@ -27,6 +27,7 @@ RESETS_PER_ADDRESS = Limit("password_reset_address", 60, 60)
 PASSWORD_CHANGES = Limit("password_change", 5, 60)
 # Requests of one user, with the account's password.
 EMAIL_CHANGES = Limit("email_change", 10, 60)
+SECOND_FACTORS = Limit("second_factor", 10, 300)
 DELETIONS = Limit("account_deletion", 5, 60)
 DATA_COPIES = Limit("data_copy", 5, 3600)
 # Attempts to enter the account's password after following a link.

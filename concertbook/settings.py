@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "concertbook.http.middleware.RateLimitMiddleware",
     "accounts.middleware.FormLimitMiddleware",
     "accounts.middleware.LastUsedMiddleware",
+    "accounts.second_factor.SecondFactorMiddleware",
     "concertbook.http.middleware.RefusalMiddleware",
 ]
 
@@ -332,6 +333,11 @@ HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3600
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = SESSION_COOKIE_AGE
 # For so long a used refresh token gets the same new pair again; later it ends the session.
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", 30)
+
+# Whether the staff give a code of an app before the admin and the door open (docs/operations.md).
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", HTTPS)
+# The staff are asked again before money moves when the last time is longer ago; 0: never.
+CONFIRM_SECONDS = env.int("CONFIRM_SECONDS", 600)
 
 # The validity of a link in a mail.
 EMAIL_LINK_SECONDS = 24 * 3600

@@ -1,17 +1,19 @@
 """Roles in the admin: the groups of roles, who has which role, and who works for which concerts."""
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 
-from accounts.admin.users import GroupAdmin, UserAdmin
+from accounts.admin.users import MANAGE_STAFF, GroupAdmin, UserAdmin
 from accounts.models import User
 from accounts.permission_words import group_words, permission_words
+from accounts.services import second_factor
 from concertbook.admin.versions import VersionedInline
 from concerts.models import StaffConcert
 from operations.roles import BY_GROUP
@@ -79,6 +81,23 @@ class StaffAdmin(UserAdmin):
     """Users, with the roles of the staff and the concerts that they work for."""
 
     list_filter = (*UserAdmin.list_filter, "groups")  # type: ignore[assignment]
+
+    actions = ("reset_second_factor",)
+
+    def has_manage_staff_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(MANAGE_STAFF))
+
+    @admin.action(
+        description=_("Reset the second factor, and log out"), permissions=["manage_staff"]
+    )
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        actor = cast(User, request.user)
+        users = [user for user in queryset if self.has_change_permission(request, user)]
+        count = sum(second_factor.reset(user=user, actor=actor) for user in users)
+        said = ngettext(
+            "%(count)d second factor was reset.", "%(count)d second factors were reset.", count
+        )
+        messages.success(request, said % {"count": count})
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         # Not on one's own page: a limit is lifted by another person.

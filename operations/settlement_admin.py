@@ -14,6 +14,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from accounts.second_factor import must_confirm
 from concertbook.errors import DomainError
 from concerts.models import Concert
 from concerts.services.staff_concerts import is_limited, limit
@@ -102,6 +103,8 @@ class SettledPaymentAdmin(PaymentAdmin):
             return self._page(request, form, {})
         format = request.GET.get("format", "")
         if format in CONTENT_TYPES:
+            if (asked_again := must_confirm(request)) is not None:
+                return asked_again
             note_settlement(
                 settlement=form.settlement, format=format, actor=cast(User, request.user)
             )

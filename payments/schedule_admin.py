@@ -17,6 +17,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from accounts.second_factor import confirmed
 from concertbook.templatetags.money import won as in_won
 from concerts.admin.schedules import ConcertScheduleAdmin
 from concerts.models import ConcertSchedule
@@ -117,6 +118,7 @@ class SoldScheduleAdmin(ConcertScheduleAdmin):
         }
         return f"{told}; {on_top}"
 
+    @confirmed
     @action(  # type: ignore[untyped-decorator]
         description=_("Cancel this schedule"),
         permissions=["cancel"],

@@ -23,6 +23,13 @@ def _fast_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _staff_is_not_asked(settings: Any) -> None:
+    """Tests of the second factor switch it on again."""
+    settings.STAFF_SECOND_FACTOR = False
+    settings.CONFIRM_SECONDS = 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_cleanup() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,7 @@ from accounts.models import (
     MutedNotice,
     OutgoingMessage,
     PushSubscription,
+    SecondFactor,
     User,
     UserSession,
 )
@@ -75,7 +76,7 @@ def _obstacles(user: User, now: Now) -> Sequence[Obstacle]:
 
 def _erase(user: User) -> None:
     """The rows of charges, of the ledger and of consents name no person without the user's name."""
-    for model in (IdempotencyKey, DataCopy, MutedNotice, PushSubscription):
+    for model in (IdempotencyKey, DataCopy, MutedNotice, PushSubscription, SecondFactor):
         model._base_manager.filter(user=user).delete()
     OutgoingMessage.objects.filter(user=user).delete()
     if user.email:
@@ -115,6 +116,7 @@ PERSONAL_DATA = PersonalData(
         "accounts.IdempotencyKey": "answers that were sent already, deleted after a day",
         "accounts.DataCopy": "the copies themselves",
         "accounts.KeptIdentity": "made when the account is deleted",
+        "accounts.SecondFactor": "a secret that a member of the staff has on their phone",
         "accounts.Activity": "what the user did as a member of the staff",
         "admin.LogEntry": "the log of earlier versions",
         "account.EmailAddress": "allauth's table, which is not used",

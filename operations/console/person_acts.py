@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import OutgoingMessage, User
+from accounts.second_factor import must_confirm
 from accounts.services import account_help, outbox
 from accounts.services.devices import list_devices
 from accounts.services.ledger import balance_amount
@@ -255,6 +256,9 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
         raise Http404
     if act not in acts_on(actor) or (act in ON_ACCOUNTS and not may_touch(actor, person)):
         raise PermissionDenied
+    # Before the form is shown: what was typed into it would be lost by the question.
+    if chosen.moves_money and (question := must_confirm(request)) is not None:
+        return question
     row = _row(chosen, actor, person, request.GET.get("row", ""))
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:

@@ -6,6 +6,7 @@ without a state.
 """
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from accounts.errors import ChargeDeclined
 from accounts.gateway import SandboxGateway
 from accounts.models import User
 from accounts.notice_links import make_notice_link
+from accounts.services import second_factor
 from accounts.services.charges import charge
 from accounts.services.data_copies import request_copy, write_due_copies
 from accounts.services.outbox import send_due
@@ -345,6 +347,41 @@ def account_devices(visitor: Visitor) -> None:
         browser.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
     visitor.log_in(user=user)
     visitor.goto("/accounts/devices/")
+
+
+def member_of_staff(visitor: Visitor, *, asks: bool) -> User:
+    visitor.settings.STAFF_SECOND_FACTOR = asks
+    return visitor.log_in(user=StaffFactory.create(name="김하늘"))
+
+
+@state("account_confirm")
+def second_factor_to_set_up(visitor: Visitor) -> None:
+    member_of_staff(visitor, asks=True)
+    visitor.goto("/accounts/confirm/")
+
+
+@state("account_confirm")
+def second_factor_set_up(visitor: Visitor) -> None:
+    second_factor_to_set_up(visitor)
+    secret = "".join(visitor.page.locator("code").inner_text().split())
+    code = second_factor.code_at(secret, int(time.time()) // second_factor.PERIOD)
+    visitor.page.get_by_role("textbox").fill(code)
+    send(visitor)
+
+
+@state("account_confirm")
+def second_factor_asked_for(visitor: Visitor) -> None:
+    user = member_of_staff(visitor, asks=True)
+    secret = second_factor.new_secret()
+    code = second_factor.code_at(secret, int(time.time()) // second_factor.PERIOD)
+    second_factor.set_up(user=user, secret=secret, code=code)
+    visitor.goto("/accounts/confirm/")
+
+
+@state("account_confirm")
+def password_asked_for_again(visitor: Visitor) -> None:
+    member_of_staff(visitor, asks=False)
+    visitor.goto("/accounts/confirm/")
 
 
 @state("account_data")

@@ -27,6 +27,7 @@ from accounts.models import (
     MutedNotice,
     OutgoingMessage,
     PushSubscription,
+    SecondFactor,
     User,
     UserSession,
 )
@@ -75,9 +76,10 @@ READ_ONLY = [
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
-# Without a page: a copy of one's data is the user's own, as is a browser that shows push messages;
-# a move is told on its schedule's page; a session's key gives access to the account, the pieces of
-# an export are downloaded as one file, the history of a room shows its capacities, a seat plan
+# Without a page: a second factor is a secret; a copy of one's data is the user's own, as is a
+# browser that shows push messages; a move is told on its schedule's page; a session's key gives
+# access to the account, the pieces of an export are downloaded as one file, the history of a room
+# shows its capacities, a seat plan
 # repeats what the seats say, a reminder is its user's own, a poster is shown on its concert's page,
 # and the concerts that a member of the staff works for on theirs.
 WITHOUT_PAGES = {
@@ -86,6 +88,7 @@ WITHOUT_PAGES = {
     MutedNotice,
     DataCopy,
     PushSubscription,
+    SecondFactor,
     ScheduleMove,
     ExportChunk,
     Poster,

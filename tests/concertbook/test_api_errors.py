@@ -45,6 +45,7 @@ DOCUMENTED = {
         "csrf_failed",
         "permission_denied",
         "wrong_password",
+        "wrong_code",
         "email_not_confirmed",
         "handing_on_off",
         "handing_on_closed",
@@ -54,6 +55,7 @@ DOCUMENTED = {
     406: {"not_acceptable"},
     409: {
         "seat_taken",
+        "second_factor_exists",
         "room_in_use",
         "seat_label_taken",
         "seat_place_taken",

@@ -73,6 +73,7 @@ accounts/address/
 accounts/address/confirm/<str:key>/
 accounts/address/link/
 accounts/address/own/<str:key>/
+accounts/confirm/
 accounts/data/
 accounts/data/<any_case_uuid:copy_id>/
 accounts/delete/
