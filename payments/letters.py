@@ -41,7 +41,7 @@ def tickets(message: OutgoingMessage) -> Letter | None:
     is_whole = may_have_codes(message)
     return Letter(
         subject=subject.format(title=first.title),
-        heading=_("Here are your tickets") if several else _("Here is your ticket"),
+        heading=_heading(several) if is_whole else _("Your seats are booked"),
         paragraphs=[
             _(
                 "Show the code at the door, on your phone or on paper. Each code lets one person"
@@ -61,11 +61,19 @@ def tickets(message: OutgoingMessage) -> Letter | None:
         notes=[
             *([_("The PDF is for printing; the calendar file keeps the evening free.")] * is_whole),
             *_refund_notes(first),
-            _(
-                "Do not share the code: the first who shows it gets in. To give the ticket away,"
-                " hand it on from its page."
-            ),
+            *([_not_to_share()] * is_whole),
         ],
+    )
+
+
+def _heading(several: bool) -> str:
+    return _("Here are your tickets") if several else _("Here is your ticket")
+
+
+def _not_to_share() -> str:
+    return _(
+        "Do not share the code: the first who shows it gets in. To give the ticket away,"
+        " hand it on from its page."
     )
 
 
