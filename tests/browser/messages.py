@@ -131,6 +131,12 @@ def account_deleted() -> OutgoingMessage:
     return queued("account_deleted", buyer(), kept_until=kept_until.isoformat())
 
 
+@example
+def money_owed() -> OutgoingMessage:
+    kept_until = timezone.now() + dt.timedelta(days=5 * 365)
+    return queued("money_owed", buyer(), won=66_000, kept_until=kept_until.isoformat())
+
+
 # --- The sale and the purchase -------------------------------------------------------------------
 
 
