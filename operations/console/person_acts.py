@@ -1,4 +1,5 @@
 """What staff do for a person: each act says what it will do, asks why, does it once, and is logged.
+Before money moves, the member of the staff proves again who they are (accounts/second_factor.py).
 
 A row is named by ``row`` in the address: a ticket, a reservation or a message, of this person only.
 """
@@ -17,6 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import OutgoingMessage, User
+from accounts.second_factor import must_confirm
 from accounts.second_factor import must_confirm
 from accounts.services import account_help, outbox
 from accounts.services.devices import list_devices
@@ -260,6 +262,9 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     if chosen.moves_money and (question := must_confirm(request)) is not None:
         return question
     row = _row(chosen, actor, person, request.GET.get("row", ""))
+    asked_again = must_confirm(request) if chosen.moves_money else None
+    if asked_again is not None:
+        return asked_again
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:
         if form.is_valid():

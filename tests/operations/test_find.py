@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff():
-    return StaffFactory(is_superuser=True)
+    return StaffFactory(is_superuser=True, name="Desk")
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,18 @@ def test_a_refund_in_full_waives_the_fee_also_after_the_beginning(support):
     assert Activity.objects.get(act="ticket.refund_in_full").new["fee"] == 0
 
 
+def test_who_refunds_is_asked_again_who_they_are(support, settings):
+    settings.CONFIRM_SECONDS = 600
+    user = UserFactory(won=10_000)
+    ticket = bought(user, ScheduleFactory(), 1).tickets[0]
+    client = support("refund_ticket", "refund_in_full", "help_user")
+    for name in ("refund", "refund-in-full"):
+        answer = act(client, user, name, ticket.pk)
+        assert answer.headers["Location"].startswith(reverse("account_confirm"))
+    assert Ticket.objects.get().status == "ISSUED"
+    assert act(client, user, "end-sessions").headers["Location"] == page_of(user)
+
+
 def test_a_hold_is_released_and_does_not_count_as_given_up(support):
     user = UserFactory()
     (reservation,) = held(user, ScheduleFactory(), 1)
