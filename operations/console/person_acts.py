@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import OutgoingMessage, User
 from accounts.second_factor import must_confirm
-from accounts.second_factor import must_confirm
 from accounts.services import account_help, outbox
 from accounts.services.devices import list_devices
 from accounts.services.ledger import balance_amount
