@@ -10,7 +10,6 @@ The opening is read by the sweep: the mail moves with it.
 
 import datetime as dt
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,9 +102,9 @@ def _mails(due: Sequence[Reminder]) -> Iterator[OutgoingMessage]:
 
 def _pushes(due: Sequence[Reminder]) -> Iterator[OutgoingMessage]:
     """To each browser that already shows its user messages: on the waiting page they allowed it."""
-    by_user = defaultdict(list)
+    by_user: dict[uuid.UUID, list[Reminder]] = {}
     for reminder in due:
-        by_user[reminder.user_id].append(reminder)
+        by_user.setdefault(reminder.user_id, []).append(reminder)
     for browser in PushSubscription.objects.filter(user__in=list(by_user)).order_by("pk"):
         for reminder in by_user[browser.user_id]:
             yield _message(
