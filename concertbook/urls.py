@@ -35,6 +35,7 @@ urlpatterns = [
     path("admin/", (admin_urls, "admin", admin.site.name)),
     path("i18n/setlang/", set_language, name="set_language"),
     path("accounts/", include("accounts.account_urls")),
+    path("door/", include("operations.check_in_urls")),
     path("", include("concertbook.page_urls")),
 ]
 

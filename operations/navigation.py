@@ -68,6 +68,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
             ("payments.Ticket", "confirmation_number"),
             ("payments.TicketOffer", "swap_horiz"),
             ("payments.CheckIn", "how_to_reg"),
+            ("payments.CheckInConflict", "person_alert"),
             ("payments.Refund", "undo"),
             (SETTLEMENT, "summarize"),
         ],

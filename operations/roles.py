@@ -42,7 +42,9 @@ PROGRAMME_SEEN = _view("concerts", "concert concertschedule seat seatstatushisto
 # The line, to look at.
 LINE_SEEN = _view("queueing", "waitingroom queuetoken queueentryhistory draw")
 # What buyers did, to look at.
-SALES_SEEN = _view("payments", "reservation payment refund ticket ticketoffer checkin")
+SALES_SEEN = _view(
+    "payments", "reservation payment refund ticket ticketoffer checkin checkinconflict"
+)
 PEOPLE_SEEN = _view("accounts", "user balance balancehistory charge outgoingmessage")
 LOG_SEEN = _view("accounts", "activity")
 

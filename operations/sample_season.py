@@ -22,7 +22,8 @@ class Show:
     ``kinds`` has the labels of seats that are not standard.
     ``draws_lots``: the room is closed until then, and draws lots. ``sold`` seats of each
     performance are bought by the sample buyers and ``held`` are held. ``moved_by_days`` and
-    ``cancelled_because`` happen after that.
+    ``cancelled_because`` happen after that. ``plays_today``: one more performance begins in six
+    hours, and its doors are open.
     """
 
     slug: str
@@ -50,6 +51,7 @@ class Show:
     held: int = 0
     moved_by_days: int = 0
     cancelled_because: str = ""
+    plays_today: bool = False
     kinds: Mapping[Seat.Kind, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -178,6 +180,7 @@ SHOWS = [
         minimum_age=7,
         sold=24,
         held=2,
+        plays_today=True,
     ),
     Show(
         slug="first-snow",

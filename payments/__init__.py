@@ -6,6 +6,8 @@
 - seat_views, checkout_views (paying, orders), ticket_views (and what a browser keeps of tickets)
 - ticket_document: one description of a ticket, from which ticket_pdf, ticket_calendar and wallets/
   are made; ticket_file_views sends them
+- check_in_api: check-ins, also of phones without a network (services/: check_ins, check_in_lists,
+  check_in_state, scan_sync, guests); the page at /door/ is operations'
 - fast_path/: hold and pay, answered before Django, many requests in one transaction
 - purchase_bar: the steps and the time of a running purchase, on every page
 - schedule_admin: the page of a schedule, with its cancellation

@@ -11,4 +11,7 @@ ACTS: dict[str, Words] = {
     "ticket.refund_in_full": _("refunded a ticket without a fee"),
     "reservation.release": _("released a hold"),
     "check_in.undo": _("undid a check-in"),
+    "check_in.by_hand": _("let a holder in without a code"),
+    "check_in.conflict": _("found a conflict at the door"),
+    "guests.search": _("searched the tickets of a show"),
 }

@@ -17,7 +17,16 @@ from concertbook.http.spreadsheets import SafeResource
 from concertbook.templatetags.times import when_text
 from concerts.models import ConcertSchedule
 from payments import schedule_admin  # noqa: F401  (registers itself)
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.check_in_words import CONFLICTS
+from payments.models import (
+    CheckIn,
+    CheckInConflict,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    TicketOffer,
+)
 
 RESERVATION_COLORS = {"HOLD": "warning", "CONFIRMED": "success", "CANCELLED": "danger"}
 
@@ -234,6 +243,8 @@ class CheckInAdmin(ReadOnlyAdmin):
         "gate",
         "checked_in_by",
         "checked_in_at",
+        "recorded_at",
+        "by_hand_reason",
         "undone_at",
         "undone_by",
         "undo_reason",
@@ -269,6 +280,67 @@ class CheckInAdmin(ReadOnlyAdmin):
     @admin.display(description=_("seat"))
     def seat(self, check_in: CheckIn) -> str:
         return check_in.ticket.seat.label
+
+
+@admin.register(CheckInConflict)
+class CheckInConflictAdmin(ReadOnlyAdmin):
+    """Who was let in without a network with a ticket that was not good; by the time of scan."""
+
+    rehearsal_path = "schedule__concert__waiting_room__rehearsal"
+    concert_path = "schedule__concert"
+    fields = (
+        "id",
+        "schedule",
+        "ticket",
+        "seat",
+        "holder",
+        "reason",
+        "gate",
+        "scanned_by",
+        "scanned_at",
+        "recorded_at",
+        "check_in",
+        "other_use",
+    )
+    list_display = (
+        "scanned_at",
+        "schedule",
+        "seat",
+        "holder",
+        "reason",
+        "gate",
+        "scanned_by",
+        "other_use",
+    )
+    list_filter = (("schedule", AutocompleteSelectFilter),)
+    list_select_related = (
+        "ticket__seat",
+        "ticket__user",
+        "schedule__concert",
+        "scanned_by",
+        "check_in",
+    )
+    user_paths = ("ticket__user",)
+    id_paths = ("id", "ticket__id")
+    sortable_by = ("scanned_at",)
+
+    @admin.display(description=_("seat"))
+    def seat(self, conflict: CheckInConflict) -> str:
+        return conflict.label or "-"
+
+    @admin.display(description=_("holder"))
+    def holder(self, conflict: CheckInConflict) -> Any:
+        return conflict.ticket and conflict.ticket.user
+
+    @admin.display(description=_("what is wrong"))
+    def reason(self, conflict: CheckInConflict) -> Any:
+        return CONFLICTS.get(conflict.code, conflict.code)
+
+    @admin.display(description=_("used at"))
+    def other_use(self, conflict: CheckInConflict) -> str:
+        if conflict.check_in is None:
+            return "-"
+        return f"{when_text(conflict.check_in.checked_in_at)} {conflict.check_in.gate}".strip()
 
 
 class RefundResource(SafeResource):

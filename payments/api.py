@@ -1,4 +1,4 @@
-"""Hold, pay, tickets, cancel, check in: for mobile apps."""
+"""Hold, pay, tickets, cancel: for mobile apps."""
 
 import uuid
 from functools import partial
@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,7 +28,6 @@ from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import (
     HasSchemaLimits,
     StrictIntegerField,
-    VisibleTextField,
     valid_input,
 )
 from concerts.services.seat_locks import HIGHEST_NUMBER
@@ -37,7 +35,6 @@ from payments.errors import DuplicateSeats
 from payments.models import Reservation, Ticket
 from payments.qr_codes import qr_svg
 from payments.representations import (
-    CheckInSerializer,
     HoldsOutput,
     MyTicketSerializer,
     PaymentBeginningsOutput,
@@ -50,7 +47,6 @@ from payments.representations import (
     hold_answer,
 )
 from payments.services import (
-    check_ins,
     checkout,
     holds,
     releases,
@@ -309,47 +305,3 @@ class OfferDeclining(APIView):
     def post(self, request: Request, offer_id: uuid.UUID) -> Response:
         ticket_offers.decline_offer(user=current_user(request), offer_id=offer_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class MayCheckIn(BasePermission):
-    """Members of the staff with the permission, and superusers."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        user = request.user
-        return bool(user.is_staff and user.has_perm("payments.check_in_ticket"))
-
-
-class CheckIns(APIView):
-    permission_classes = (MayCheckIn,)
-
-    class CheckInsInput(serializers.Serializer[Any]):
-        code = serializers.CharField(max_length=40)
-        schedule = serializers.UUIDField(help_text="the show of this entrance")
-        gate = serializers.CharField(max_length=50, required=False, default="", allow_blank=True)
-
-    @extend_schema(request=CheckInsInput, responses=CheckInSerializer)
-    def post(self, request: Request) -> Response:
-        data = valid_input(self.CheckInsInput, request)
-        checked_in = check_ins.check_in(
-            code=data["code"],
-            schedule_id=data["schedule"],
-            gate=data["gate"],
-            by=current_user(request),
-        )
-        return Response(CheckInSerializer.represent(checked_in))
-
-
-class CheckInUndo(APIView):
-    permission_classes = (MayCheckIn,)
-
-    class CheckInUndoInput(serializers.Serializer[Any]):
-        reason = VisibleTextField(max_length=200)
-
-    @extend_schema(request=CheckInUndoInput, responses=CheckInSerializer)
-    def post(self, request: Request, check_in_id: uuid.UUID) -> Response:
-        undone = check_ins.undo_check_in(
-            check_in_id=check_in_id,
-            by=current_user(request),
-            reason=valid_input(self.CheckInUndoInput, request)["reason"],
-        )
-        return Response(CheckInSerializer.represent(undone))

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import api, ticket_file_api
+from payments import api, check_in_api, ticket_file_api
 
 urlpatterns = [
     path("schedules/<any_case_uuid:schedule_id>/reservations/", api.Holds.as_view()),
@@ -24,6 +24,21 @@ urlpatterns = [
     path("tickets/offers/<any_case_uuid:offer_id>/", api.OfferToMe.as_view()),
     path("tickets/offers/<any_case_uuid:offer_id>/accept/", api.OfferAcceptance.as_view()),
     path("tickets/offers/<any_case_uuid:offer_id>/decline/", api.OfferDeclining.as_view()),
-    path("check-ins/", api.CheckIns.as_view()),
-    path("check-ins/<any_case_uuid:check_in_id>/undo/", api.CheckInUndo.as_view()),
+    path("check-ins/", check_in_api.CheckIns.as_view(), name="check_ins"),
+    path("check-ins/<any_case_uuid:check_in_id>/undo/", check_in_api.CheckInUndo.as_view()),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/check-ins/list/",
+        check_in_api.CheckInList.as_view(),
+        name="check_in_list",
+    ),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/check-ins/state/",
+        check_in_api.CheckInState.as_view(),
+        name="check_in_state",
+    ),
+    path(
+        "schedules/<any_case_uuid:schedule_id>/check-ins/scans/",
+        check_in_api.SyncedScans.as_view(),
+        name="synced_scans",
+    ),
 ]

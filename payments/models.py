@@ -462,6 +462,14 @@ class CheckIn(models.Model):
         verbose_name=_("undone by"),
     )
     undo_reason = models.CharField(_("why it was undone"), max_length=200, blank=True)
+    # The phone's own key of the scan: sent again, the scan has no second effect.
+    scan = models.UUIDField(_("scan"), null=True, blank=True, editable=False)
+    # Only for a scan that a phone made without a network: when it reached us.
+    recorded_at = models.DateTimeField(_("recorded"), null=True, blank=True)
+    # Only without a code.
+    by_hand_reason = models.CharField(
+        _("why it was done by hand"), max_length=200, blank=True, default="", db_default=""
+    )
 
     class Meta:
         verbose_name = _("check-in")
@@ -479,6 +487,12 @@ class CheckIn(models.Model):
                 & ~Q(undo_reason=""),
                 name="payments_checkin_undone_has_operator_and_reason",
             ),
+            models.UniqueConstraint(fields=["scan"], name="payments_checkin_one_a_scan"),
+            models.CheckConstraint(
+                condition=Q(recorded_at=None)
+                | Q(recorded_at__gte=F("checked_in_at"), scan__isnull=False),
+                name="payments_checkin_recorded_after_its_scan",
+            ),
         ]
         indexes = [
             models.Index(fields=["ticket"], name="payments_checkin_ticket"),
@@ -492,6 +506,74 @@ class CheckIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ticket} {self.gate}".strip()
+
+
+class CheckInConflict(models.Model):
+    """A holder whom a phone let in without a network, and whose ticket was not good, as we found
+    when the phone's scans reached us.
+
+    ``code`` is the refusal that a check-in at that moment got. For a ticket that had been used,
+    ``check_in`` is that other use; which of the two came first is told by their times. Triggers
+    keep it unchanged.
+    """
+
+    # The phone's own key of the scan.
+    id = models.UUIDField(primary_key=True, editable=False)
+    schedule = models.ForeignKey(
+        ConcertSchedule, models.PROTECT, related_name="+", verbose_name=_("schedule")
+    )
+    ticket = models.ForeignKey(
+        Ticket,
+        models.PROTECT,
+        related_name="check_in_conflicts",
+        null=True,
+        blank=True,
+        verbose_name=_("ticket"),
+    )
+    check_in = models.ForeignKey(
+        CheckIn,
+        models.PROTECT,
+        related_name="conflicts",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("other check-in"),
+    )
+    code = models.CharField(_("refusal"), max_length=40)
+    gate = models.CharField(_("gate"), max_length=50, blank=True)
+    scanned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("scanned by"),
+    )
+    scanned_at = models.DateTimeField(_("scanned"))
+    recorded_at = models.DateTimeField(_("recorded"))
+
+    class Meta:
+        verbose_name = _("conflict at the door")
+        verbose_name_plural = _("conflicts at the door")
+        ordering = ["-scanned_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(code="ticket_used", ticket__isnull=False, check_in__isnull=False)
+                | ~Q(code="ticket_used") & Q(check_in=None),
+                name="payments_checkinconflict_names_the_other_use",
+            ),
+            models.CheckConstraint(
+                condition=Q(recorded_at__gte=F("scanned_at")),
+                name="payments_checkinconflict_recorded_after_its_scan",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.gate}".strip()
+
+    @property
+    def label(self) -> str | None:
+        """The seat's; None for a code that no ticket has."""
+        return self.ticket.seat.label if self.ticket else None
 
 
 # The reason of a refund: the holder or the staff cancelled the ticket, the staff did so without the

@@ -1,6 +1,7 @@
 """The answers of API and fast path about held seats, tickets, refunds and check-ins."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from rest_framework import serializers
@@ -8,7 +9,16 @@ from rest_framework import serializers
 from concertbook.http.representations import Representation
 from concerts.models import Seat
 from concerts.refund_policy import Basis
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.models import (
+    CheckIn,
+    CheckInConflict,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    TicketOffer,
+)
+from payments.services.check_in_state import CheckInState, GateCount, Use
 from payments.services.checkout import Receipt
 from payments.services.ticket_cancellation import Quote
 
@@ -179,6 +189,10 @@ class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[Che
     kind = serializers.ChoiceField(choices=Seat.Kind.choices, source="ticket.seat.kind")
     status = serializers.ChoiceField(choices=Ticket.Status.choices, source="ticket.status")
     used_at = serializers.DateTimeField(source="ticket.used_at", allow_null=True)
+    recorded_at = serializers.DateTimeField(
+        allow_null=True, help_text="of a scan without a network: when it reached us"
+    )
+    by_hand_reason = serializers.CharField(help_text="of one without a code; else empty")
 
     class Meta:
         model = CheckIn
@@ -204,4 +218,93 @@ class CheckInSerializer(Representation[CheckIn], serializers.ModelSerializer[Che
             "checked_in_at",
             "undone_at",
             "undo_reason",
+            "recorded_at",
+            "by_hand_reason",
         )
+
+
+class OtherUseOutput(Representation[CheckIn]):
+    gate = serializers.CharField()
+    checked_in_at = serializers.DateTimeField(help_text="the time of the scan")
+    checked_in_by = serializers.CharField(source="checked_in_by.name")
+
+
+class CheckInConflictOutput(Representation[CheckInConflict]):
+    """A holder whom a scanner let in without a network, with a ticket that was not good."""
+
+    id = serializers.UUIDField(help_text="the scanner's own key of the scan")
+    code = serializers.CharField(help_text="the code of the refusal that a check-in got")
+    label = serializers.CharField(  # type: ignore[assignment]
+        allow_null=True, help_text="the seat; null for an unknown code"
+    )
+    gate = serializers.CharField()
+    scanned_at = serializers.DateTimeField()
+    scanned_by = serializers.CharField(source="scanned_by.name")
+    recorded_at = serializers.DateTimeField()
+    other_use = OtherUseOutput(
+        source="check_in", allow_null=True, help_text="the other one, for ticket_used"
+    )
+
+
+class GateCountOutput(Representation[GateCount]):
+    gate = serializers.CharField()
+    inside = serializers.IntegerField()
+
+
+class UseOutput(Representation[Use]):
+    hash = serializers.CharField(help_text="the ticket's, as in the list")
+    check_in = serializers.UUIDField()
+    used_at = serializers.DateTimeField()
+    gate = serializers.CharField()
+    is_undone = serializers.BooleanField()
+
+
+class CheckInStateOutput(Representation[CheckInState]):
+    now = serializers.DateTimeField()
+    inside = serializers.IntegerField(help_text="tickets let in, at all gates")
+    gates = GateCountOutput(many=True)
+    uses = UseOutput(many=True)
+    conflicts = CheckInConflictOutput(many=True)
+
+
+class SyncedScanOutput(Representation[Any]):
+    """One of the two is null."""
+
+    id = serializers.UUIDField(help_text="the scanner's own key of the scan")
+    check_in = CheckInSerializer(allow_null=True)
+    conflict = CheckInConflictOutput(allow_null=True)
+
+
+class SyncedScansOutput(Representation[Any]):
+    scans = SyncedScanOutput(many=True)
+
+
+def synced_scan(record: CheckIn | CheckInConflict) -> Any:
+    """A SyncedScanOutput's values."""
+    is_check_in = isinstance(record, CheckIn)
+    return SimpleNamespace(
+        id=record.scan if isinstance(record, CheckIn) else record.pk,
+        check_in=record if is_check_in else None,
+        conflict=None if is_check_in else record,
+    )
+
+
+class CheckInListOutput(serializers.Serializer[Any]):
+    """Documents what payments.services.check_in_lists writes."""
+
+    schedule = serializers.UUIDField()
+    title = serializers.CharField()
+    title_en = serializers.CharField(allow_blank=True)
+    start_at = serializers.DateTimeField()
+    doors_open_at = serializers.DateTimeField()
+    end_at = serializers.DateTimeField()
+    is_cancelled = serializers.BooleanField()
+    salt = serializers.CharField(help_text="base64, 16 bytes")
+    tickets = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(allow_blank=True)),
+        help_text="[hash, seat, masked name, kind of seat or empty]; hash: HMAC-SHA-256 of the code"
+        " with the salt as its key, the first 12 bytes in base64url",
+    )
+    ended = serializers.DictField(
+        child=serializers.CharField(), help_text="by hash: already_cancelled or code_ended"
+    )

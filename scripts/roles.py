@@ -76,9 +76,17 @@ OTHER: Mapping[str, Needs] = {
     "admin/password_change/": EVERY,
     "api/v1/check-ins/": one_of("payments.check_in_ticket"),
     "api/v1/check-ins/<any_case_uuid:check_in_id>/undo/": one_of("payments.check_in_ticket"),
+    **{
+        f"api/v1/schedules/<any_case_uuid:schedule_id>/check-ins/{what}/": one_of(
+            "payments.check_in_ticket"
+        )
+        for what in ("list", "state", "scans")
+    },
 }
 # Not tried, and why.
 UNTRIED = {
+    "door/sw.js": "public",
+    "door/site.webmanifest": "public",
     "admin/login/": "the log-in itself",
     "admin/logout/": "the log-out itself",
     "admin/autocomplete/": "answers for the field that it is asked for, by its model's permission",

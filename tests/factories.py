@@ -1,6 +1,7 @@
 """Objects of a running sale: valid in the database, times relative to now."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,10 +19,11 @@ from accounts.services.charges import settle_charge
 from concerts.models import Concert, ConcertSchedule, Seat, StaffConcert
 from concerts.refund_policy import KOREAN_STANDARD, RefundPolicy
 from concerts.services.seat_generation import Block, generate_seats
-from payments.models import CheckIn, Reservation, Ticket
+from payments.models import CheckIn, CheckInConflict, Reservation, Ticket
 from payments.services.check_ins import check_in
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
+from payments.services.scan_sync import OfflineScan, sync_scans
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import join_and_leave
 
@@ -182,6 +184,17 @@ def scanned(ticket: Ticket, *, by: User | None = None, gate: str = "") -> CheckI
     schedule_id = ticket.reservation.schedule_id
     staff = by or StaffFactory.create()
     return check_in(code=ticket.code, schedule_id=schedule_id, by=staff, gate=gate)
+
+
+def scanned_offline(
+    ticket: Ticket, *, by: User | None = None, gate: str = "", minutes_ago: float = 5
+) -> CheckIn | CheckInConflict:
+    """What a phone that had no network at that time has sent now."""
+    at = timezone.now() - dt.timedelta(minutes=minutes_ago)
+    scan = OfflineScan(id=uuid.uuid4(), code=ticket.code, gate=gate, scanned_at=at)
+    schedule_id = ticket.reservation.schedule_id
+    (record,) = sync_scans(schedule_id=schedule_id, scans=[scan], by=by or StaffFactory.create())
+    return record
 
 
 def overdue(*reservations: Reservation) -> None:

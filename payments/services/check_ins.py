@@ -6,16 +6,21 @@ and the ticket is valid again.
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
+from accounts.errors import IdempotencyKeyReused
 from accounts.models import User
 from accounts.services import activity
 from concertbook.db.clock import database_now, utc
 from concertbook.errors import DomainError, Malformed
 from concertbook.visible import has_visible
 from concerts.models import ConcertSchedule
+from concerts.services.staff_concerts import works_for
 from payments.errors import (
     AlreadyCancelled,
     AlreadyUndone,
@@ -31,30 +36,59 @@ from payments.errors import (
 )
 from payments.models import CheckIn, Ticket, TicketOffer, save_change
 
+ONE_A_SCAN = "payments_checkin_one_a_scan"
 
-def check_in(*, code: str, schedule_id: uuid.UUID, by: User, gate: str = "") -> CheckIn:
+
+def check_in(
+    *,
+    code: str,
+    schedule_id: uuid.UUID,
+    by: User,
+    gate: str = "",
+    scan: uuid.UUID | None = None,
+) -> CheckIn:
     """Check a ticket in. ``schedule_id`` is the show of this entrance, ``by`` the member of the
-    staff.
+    staff. ``scan`` is the phone's own key: asked again with it, the answer is the same check-in.
 
     Raises UnknownTicket, CodeEnded, UnknownSchedule; WrongSchedule with the ticket's show;
     AlreadyCancelled (also when the schedule is); TicketUsed with time, gate and check-in;
-    DoorsNotOpen and ShowOver with the time.
+    DoorsNotOpen and ShowOver with the time; IdempotencyKeyReused for the key of another scan.
     """
-    with transaction.atomic(durable=True):
-        ticket = _lock_ticket(code=code)
+    with one_effect_a_scan(), transaction.atomic(durable=True):
+        ticket = lock_ticket(code=code)
         if ticket is None:
-            raise _why_unknown(code)
-        schedule = ticket.reservation.schedule
-        _require_this_show(schedule, schedule_id)
-        _require_good(ticket, schedule)
-        now = database_now()
-        _require_doors_open(schedule, now)
-        checked_in = CheckIn.objects.create(
-            ticket=ticket, schedule=schedule, gate=gate, checked_in_by=by, checked_in_at=now
-        )
-        ticket.status = Ticket.Status.USED
-        _save_use(ticket, now=now, used_at=now, used_by=by, gate=gate)
+            raise why_unknown(code)
+        before = find_by_scan(scan)
+        if before is not None and before.ticket_id == ticket.pk:
+            return _as_read(before, ticket)
+        return admit(ticket, schedule_id=schedule_id, by=by, gate=gate, scan=scan)
+
+
+def check_in_by_hand(
+    *, ticket_id: uuid.UUID, schedule_id: uuid.UUID, by: User, reason: str, gate: str = ""
+) -> CheckIn:
+    """Check in a ticket whose holder has no code that can be read; ``reason`` says why.
+
+    Raises as check_in, and Malformed without a reason.
+    """
+    if not has_visible(reason):
+        raise Malformed
+    with transaction.atomic(durable=True):
+        ticket = lock_ticket(pk=ticket_id)
+        if ticket is None:
+            raise UnknownTicket
+        checked_in = admit(ticket, schedule_id=schedule_id, by=by, gate=gate, by_hand_reason=reason)
+        activity.record(actor=by, act="check_in.by_hand", target=checked_in, reason=reason)
     return checked_in
+
+
+def get_check_in(*, check_in_id: uuid.UUID, schedule_id: uuid.UUID) -> CheckIn:
+    """A check-in of this show, with its ticket's seat and holder. Raises UnknownCheckIn."""
+    related = CheckIn.objects.select_related("ticket__seat", "ticket__user")
+    found = related.filter(pk=check_in_id, schedule=schedule_id).first()
+    if found is None:
+        raise UnknownCheckIn
+    return found
 
 
 def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
@@ -68,8 +102,8 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
     if not has_visible(reason):
         raise Malformed
     with transaction.atomic(durable=True):
-        ticket = _lock_ticket(check_ins=check_in_id)
-        if ticket is None:
+        ticket = lock_ticket(check_ins=check_in_id)
+        if ticket is None or not works_for(by, ticket.reservation.schedule.concert_id):
             raise UnknownCheckIn
         # Read after the ticket's lock, which every change of a check-in needs.
         checked_in = ticket.check_ins.get(pk=check_in_id)
@@ -84,12 +118,22 @@ def undo_check_in(*, check_in_id: uuid.UUID, by: User, reason: str) -> CheckIn:
         ticket.status = Ticket.Status.ISSUED
         _save_use(ticket, now=now, used_at=None, used_by=None, gate="")
         activity.record(actor=by, act="check_in.undo", target=checked_in, reason=reason)
-    checked_in.ticket = ticket
-    checked_in.schedule = ticket.reservation.schedule
-    return checked_in
+    return _as_read(checked_in, ticket)
 
 
-def _lock_ticket(**which: object) -> Ticket | None:
+@contextmanager
+def one_effect_a_scan() -> Iterator[None]:
+    """Raises IdempotencyKeyReused where the database refuses a second check-in of one scan."""
+    try:
+        yield
+    except IntegrityError as refused:
+        cause = refused.__cause__
+        if not isinstance(cause, UniqueViolation) or cause.diag.constraint_name != ONE_A_SCAN:
+            raise
+        raise IdempotencyKeyReused from refused
+
+
+def lock_ticket(**which: object) -> Ticket | None:
     """The locked ticket, with the related rows for the answer, read after the lock."""
     locked = Ticket.objects.select_for_update(of=("self",), no_key=True)
     key = locked.filter(**which).values_list("pk", flat=True).first()
@@ -99,11 +143,68 @@ def _lock_ticket(**which: object) -> Ticket | None:
     return shown.get(pk=key)
 
 
-def _why_unknown(code: str) -> DomainError:
+def why_unknown(code: str) -> DomainError:
     ended = TicketOffer.objects.filter(old_code=code).exclude(old_code="").first()
     if ended is None or ended.ended_at is None:
         return UnknownTicket()
     return CodeEnded(ended_at=ended.ended_at)
+
+
+def find_by_scan(scan: uuid.UUID | None) -> CheckIn | None:
+    """The check-in that this scan made, with the rows of an answer; read it after the ticket's
+    lock."""
+    if scan is None:
+        return None
+    shown = CheckIn.objects.select_related("ticket__seat", "ticket__user", "schedule__concert")
+    return shown.filter(scan=scan).first()
+
+
+def _as_read(checked_in: CheckIn, ticket: Ticket) -> CheckIn:
+    """With the rows that an answer shows."""
+    checked_in.ticket = ticket
+    checked_in.schedule = ticket.reservation.schedule
+    return checked_in
+
+
+def admit(
+    ticket: Ticket,
+    *,
+    schedule_id: uuid.UUID,
+    by: User,
+    gate: str,
+    scan: uuid.UUID | None = None,
+    scanned_at: dt.datetime | None = None,
+    by_hand_reason: str = "",
+) -> CheckIn:
+    """Check in a ticket whose lock the caller holds. ``scanned_at`` is the time of a scan that a
+    phone made without a network. Raises as check_in, before anything is written."""
+    schedule = ticket.reservation.schedule
+    _require_this_show(schedule, schedule_id)
+    if not works_for(by, schedule.concert_id):
+        raise UnknownSchedule
+    _require_good(ticket, schedule)
+    now = database_now()
+    at = now if scanned_at is None else _possible(scanned_at, schedule, now)
+    _require_doors_open(schedule, at)
+    checked_in = CheckIn.objects.create(
+        ticket=ticket,
+        schedule=schedule,
+        gate=gate,
+        checked_in_by=by,
+        checked_in_at=at,
+        scan=scan,
+        recorded_at=None if scanned_at is None else now,
+        by_hand_reason=by_hand_reason,
+    )
+    ticket.status = Ticket.Status.USED
+    _save_use(ticket, now=now, used_at=at, used_by=by, gate=gate)
+    return checked_in
+
+
+def _possible(scanned_at: dt.datetime, schedule: ConcertSchedule, now: dt.datetime) -> dt.datetime:
+    """The time of a scan by a phone's clock, which may be wrong: not before the doors were open,
+    nor in the future."""
+    return min(max(scanned_at, schedule.doors_open_at), now)
 
 
 def _require_this_show(schedule: ConcertSchedule, wanted: uuid.UUID) -> None:

@@ -118,7 +118,10 @@ PERSONAL_DATA = PersonalData(
         Section("ticket_offers", _("Tickets handed on"), "payments.TicketOffer", _offers),
         Section("refunds", _("Refunds"), "payments.Refund", _refunds),
     ],
-    left_out={"payments.CheckIn": "time and gate are columns of each ticket"},
+    left_out={
+        "payments.CheckIn": "time and gate are columns of each ticket",
+        "payments.CheckInConflict": "names the staff; the holder's entry is on the ticket",
+    },
     obstacles=_obstacles,
     erase=_erase,
     last_contract=_last_contract,

@@ -45,11 +45,27 @@ from concerts.models import (
     StaffConcert,
 )
 from operations.models import Export, ExportChunk
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.models import (
+    CheckIn,
+    CheckInConflict,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    TicketOffer,
+)
 from payments.services.ticket_cancellation import cancel_ticket
 from payments.services.ticket_offers import accept_offer, offer_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, RoomCapacity, WaitingRoom
-from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, scanned
+from tests.factories import (
+    ScheduleFactory,
+    StaffFactory,
+    UserFactory,
+    bought,
+    held,
+    scanned,
+    scanned_offline,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +89,7 @@ READ_ONLY = [
     Ticket,
     TicketOffer,
     CheckIn,
+    CheckInConflict,
 ]
 EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
 OURS = [*READ_ONLY, *EDITED]
@@ -121,7 +138,9 @@ def play_a_sale():
     receipt = bought(buyer, schedule, 1, 2)
     cancel_ticket(user=buyer, ticket_id=receipt.tickets[0].pk)
     offer = offer_ticket(user=buyer, ticket_id=receipt.tickets[1].pk, email=holder.email)
-    scanned(accept_offer(user=holder, offer_id=offer.pk))
+    ticket = accept_offer(user=holder, offer_id=offer.pk)
+    scanned(ticket)
+    scanned_offline(ticket)
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
     queue([new_message(kind="changed", user=buyer)])

@@ -343,6 +343,9 @@ GUARDED = [
     ("post", f"tickets/offers/{UNKNOWN}/decline/"),
     ("post", "check-ins/"),
     ("post", f"check-ins/{UNKNOWN}/undo/"),
+    ("get", f"schedules/{UNKNOWN}/check-ins/list/"),
+    ("get", f"schedules/{UNKNOWN}/check-ins/state/"),
+    ("post", f"schedules/{UNKNOWN}/check-ins/scans/"),
     ("post", "auth/logout/"),
 ]
 

@@ -39,7 +39,15 @@ from concerts.models import (
 from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
 from operations.models import Export
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.models import (
+    CheckIn,
+    CheckInConflict,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    TicketOffer,
+)
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import Draw, QueueEntryHistory, QueueToken, WaitingRoom
 from tests.factories import (
@@ -209,6 +217,21 @@ class Sale:
             "undo_reason": "x",
         }
         return self.check_in(**values | fields)
+
+    def conflict(self, **fields: object) -> CheckInConflict:
+        """A conflict of the ticket with an undone check-in of it."""
+        now = timezone.now()
+        values = {
+            "id": uuid.uuid4(),
+            "ticket": self.ticket,
+            "schedule": self.schedule,
+            "check_in": None if "check_in" in fields else self.undone(),
+            "code": "ticket_used",
+            "scanned_by": self.other,
+            "scanned_at": now,
+            "recorded_at": now,
+        }
+        return CheckInConflict.objects.create(**values | fields)
 
     def used_from_the_beginning(self) -> Ticket:
         """The cancelled ticket as if it had been inserted as USED."""
@@ -880,6 +903,42 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "a check-in that is undone for no reason": (
         "payments_checkin_undone_has_operator_and_reason",
         lambda sale: sale.undone(undo_reason=""),
+    ),
+    "two check-ins by one scan": (
+        "payments_checkin_one_a_scan",
+        lambda sale: [sale.undone(scan=uuid.UUID(int=1)), sale.undone(scan=uuid.UUID(int=1))],
+    ),
+    "a check-in that was recorded before its scan": (
+        "payments_checkin_recorded_after_its_scan",
+        lambda sale: sale.undone(
+            scan=uuid.UUID(int=1), recorded_at=timezone.now() - dt.timedelta(minutes=1)
+        ),
+    ),
+    "a check-in whose scan is changed": (
+        "payments_checkin_keeps_its_scan",
+        lambda sale: CheckIn.objects.filter(pk=sale.check_in().pk).update(
+            scan=uuid.UUID(int=1), undone_at=timezone.now(), undone_by=sale.other, undo_reason="x"
+        ),
+    ),
+    "a conflict about a used ticket without the other use": (
+        "payments_checkinconflict_names_the_other_use",
+        lambda sale: sale.conflict(check_in=None),
+    ),
+    "a conflict that was recorded before its scan": (
+        "payments_checkinconflict_recorded_after_its_scan",
+        lambda sale: sale.conflict(recorded_at=timezone.now() - dt.timedelta(minutes=1)),
+    ),
+    "a conflict that is changed": (
+        "payments_checkinconflict_is_a_record",
+        lambda sale: CheckInConflict.objects.filter(pk=sale.conflict().pk).update(gate="x"),
+    ),
+    "a conflict that is deleted": (
+        "payments_checkinconflict_is_a_record",
+        lambda sale: sale.conflict().delete(),
+    ),
+    "a conflict with the check-in of another ticket": (
+        "payments_checkinconflict_is_a_record",
+        lambda sale: sale.conflict(ticket=Ticket.objects.get(status="CANCELLED")),
     ),
     "a second open offer of one ticket": (
         "payments_ticketoffer_one_open_per_ticket",

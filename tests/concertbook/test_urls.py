@@ -23,7 +23,8 @@ accounts/consent
 accounts/document operations/export accounts/idempotencykey accounts/keptidentity
 accounts/outgoingmessage accounts/user
 auth/group concerts/concert concerts/concertschedule concerts/seat
-concerts/seatstatushistory payments/checkin payments/payment payments/refund payments/reservation
+concerts/seatstatushistory payments/checkin payments/checkinconflict payments/payment
+payments/refund payments/reservation
 payments/ticket payments/ticketoffer queueing/draw queueing/queueentryhistory queueing/queuetoken
 queueing/waitingroom
 """
@@ -95,6 +96,15 @@ checkout/
 concerts/<any_case_uuid:concert_id>/
 concerts/<any_case_uuid:concert_id>/calendar.ics
 concerts/<any_case_uuid:concert_id>/picture.png
+door/
+door/check-ins/<any_case_uuid:check_in_id>/undo/
+door/conflicts/
+door/guests/
+door/recent/
+door/scan/
+door/show/
+door/site.webmanifest
+door/sw.js
 i18n/setlang/
 livez
 orders/<any_case_uuid:reservation_id>/
@@ -149,6 +159,9 @@ auth/refresh/
 auth/signup/
 check-ins/
 check-ins/<any_case_uuid:check_in_id>/undo/
+schedules/<any_case_uuid:schedule_id>/check-ins/list/
+schedules/<any_case_uuid:schedule_id>/check-ins/scans/
+schedules/<any_case_uuid:schedule_id>/check-ins/state/
 concerts/
 concerts/<any_case_uuid:concert_id>/
 concerts/<any_case_uuid:concert_id>/schedules/

@@ -18,6 +18,7 @@ from operations.management.commands.loadsample import ACCOUNTS, WON_PER_BUYER
 from operations.sample_season import SHOWS
 from operations.services.audit import STATEMENT_TIMEOUT, run_checks
 from payments.models import Ticket, TicketOffer
+from payments.services.check_in_schedules import shows_of_today
 from queueing.models import WaitingRoom
 from tests.factories import balance_of, bought
 
@@ -89,9 +90,12 @@ def test_the_season_has_halls_of_every_size_in_every_state():
     (moved,) = ConcertSchedule.objects.exclude(moved_from=None)
     assert moved.start_at - moved.moved_from == dt.timedelta(days=7)
     assert WaitingRoom.objects.get(shuffle=True).slug == "fireworks"
+    (today,) = shows_of_today(by=User.objects.get(email="door@concertbook.local"))
+    assert today.doors_open_at < timezone.now() < today.reserve_until
+    assert today.seats.free()
     assert len({artwork(concert).motif for concert in Concert.objects.all()}) == 12
     assert Concert.objects.filter(title_en="").count() == 0
-    assert Ticket.objects.filter(user__email="minji@concertbook.local").count() == 4
+    assert Ticket.objects.filter(user__email="minji@concertbook.local").count() == 6
     assert [offer.email for offer in TicketOffer.objects.all()] == ["junho@concertbook.local"]
 
 

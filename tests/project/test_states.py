@@ -15,7 +15,7 @@ visitor withdraw_reminder
 # The document in the frame of inbox_mail: tests/browser/messages.py has every mail.
 IN_A_FRAME = "inbox_mail_html"
 # Pages of other kinds have lists of their own.
-ELSEWHERE = ("admin/", "api/", "broken/", "busy/")
+ELSEWHERE = ("admin/", "api/", "broken/", "busy/", "door/")
 
 
 def test_every_page_has_a_state():

@@ -80,6 +80,7 @@ EXCEPTIONS = {
     ("mark", "operations/services/exports.py"): "Unicode's byte order mark",
     ("marks", "accounts/services/sign_up.py"): "Unicode's direction marks",
     ("movement", "static/console/vendor/*"): "the mouse's, in a library",
+    ("movement", "static/vendor/qr/*"): "another project's, unchanged",
     ("place", "concerts/errors.py"): "a seat's place in the hall: the API's seat_place_taken",
     ("rest", "concertbook/settings.py"): "Django REST framework's own setting",
     ("rest", "tests/concertbook/test_representations.py"): "Django REST framework",

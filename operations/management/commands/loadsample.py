@@ -26,6 +26,9 @@ from payments.services.ticket_offers import offer_ticket
 from queueing.models import WaitingRoom
 
 WON_PER_BUYER = 1_000_000
+# The performance of today begins in so many hours; its doors open so many minutes before.
+TODAY = dt.timedelta(hours=6)
+OPEN_BEFORE = 8 * 60
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Account:
     groups: Sequence[str] = ()
     # By the slug of a show of one evening: how many tickets the account has for it.
     tickets: Mapping[str, int] = field(default_factory=dict)
+    # How many for the performance whose doors are open.
+    tickets_today: int = 0
 
 
 ACCOUNTS = [
@@ -116,6 +121,7 @@ ACCOUNTS = [
         is_buyer=True,
         # For the show in three days, one that was moved, and one that was cancelled.
         tickets={"dawn-choir": 2, "end-of-summer": 1, "storm-eve": 1},
+        tickets_today=2,
     ),
     Account("junho@concertbook.local", "sample-buyer-1414", "이준호", "buyer", is_buyer=True),
 ]
@@ -183,6 +189,19 @@ def load_show(show: Show, buyers: SampleBuyers) -> None:
         seats = seats.filter(status=Seat.Status.AVAILABLE)
     if not seats.exists():
         announce(show, room, buyers)
+    if show.plays_today and not any(
+        schedule.doors_open_at <= database_now() for schedule in schedules
+    ):
+        play_today(show, room, buyers)
+
+
+def play_today(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
+    """A performance that can be bought and checked in at once, whenever the sample is loaded."""
+    hour = timezone.localtime(database_now()).replace(minute=0, second=0, microsecond=0)
+    schedule = perform(show, room, hour + TODAY, doors_open_minutes=OPEN_BEFORE)
+    buyers.come(schedule, sold=show.sold, held=show.held)
+    for account in ACCOUNTS:
+        buy_tickets(account, schedule, account.tickets_today)
 
 
 def open_room(show: Show) -> WaitingRoom:
@@ -198,22 +217,8 @@ def open_room(show: Show) -> WaitingRoom:
 
 
 def announce(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
-    evenings = [evening(days, show.hour) for days in show.days]
-    concert = run_of(show, room, evenings)
-    for start_at in evenings:
-        schedule = ConcertSchedule.objects.create(
-            concert=concert,
-            price=min(block.price for block in show.blocks),
-            purchase_limit=show.purchase_limit,
-            reserve_from=sale_opening(show),
-            reserve_until=start_at - dt.timedelta(hours=1),
-            start_at=start_at,
-            end_at=start_at + dt.timedelta(minutes=show.minutes),
-        )
-        generate_seats(schedule_id=schedule.pk, blocks=show.blocks)
-        for kind, labels in show.kinds.items():
-            schedule.seats.filter(label__in=labels).update(kind=kind)
-        schedule.refresh_from_db()
+    for start_at in [evening(days, show.hour) for days in show.days]:
+        schedule = perform(show, room, start_at)
         for account in ACCOUNTS:
             buy_tickets(account, schedule, account.tickets.get(show.slug, 0))
         if show.moved_by_days:
@@ -224,6 +229,25 @@ def announce(show: Show, room: WaitingRoom, buyers: SampleBuyers) -> None:
         if show.cancelled_because:
             operator = User.objects.with_email(ACCOUNTS[0].email).get()
             cancel_schedule(schedule_id=schedule.pk, by=operator, reason=show.cancelled_because)
+
+
+def perform(show: Show, room: WaitingRoom, start_at: dt.datetime, **fields: Any) -> ConcertSchedule:
+    """A new schedule with its seats."""
+    schedule = ConcertSchedule.objects.create(
+        concert=run_of(show, room, start_at),
+        price=min(block.price for block in show.blocks),
+        purchase_limit=show.purchase_limit,
+        reserve_from=sale_opening(show),
+        reserve_until=start_at - dt.timedelta(hours=1),
+        start_at=start_at,
+        end_at=start_at + dt.timedelta(minutes=show.minutes),
+        **fields,
+    )
+    generate_seats(schedule_id=schedule.pk, blocks=show.blocks)
+    for kind, labels in show.kinds.items():
+        schedule.seats.filter(label__in=labels).update(kind=kind)
+    schedule.refresh_from_db()
+    return schedule
 
 
 def buy_tickets(account: Account, schedule: ConcertSchedule, seats: int) -> None:
@@ -268,9 +292,9 @@ def move(schedule: ConcertSchedule, *, days: int) -> None:
     schedule.refresh_from_db()
 
 
-def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Concert:
-    """The show's concert, new or with its run extended to these evenings."""
-    end_time = evenings[-1] + dt.timedelta(minutes=show.minutes)
+def run_of(show: Show, room: WaitingRoom, start_at: dt.datetime) -> Concert:
+    """The show's concert, new or with its run extended to this performance."""
+    end_time = start_at + dt.timedelta(minutes=show.minutes)
     concert, created = Concert.objects.get_or_create(
         waiting_room=room,
         defaults={
@@ -288,11 +312,12 @@ def run_of(show: Show, room: WaitingRoom, evenings: Sequence[dt.datetime]) -> Co
             "running_minutes": show.minutes,
             "minimum_age": show.minimum_age,
             "colour": show.colour,
-            "start_time": evenings[0],
+            "start_time": start_at,
             "end_time": end_time,
         },
     )
     if not created:
+        concert.start_time = min(concert.start_time, start_at)
         concert.end_time = max(concert.end_time, end_time)
-        concert.save(update_fields=["end_time", "updated_at"])
+        concert.save(update_fields=["start_time", "end_time", "updated_at"])
     return concert
