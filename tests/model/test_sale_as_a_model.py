@@ -148,7 +148,7 @@ LONGEST = 40
 # In however short a run.
 MUST_SUCCEED = (
     *("join", "tick", "hold", "begin_payment", "pay", "cancel", "check_in", "sweep_holds"),
-    *("offer", "accept", "ask_for_deletion"),
+    *("offer", "ask_for_deletion"),
 )
 PERFORMANCES = range(len(SCHEDULES))
 Thing = TypeVar("Thing")
