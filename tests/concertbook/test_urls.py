@@ -49,6 +49,9 @@ concerts/concertschedule/<path:object_id>/cancel/
 concerts/concertschedule/<path:object_id>/generate/
 concerts/concertschedule/<path:object_id>/refunds/
 concerts/concertschedule/<path:object_id>/remove_seats/
+find/
+people/<any_case_uuid:user_id>/
+people/<any_case_uuid:user_id>/<slug:act>/
 jsi18n/
 login/
 logout/
@@ -170,6 +173,12 @@ me/
 me/balance/
 me/balance/charges/
 me/balance/history/
+me/data-copies/
+me/data-copies/<any_case_uuid:copy_id>/data.zip
+me/deletion/
+me/devices/
+me/devices/<any_case_uuid:device_id>/
+me/devices/end-others/
 me/email-changes/
 payments/
 payments/beginnings/
@@ -193,6 +202,10 @@ tickets/<any_case_uuid:ticket_id>/cancel/
 tickets/<any_case_uuid:ticket_id>/qr.svg
 tickets/<any_case_uuid:ticket_id>/offer/
 tickets/<any_case_uuid:ticket_id>/refund-quote/
+tickets/<any_case_uuid:ticket_id>/google-wallet/
+tickets/<any_case_uuid:ticket_id>/ticket.ics
+tickets/<any_case_uuid:ticket_id>/ticket.pdf
+tickets/<any_case_uuid:ticket_id>/ticket.pkpass
 tickets/offers/
 tickets/offers/<any_case_uuid:offer_id>/
 tickets/offers/<any_case_uuid:offer_id>/accept/
