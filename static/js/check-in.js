@@ -81,6 +81,8 @@ function show(verdict) {
     ...(verdict.name ? [told("p", "who", verdict.name)] : []),
     ...(verdict.detail ? [element("p", "why", verdict.detail)] : []),
   );
+  const { headline, seat, name, detail } = verdict;
+  by("spoken").textContent = [headline, seat, name, detail].filter(Boolean).join(", ");
   screen.classList.add("shown");
   hiding = setTimeout(hide, SHOWN_MS[verdict.kind]);
   signal(verdict.kind);
@@ -272,6 +274,7 @@ function inside(n) {
 
 function showState({ inside: n, gates, conflicts }) {
   inside(n);
+  by("gates").hidden = gates.length === 0;
   by("gates").replaceChildren(
     ...gates.map((each) => {
       const line = element("div", "", "");
@@ -366,6 +369,8 @@ screen.addEventListener("click", (event) => {
 const camera = new Camera(by("video"), next);
 
 async function turnCamera(isOn) {
+  // Pressed while it starts by itself, it would be turned off.
+  by("camera").disabled = true;
   if (isOn) {
     try {
       await camera.start();
@@ -376,6 +381,7 @@ async function turnCamera(isOn) {
   } else {
     camera.stop();
   }
+  by("camera").disabled = false;
   by("window").hidden = !camera.isOn;
   by("camera").textContent = camera.isOn ? words.camera_on : words.camera_off;
   by("camera").classList.toggle("quiet", camera.isOn);
