@@ -106,7 +106,7 @@ def _refund_preview(*, in_full: bool) -> Callable[[User, Ticket], Sequence[str]]
 
 
 def _release_preview(person: User, reservation: Reservation) -> Sequence[str]:
-    said = gettext("{seat} is free again at once, and anyone inside may take it.")
+    said = gettext("{seat} is free again at once, and any buyer inside may take it.")
     until = gettext("Otherwise the buyer has until {at} to pay for it. No money moves.")
     return [
         said.format(seat=reservation.seat.label),
