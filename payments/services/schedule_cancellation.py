@@ -230,9 +230,11 @@ def _end_all_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
 
 
 def _lock_free_seats(live: QuerySet[Reservation]) -> list[Seat]:
-    # Rows locked by another sweep or the buyer are left to them, or to the next round.
+    # Rows locked by another sweep or the buyer are left to them, or to the next round. The keys are
+    # read first: joined without statistics, the plan reads the hall once for each.
+    theirs = list(live.values_list("seat", flat=True))
     free = Seat.objects.select_for_update(skip_locked=True, no_key=True)
-    return list(free.filter(pk__in=live.values("seat")).order_by("pk"))
+    return list(free.filter(pk__in=theirs).order_by("pk"))
 
 
 def _refund(
