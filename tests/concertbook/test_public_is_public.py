@@ -35,6 +35,7 @@ MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z")
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Public by their own header: caches ask again before each use.
 PRIVATE_AND_REVALIDATED = {
+    "/api/v1/schedules/<any_case_uuid:schedule_id>/check-ins/list/",
     "/api/v1/schedules/<any_case_uuid:schedule_id>/seats/",
     "/api/v1/schedules/<any_case_uuid:schedule_id>/seat-state/",
 }
