@@ -23,7 +23,7 @@ from concerts.models import Seat
 from payments.models import Reservation, Ticket, TicketOffer
 from queueing.models import QueueToken
 from tests.concurrency import scenarios
-from tests.concurrency.guards import Guard, constraint, row_locks
+from tests.concurrency.guards import Guard, constraint, row_locks, ticket_versions
 from tests.concurrency.interleaver import WAITS, Interleaver, Played, Step
 from tests.concurrency.scenarios import SCENARIOS, SWEEPS, Scenario, ending_of
 from tests.factories import ScheduleFactory
@@ -277,7 +277,14 @@ CONTROLS: list[tuple[Make, tuple[Callable[[], Guard], ...]]] = [
     (scenarios.schedule_cancelled_and_hold_and_pay, (locks(Seat, Reservation),)),
     (scenarios.schedule_cancelled_and_cancel_and_check_in, (locks(Ticket),)),
     (scenarios.two_accept_and_withdraw_and_check_in, (locks(Ticket),)),
-    (scenarios.schedule_cancelled_and_accept, (locks(Ticket),)),
+    (
+        scenarios.schedule_cancelled_and_accept,
+        (
+            locks(Ticket, TicketOffer),
+            ticket_versions,
+            without_constraint("payments_ticketoffer_ends_with_its_ticket"),
+        ),
+    ),
 ]
 
 

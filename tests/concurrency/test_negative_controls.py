@@ -8,7 +8,7 @@ which shows that the race is real.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +27,8 @@ from payments.errors import StaleTicket
 from payments.models import Payment, Refund, Reservation, Ticket
 from payments.services import (
     carts,
-    check_ins,
     locked_sale,
     schedule_cancellation,
-    ticket_cancellation,
 )
 from payments.services.checkout import pay_reservations
 from payments.services.holds import hold_seats
@@ -39,7 +37,7 @@ from payments.services.schedule_cancellation import cancel_schedule
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, join_and_leave
-from tests.concurrency.guards import Guard, constraint, row_locks
+from tests.concurrency.guards import Guard, constraint, row_locks, ticket_versions
 from tests.concurrency.joins import taking_a_number
 from tests.concurrency.threads import (
     Call,
@@ -193,18 +191,6 @@ def one_person_joins_twice():
 
 
 # --- Guards that are neither a row lock nor a constraint ----------------------------------------
-
-
-def ticket_versions() -> Guard:
-    """Save a ticket without comparing its version."""
-
-    def save(ticket: Ticket, *, now: Any, fields: Sequence[str]) -> None:
-        ticket.save(update_fields=fields)
-
-    stack = ExitStack()
-    for module in (check_ins, ticket_cancellation):
-        stack.enter_context(mock.patch.object(module, "save_change", save))
-    return stack
 
 
 def on_conflict() -> Guard:
