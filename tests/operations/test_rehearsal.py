@@ -276,11 +276,12 @@ def test_most_inside_counts_overlapping_admissions():
 def test_buyers_arrive_within_the_time_given_or_all_at_once():
     played = sale(buyers=50)
 
-    arrivals = [buyer.arrives for buyer in Population("", played, seed=1, within=60).buyers]
+    population = Population("http://localhost", played, seed=1, within=60)
+    arrivals = [buyer.arrives for buyer in population.buyers]
 
     assert 0 <= min(arrivals) < 10
     assert 50 < max(arrivals) <= 60
-    assert {buyer.arrives for buyer in Population("", played, seed=1).buyers} == {0}
+    assert {buyer.arrives for buyer in Population("http://localhost", played, seed=1).buyers} == {0}
 
 
 def sale(*, buyers):
