@@ -132,15 +132,16 @@ class PublicCache:
         key = _key(request)
         give_up = monotonic() + LONGEST_WAIT
         while True:
-            kept = self._kept.get(request)
-            found = self.store.read(key, oldest)
-            if found and not (kept and kept.age < found[1]):
-                kept = self._kept.put(request, *found)
+            kept = self._newest(request, oldest)
             if kept and kept.age < policy.young_seconds:
                 return kept.answer
             holder = self.store.take_lock(key)
             if holder:
                 try:
+                    # Another process may have built it between the look and the lock.
+                    kept = self._newest(request, oldest)
+                    if kept and kept.age < policy.young_seconds:
+                        return kept.answer
                     return self._build(request, policy, environ)
                 finally:
                     self.store.release_lock(key, holder)
@@ -150,6 +151,14 @@ class PublicCache:
             if monotonic() > give_up:
                 return self._build(request, policy, environ)
             sleep(POLL_EVERY)
+
+    def _newest(self, request: PublicRequest, oldest: float) -> "_Record | None":
+        """The answer of this process or of Redis, by its age; None if both have none so young."""
+        kept = self._kept.get(request)
+        found = self.store.read(_key(request), oldest)
+        if found and not (kept and kept.age < found[1]):
+            return self._kept.put(request, *found)
+        return kept
 
     def _build(
         self, request: PublicRequest, policy: PublicPolicy, environ: Environ

@@ -177,6 +177,21 @@ def test_visitors_in_many_threads_and_processes_cost_one_build(address):
     assert all(answer == answers[0] for answer in answers)
 
 
+def test_what_another_process_builds_between_the_look_and_the_lock_is_sent(address, monkeypatch):
+    late, other = Server(), Server()
+    take_lock = public_store.RedisStore.take_lock
+
+    def take_late(store, key):
+        if store is late.wsgi.store:
+            other.get(address)
+        return take_lock(store, key)
+
+    monkeypatch.setattr(public_store.RedisStore, "take_lock", take_late)
+
+    assert late.get(address)[2] == other.get(address)[2]
+    assert (len(late.built), len(other.built)) == (0, 1)
+
+
 def test_visitors_of_a_concert_that_is_gone_cost_one_build_too():
     address = f"/api/v1/concerts/{uuid.uuid4()}/"
     servers = [Server() for _ in range(4)]
