@@ -115,6 +115,8 @@ def test_an_address_that_is_not_confirmed_gets_no_code_and_all_once_it_is(schedu
 
     link = Link(Kind.VERIFY, stranger.email, stranger)
     prove_email(link=link, origin="http://testserver")
+    tickets = OutgoingMessage.objects.filter(user=stranger, kind="tickets")
+    assert tickets.count() == 2, "nothing of the other's"
 
     mail = last_mail(stranger, after=1)
     assert len(parts_of(mail, "image/png")) == len(parts_of(mail, "application/pdf")) == 1
