@@ -261,9 +261,6 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     if chosen.moves_money and (question := must_confirm(request)) is not None:
         return question
     row = _row(chosen, actor, person, request.GET.get("row", ""))
-    asked_again = must_confirm(request) if chosen.moves_money else None
-    if asked_again is not None:
-        return asked_again
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:
         if form.is_valid():
