@@ -44,17 +44,13 @@ from accounts.services import (
 )
 from accounts.services import sign_up as sign_up_service
 from concertbook.http.languages import CODES, public_page
+from concertbook.http.origin import origin_of
 from concertbook.http.rate_limit import take
 
 Result = TypeVar("Result")
 
 page = require_http_methods(["GET", "HEAD", "POST"])
 hide_passwords = sensitive_post_parameters("password", "password1")
-
-
-def origin_of(request: HttpRequest) -> str:
-    """Scheme and host of the request, for the links in mails."""
-    return request.build_absolute_uri("/").rstrip("/")
 
 
 @page

@@ -42,6 +42,7 @@ from accounts.services import (
     name_change,
     sign_up,
 )
+from concertbook.http.origin import origin_of
 from concertbook.http.pagination import NewestFirst
 from concertbook.http.validation import HasSchemaLimits, valid_input, valid_query
 
@@ -91,7 +92,7 @@ class SignUp(APIView):
         count_sign_up(request._request)
         user = _refuse_fields(
             lambda: sign_up.sign_up(
-                origin=request.build_absolute_uri("/").rstrip("/"),
+                origin=origin_of(request._request),
                 agreed=documents.agreed_versions(),
                 **data,
             )
@@ -179,7 +180,7 @@ class EmailChanges(APIView):
         email = _refuse_fields(
             lambda: email_change.request_email_change(
                 user=current_user(request),
-                origin=request.build_absolute_uri("/").rstrip("/"),
+                origin=origin_of(request._request),
                 **data,
             )
         )

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Document
 from concertbook.http.languages import public_page
+from concertbook.http.origin import origin_of
 from concerts import calendar_file, site_map
 from concerts.services import performances, programme
 from concerts.share_picture import draw_picture
@@ -42,5 +43,5 @@ def sitemap(request: HttpRequest) -> HttpResponse:
         *((page, None) for page in about),
         *((concert.replace(str(ANY), str(pk)), changed_at) for pk, changed_at in concerts),
     ]
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = origin_of(request)
     return HttpResponse(site_map.write_sitemap(origin, pages), content_type=site_map.MEDIA_TYPE)

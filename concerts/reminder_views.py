@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.requests import MemberRequest
 from concertbook.http.after_log_in import acts_after_log_in, is_sent
 from concertbook.http.languages import public_page
+from concertbook.http.origin import origin_of
 from concertbook.http.same_origin import same_origin_form
 from concerts.services import reminders
 
@@ -28,7 +29,7 @@ def reminder(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
 
 
 def _set(request: MemberRequest, schedule_id: uuid.UUID) -> HttpResponse:
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = origin_of(request)
     if reminders.set_reminder(user=request.user, schedule_id=schedule_id, origin=origin):
         return redirect("reminder", schedule_id)
     messages.info(request, _("The sale of this performance is not to be opened any more."))

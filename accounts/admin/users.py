@@ -36,6 +36,7 @@ from concertbook.admin.versions import (
     who_changed,
 )
 from concertbook.db.prefix import id_range
+from concertbook.http.origin import origin_of
 from concertbook.templatetags.money import won as in_won
 
 MANAGE_STAFF = "accounts.manage_staff"
@@ -149,7 +150,7 @@ class UserAdmin(DjangoUserAdmin, FoundByUser):  # type: ignore[type-arg, misc]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """A new address goes through the service, which notifies the old one and ends sessions."""
-        origin = request.build_absolute_uri("/").rstrip("/")
+        origin = origin_of(request)
         email, is_other = obj.email, change and "email" in form.changed_data
         if is_other:
             obj.email = form.initial["email"]

@@ -4,11 +4,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from concertbook.http.origin import origin_of
+
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Search engines read the public pages and nothing else."""
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = origin_of(request)
     return render(request, "robots.txt", {"origin": origin}, content_type="text/plain")
 
 

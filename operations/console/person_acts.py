@@ -23,6 +23,7 @@ from accounts.services import account_help, outbox
 from accounts.services.devices import list_devices
 from accounts.services.ledger import balance_amount
 from concertbook.errors import DomainError
+from concertbook.http.origin import origin_of
 from concertbook.templatetags.money import won
 from concertbook.templatetags.times import second
 from concerts.services.staff_concerts import limit
@@ -264,7 +265,7 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:
         if form.is_valid():
-            origin = request.build_absolute_uri("/").rstrip("/")
+            origin = origin_of(request)
             chosen.run(Call(actor, person, row, form.cleaned_data["reason"], origin))
             messages.success(request, chosen.done)
             return redirect("console:person", person.pk)
