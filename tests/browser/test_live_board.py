@@ -115,8 +115,8 @@ def test_pause_pace_and_resume_while_buyers_come(page, manager, rehearsal):
     expect(page.locator("#figures .console-label").first).to_have_text("Paused")
     # Those inside finish, and the others come and wait.
     eventually(lambda: QueueToken.objects.active().filter(room=room).count() == 0)
+    eventually(lambda: QueueToken.objects.waiting().filter(room=room).exists())
     expect_figures(page, room)
-    assert QueueToken.objects.waiting().filter(room=room).exists()
     expect_accessible(page)
 
     act(page, "Pace", **{"admitted per minute": 900})
