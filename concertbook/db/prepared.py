@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
-from concertbook.db.arrays import array
+from concertbook.db.arrays import array, hidden_from_planner
 from concertbook.db.statements import fetch_all
 
 Row = TypeVar("Row", bound=Model)
@@ -43,12 +43,18 @@ class ArrayParam(Param):
 class AnyOf(Func):
     """The condition that a column is one of a parameter's values, sent as one array."""
 
-    template = "%(expressions)s)"
-    arg_joiner = " = ANY("
     output_field = BooleanField()
 
     def __init__(self, column: str, name: str) -> None:
         super().__init__(F(column), ArrayParam(name))
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        column, values = self.get_source_expressions()
+        sql, params = compiler.compile(column)
+        values_sql, values_params = compiler.compile(values)
+        kind = column.output_field.db_type(connection)
+        array_sql = hidden_from_planner(values_sql, f"{kind}[]")
+        return f"{sql} = ANY({array_sql}::{kind}[])", [*params, *values_params]
 
 
 class Prepared(Generic[Row]):

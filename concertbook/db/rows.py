@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, Protocol
 from django.db import connection
 from django.db.models import AutoField, Expression, Field, GeneratedField, Model
 
-from concertbook.db.arrays import Element, array
+from concertbook.db.arrays import Element, array, hidden_from_planner
 from concertbook.db.statements import execute, fetch_all
 
 
@@ -153,7 +153,9 @@ class Recordset:
         self.types = types
 
     def __str__(self) -> str:
-        arrays = ", ".join(f"%s::{each}[]" for each in self.types.values())
+        # PostgreSQL reckons with as many rows as the longest array seems to have, so one is enough.
+        first, *others = (f"{each}[]" for each in self.types.values())
+        arrays = ", ".join([hidden_from_planner("%s", first), *(f"%s::{each}" for each in others)])
         columns = ", ".join(f'"{each}"' for each in (*self.types, "ordinality"))
         return f"unnest({arrays}) WITH ORDINALITY AS {self.name} ({columns})"
 

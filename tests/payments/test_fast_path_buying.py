@@ -220,6 +220,31 @@ def test_a_payment_is_ten_round_trips_and_one_to_know_who_asks(
         assert buyer.pay(*ids)[0] == 201
 
 
+@pytest.mark.usefixtures("in_this_thread")
+def test_the_database_keeps_its_plan_of_each_statement_of_a_hold_and_of_a_payment(schedule):
+    buyers = [App(schedule) for _ in range(8)]
+
+    def buy(number, buyer):
+        _status, _headers, answer = buyer.hold(number)
+        assert buyer.pay(*ids_of(answer))[0] == 201
+
+    def plans():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements"
+            )
+            return {sql: (custom, kept) for sql, custom, kept in cursor.fetchall()}
+
+    for number, buyer in enumerate(buyers[:7], 1):  # it makes up its mind at the sixth
+        buy(number, buyer)
+    before = plans()
+    buy(8, buyers[7])
+
+    used = {sql: now for sql, now in plans().items() if now != before.get(sql)}
+    assert len(used) > 8
+    assert [sql for sql, (custom, _kept) in used.items() if custom > before.get(sql, (0,))[0]] == []
+
+
 # Larger statements are parsed again at each call (MAX_CACHED_STATEMENT_* of psycopg._queries).
 LONGEST_CACHED = 4096
 MOST_PARAMETERS_CACHED = 50
