@@ -58,6 +58,7 @@ PAGES = {
     "changing the address": ("get", "/accounts/address/"),
     "sending the link": ("post", "/accounts/address/link/"),
     "devices": ("get", "/accounts/devices/"),
+    "second factor": ("get", "/accounts/confirm/"),
     "my data": ("get", "/accounts/data/"),
     "a copy of data": ("get", "/accounts/data/00000000-0000-0000-0000-000000000000/"),
     "deleting the account": ("post", "/accounts/delete/"),
