@@ -23,7 +23,7 @@ class Export(models.Model):
         FAILED = "FAILED", _("Failed")
 
     class Error(models.TextChoices):
-        NOT_PERMITTED = "NOT_PERMITTED", _("The operator may not see these records any more.")
+        NOT_PERMITTED = "NOT_PERMITTED", _("The operator may not export these records any more.")
         BROKEN = "BROKEN", _("The export went wrong. The log of the worker says why.")
 
     id = models.BigAutoField(primary_key=True)
@@ -49,6 +49,7 @@ class Export(models.Model):
     class Meta:
         verbose_name = _("export")
         verbose_name_plural = _("exports")
+        permissions = [("export_records", "Can take lists and reports away as files")]
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(

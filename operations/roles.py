@@ -81,6 +81,7 @@ FINANCE = (
     | _view("accounts", "user balance balancehistory charge keptidentity")
     | LOG_SEEN
     | _of("accounts", "approve_credit")
+    | _of("operations", "export_records")
 )
 
 DUTY_MANAGER = (
@@ -190,4 +191,5 @@ PERMISSION_NAMES = (
     _("Can refund a ticket in full, or without its fee"),
     _("Can release a buyer's hold"),
     _("Can move a buyer to another seat"),
+    _("Can take lists and reports away as files"),
 )

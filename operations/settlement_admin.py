@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
 from accounts.second_factor import must_confirm
+from concertbook.admin.exportable import EXPORT
 from concertbook.errors import DomainError
 from concerts.models import Concert
 from concerts.services.staff_concerts import is_limited, limit
@@ -103,6 +105,8 @@ class SettledPaymentAdmin(PaymentAdmin):
             return self._page(request, form, {})
         format = request.GET.get("format", "")
         if format in CONTENT_TYPES:
+            if not user.has_perm(EXPORT):
+                raise PermissionDenied
             if (asked_again := must_confirm(request)) is not None:
                 return asked_again
             note_settlement(
@@ -116,6 +120,7 @@ class SettledPaymentAdmin(PaymentAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": gettext("Settlement"),
+            "may_export": request.user.has_perm(EXPORT),
             "form": form,
             **shown,
         }

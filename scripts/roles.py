@@ -15,6 +15,8 @@ from typing import Any
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "roles.md"
 
+EXPORT = "operations.export_records"
+
 # What a member of the staff needs for an address: any one of these sets of permissions. An empty
 # set: every member of the staff. None: no role, superusers only.
 Needs = tuple[frozenset[str], ...] | None
@@ -27,14 +29,6 @@ SETTLEMENT = frozenset(
         "accounts.view_charge",
         "accounts.view_balancehistory",
     }
-)
-# Lists that can be exported; the page of exports is for those who may view one of them.
-EXPORTED = (
-    "accounts.view_activity",
-    "accounts.view_balancehistory",
-    "accounts.view_charge",
-    "payments.view_payment",
-    "payments.view_refund",
 )
 
 
@@ -70,7 +64,7 @@ OTHER: Mapping[str, Needs] = {
         "queueing.change_waitingroom"
     ),
     "admin/queueing/waitingroom/<path:object_id>/set_pace/": one_of("queueing.change_waitingroom"),
-    "admin/operations/export/": one_of(*EXPORTED),
+    "admin/operations/export/": one_of(EXPORT),
     "admin/search/": EVERY,
     "admin/jsi18n/": EVERY,
     "admin/password_change/": EVERY,
@@ -185,13 +179,14 @@ def _of_model(route: str, app: str, model: str, rest: str) -> Address:
     change = change if page.has_change_permission(superuser) else ""
     delete = delete if page.has_delete_permission(superuser) else ""
     see, edit = _any(view, change), _any(change)
+    export = tuple(each | {EXPORT} for each in see or ())
     return {
         "": Address(route, see, see),
         "add/": Address(route, _any(add), _any(add)),
         "<path:object_id>/change/": Address(route, see, edit),
         "<path:object_id>/delete/": Address(route, _any(delete), _any(delete)),
         "<path:object_id>/history/": Address(route, see, see),
-        "export/": Address(route, see, see),
+        "export/": Address(route, export, export),
     }[rest]
 
 

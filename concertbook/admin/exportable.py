@@ -13,6 +13,8 @@ from unfold.contrib.import_export.forms import SelectableFieldsExportForm
 # The page that queues an export of a list; the query string names the list.
 EXPORT_PAGE = "admin:operations_export_add"
 LIST = "list"
+# To view a list does not allow to take all of it away as a file.
+EXPORT = "operations.export_records"
 
 
 class Exportable(ExportMixin):  # type: ignore[misc]
@@ -26,7 +28,7 @@ class Exportable(ExportMixin):  # type: ignore[misc]
 
     def has_export_permission(self: Any, request: HttpRequest) -> bool:
         # By default the library lets every member of the staff export.
-        return bool(self.has_view_permission(request))
+        return bool(request.user.has_perm(EXPORT) and self.has_view_permission(request))
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
         """Redirects to the export page, with the list's filters."""

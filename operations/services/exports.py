@@ -55,7 +55,7 @@ def queue_export(
 ) -> Export:
     """Queue an export of these columns of the list with the query string ``query`` for ``user``.
 
-    The caller has checked that the user may view the records of ``model``, a label such as
+    The caller has checked that the user may export the records of ``model``, a label such as
     ``accounts.Charge``. Raises AnsweredBefore, IdempotencyKeyReused.
     """
     with transaction.atomic():
@@ -83,10 +83,11 @@ def note_download(*, export: Export, actor: User) -> None:
 
 
 def may_export(user: Any, model: str) -> bool:
-    """Whether the operator may view the records of this model now."""
+    """Whether the operator may export the records of this model now."""
     request = HttpRequest()
     request.user = user
-    return bool(user.is_active and user.is_staff and _admin_of(model).has_view_permission(request))
+    may = _admin_of(model).has_export_permission(request)
+    return bool(user.is_active and user.is_staff and may)
 
 
 def records_of(export: Export) -> str:

@@ -31,7 +31,7 @@ BATCH = 10
 
 @pytest.fixture
 def staff(client):
-    """A logged-in operator who may view charges."""
+    """A logged-in operator who may view charges, and export what they view."""
     operator = StaffFactory()
     permit(operator)
     client.force_login(operator)
@@ -43,8 +43,9 @@ def _small_batches(monkeypatch):
     monkeypatch.setattr(exports, "ROWS_IN_A_BATCH", BATCH)
 
 
-def permit(operator):
-    operator.user_permissions.set(Permission.objects.filter(codename="view_charge"))
+def permit(operator, view="view_charge"):
+    names = [view, "export_records"]
+    operator.user_permissions.set(Permission.objects.filter(codename__in=names))
 
 
 def charged(count):
@@ -279,10 +280,12 @@ def test_a_download_reads_one_chunk_at_a_time(client, staff, monkeypatch):
     assert len(queries) == export.chunk_count
 
 
-def test_an_operator_without_view_permission_queues_no_export(client):
+def test_an_operator_who_may_view_but_not_export_queues_no_export(client):
     staff = StaffFactory()
-    staff.user_permissions.add(Permission.objects.get(codename="view_seat"))
+    staff.user_permissions.add(Permission.objects.get(codename="view_charge"))
     client.force_login(staff)
+    listed = client.get(reverse("admin:accounts_charge_changelist")).content.decode()
+    assert LIST not in listed
     assert (
         client.post(f"{FORM}?list=accounts.Charge", {"format": "0", "resource": "0"}).status_code
         == 403
@@ -305,8 +308,8 @@ def test_another_operator_does_not_find_an_export(client, staff):
     assert listed.context["cl"].result_count == 0
 
 
-def test_an_operator_who_may_view_payments_only_sees_the_page_of_exports(client, staff):
-    staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
+def test_an_operator_who_may_export_payments_only_sees_the_page_of_exports(client, staff):
+    permit(staff, "view_payment")
     pages = client.get(reverse("admin:app_list", args=["operations"]))
     assert pages.status_code == 200
     (app,) = pages.context["app_list"]
@@ -332,7 +335,7 @@ def test_an_operator_who_lost_view_permission_gets_no_file(client, staff):
     charged(1)
     export = ask(client)
     write_slice()
-    staff.user_permissions.set(Permission.objects.filter(codename="view_payment"))
+    permit(staff, "view_payment")
     assert client.get(page_of(export)).status_code == 404
     assert client.get(file_of(export)).status_code == 404
     assert client.get(reverse("admin:operations_export_changelist")).status_code == 200

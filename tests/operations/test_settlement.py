@@ -423,11 +423,14 @@ def test_an_operator_without_all_view_permissions_may_not_settle(client, left_ou
     assert reverse(ADDRESS) not in client.get(reverse("admin:index")).content.decode()
 
 
-def test_an_operator_with_all_view_permissions_may_settle(client):
+def test_an_operator_with_all_view_permissions_may_settle_and_takes_no_file_away(client):
     staff = StaffFactory()
     names = ["view_payment", "view_refund", "view_charge", "view_balancehistory"]
     staff.user_permissions.set(Permission.objects.filter(codename__in=names))
     client.force_login(staff)
 
-    assert client.get(reverse(ADDRESS), period()).status_code == 200
+    page = client.get(reverse(ADDRESS), period())
+    assert page.status_code == 200
+    assert 'value="csv"' not in page.content.decode()
+    assert client.get(reverse(ADDRESS), period(format="csv")).status_code == 403
     assert reverse(ADDRESS) in client.get(reverse("admin:index")).content.decode()
