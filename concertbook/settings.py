@@ -264,6 +264,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"headers": {"good_for": 600.0}},
     },
+    "queue reports by mail": {
+        "task": "operations.tasks.queue_due_reports",
+        "schedule": 60.0,
+        "options": {"headers": {"good_for": 60.0}},
+    },
     "write copies of data": {
         "task": "accounts.tasks.write_data_copies",
         "schedule": 3.0,
@@ -381,6 +386,7 @@ MESSAGE_MODULES = [
     "concerts.letters",
     "payments.letters",
     "payments.offer_letters",
+    "operations.letters",
 ]
 # The acts in the log of staff and system (accounts/acts.py); each app has its own.
 ACT_MODULES = [

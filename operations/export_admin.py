@@ -26,11 +26,13 @@ from concertbook.admin.pages import registered_admins
 from operations.models import Export
 from operations.services.exports import (
     chunks_of,
+    deleted_at,
     may_export,
     note_download,
     queue_export,
     records_of,
 )
+from operations.services.spreadsheet_files import CONTENT_TYPES
 
 PROGRESS = "admin:operations_export_change"
 EXPORT_COLORS: Colors = {"RUNNING": "info", "DONE": "success", "FAILED": "danger"}
@@ -42,7 +44,7 @@ class ExportsAdmin(ReadOnlyAdmin):
     all."""
 
     rehearsal_path = "user"
-    fields = ("model", "user", "state", "created_at", "finished_at")
+    fields = ("records", "user", "state", "created_at", "finished_at")
     list_display = (
         "created_at",
         "records",
@@ -53,7 +55,7 @@ class ExportsAdmin(ReadOnlyAdmin):
         "finished_at",
     )
     list_select_related = ("user",)
-    search_fields = ("user__email", "model")
+    search_fields = ("user__email", "model", "report")
 
     @admin.display(description=_("records"), ordering="model")
     def records(self, export: Export) -> str:
@@ -67,7 +69,7 @@ class ExportsAdmin(ReadOnlyAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
         if obj is not None:
-            return may_export(request.user, obj.model)
+            return may_export(request.user, obj)
         return bool(request.user.has_perm(EXPORT))
 
     def get_urls(self) -> Any:
@@ -124,6 +126,7 @@ class ExportsAdmin(ReadOnlyAdmin):
             "title": gettext("Export"),
             "export": export,
             "records": records_of(export),
+            "deleted_at": deleted_at(export),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/operations/export_progress.html", context)
@@ -134,8 +137,11 @@ class ExportsAdmin(ReadOnlyAdmin):
         if export.state != Export.State.DONE:
             raise Http404
         note_download(export=export, actor=cast(User, request.user))
-        response = StreamingHttpResponse(chunks_of(export), content_type="text/csv; charset=utf-8")
-        name = f"{export.model.rpartition('.')[2]}-{export.created_at:%Y-%m-%d}.csv"
+        response = StreamingHttpResponse(
+            chunks_of(export), content_type=CONTENT_TYPES[export.format]
+        )
+        records = export.report or export.model.rpartition(".")[2]
+        name = f"{records}-{export.created_at:%Y-%m-%d}.{export.format}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["Content-Length"] = str(export.size)
         response["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""Exports of the admin's lists."""
+"""Exports of the admin's lists and of reports, and the timetables of reports."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,12 +8,93 @@ from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from concerts.models import Concert
+
+FORMATS = [("xlsx", "Excel (XLSX)"), ("csv", "CSV")]
+
+
+class ReportMail(models.Model):
+    """A report that is written at an hour of each day, or of one weekday, for each recipient, who
+    gets a mail with the link (operations/services/report_mails.py).
+
+    A recipient's file has what this recipient may see then; one who may not export it gets nothing.
+    """
+
+    class Span(models.TextChoices):
+        """The days of the report, seen from the day on which it is written."""
+
+        DAY_BEFORE = "day_before", _("the day before")
+        WEEK_BEFORE = "week_before", _("the seven days before")
+        MONTH_BEFORE = "month_before", _("the last calendar month")
+        TODAY = "today", _("today")
+        WEEK_AHEAD = "week_ahead", _("today and the six days after")
+
+    WEEKDAYS = (
+        (0, _("Monday")),
+        (1, _("Tuesday")),
+        (2, _("Wednesday")),
+        (3, _("Thursday")),
+        (4, _("Friday")),
+        (5, _("Saturday")),
+        (6, _("Sunday")),
+    )
+
+    id = models.BigAutoField(primary_key=True)
+    # A key of REPORTS (operations/services/reports.py).
+    report = models.CharField(_("report"), max_length=50)
+    concert = models.ForeignKey(
+        Concert,
+        models.CASCADE,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("concert"),
+        help_text=_("Empty: all concerts that the recipient works for."),
+    )
+    span = models.CharField(
+        _("days of the report"), max_length=12, choices=Span, default=Span.DAY_BEFORE
+    )
+    format = models.CharField(_("format"), max_length=4, choices=FORMATS, default="xlsx")
+    weekday = models.PositiveSmallIntegerField(
+        _("weekday"), null=True, blank=True, choices=WEEKDAYS, help_text=_("Empty: every day.")
+    )
+    hour = models.PositiveSmallIntegerField(
+        _("hour"), choices=[(hour, f"{hour:02}:00") for hour in range(24)], default=8
+    )
+    recipients = models.ManyToManyField(
+        User,
+        related_name="+",
+        limit_choices_to={"is_staff": True, "is_active": True},
+        verbose_name=_("recipients"),
+        help_text=_("Members of the staff who may export the report."),
+    )
+    # The time of the timetable that was served last: each is served once, also a late one.
+    last_due_at = models.DateTimeField(
+        _("last written"), db_default=models.functions.Now(), editable=False
+    )
+    created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("report by mail")
+        verbose_name_plural = _("reports by mail")
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hour__lt=24) & (Q(weekday=None) | Q(weekday__lt=7)),
+                name="operations_reportmail_time_exists",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report} {self.hour:02}:00"
 
 
 class Export(models.Model):
-    """Rows of a list of the admin, written as CSV by a sweep (operations/services/exports.py).
+    """Rows of a list of the admin, or a report, as a file: written by a sweep
+    (operations/services/exports.py).
 
-    The file is in its chunks until it is deleted a day later.
+    The file is in its chunks until it is deleted: a day later, a week later if it came by mail.
     """
 
     class State(models.TextChoices):
@@ -25,13 +106,24 @@ class Export(models.Model):
     class Error(models.TextChoices):
         NOT_PERMITTED = "NOT_PERMITTED", _("The operator may not export these records any more.")
         BROKEN = "BROKEN", _("The export went wrong. The log of the worker says why.")
+        TOO_LARGE = "TOO_LARGE", _("There is too much for a file. Choose fewer days or a concert.")
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("operator"))
     # The export's definition: the model's label, the list's query string, the names of the columns.
-    model = models.CharField(_("records"), max_length=100)
+    # Of a report: its key in REPORTS, its scope as a query string, no model and no columns.
+    model = models.CharField(_("records"), max_length=100, blank=True)
+    report = models.CharField(_("report"), max_length=50, blank=True, default="", db_default="")
     query = models.TextField(_("filter"), blank=True)
     columns = ArrayField(models.CharField(max_length=100), verbose_name=_("columns"))
+    format = models.CharField(
+        _("format"), max_length=4, choices=FORMATS, default="csv", db_default="csv"
+    )
+    # The language of a report's headings.
+    language = models.CharField(max_length=2, blank=True, default="", db_default="")
+    mail = models.ForeignKey(
+        ReportMail, models.SET_NULL, related_name="exports", null=True, editable=False
+    )
     state = models.CharField(_("state"), max_length=7, choices=State, default=State.QUEUED)
     error = models.CharField(_("error"), max_length=13, choices=Error, blank=True)
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -72,7 +164,7 @@ class Export(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model} {self.pk}"
+        return f"{self.model or self.report} {self.pk}"
 
     @property
     def is_unfinished(self) -> bool:

@@ -40,6 +40,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
                 "theater_comedy",
                 ("queueing.change_waitingroom",),
             ),
+            ConsolePage("console:reports", _("Reports"), "bar_chart", ("concerts.view_concert",)),
         ],
     ),
     (
@@ -92,6 +93,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
             ("accounts.Business", "storefront"),
             ("accounts.Consent", "task_alt"),
             ("operations.Export", "download"),
+            ("operations.ReportMail", "schedule_send"),
             ("accounts.IdempotencyKey", "key"),
             ("accounts.KeptIdentity", "lock_person"),
         ],

@@ -82,6 +82,8 @@ FINANCE = (
     | LOG_SEEN
     | _of("accounts", "approve_credit")
     | _of("operations", "export_records")
+    | _of("operations", "view_reportmail", "add_reportmail", "change_reportmail")
+    | _of("operations", "delete_reportmail")
 )
 
 DUTY_MANAGER = (

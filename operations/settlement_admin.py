@@ -21,14 +21,8 @@ from concertbook.errors import DomainError
 from concerts.models import Concert
 from concerts.services.staff_concerts import is_limited, limit
 from operations.services.settlement import Settlement, note_settlement, settle_period
-from operations.settlement_files import (
-    CONTENT_TYPES,
-    as_file,
-    conclusion,
-    file_name,
-    headings,
-    table,
-)
+from operations.services.spreadsheet_files import CONTENT_TYPES
+from operations.settlement_files import as_file, conclusion, file_name, headings, table
 from payments.admin import PaymentAdmin
 from payments.models import Payment
 

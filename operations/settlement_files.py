@@ -1,77 +1,23 @@
 """The settlement as a file: the same table as CSV and as XLSX."""
 
-import csv
 import dataclasses
-import datetime as dt
-import io
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
 
-from concertbook.http.spreadsheets import quoted
 from operations.services.settlement import Figures, Settlement
-
-Cell = str | int | dt.date | None
-
-CONTENT_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+from operations.services.spreadsheet_files import Cell, table_as_file
 
 
 def as_file(settlement: Settlement, *, format: str) -> bytes:
     """The settlement in one of CONTENT_TYPES; headings in the active language."""
-    return _as_xlsx(settlement) if format == "xlsx" else _as_csv(settlement)
+    return table_as_file(
+        table(settlement), format=format, name=_("Settlement"), widths={"A": 14, "B": 36, "C": 38}
+    )
 
 
 def file_name(settlement: Settlement, *, format: str) -> str:
     return f"settlement-{settlement.first}-{settlement.last}.{format}"
-
-
-def _as_csv(settlement: Settlement) -> bytes:
-    text = io.StringIO()
-    rows = csv.writer(text)
-    for row in table(settlement):
-        rows.writerow([_safe(cell) for cell in row])
-    # With a byte order mark Excel reads the file as UTF-8, so that Korean is readable.
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _as_xlsx(settlement: Settlement) -> bytes:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(_("Settlement"))
-    sheet.freeze_panes = "A2"
-    for column, width in {"A": 14, "B": 36, "C": 38}.items():
-        sheet.column_dimensions[column].width = width
-    first, *rows = table(settlement)
-    sheet.append([_heading(sheet, str(cell)) for cell in first])
-    for row in rows:
-        sheet.append([_formatted(sheet, cell) for cell in row])
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
-
-
-def _heading(sheet: object, text: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, text)
-    cell.font = Font(bold=True)
-    return cell
-
-
-def _formatted(sheet: object, value: Cell) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, _safe(value))
-    if isinstance(value, int):
-        cell.number_format = "#,##0"
-    return cell
-
-
-def _safe(cell: Cell) -> Cell:
-    # XLSX cannot contain control characters, which are invisible in a title anyway.
-    return quoted(ILLEGAL_CHARACTERS_RE.sub("", cell)) if isinstance(cell, str) else cell
 
 
 COLUMNS = (

@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from operations.rehearsal import from_console
-from operations.services import exports
+from operations.services import exports, report_mails
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -12,6 +12,11 @@ def write_exports() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def delete_old_exports() -> int:
     return exports.delete_old_exports()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def queue_due_reports() -> int:
+    return report_mails.queue_due()
 
 
 # Not again after a crash of the worker: its buyers would come twice.

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from operations.console import board, board_acts, people, person_acts
+from operations.console import board, board_acts, people, person_acts, reports
 from operations.console.rehearsal import rehearsal
 from operations.console.today import today
 
@@ -26,4 +26,6 @@ urlpatterns = [
         name="stop_sale",
     ),
     path("rehearsal/", rehearsal, name="rehearsal"),
+    path("reports/", reports.all_reports, name="reports"),
+    path("reports/<slug:name>/", reports.one_report, name="report"),
 ]

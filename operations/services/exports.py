@@ -1,10 +1,13 @@
-"""Exports of the admin's lists as CSV, written in slices by a sweep.
+"""Exports of the admin's lists as CSV, written in slices by a sweep, and of reports.
 
-1. The admin's form queues an export (queue_export).
+1. The admin's form queues an export (queue_export); a report's page, or its timetable
+   (report_mails.py), queues a report (queue_report).
 2. At each tick the sweep locks the oldest unfinished export that no other worker has, writes rows
    for about a second and saves where it stopped, in one transaction (write_slice). A process
    killed in between leaves no trace of its slice: the next tick writes it again.
-3. The operator downloads the chunks (chunks_of); a day later they are deleted.
+   A report has one statement, at most MOST_ROWS rows, and is written in one slice.
+3. The operator downloads the chunks (chunks_of); a day later they are deleted. One who gets the
+   report by mail is told in the transaction that ends the export, and has a week.
 
 The rows are in the order newest first. A slice goes on after the last row by its key, so rows made
 while the export runs are not in it, and no row is in it twice. Neither side holds more in memory
@@ -26,17 +29,33 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
+from django.utils import translation
 
 from accounts.models import User
-from accounts.services import activity
+from accounts.services import activity, outbox
 from accounts.services.idempotency import IdempotentRequest
+from accounts.services.outbox import new_message
 from concertbook.db.clock import database_now
 from concertbook.db.statements import set_local
-from operations.models import Export, ExportChunk
+from operations.models import Export, ExportChunk, ReportMail
+from operations.services.reports import (
+    MOST_ROWS,
+    REPORTS,
+    Report,
+    ReportTooLarge,
+    Scope,
+    as_table,
+    may_take_away,
+    read_rows,
+)
+from operations.services.spreadsheet_files import table_as_file
 
 logger = logging.getLogger(__name__)
 
 KEPT = dt.timedelta(hours=24)
+KEPT_BY_MAIL = dt.timedelta(days=7)
+# Less than a task may take.
+REPORT_TIMEOUT = "40s"
 # Half of the time between two ticks, so that the line's ticks have the other half of a core.
 SLICE_SECONDS = 1.0
 ROWS_IN_A_BATCH = 1000
@@ -69,6 +88,41 @@ def queue_export(
     return export
 
 
+def queue_report(
+    *,
+    user: User,
+    report: Report,
+    scope: Scope,
+    format: str,
+    language: str,
+    once: IdempotentRequest | None = None,
+    mail: ReportMail | None = None,
+) -> Export:
+    """Queue the report as a file for ``user``, with headings in this language.
+
+    The caller has checked that the user may take it away. Raises AnsweredBefore,
+    IdempotencyKeyReused.
+    """
+    with transaction.atomic():
+        if once is not None:
+            once.claim_waiting()
+        export = Export.objects.create(
+            user=user,
+            report=report.slug,
+            query=scope.as_query(),
+            columns=[],
+            format=format,
+            language=language,
+            mail=mail,
+        )
+        asked = {"report": report.slug, "query": export.query, "format": format}
+        actor = user if mail is None else None
+        activity.record(actor=actor, act="export.queue", target=export, new=asked)
+        if once is not None:
+            once.save({"pk": export.pk})
+    return export
+
+
 def _without_search(query: str) -> str:
     """The filters for the log: a search may name a person, whom the log could not forget."""
     filters = QueryDict(query, mutable=True)
@@ -82,17 +136,29 @@ def note_download(*, export: Export, actor: User) -> None:
     activity.record(actor=actor, act="export.download", target=export)
 
 
-def may_export(user: Any, model: str) -> bool:
-    """Whether the operator may export the records of this model now."""
+def may_export(user: Any, export: Export) -> bool:
+    """Whether the operator may have this export now."""
+    if not (user.is_active and user.is_staff):
+        return False
+    if export.report:
+        return export.report in REPORTS and may_take_away(user, REPORTS[export.report])
     request = HttpRequest()
     request.user = user
-    may = _admin_of(model).has_export_permission(request)
-    return bool(user.is_active and user.is_staff and may)
+    return bool(_admin_of(export.model).has_export_permission(request))
 
 
 def records_of(export: Export) -> str:
-    """The name of the exported records, in the active language."""
-    return str(apps.get_model(export.model)._meta.verbose_name_plural)
+    """The name of what is exported, with a report's days, in the active language."""
+    if not export.report:
+        return str(apps.get_model(export.model)._meta.verbose_name_plural)
+    scope = Scope.of_query(export.query)
+    title = REPORTS[export.report].title if export.report in REPORTS else export.report
+    return f"{title}, {scope.first} – {scope.last}"
+
+
+def deleted_at(export: Export) -> dt.datetime:
+    """When the export will be deleted."""
+    return export.created_at + (KEPT_BY_MAIL if export.mail_id else KEPT)
 
 
 def chunks_of(export: Export) -> Iterator[bytes]:
@@ -102,8 +168,11 @@ def chunks_of(export: Export) -> Iterator[bytes]:
 
 
 def delete_old_exports() -> int:
-    """Delete exports that were requested more than 24 hours ago; returns how many."""
-    _all, by_model = Export.objects.filter(created_at__lt=database_now() - KEPT).delete()
+    """Delete exports that were requested more than 24 hours ago, those by mail after a week;
+    returns how many."""
+    now = database_now()
+    old = Q(created_at__lt=now - KEPT, mail=None) | Q(created_at__lt=now - KEPT_BY_MAIL)
+    _all, by_model = Export.objects.filter(old).delete()
     return by_model.get("operations.Export", 0)
 
 
@@ -121,7 +190,10 @@ def write_slice(*, seconds: float = SLICE_SECONDS) -> int:
         rows_before = export.rows_done
         try:
             with transaction.atomic():
-                _Slice(export).write(deadline=time.monotonic() + seconds)
+                if export.report:
+                    _write_report(export)
+                else:
+                    _Slice(export).write(deadline=time.monotonic() + seconds)
         except Exception:
             # After any error: the exports behind this one must not wait for it forever.
             logger.exception("Export %s failed", export.pk)
@@ -133,14 +205,18 @@ def _count_failure(export_id: int) -> int:
     export = Export.objects.get(pk=export_id)
     export.failures += 1
     if export.failures == MOST_FAILURES:
-        _fail(export, Export.Error.BROKEN)
+        _end(export, error=Export.Error.BROKEN)
     export.save()
     return 0
 
 
-def _fail(export: Export, error: Export.Error) -> None:
-    export.state, export.error = Export.State.FAILED, error
+def _end(export: Export, *, error: Export.Error | None = None) -> None:
+    """DONE, or FAILED with the error. Not saved, but its mail is queued."""
+    export.state = Export.State.FAILED if error else Export.State.DONE
+    export.error = error or ""
     export.finished_at = database_now()
+    if export.mail_id and error != Export.Error.NOT_PERMITTED:
+        outbox.queue([new_message(kind="report", user=export.user, data={"export": export.pk})])
 
 
 class _Slice:
@@ -155,15 +231,15 @@ class _Slice:
 
     def write(self, *, deadline: float) -> None:
         export = self.export
-        if not may_export(export.user, export.model):
-            _fail(export, Export.Error.NOT_PERMITTED)
+        if not may_export(export.user, export):
+            _end(export, error=Export.Error.NOT_PERMITTED)
         else:
             # An export reads much of a table, so a sequential scan is right here.
             set_local("enable_seqscan", "on")
             if export.state == Export.State.QUEUED:
                 self._start()
             if self._write_rows(deadline):
-                export.state, export.finished_at = Export.State.DONE, database_now()
+                _end(export)
         export.save()
 
     def _start(self) -> None:
@@ -171,7 +247,7 @@ class _Slice:
         self.export.started_at = database_now()
         self.export.rows_total = self._listed().count()
         header = [field.column_name for field in self.fields]
-        self._append(BYTE_ORDER_MARK + _csv([header]))
+        _append(self.export, BYTE_ORDER_MARK + _csv([header]))
 
     def _write_rows(self, deadline: float) -> bool:
         """Write one slice; whether it contained the last rows."""
@@ -179,7 +255,7 @@ class _Slice:
         rows: Any = self._remaining().iterator(chunk_size=ROWS_IN_A_BATCH)
         with closing(rows):
             while batch := list(islice(rows, ROWS_IN_A_BATCH)):
-                self._append(_csv(self._cells(row) for row in batch))
+                _append(self.export, _csv(self._cells(row) for row in batch))
                 self.export.rows_done += len(batch)
                 self._remember(batch[-1])
                 if time.monotonic() >= deadline:
@@ -215,15 +291,41 @@ class _Slice:
             older = Q(**{f"{newest_by}__lt": last_at}) | Q(**{newest_by: last_at}) & older
         return rows.filter(older)
 
-    def _append(self, data: bytes) -> None:
-        for start in range(0, len(data), ExportChunk.LONGEST):
-            ExportChunk.objects.create(
-                export=self.export,
-                seq=self.export.chunk_count,
-                data=data[start : start + ExportChunk.LONGEST],
-            )
-            self.export.chunk_count += 1
-        self.export.size += len(data)
+
+def _write_report(export: Export) -> None:
+    """Write the whole file. The caller has the export's row lock."""
+    export.started_at = database_now()
+    if not may_export(export.user, export):
+        _end(export, error=Export.Error.NOT_PERMITTED)
+    else:
+        _write_report_file(export, REPORTS[export.report])
+    export.save()
+
+
+def _write_report_file(export: Export, report: Report) -> None:
+    scope = Scope.of_query(export.query)
+    most = MOST_ROWS + 1
+    try:
+        rows = read_rows(report, scope, user=export.user, most=most, timeout=REPORT_TIMEOUT)
+    except ReportTooLarge:
+        rows = None
+    if rows is None or len(rows) > MOST_ROWS:
+        _end(export, error=Export.Error.TOO_LARGE)
+        return
+    with translation.override(export.language or "ko"):
+        table = as_table(report, rows)
+        _append(export, table_as_file(table, format=export.format, name=str(report.title)))
+    export.rows_total = export.rows_done = len(rows)
+    _end(export)
+
+
+def _append(export: Export, data: bytes) -> None:
+    for start in range(0, len(data), ExportChunk.LONGEST):
+        ExportChunk.objects.create(
+            export=export, seq=export.chunk_count, data=data[start : start + ExportChunk.LONGEST]
+        )
+        export.chunk_count += 1
+    export.size += len(data)
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:

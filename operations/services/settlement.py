@@ -19,13 +19,10 @@ from accounts.models import BalanceHistory, Charge, User
 from accounts.services import activity
 from concertbook.errors import NotFound
 from concerts.models import Concert
+from operations.services.periods import Period, period_of
 from operations.services.snapshot import snapshot
-from payments.errors import InvalidPeriod
 from payments.models import Payment, Refund
 
-LONGEST_PERIOD = dt.timedelta(days=366)
-# Within the range of dates that survives a conversion of time zones.
-FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2999, 12, 31)
 STATEMENT_TIMEOUT = "2min"
 
 
@@ -121,9 +118,7 @@ def settle_period(
     From one read-only snapshot; may run during a sale. Not inside a transaction.
     Raises InvalidPeriod, NotFound for an unknown concert and for a rehearsal's.
     """
-    if not (FIRST_DAY <= first <= last <= LAST_DAY and last - first < LONGEST_PERIOD):
-        raise InvalidPeriod
-    period = (_midnight(first), _midnight(last + dt.timedelta(days=1)))
+    period = period_of(first, last)
     with snapshot(statement_timeout=STATEMENT_TIMEOUT):
         concerts = Concert.objects.visible_to(None)
         concert = concerts.filter(pk=concert_id).first() if concert_id else None
@@ -132,13 +127,6 @@ def settle_period(
         rows = _rows(period, concert)
         ledger = _ledger(period, concert)
     return Settlement(first=first, last=last, concert=concert, rows=rows, ledger=ledger)
-
-
-Period = tuple[dt.datetime, dt.datetime]
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_default_timezone())
 
 
 def _rows(period: Period, concert: Concert | None) -> list[Row]:

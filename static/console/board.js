@@ -8,7 +8,6 @@ const ANSWER_WITHIN = 8000;
 const STALE_AFTER = 8000;
 const HOUR_OF_STEPS = 360;
 const MOST_REFUSALS = 6;
-const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3], [1, 2], [12, 4]];
 
 const board = document.getElementById("board");
 const course = document.getElementById("course");
@@ -18,7 +17,6 @@ const { lang } = document.documentElement;
 const clock = new Intl.DateTimeFormat(lang, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: "Asia/Seoul",
 });
-const compact = new Intl.NumberFormat(lang, { notation: "compact", maximumFractionDigits: 1 });
 const charts = [...document.querySelectorAll("[data-chart]")].map((figure) => ({ figure, plot: null }));
 
 // The steps of the last hour: of each the number of its ten seconds and its measures.
@@ -144,10 +142,15 @@ function draw(chart, shown) {
   const times = shown.map(({ number }) => number * step);
   const values = series.map(({ of }) => shown.map((each) => of(each) === null ? null : of(each) * scale));
   const place = figure.querySelector(".board-chart");
-  const colours = getComputedStyle(figure);
   chart.plot?.destroy();
-  chart.plot = new uPlot(options(place, series, colours), [times, ...values], place);
-  const last = series.map(({ label }, i) => `${label} ${compact.format(values[i].at(-1) ?? 0)}`);
+  chart.plot = drawLines(place, {
+    times,
+    series: series.map(({ label }, i) => ({ label, values: values[i] })),
+    timeLabel: board.dataset.time,
+    atAxis: (time) => clock.format(time * 1000).slice(0, 5),
+    inLegend: (time) => clock.format(time * 1000),
+  });
+  const last = series.map(({ label }, i) => `${label} ${compactNumber.format(values[i].at(-1) ?? 0)}`);
   place.setAttribute("aria-label", `${figure.querySelector("figcaption").textContent}: ${last.join(", ")}`);
 }
 
@@ -171,35 +174,8 @@ function refusalsOf(shown) {
   return codes.map((code) => ({ label: code, of: ({ refusals }) => refusals[code] ?? 0 }));
 }
 
-function options(place, series, colours) {
-  const colour = (name) => colours.getPropertyValue(name).trim();
-  const lines = ["--c-info", "--c-good", "--c-bad", "--c-warn", "--c-accent", "--c-soft"];
-  const axis = {
-    stroke: colour("--c-soft"), grid: { stroke: colour("--c-line"), width: 1 }, ticks: { show: false },
-    font: "12px sans-serif",
-  };
-  return {
-    width: place.clientWidth,
-    height: 180,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Seoul"),
-    cursor: { y: false },
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
-    axes: [
-      { ...axis, values: (_plot, times) => times.map((time) => clock.format(time * 1000).slice(0, 5)), space: 64 },
-      { ...axis, size: 48, values: (_plot, values) => values.map((value) => compact.format(value)) },
-    ],
-    series: [
-      { value: (_plot, time) => time === null ? "–" : clock.format(time * 1000), label: board.dataset.time },
-      ...series.map(({ label }, i) => ({
-        label, stroke: colour(lines[i % lines.length]), width: 2, dash: DASHES[i % DASHES.length], spanGaps: false,
-        value: (_plot, value) => value === null ? "–" : compact.format(value),
-      })),
-    ],
-  };
-}
-
 function resize() {
   for (const { figure, plot } of charts) {
-    plot?.setSize({ width: figure.querySelector(".board-chart").clientWidth, height: 180 });
+    resizeLines(plot, figure.querySelector(".board-chart"));
   }
 }

@@ -10,11 +10,13 @@ from accounts.errors import InsufficientBalance
 from accounts.models import OutgoingMessage, User
 from accounts.services.outbox import new_message, queue
 from concerts.models import ConcertSchedule
+from operations.models import Export, ReportMail
+from operations.services.exports import write_slice
 from payments.models import Ticket
 from payments.services import move_news, schedule_cancellation, ticket_cancellation, ticket_offers
 from payments.services.checkout import pay_reservations
 from tests.browser.states import hall_of_grades, jazz
-from tests.factories import StaffFactory, UserFactory, admitted, bought, held
+from tests.factories import StaffFactory, UserFactory, admitted, bought, held, staff
 from tests.payments.test_letters import half_a_minute_later, move
 
 Example = Callable[[], OutgoingMessage]
@@ -260,3 +262,22 @@ def ticket_declined() -> OutgoingMessage:
 def received_ticket_cancelled() -> OutgoingMessage:
     cancel(accepted().ticket.reservation.schedule)
     return newest("received_ticket_cancelled")
+
+
+# --- The staff -----------------------------------------------------------------------------------
+
+
+@example
+def report() -> OutgoingMessage:
+    recipient = staff("Finance", name="김하늘")
+    mail = ReportMail.objects.create(report="sales-by-day", span="week_before", weekday=0)
+    export = Export.objects.create(
+        user=recipient,
+        report=mail.report,
+        query="first=2026-11-23&last=2026-11-29",
+        columns=[],
+        format="xlsx",
+        mail=mail,
+    )
+    write_slice()
+    return queued("report", recipient, export=export.pk)

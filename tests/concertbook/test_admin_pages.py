@@ -44,7 +44,7 @@ from concerts.models import (
     SeatStatusHistory,
     StaffConcert,
 )
-from operations.models import Export, ExportChunk
+from operations.models import Export, ExportChunk, ReportMail
 from payments.models import (
     CheckIn,
     CheckInConflict,
@@ -91,7 +91,7 @@ READ_ONLY = [
     CheckIn,
     CheckInConflict,
 ]
-EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat]
+EDITED = [User, Business, Document, WaitingRoom, Concert, ConcertSchedule, Seat, ReportMail]
 OURS = [*READ_ONLY, *EDITED]
 # Without a page: a second factor is a secret; a copy of one's data is the user's own, as is a
 # browser that shows push messages; a move is told on its schedule's page; a session's key gives
@@ -154,6 +154,7 @@ def play_a_sale():
     commitment = hashlib.sha256(seed).hexdigest()
     Draw.objects.create(room=schedule.concert.waiting_room, seed=seed, commitment=commitment)
     Export.objects.create(user=StaffFactory(), model="accounts.Charge", columns=["id"])
+    ReportMail.objects.create(report="guests", concert=schedule.concert)
 
 
 def page(model, action, *args):

@@ -38,7 +38,7 @@ from concerts.models import (
 )
 from concerts.services.posters import add_poster
 from concerts.services.seat_plans import present_version
-from operations.models import Export
+from operations.models import Export, ReportMail
 from payments.models import (
     CheckIn,
     CheckInConflict,
@@ -1173,6 +1173,10 @@ OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
     "a piece of a file that is too long": (
         "operations_exportchunk_short",
         lambda sale: sale.export().chunks.create(seq=0, data=bytes(256 * 1024 + 1)),
+    ),
+    "a report by mail at no hour of a day": (
+        "operations_reportmail_time_exists",
+        lambda sale: ReportMail.objects.create(report="guests", hour=24),
     ),
     "two versions of a page with one number": (
         "accounts_document_one_per_version",

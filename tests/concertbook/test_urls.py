@@ -21,7 +21,7 @@ MODELS = """
 accounts/activity accounts/balance accounts/balancehistory accounts/business accounts/charge
 accounts/consent
 accounts/document operations/export accounts/idempotencykey accounts/keptidentity
-accounts/outgoingmessage accounts/user
+accounts/outgoingmessage accounts/user operations/reportmail
 auth/group concerts/concert concerts/concertschedule concerts/seat
 concerts/seatstatushistory payments/checkin payments/checkinconflict payments/payment
 payments/refund payments/reservation
@@ -60,6 +60,8 @@ payments/payment/export/
 payments/payment/settlement/
 payments/refund/export/
 rehearsal/
+reports/
+reports/<slug:name>/
 queueing/waitingroom/<path:object_id>/close_room/
 queueing/waitingroom/<path:object_id>/drain_room/
 queueing/waitingroom/<path:object_id>/open_room/

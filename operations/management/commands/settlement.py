@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from concertbook.errors import DomainError
 from operations.services.settlement import settle_period
-from operations.settlement_files import CONTENT_TYPES, as_file
+from operations.services.spreadsheet_files import CONTENT_TYPES
+from operations.settlement_files import as_file
 
 
 class Command(BaseCommand):
