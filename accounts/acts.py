@@ -25,6 +25,10 @@ ACTS: dict[str, Words] = {
     "second_factor.set_up": _("set up the second factor"),
     "second_factor.reset": _("reset the second factor"),
     "balance.payout": _("recorded a payout"),
+    "credit.give": _("gave a goodwill credit"),
+    "credit.ask": _("asked for a goodwill credit above the limit"),
+    "credit.approve": _("approved a goodwill credit"),
+    "credit.refuse": _("refused a goodwill credit"),
 }
 
 

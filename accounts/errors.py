@@ -118,6 +118,26 @@ class AccountClosing(DomainError):
     next_step = LOG_IN
 
 
+class SecondPersonNeeded(DomainError):
+    """A member of the staff gives a credit to themselves, or decides on one that they asked for."""
+
+    code = "second_person_needed"
+    status = 403
+    message = _("Another person must do this: the money is for you, or you asked for it.")
+    meaning = _("Nothing was changed.")
+    next_step = AGAIN
+
+
+class CreditDecided(DomainError):
+    """By another member of the staff, or otherwise, meanwhile."""
+
+    code = "credit_decided"
+    status = 409
+    message = _("This credit has been decided already.")
+    meaning = _("Nothing was changed.")
+    next_step = AGAIN
+
+
 class LinkUsed(DomainError):
     """A link from a mail that was used, replaced by a later one, or is too old."""
 

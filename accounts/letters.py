@@ -102,6 +102,23 @@ def top_up(message: OutgoingMessage) -> Letter | None:
     )
 
 
+def credit(message: OutgoingMessage) -> Letter | None:
+    line = BalanceHistory.objects.filter(source=message.data["credit"]).first()
+    if line is None:
+        return None
+    return Letter(
+        subject=_("You got a credit of %(amount)s") % {"amount": won(line.amount)},
+        heading=_("A credit for you"),
+        paragraphs=[_("We have added a credit to your balance. You can buy any ticket with it.")],
+        facts=[
+            (_("Amount"), won(line.amount)),
+            (_("Added on"), when_text(line.created_at)),
+            (_("Balance after"), won(line.balance_after)),
+        ],
+        action=(_("My balance"), site_page(message, "balance")),
+    )
+
+
 def claim(message: OutgoingMessage) -> Letter:
     return Letter(
         subject=_("Is this your e-mail address?"),
@@ -160,6 +177,7 @@ LETTERS = {
     "changed_to": LetterKind(changed_to, urgent=True),
     "password_changed": LetterKind(password_changed, urgent=True),
     "top_up": LetterKind(top_up, choice="top_ups"),
+    "credit": LetterKind(credit),
     "written_before": LetterKind(written_before),
 }
 CHOICES = {

@@ -399,6 +399,8 @@ class BalanceHistory(models.Model):
         CANCELLATION = "CANCELLATION", _("Cancellation")
         # Paid above the price, for a performance cancelled by the organiser's fault.
         COMPENSATION = "COMPENSATION", _("Compensation")
+        # Given by the staff (Credit).
+        CREDIT = "CREDIT", _("Goodwill credit")
         OTHER = "OTHER", _("Other")
 
     class Status(models.TextChoices):
@@ -428,7 +430,7 @@ class BalanceHistory(models.Model):
     balance_after = models.BigIntegerField(_("balance after"), help_text=_("won"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     source = models.UUIDField(
-        _("source"), help_text=_("the charge, payment, refund or compensation")
+        _("source"), help_text=_("the charge, payment, refund, compensation or credit")
     )
     created_at = models.DateTimeField(_("at"), db_default=models.functions.Now())
 
@@ -450,7 +452,10 @@ class BalanceHistory(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    type__in=["CHARGE", "RESERVATION", "CANCELLATION", "COMPENSATION", "OTHER"]
+                    type__in=[
+                        *("CHARGE", "RESERVATION", "CANCELLATION"),
+                        *("COMPENSATION", "CREDIT", "OTHER"),
+                    ]
                 ),
                 name="accounts_balancehistory_type_known",
             ),
@@ -542,6 +547,77 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:,} {self.status}"
+
+
+class Credit(models.Model):
+    """Money that the staff give to a user out of goodwill (services/credits.py).
+
+    Above what its giver may give alone, it waits for the decision of a second person. A trigger
+    keeps it as it was asked for, and its decision (accounts_credit_is_decided_once.sql).
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waits for a second person")
+        GIVEN = "GIVEN", _("Given")
+        REFUSED = "REFUSED", _("Refused")
+
+    # Also the source of the ledger's line, and the key of the form that asked for it.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="credits", verbose_name=_("user"))
+    amount = models.BigIntegerField(_("amount"), help_text=_("won"))
+    # What the giver could still give to this user alone.
+    alone = models.BigIntegerField(_("may be given alone"), help_text=_("won"))
+    reason = models.CharField(_("reason"), max_length=200)
+    state = models.CharField(_("state"), max_length=7, choices=State)
+    asked_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", verbose_name=_("asked for by")
+    )
+    asked_at = models.DateTimeField(_("asked for at"), db_default=models.functions.Now())
+    # The second person; none for a credit that was given alone.
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+
+    class Meta:
+        verbose_name = _("credit")
+        verbose_name_plural = _("credits")
+        ordering = ["-asked_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, amount__lte=1_000_000, alone__gte=0),
+                name="accounts_credit_figures_valid",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="WAITING", decided_by=None, decided_at=None)
+                | Q(state="GIVEN", decided_at__isnull=False)
+                | Q(state="REFUSED", decided_by__isnull=False, decided_at__isnull=False),
+                name="accounts_credit_decided_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="GIVEN")
+                | Q(amount__lte=F("alone"))
+                | Q(decided_by__isnull=False),
+                name="accounts_credit_above_limit_has_second_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None)
+                | ~Q(decided_by=F("asked_by")) & ~Q(decided_by=F("user")),
+                name="accounts_credit_decided_by_another",
+            ),
+            models.CheckConstraint(
+                condition=~Q(asked_by=F("user")), name="accounts_credit_not_to_oneself"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["asked_at"], name="accounts_credit_age"),
+            models.Index(
+                fields=["asked_at"], condition=Q(state="WAITING"), name="accounts_credit_waiting"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.state}"
 
 
 class IdempotencyKey(models.Model):

@@ -81,6 +81,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
             ("accounts.Balance", "account_balance_wallet"),
             ("accounts.BalanceHistory", "receipt_long"),
             ("accounts.Charge", "add_card"),
+            ("accounts.Credit", "volunteer_activism"),
             ("accounts.OutgoingMessage", "outgoing_mail"),
         ],
     ),

@@ -16,17 +16,24 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
+
 Words = str | Promise
 
 
 @dataclass(frozen=True)
 class Role:
-    """``group`` is the group's name in the database, ``name`` and ``duty`` are shown."""
+    """``group`` is the group's name in the database, ``name`` and ``duty`` are shown.
+
+    ``credit_limit`` is what a member with grant_credit may give to one person within 30 days
+    without a second person, in won (accounts/services/credits.py).
+    """
 
     group: str
     name: Words
     duty: Words
     permissions: frozenset[str]
+    credit_limit: int = 0
 
 
 def _of(app: str, *codenames: str) -> set[str]:
@@ -45,7 +52,7 @@ LINE_SEEN = _view("queueing", "waitingroom queuetoken queueentryhistory draw")
 SALES_SEEN = _view(
     "payments", "reservation payment refund ticket ticketoffer checkin checkinconflict"
 )
-PEOPLE_SEEN = _view("accounts", "user balance balancehistory charge outgoingmessage")
+PEOPLE_SEEN = _view("accounts", "user balance balancehistory charge credit outgoingmessage")
 LOG_SEEN = _view("accounts", "activity")
 
 CHECKING_IN = _of("payments", "check_in_ticket")
@@ -78,7 +85,7 @@ PROGRAMME = (
 FINANCE = (
     _view("concerts", "concert concertschedule")
     | _view("payments", "reservation payment refund ticket")
-    | _view("accounts", "user balance balancehistory charge keptidentity")
+    | _view("accounts", "user balance balancehistory charge credit keptidentity")
     | LOG_SEEN
     | _of("accounts", "approve_credit")
     | _of("operations", "export_records")
@@ -125,6 +132,7 @@ ROLES = (
             "releases a hold, moves a seat, gives small credits."
         ),
         frozenset(SUPPORT),
+        credit_limit=30_000,
     ),
     Role(
         "Support lead",
@@ -134,6 +142,7 @@ ROLES = (
             "accounts that are closed. Reads the log."
         ),
         frozenset(SUPPORT_LEAD),
+        credit_limit=100_000,
     ),
     Role(
         "Programme",
@@ -167,6 +176,7 @@ ROLES = (
         _("Owner"),
         _("All of it, and staff accounts with their roles, legal pages and the seller's details."),
         frozenset(OWNER),
+        credit_limit=300_000,
     ),
 )
 BY_GROUP = {role.group: role for role in ROLES}
@@ -176,6 +186,15 @@ def roles_of(groups: Iterable[str]) -> list[Role]:
     """The roles among groups with these names, in the order of the table."""
     names = set(groups)
     return [role for role in ROLES if role.group in names]
+
+
+def credit_limit_of(member: User) -> int:
+    """What the member may give to one person without a second person, by the highest of their
+    roles; 0 without a role."""
+    if member.is_superuser:
+        return BY_GROUP["Owner"].credit_limit
+    roles = roles_of(member.groups.values_list("name", flat=True))
+    return max((role.credit_limit for role in roles), default=0)
 
 
 # What the permissions that are no model's add, change, delete or view are called; Django stores the

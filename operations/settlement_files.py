@@ -31,6 +31,7 @@ COLUMNS = (
     "fees",
     "net",
     "compensations",
+    "credits",
     "charges",
     "other",
     "balances",
@@ -66,6 +67,7 @@ def headings() -> list[Cell]:
         fees=_("Fees kept"),
         net=_("Net sales"),
         compensations=_("Compensations"),
+        credits=_("Goodwill credits"),
         charges=_("Charges"),
         other=_("Other"),
         balances=_("Balances"),
@@ -83,6 +85,7 @@ def conclusion(settlement: Settlement) -> Iterator[list[Cell]]:
         refunds=ledger.refunds,
         net=ledger.sales - ledger.refunds,
         compensations=ledger.compensations,
+        credits=ledger.credits,
         charges=ledger.charges,
         other=ledger.other,
     )

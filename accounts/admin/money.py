@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.base_admin import ReadOnlyAdmin, person, why
-from accounts.models import Balance, BalanceHistory, Charge
+from accounts.models import Balance, BalanceHistory, Charge, Credit
 from concertbook.admin.columns import Colors, colored, won
 from concertbook.admin.exportable import Exportable
 from concertbook.http.spreadsheets import SafeResource
@@ -123,4 +123,58 @@ class ChargeAdmin(Exportable, ReadOnlyAdmin):
     list_filter = ("status",)
     list_select_related = ("user",)
     user_paths = ("user",)
+    id_paths = ("id",)
+
+
+class CreditResource(SafeResource):
+    class Meta:
+        model = Credit
+        fields = export_order = (
+            "id",
+            "asked_at",
+            "user__email",
+            "amount",
+            "alone",
+            "state",
+            "reason",
+            "asked_by__email",
+            "decided_by__email",
+            "decided_at",
+        )
+
+
+CREDIT_COLORS: Colors = {"GIVEN": "success", "REFUSED": "danger", "WAITING": "warning"}
+
+
+@admin.register(Credit)
+class CreditAdmin(Exportable, ReadOnlyAdmin):
+    """They are given and decided on the person's page (operations/console/person_acts.py)."""
+
+    rehearsal_path = "user"
+    resource_classes: ClassVar = [CreditResource]
+    newest_by = "asked_at"
+    fields = (
+        "user",
+        won("amount", _("amount")),
+        won("alone", _("may be given alone")),
+        "state",
+        "reason",
+        "asked_by",
+        "asked_at",
+        "decided_by",
+        "decided_at",
+    )
+    list_display = (
+        "asked_at",
+        person("user", _("user")),
+        won("amount", _("amount")),
+        colored("state", _("state"), CREDIT_COLORS),
+        "reason",
+        person("asked_by", _("asked for by")),
+        person("decided_by", _("decided by")),
+    )
+    sortable_by = ("asked_at",)
+    list_filter = ("state",)
+    list_select_related = ("user", "asked_by", "decided_by")
+    user_paths = ("user", "asked_by")
     id_paths = ("id",)

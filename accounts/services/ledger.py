@@ -20,8 +20,8 @@ from concertbook.db.rows import Insert, Update, write_rows
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One line to write. ``amount`` in won; ``source`` is the charge, payment, refund or
-    compensation.
+    """One line to write. ``amount`` in won; ``source`` is the charge, payment, refund,
+    compensation or credit.
 
     ``at`` is the source's own time, so that both are on the same day.
     """

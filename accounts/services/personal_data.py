@@ -113,6 +113,7 @@ PERSONAL_DATA = PersonalData(
     ],
     left_out={
         "accounts.Balance": "its amount is in the last line of the ledger",
+        "accounts.Credit": "given ones are lines of the ledger; the rest is how the staff decided",
         "accounts.IdempotencyKey": "answers that were sent already, deleted after a day",
         "accounts.DataCopy": "the copies themselves",
         "accounts.KeptIdentity": "made when the account is deleted",

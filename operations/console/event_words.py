@@ -42,6 +42,7 @@ WORDS: dict[str, Words] = {
     "charge.made": _("Charged {amount}"),
     "charge.failed": _("The charge of {amount} was refused: {reason}"),
     "money.other": _("{amount}: {reason}"),
+    "money.credit": _("{amount} of goodwill credit"),
     "money.compensation": _("{amount} of compensation"),
     "message.sent": _("Message sent to {other}: {detail}"),
     "message.queued": _("Message waits to be sent to {other}: {detail}"),
@@ -60,6 +61,7 @@ TONES = {
     "charge.failed": "bad",
     "message.failed": "bad",
     "refund.made": "info",
+    "money.credit": "info",
     "staff": "info",
 }
 

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Credit, User
 from accounts.services.devices import client_of, list_devices
 from concerts.services.staff_concerts import works_for
 from operations.console.event_words import TONES, words_of_event
@@ -71,9 +71,14 @@ def person(request: HttpRequest, user_id: uuid.UUID) -> Context:
         "events": [_told(event, may) for event in timeline.events],
         "older": timeline.older and timeline.older.isoformat(),
         "is_newest": "before" not in request.GET,
+        "credits": _waiting_credits(user),
         "devices": [(client_of(device), device) for device in devices],
         "may": may,
     }
+
+
+def _waiting_credits(user: User) -> list[Credit]:
+    return list(user.credits.filter(state=Credit.State.WAITING).select_related("asked_by"))
 
 
 def get_person(user_id: uuid.UUID) -> User:

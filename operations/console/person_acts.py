@@ -1,12 +1,14 @@
 """What staff do for a person: each act says what it will do, asks why, does it once, and is logged.
 Before money moves, the member of the staff proves again who they are (accounts/second_factor.py).
 
-A row is named by ``row`` in the address: a ticket, a reservation or a message, of this person only.
+A row is named by ``row`` in the address: a ticket, a reservation, a message or a credit, of this
+person only. What an act must know before it can say what it will do is asked for first, and is in
+the address, too.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django import forms
@@ -17,9 +19,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import OutgoingMessage, User
+from accounts.models import Credit, OutgoingMessage, User
 from accounts.second_factor import must_confirm
-from accounts.services import account_help, outbox
+from accounts.services import account_help, credits, outbox
 from accounts.services.devices import list_devices
 from accounts.services.ledger import balance_amount
 from concertbook.errors import DomainError
@@ -28,6 +30,7 @@ from concertbook.templatetags.money import won
 from concertbook.templatetags.times import second
 from concerts.services.staff_concerts import limit
 from operations.console.page import Context, console_page
+from operations.roles import credit_limit_of
 from payments.models import Reservation, Ticket
 from payments.services.releases import release_by_staff
 from payments.services.ticket_cancellation import quote_by_staff, refund_by_staff
@@ -39,32 +42,43 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Why"), max_length=200, help_text=_("It is in the log, and on this person's page.")
     )
+    # An act that gives something does so once for each form.
+    key = forms.UUIDField(required=False, initial=uuid.uuid4, widget=forms.HiddenInput)
+
+
+class CreditForm(forms.Form):
+    amount = forms.IntegerField(
+        label=_("Amount of the credit in won"), min_value=1, max_value=credits.MOST
+    )
 
 
 @dataclass(frozen=True)
 class Call:
-    """One use of an act."""
+    """One use of an act; ``values`` are those of its ``asks``."""
 
     actor: User
     person: User
     row: Any
-    reason: str
+    values: Mapping[str, Any]
     origin: str
+    reason: str = ""
+    key: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
 class Act:
     """``preview`` says in sentences what ``run`` will do; either may raise a DomainError. ``find``
     loads the row that the act is about: of this person, and of a concert that the actor works
-    for."""
+    for. ``asks`` is the form of what the preview must know."""
 
     permission: str
     title: Any
     button: Any
     done: Any
-    preview: Callable[[User, Any], Sequence[str]]
+    preview: Callable[[Call], Sequence[str]]
     run: Callable[[Call], object]
     find: Callable[[User, User, Any], Any] | None = None
+    asks: type[forms.Form] | None = None
     tone: str = "primary"
     moves_money: bool = False
 
@@ -85,15 +99,20 @@ def _message(actor: User, person: User, key: Any) -> OutgoingMessage | None:
     return OutgoingMessage.objects.filter(pk=key, user=person).first()
 
 
-def _refund_preview(*, in_full: bool) -> Callable[[User, Ticket], Sequence[str]]:
-    def preview(person: User, ticket: Ticket) -> Sequence[str]:
+def _credit(actor: User, person: User, key: Any) -> Credit | None:
+    return person.credits.select_related("asked_by").filter(pk=key).first()
+
+
+def _refund_preview(*, in_full: bool) -> Callable[[Call], Sequence[str]]:
+    def preview(call: Call) -> Sequence[str]:
+        ticket = call.row
         quote = quote_by_staff(ticket_id=ticket.pk, in_full=in_full)
         seat = f"{ticket.reservation.schedule.concert.title} {ticket.seat.label}"
         values = {
             "seat": seat,
             "amount": won(quote.amount + quote.compensation),
             "fee": won(quote.fee),
-            "balance": won(balance_amount(user=person) + quote.amount + quote.compensation),
+            "balance": won(balance_amount(user=call.person) + quote.amount + quote.compensation),
         }
         return [
             gettext("The ticket for {seat} ends, and its QR code with it.").format(**values),
@@ -106,22 +125,23 @@ def _refund_preview(*, in_full: bool) -> Callable[[User, Ticket], Sequence[str]]
     return preview
 
 
-def _release_preview(person: User, reservation: Reservation) -> Sequence[str]:
+def _release_preview(call: Call) -> Sequence[str]:
     said = gettext("{seat} is free again at once, and any buyer inside may take it.")
     until = gettext("Otherwise the buyer has until {at} to pay for it. No money moves.")
     return [
-        said.format(seat=reservation.seat.label),
-        until.format(at=second(reservation.expires_at)),
+        said.format(seat=call.row.seat.label),
+        until.format(at=second(call.row.expires_at)),
     ]
 
 
-def _resend_preview(person: User, message: OutgoingMessage) -> Sequence[str]:
+def _resend_preview(call: Call) -> Sequence[str]:
+    message = call.row
     said = gettext("The message “{kind}” is sent again to {recipient}, with what is true now.")
-    return [said.format(kind=message.kind, recipient=message.recipient or person.email or "-")]
+    return [said.format(kind=message.kind, recipient=message.recipient or call.person.email or "-")]
 
 
-def _end_sessions_preview(person: User, row: None) -> Sequence[str]:
-    count = len(list_devices(user=person, session_key=None))
+def _end_sessions_preview(call: Call) -> Sequence[str]:
+    count = len(list_devices(user=call.person, session_key=None))
     said = ngettext(
         "{count} device is logged out at once.", "{count} devices are logged out at once.", count
     )
@@ -131,22 +151,77 @@ def _end_sessions_preview(person: User, row: None) -> Sequence[str]:
     ]
 
 
-def _deactivate_preview(person: User, row: None) -> Sequence[str]:
+def _deactivate_preview(call: Call) -> Sequence[str]:
     return [
         gettext("The person is logged out everywhere and can log in no more."),
         gettext("Tickets stay valid at the door, and the balance of {balance} stays.").format(
-            balance=won(balance_amount(user=person))
+            balance=won(balance_amount(user=call.person))
         ),
     ]
 
 
-def _activate_preview(person: User, row: None) -> Sequence[str]:
+def _activate_preview(call: Call) -> Sequence[str]:
     return [gettext("The person can log in again, with the same password.")]
 
 
-def _link_preview(person: User, row: None) -> Sequence[str]:
+def _link_preview(call: Call) -> Sequence[str]:
     said = gettext("A link for a new password is mailed to {email}. The old one works until then.")
-    return [said.format(email=person.email or "-")]
+    return [said.format(email=call.person.email or "-")]
+
+
+def _give_credit_preview(call: Call) -> Sequence[str]:
+    limit, amount = credit_limit_of(call.actor), call.values["amount"]
+    alone = credits.left_alone(actor=call.actor, user=call.person, limit=limit)
+    if amount <= alone:
+        return [*_paid(call.person, amount), _said_alone(alone - amount, limit)]
+    return [
+        gettext(
+            "{amount} waits until a second person approves it. Until then no money moves."
+        ).format(amount=won(amount)),
+        _said_alone(alone, limit),
+    ]
+
+
+def _paid(person: User, amount: int) -> Sequence[str]:
+    return [
+        gettext("{amount} goes to the balance, which is then {balance}.").format(
+            amount=won(amount), balance=won(balance_amount(user=person) + amount)
+        ),
+        gettext("The buyer gets a mail, and sees a goodwill credit in the balance history."),
+    ]
+
+
+def _said_alone(alone: int, limit: int) -> str:
+    said = gettext(
+        "On your own you may then give this person {alone} more; your limit is {limit} in 30 days."
+    )
+    return said.format(alone=won(alone), limit=won(limit))
+
+
+def _asked(call: Call) -> str:
+    """What was asked for, if it can be decided."""
+    credits.require_decidable(credit=call.row, actor=call.actor)
+    said = gettext("{who} asked for {amount} at {at}: {reason}")
+    return said.format(
+        who=call.row.asked_by,
+        amount=won(call.row.amount),
+        at=second(call.row.asked_at),
+        reason=call.row.reason,
+    )
+
+
+def _approve_credit_preview(call: Call) -> Sequence[str]:
+    return [_asked(call), *_paid(call.person, call.row.amount)]
+
+
+def _refuse_credit_preview(call: Call) -> Sequence[str]:
+    return [_asked(call), gettext("No money moves, and the buyer is told nothing.")]
+
+
+def _decide(call: Call, *, approve: bool) -> object:
+    return credits.decide_credit(
+        actor=call.actor, credit_id=call.row.pk, approve=approve, reason=call.reason
+    )
 
 
 ACTS = {
@@ -186,6 +261,43 @@ ACTS = {
             actor=call.actor, reservation_id=call.row.pk, reason=call.reason
         ),
         find=_reservation,
+    ),
+    "give-credit": Act(
+        permission="accounts.grant_credit",
+        title=_("Give a goodwill credit?"),
+        button=_("Give the credit"),
+        done=_("The credit is given, or waits for a second person."),
+        preview=_give_credit_preview,
+        run=lambda call: credits.give_credit(
+            actor=call.actor,
+            user=call.person,
+            amount=call.values["amount"],
+            limit=credit_limit_of(call.actor),
+            reason=call.reason,
+            key=call.key,
+        ),
+        asks=CreditForm,
+        moves_money=True,
+    ),
+    "approve-credit": Act(
+        permission="accounts.approve_credit",
+        title=_("Approve the credit?"),
+        button=_("Approve"),
+        done=_("The credit is given."),
+        preview=_approve_credit_preview,
+        run=lambda call: _decide(call, approve=True),
+        find=_credit,
+        moves_money=True,
+    ),
+    "refuse-credit": Act(
+        permission="accounts.approve_credit",
+        title=_("Refuse the credit?"),
+        button=_("Refuse"),
+        done=_("The credit is refused."),
+        preview=_refuse_credit_preview,
+        run=lambda call: _decide(call, approve=False),
+        find=_credit,
+        tone="danger",
     ),
     "resend": Act(
         permission="accounts.resend_message",
@@ -241,7 +353,7 @@ ACTS = {
     ),
 }
 # Acts on the account, which staff do to buyers only: other staff are the owner's matter.
-ON_ACCOUNTS = ("end-sessions", "send-reset-link", "deactivate", "activate")
+ON_ACCOUNTS = ("end-sessions", "send-reset-link", "deactivate", "activate", "give-credit")
 
 
 def acts_on(actor: User) -> set[str]:
@@ -261,21 +373,22 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     # Before the form is shown: what was typed into it would be lost by the question.
     if chosen.moves_money and (question := must_confirm(request)) is not None:
         return question
+    shown = {"title": str(person), "person": person, "question": chosen.title}
     row = _row(chosen, actor, person, request.GET.get("row", ""))
+    asked = chosen.asks(request.GET or None) if chosen.asks else None
+    if asked is not None and not asked.is_valid():
+        return shown | {"asked": asked}
+    call = Call(actor, person, row, asked.cleaned_data if asked else {}, origin_of(request))
     form = ReasonForm(request.POST if request.method == "POST" else None)
     try:
         if form.is_valid():
-            origin = origin_of(request)
-            chosen.run(Call(actor, person, row, form.cleaned_data["reason"], origin))
+            chosen.run(replace(call, **form.cleaned_data))
             messages.success(request, chosen.done)
             return redirect("console:person", person.pk)
-        sentences, refusal = chosen.preview(person, row), ""
+        sentences, refusal = chosen.preview(call), ""
     except DomainError as error:
         sentences, refusal = [], str(error.message)
-    return {
-        "title": str(person),
-        "person": person,
-        "question": chosen.title,
+    return shown | {
         "button": chosen.button,
         "tone": chosen.tone,
         "sentences": sentences,

@@ -29,6 +29,8 @@ MONEY_MOVED = """
     SELECT r.compensation_source, p.user_id, 'COMPENSATION', r.compensation, 'SUCCESS'
     FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
     WHERE r.compensation_source IS NOT NULL
+    UNION ALL
+    SELECT id, user_id, 'CREDIT', amount, 'SUCCESS' FROM accounts_credit WHERE state = 'GIVEN'
 """
 
 CHECKS = [
@@ -177,8 +179,8 @@ CHECKS = [
     ),
     Check(
         "money_without_ledger_line",
-        "A settled charge, a payment, a refund or a compensation without exactly one line of its"
-        " owner, type, amount and status in the ledger.",
+        "A settled charge, a payment, a refund, a compensation or a given credit without exactly"
+        " one line of its owner, type, amount and status in the ledger.",
         f"""
         SELECT moved.id FROM ({MONEY_MOVED}) moved
         LEFT JOIN accounts_balancehistory line ON line.source = moved.id
@@ -191,7 +193,8 @@ CHECKS = [
     ),
     Check(
         "ledger_line_without_source",
-        "A line of the ledger that no charge, payment, refund or compensation accounts for.",
+        "A line of the ledger that no charge, payment, refund, compensation or credit accounts"
+        " for.",
         f"""
         SELECT line.id FROM accounts_balancehistory line
         LEFT JOIN ({MONEY_MOVED}) moved ON moved.id = line.source
@@ -231,14 +234,14 @@ CHECKS = [
     Check(
         "money_does_not_add_up",
         "Over all real users, or over all buyers of rehearsals: what was charged (and granted by"
-        " OTHER lines, and paid as compensation) is not what people have plus what they paid and"
-        " did not get back.",
+        " OTHER lines, paid as compensation, and given as credit) is not what people have plus"
+        " what they paid and did not get back.",
         f"""
         SELECT concat_ws(', ', charged || ' charged', granted || ' granted',
-                         compensated || ' compensated',
+                         compensated || ' compensated', credited || ' credited',
                          balances || ' in balances', paid || ' paid', refunded || ' refunded')
         FROM ({totals_of(REAL)} UNION ALL {totals_of(REHEARSED)}) total
-        WHERE charged + granted + compensated <> balances + paid - refunded
+        WHERE charged + granted + compensated + credited <> balances + paid - refunded
         """,
     ),
     Check(

@@ -27,7 +27,7 @@ REHEARSING = "SELECT id FROM accounts_user WHERE rehearsal <> ''"
 
 
 def totals_of(whose: str) -> str:
-    """The query for charged, granted, compensated, balances, paid and refunded.
+    """The query for charged, granted, compensated, credited, balances, paid and refunded.
 
     ``whose`` is the condition on ``user_id``: REAL or REHEARSED.
     """
@@ -41,6 +41,8 @@ def totals_of(whose: str) -> str:
             (SELECT coalesce(sum(refund.compensation), 0) FROM payments_refund refund
              JOIN payments_payment payment ON payment.id = refund.payment_id
              WHERE {whose}) AS compensated,
+            (SELECT coalesce(sum(amount), 0) FROM accounts_credit
+             WHERE state = 'GIVEN' AND {whose}) AS credited,
             (SELECT coalesce(sum(amount), 0) FROM accounts_balance WHERE {whose}) AS balances,
             (SELECT coalesce(sum(amount), 0) FROM payments_payment
              WHERE status = 'SUCCESS' AND {whose}) AS paid,
@@ -62,6 +64,7 @@ class Totals:
     charged: int
     granted: int
     compensated: int
+    credited: int
     balances: int
     paid: int
     refunded: int
@@ -73,7 +76,7 @@ class Totals:
     @property
     def difference(self) -> int:
         """Incoming money less existing money; must be 0."""
-        incoming = self.charged + self.granted + self.compensated
+        incoming = self.charged + self.granted + self.compensated + self.credited
         return incoming - self.balances - self.net_sales
 
 

@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from accounts.models import BalanceHistory, Charge, User
+from accounts.models import BalanceHistory, Charge, Credit, User
 from accounts.services import activity
 from concertbook.errors import NotFound
 from concerts.models import Concert
@@ -29,7 +29,7 @@ STATEMENT_TIMEOUT = "2min"
 @dataclass(frozen=True)
 class Figures:
     """Counts of tickets, and amounts in won: ``refunds`` paid back, ``fees`` kept,
-    ``compensations`` paid above the price."""
+    ``compensations`` paid above the price, ``credits`` given out of goodwill."""
 
     tickets_sold: int = 0
     sales: int = 0
@@ -37,19 +37,20 @@ class Figures:
     refunds: int = 0
     fees: int = 0
     compensations: int = 0
+    credits: int = 0
     charges: int = 0
     other: int = 0
 
     @property
     def net(self) -> int:
-        """Sales less refunds, including the fees; compensations are not taken off."""
+        """Sales less refunds, including the fees; compensations and credits are not taken off."""
         return self.sales - self.refunds
 
 
 @dataclass(frozen=True)
 class Row:
-    """One concert on one day in the venue's time zone; without a concert, that day's charges and
-    other lines."""
+    """One concert on one day in the venue's time zone; without a concert, that day's charges,
+    credits and other lines."""
 
     day: dt.date
     concert: Concert | None
@@ -66,6 +67,7 @@ class Ledger:
     sales: int
     refunds: int
     compensations: int
+    credits: int
     charges: int
     other: int
     opening: int | None
@@ -87,11 +89,12 @@ class Settlement:
     @property
     def differences(self) -> dict[str, int]:
         """The table's sums less the ledger's, in won; all must be 0."""
-        names = ("sales", "refunds", "compensations", "charges", "other")
+        names = ("sales", "refunds", "compensations", "credits", "charges", "other")
         found = {name: getattr(self.total, name) - getattr(self.ledger, name) for name in names}
         if self.ledger.opening is not None and self.ledger.closing is not None:
             total = self.total
-            moved = total.charges + total.compensations + total.other - total.net
+            given = total.compensations + total.credits + total.other
+            moved = total.charges + given - total.net
             found["balances"] = self.ledger.opening + moved - self.ledger.closing
         return found
 
@@ -132,7 +135,7 @@ def settle_period(
 def _rows(period: Period, concert: Concert | None) -> list[Row]:
     money = [*_sales(period, concert), *_refunds(period, concert)]
     if concert is None:
-        money += [*_charges(period), *_other(period)]
+        money += [*_charges(period), *_credits(period), *_other(period)]
     by_row = defaultdict(list)
     for (day, concert_id), figures in money:
         by_row[day, concert_id].append(figures)
@@ -191,6 +194,12 @@ def _charges(period: Period) -> Money:
         yield (each["day"], None), Figures(charges=each["won"])
 
 
+def _credits(period: Period) -> Money:
+    given = _real(Credit.objects.filter(state=Credit.State.GIVEN), "user")
+    for each in _of_days(given, "decided_at", period).values("day").annotate(won=Sum("amount")):
+        yield (each["day"], None), Figures(credits=each["won"])
+
+
 def _other(period: Period) -> Money:
     lines = _real(BalanceHistory.objects.filter(type=BalanceHistory.Type.OTHER), "balance__user")
     for each in _of_days(lines, "created_at", period).values("day").annotate(won=Sum("delta")):
@@ -246,6 +255,7 @@ def _ledger(period: Period, concert: Concert | None) -> Ledger:
         sales=Sum("amount", filter=Q(type=types.RESERVATION), default=0),
         refunds=Sum("amount", filter=Q(type=types.CANCELLATION), default=0),
         compensations=Sum("amount", filter=Q(type=types.COMPENSATION), default=0),
+        credits=Sum("amount", filter=Q(type=types.CREDIT), default=0),
         charges=Sum("amount", filter=Q(type=types.CHARGE), default=0),
         other=Sum("delta", filter=Q(type=types.OTHER), default=0),
     )

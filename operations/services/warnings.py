@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, ngettext
 
-from accounts.models import Activity, Charge, OutgoingMessage
+from accounts.models import Activity, Charge, Credit, OutgoingMessage
 from concertbook.db.clock import database_now
+from concertbook.templatetags.money import won
 from concerts.models import ConcertSchedule
 from payments.models import Reservation
 from queueing.line import room_record
@@ -57,6 +58,11 @@ def recent_warnings() -> list[Warning]:
         found = read_warnings()
         cache.set(key, found, timeout=5)
     return found
+
+
+def waiting_decisions() -> list[Warning]:
+    """What waits for one who may approve credits."""
+    return list(credits_wait(database_now()))
 
 
 def read_warnings() -> list[Warning]:
@@ -242,6 +248,18 @@ def audit_is_not_clean(now: dt.datetime) -> Iterator[Warning]:
             gettext("See the log"),
             reverse("admin:accounts_activity_changelist"),
             tone="bad",
+        )
+
+
+def credits_wait(now: dt.datetime) -> Iterator[Warning]:
+    """For those who may decide on them: it is no fault of the system."""
+    waiting = Credit.objects.filter(state=Credit.State.WAITING).select_related("user", "asked_by")
+    for credit in waiting.order_by("asked_at")[:MOST]:
+        yield Warning(
+            gettext("A credit of %(amount)s for %(person)s waits for a second person (%(who)s).")
+            % {"amount": won(credit.amount), "person": credit.user, "who": credit.asked_by},
+            gettext("Decide"),
+            reverse("console:person", args=[credit.user_id]),
         )
 
 

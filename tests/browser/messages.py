@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.errors import InsufficientBalance
 from accounts.models import OutgoingMessage, User
+from accounts.services.credits import give_credit
 from accounts.services.outbox import new_message, queue
 from concerts.models import ConcertSchedule
 from operations.models import Export, ReportMail
@@ -98,6 +99,14 @@ def password_changed() -> OutgoingMessage:
 def top_up() -> OutgoingMessage:
     buyer(won=50_000)
     return newest("top_up")
+
+
+@example
+def credit() -> OutgoingMessage:
+    give_credit(
+        actor=StaffFactory.create(), user=buyer(), amount=20_000, limit=20_000, reason="늦은 입장"
+    )
+    return newest("credit")
 
 
 @example

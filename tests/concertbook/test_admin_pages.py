@@ -19,6 +19,7 @@ from accounts.models import (
     Business,
     Charge,
     Consent,
+    Credit,
     DataCopy,
     Document,
     EndedSession,
@@ -31,6 +32,7 @@ from accounts.models import (
     User,
     UserSession,
 )
+from accounts.services.credits import give_credit
 from accounts.services.documents import publish
 from accounts.services.outbox import new_message, queue
 from concerts.models import (
@@ -74,6 +76,7 @@ READ_ONLY = [
     Balance,
     BalanceHistory,
     Charge,
+    Credit,
     Export,
     IdempotencyKey,
     OutgoingMessage,
@@ -144,6 +147,7 @@ def play_a_sale():
     held(holder, schedule, 3)
     IdempotencyKey.objects.create(user=buyer, key="k", request_hash="0" * 64, answer=b"{}")
     queue([new_message(kind="changed", user=buyer)])
+    give_credit(actor=StaffFactory(), user=buyer, amount=1_000, limit=0, reason="x")
     KeptIdentity.objects.create(
         user=holder, name="x", email="buyer@x", deleted_at=timezone.now(), kept_until=timezone.now()
     )

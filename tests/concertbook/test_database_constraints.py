@@ -17,6 +17,7 @@ from accounts.models import (
     Business,
     Charge,
     Consent,
+    Credit,
     DataCopy,
     Document,
     IdempotencyKey,
@@ -280,6 +281,10 @@ class Sale:
     def consent(self, **fields: object) -> Consent:
         values = {"user": self.buyer, "document": "terms", "version": 1}
         return Consent.objects.create(**values | fields)
+
+    def credit(self, **fields: object) -> Credit:
+        values = {"user": self.buyer, "asked_by": self.other, "amount": 1, "alone": 1}
+        return Credit.objects.create(**values | {"state": "WAITING", "reason": "x"} | fields)
 
     def message(self, **fields: object) -> OutgoingMessage:
         values = {"kind": "changed", "recipient": "a@example.com"}
@@ -759,6 +764,38 @@ AFTERWARDS: dict[str, tuple[str, Attack]] = {
 
 # Figures, times and names, one answer for one key, and cancelled schedules.
 OTHER_ATTACKS: dict[str, tuple[str, Attack]] = {
+    "a credit of 0 won": (
+        "accounts_credit_figures_valid",
+        lambda sale: sale.credit(amount=0),
+    ),
+    "a credit that was given without a time": (
+        "accounts_credit_decided_has_time",
+        lambda sale: sale.credit(state="GIVEN"),
+    ),
+    "a credit above the limit without a second person": (
+        "accounts_credit_above_limit_has_second_person",
+        lambda sale: sale.credit(state="GIVEN", amount=2, alone=1, decided_at=timezone.now()),
+    ),
+    "a credit approved by who asked for it": (
+        "accounts_credit_decided_by_another",
+        lambda sale: sale.credit(state="GIVEN", decided_by=sale.other, decided_at=timezone.now()),
+    ),
+    "a credit approved by who gets it": (
+        "accounts_credit_decided_by_another",
+        lambda sale: sale.credit(state="GIVEN", decided_by=sale.buyer, decided_at=timezone.now()),
+    ),
+    "a credit to oneself": (
+        "accounts_credit_not_to_oneself",
+        lambda sale: sale.credit(asked_by=sale.buyer),
+    ),
+    "a credit that is made larger while it waits": (
+        "accounts_credit_is_decided_once",
+        lambda sale: Credit.objects.filter(pk=sale.credit().pk).update(amount=5),
+    ),
+    "a credit that is deleted": (
+        "accounts_credit_is_decided_once",
+        lambda sale: sale.credit().delete(),
+    ),
     "a charge of 0 won": (
         "accounts_charge_positive",
         lambda sale: Charge.objects.create(user=sale.buyer, amount=0),

@@ -19,7 +19,7 @@ OF_A_MODEL = (
 )
 MODELS = """
 accounts/activity accounts/balance accounts/balancehistory accounts/business accounts/charge
-accounts/consent
+accounts/consent accounts/credit
 accounts/document operations/export accounts/idempotencykey accounts/keptidentity
 accounts/outgoingmessage accounts/user operations/reportmail
 auth/group concerts/concert concerts/concertschedule concerts/seat
@@ -35,6 +35,7 @@ ADMIN = """
 accounts/activity/export/
 accounts/balancehistory/export/
 accounts/charge/export/
+accounts/credit/export/
 accounts/outgoingmessage/<int:pk>/letter/
 operations/export/<path:object_id>/download/
 accounts/user/<id>/password/

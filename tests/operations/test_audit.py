@@ -15,10 +15,12 @@ from django.utils import timezone
 from accounts.errors import ChargeDeclined, InsufficientBalance
 from accounts.models import Balance, BalanceHistory, User
 from accounts.services.charges import charge
+from accounts.services.credits import give_credit
 from concertbook.db.clock import database_now
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory, save_status
 from operations.services.audit import run_audit, run_checks
 from operations.services.audit_checks import CHECKS
+from operations.services.ledger_proof import read_totals
 from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
 from payments.services.checkout import pay_reservations
 from payments.services.releases import release_expired_holds, release_reservation
@@ -167,6 +169,13 @@ def compensate_off_the_books(sale):
     BalanceHistory.objects.filter(source=refund.compensation_source).update(
         type=BalanceHistory.Type.CANCELLATION
     )
+
+
+def pay_a_credit_that_waits(sale):
+    credit = give_credit(actor=sale.idler, user=sale.poor, amount=5_000, limit=0, reason="x")
+    balance = Balance.objects.get(user=sale.poor)
+    balance.add_line(type=BalanceHistory.Type.CREDIT, amount=5_000, source=credit.pk).save()
+    balance.save()
 
 
 def refund_a_payment_twice(sale):
@@ -384,6 +393,7 @@ BROKEN = [
     (let_in_too_many, {"room_over_capacity"}),
     (overtake, {"overtaken_in_line"}),
     (let_a_rehearsals_buyer_into_the_sale, {"rehearsal_mixed_with_sale"}),
+    (pay_a_credit_that_waits, {"ledger_line_without_source", "money_does_not_add_up"}),
     (delete_an_account_with_money, {"deleted_account_has_something"}),
 ]
 
@@ -406,6 +416,12 @@ def test_a_line_of_type_other_needs_no_source_and_counts_in_the_total(sale):
     balance.save()
 
     assert found() == set()
+
+
+def test_a_credit_is_money_with_a_source_and_counts_in_the_total(sale):
+    give_credit(actor=sale.idler, user=sale.poor, amount=5_000, limit=5_000, reason="x")
+    assert found() == set()
+    assert read_totals().credited == 5_000
 
 
 def test_a_schedule_that_is_just_being_refunded_is_no_violation(sale):
@@ -468,6 +484,7 @@ def test_the_command_prints_a_table_and_ends_well_when_all_is_well():
         "charged": "100,000",
         "granted by OTHER lines": "0",
         "paid as compensation": "0",
+        "given as credit": "0",
         "in balances": "90,000",
         "net sales": "10,000",
         "paid": "20,000",

@@ -1,6 +1,7 @@
 """A person's page: the verdict in a sentence, the timeline, and what staff can do."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -8,7 +9,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from accounts.gateway import GatewayAnswer
-from accounts.models import Activity, Balance, Charge, User, UserSession
+from accounts.models import Activity, Balance, Charge, Credit, User, UserSession
 from accounts.services.charges import settle_charge
 from accounts.services.payouts import pay_out
 from concertbook.db.clock import database_now
@@ -336,6 +337,45 @@ def test_the_access_to_an_account_is_ended_and_given_back(support, client):
     assert acts == ["user.end_sessions", "user.deactivate", "user.activate", "user.send_reset_link"]
 
 
+def test_a_credit_above_the_limit_of_the_role_is_approved_by_another_role(client, settings):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    buyer, give = UserFactory(won=1_000), "give-credit"
+    address = reverse("console:person_act", args=[buyer.pk, give])
+    client.force_login(staff("Support"))
+    assert b'name="amount"' in client.get(address).content
+    small = client.get(f"{address}?amount=30000")
+    assert "₩30,000 goes to the balance, which is then ₩31,000" in small.content.decode()
+    large = client.get(f"{address}?amount=30001")
+    assert "₩30,001 waits until a second person approves it" in large.content.decode()
+    for text in ("", "0", "1000001", "x", "9" * 50):
+        answer = client.post(f"{address}?amount={text}", {"reason": "Late doors"})
+        assert answer.status_code == 200, text
+    assert not Credit.objects.exists()
+    client.post(f"{address}?amount=30001", {"reason": "Late doors"})
+    credit = Credit.objects.get()
+    assert act(client, buyer, "approve-credit", credit.pk).status_code == 403
+    assert page_of(buyer) not in client.get("/admin/").content.decode()
+
+    for role in ("Finance", "Support lead"):
+        client.force_login(staff(role))
+        today = client.get("/admin/").content.decode()
+        assert f'href="{page_of(buyer)}"' in today, role
+    for row in (uuid.uuid4(), "x"):
+        assert act(client, buyer, "approve-credit", row).status_code == 404
+    assert act(client, UserFactory(), "approve-credit", credit.pk).status_code == 404
+    settings.CONFIRM_SECONDS = 600
+    for name in ("approve-credit", give):
+        answer = act(client, buyer, name, credit.pk)
+        assert answer.headers["Location"].startswith(reverse("account_confirm"))
+    settings.CONFIRM_SECONDS = 0
+    assert f"approve-credit/?row={credit.pk}" in client.get(page_of(buyer)).content.decode()
+    assert act(client, buyer, "approve-credit", credit.pk).status_code == 302
+    assert balance_of(buyer) == 31_001
+    assert "decided already" in act(client, buyer, "refuse-credit", credit.pk).content.decode()
+    events = {each.what for each in read_timeline(user=buyer).events}
+    assert {"money.credit", "staff"} <= events
+
+
 def test_a_message_is_sent_again(support):
     user = UserFactory(won=10_000)
     bought(user, ScheduleFactory(), 1)
@@ -350,7 +390,7 @@ def test_a_message_is_sent_again(support):
     "name",
     [
         *("refund", "refund-in-full", "release", "resend", "end-sessions", "send-reset-link"),
-        *("deactivate", "activate"),
+        *("deactivate", "activate", "give-credit", "approve-credit", "refuse-credit"),
     ],
 )
 def test_every_act_needs_its_permission_and_a_reason(support, name):
@@ -400,9 +440,9 @@ def test_staff_of_certain_concerts_find_and_refund_their_tickets_only(client):
 
 
 def test_staff_do_not_end_the_access_of_other_staff(support):
-    client = support("help_user", "deactivate_user")
+    client = support("help_user", "deactivate_user", "grant_credit")
     other = StaffFactory()
-    for name in ("end-sessions", "send-reset-link", "deactivate"):
+    for name in ("end-sessions", "send-reset-link", "deactivate", "give-credit"):
         assert act(client, other, name).status_code == 403
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 from openpyxl import load_workbook
 
 from accounts.models import Balance, BalanceHistory, Charge
+from accounts.services.credits import give_credit
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule
 from operations.services.settlement import Figures, settle_period
@@ -94,7 +95,7 @@ def test_it_equals_the_ledger_line_by_line():
         lines.filter(type="CANCELLATION").values_list("amount", flat=1)
     )
     assert (found.ledger.opening, found.ledger.closing) == (0, 70_000)
-    names = {"sales", "refunds", "compensations", "charges", "other", "balances"}
+    names = {"sales", "refunds", "compensations", "credits", "charges", "other", "balances"}
     assert set(found.differences) == names
     assert found.reconciles
 
@@ -151,6 +152,19 @@ def test_other_lines_have_their_place():
     found = settled()
     assert (found.total.charges, found.total.other) == (1_000, -400)
     assert found.reconciles
+
+
+def test_goodwill_credits_have_their_place_once_they_are_given():
+    member, user = StaffFactory(), UserFactory()
+    give_credit(actor=member, user=user, amount=3_000, limit=3_000, reason="x")
+    give_credit(actor=member, user=user, amount=9_000, limit=3_000, reason="it waits")
+
+    found = settled()
+    assert (found.total.credits, found.ledger.credits, found.ledger.closing) == (3_000,) * 3
+    assert found.reconciles
+    with translation.override("en"):
+        headings, *_rows, total, _ledger, _difference = read_csv(as_file(found, format="csv"))
+    assert total[headings.index("Goodwill credits")] == "3000"
 
 
 def test_failed_charges_and_payments_are_no_money():

@@ -78,11 +78,12 @@ def as_table(findings: list[Finding]) -> str:
 
 
 def as_sums(totals: Totals) -> str:
-    """Charged + granted + compensation = balances + net sales, with the figures, in won."""
+    """Charged + granted + compensation + credit = balances + net sales, in won."""
     rows = [
         ("charged", totals.charged),
         ("granted by OTHER lines", totals.granted),
         ("paid as compensation", totals.compensated),
+        ("given as credit", totals.credited),
         ("in balances", totals.balances),
         ("net sales", totals.net_sales),
         ("  paid", totals.paid),
