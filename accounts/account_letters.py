@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.clients import Client
 from accounts.letter import Letter, LetterKind
@@ -135,10 +136,12 @@ def money_owed(message: OutgoingMessage) -> Letter:
 
 
 LETTERS = {
-    "new_device": LetterKind(new_device),
-    "data_copy_ready": LetterKind(data_copy_ready),
-    "deletion_requested": LetterKind(deletion_requested),
-    "account_kept": LetterKind(account_kept),
-    "account_deleted": LetterKind(account_deleted),
-    "money_owed": LetterKind(money_owed),
+    "new_device": LetterKind(new_device, gettext_lazy("Log-in from a new device")),
+    "data_copy_ready": LetterKind(data_copy_ready, gettext_lazy("The copy of your data is ready")),
+    "deletion_requested": LetterKind(
+        deletion_requested, gettext_lazy("Your account will be deleted")
+    ),
+    "account_kept": LetterKind(account_kept, gettext_lazy("Your account was not deleted")),
+    "account_deleted": LetterKind(account_deleted, gettext_lazy("Your account is deleted")),
+    "money_owed": LetterKind(money_owed, gettext_lazy("We owe you money")),
 }

@@ -62,7 +62,8 @@ class Letter:
 @dataclass(frozen=True)
 class LetterKind:
     """``compose`` writes the letter from the state at the time of sending, in the active language;
-    None drops a message that is out of date.
+    None drops a message that is out of date. ``words`` is what the kind is called, as its heading;
+    without it the staff see its name.
 
     ``choice`` is the name of the notice that a user may switch off, None for what is owed.
     ``urgent`` kinds go before all others, and may overtake them. A ``secret`` letter has a link
@@ -71,6 +72,7 @@ class LetterKind:
     """
 
     compose: "Callable[[OutgoingMessage], Letter | None]"
+    words: str | Promise = ""
     choice: str | None = None
     urgent: bool = False
     secret: bool = False
@@ -89,6 +91,12 @@ class Choice:
 def letter_kinds() -> dict[str, LetterKind]:
     """All kinds of messages by name."""
     return _collected("LETTERS")
+
+
+def kind_in_words(kind: str) -> str:
+    """What a kind of message is called, in the active language; the code of one that is no more."""
+    known: LetterKind | None = letter_kinds().get(kind)
+    return str(known.words) or kind if known else kind
 
 
 @cache

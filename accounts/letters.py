@@ -169,16 +169,28 @@ def _link(message: OutgoingMessage, kind: Kind, page: str) -> str:
 
 
 LETTERS = {
-    "verify": LetterKind(verify, urgent=True, secret=True),
-    "change": LetterKind(change, urgent=True, secret=True),
-    "claim": LetterKind(claim, urgent=True, secret=True),
-    "reset": LetterKind(reset, urgent=True, secret=True),
-    "changed": LetterKind(changed, urgent=True),
-    "changed_to": LetterKind(changed_to, urgent=True),
-    "password_changed": LetterKind(password_changed, urgent=True),
-    "top_up": LetterKind(top_up, choice="top_ups"),
-    "credit": LetterKind(credit),
-    "written_before": LetterKind(written_before),
+    "verify": LetterKind(
+        verify, gettext_lazy("Confirm your e-mail address"), urgent=True, secret=True
+    ),
+    "change": LetterKind(
+        change, gettext_lazy("Confirm your new e-mail address"), urgent=True, secret=True
+    ),
+    "claim": LetterKind(
+        claim, gettext_lazy("Is this your e-mail address?"), urgent=True, secret=True
+    ),
+    "reset": LetterKind(reset, gettext_lazy("Choose a new password"), urgent=True, secret=True),
+    "changed": LetterKind(
+        changed, gettext_lazy("The e-mail address of your account has changed"), urgent=True
+    ),
+    "changed_to": LetterKind(
+        changed_to, gettext_lazy("This is now the address of your account"), urgent=True
+    ),
+    "password_changed": LetterKind(
+        password_changed, gettext_lazy("Your password has changed"), urgent=True
+    ),
+    "top_up": LetterKind(top_up, gettext_lazy("Your balance was charged"), choice="top_ups"),
+    "credit": LetterKind(credit, gettext_lazy("A credit for you")),
+    "written_before": LetterKind(written_before, gettext_lazy("Reminder of an earlier version")),
 }
 CHOICES = {
     "top_ups": Choice(

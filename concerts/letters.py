@@ -84,11 +84,13 @@ def your_turn(message: OutgoingMessage) -> Letter | None:
 
 
 LETTERS = {
-    "sale_opens": LetterKind(sale_opens, choice="sale_opens"),
-    "sale_opens_push": LetterKind(sale_opens, choice="sale_opens"),
-    "turn": LetterKind(your_turn, choice="turn", urgent=True),
+    "sale_opens": LetterKind(sale_opens, gettext_lazy("The sale opens soon"), choice="sale_opens"),
+    "sale_opens_push": LetterKind(
+        sale_opens, gettext_lazy("The sale opens soon"), choice="sale_opens"
+    ),
+    "turn": LetterKind(your_turn, gettext_lazy("It is your turn"), choice="turn", urgent=True),
     # Asked for on the waiting page, for one place in line.
-    "turn_push": LetterKind(your_turn, urgent=True),
+    "turn_push": LetterKind(your_turn, gettext_lazy("It is your turn"), urgent=True),
 }
 CHOICES = {
     "turn": Choice(

@@ -9,4 +9,4 @@ def numbered(message: OutgoingMessage) -> Letter:
     return Letter(subject=number, heading=number)
 
 
-LETTERS = {"numbered": LetterKind(numbered)}
+LETTERS = {"numbered": LetterKind(numbered, "numbered")}

@@ -467,11 +467,13 @@ def _address(name: str, *args: object) -> str:
 
 
 LETTERS = {
-    "tickets": LetterKind(tickets, needs_proof=True),
-    "payment_failed": LetterKind(payment_failed, choice="payment_failed"),
-    "ticket_cancelled": LetterKind(ticket_cancelled),
-    "show_cancelled": LetterKind(show_cancelled),
-    "show_moved": LetterKind(show_moved),
+    "tickets": LetterKind(tickets, gettext_lazy("Your tickets"), needs_proof=True),
+    "payment_failed": LetterKind(
+        payment_failed, gettext_lazy("Your payment was not made"), choice="payment_failed"
+    ),
+    "ticket_cancelled": LetterKind(ticket_cancelled, gettext_lazy("Your ticket was cancelled")),
+    "show_cancelled": LetterKind(show_cancelled, gettext_lazy("This performance was cancelled.")),
+    "show_moved": LetterKind(show_moved, gettext_lazy("The show has a new time")),
 }
 
 CHOICES = {

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.letter import Letter, LetterKind
 from accounts.mail_form import site_page
@@ -157,10 +157,16 @@ def _facts(ticket: Ticket) -> list[tuple[str, str]]:
 
 # All are owed: they tell of a right that was given, taken or lost.
 LETTERS = {
-    "ticket_offered": LetterKind(ticket_offered),
-    "ticket_withdrawn": LetterKind(ticket_withdrawn),
-    "ticket_accepted": LetterKind(ticket_accepted),
-    "ticket_received": LetterKind(ticket_received, needs_proof=True),
-    "ticket_declined": LetterKind(ticket_declined),
-    "received_ticket_cancelled": LetterKind(received_ticket_cancelled),
+    "ticket_offered": LetterKind(ticket_offered, gettext_lazy("A ticket for you")),
+    "ticket_withdrawn": LetterKind(
+        ticket_withdrawn, gettext_lazy("A ticket is no longer offered to you")
+    ),
+    "ticket_accepted": LetterKind(ticket_accepted, gettext_lazy("Your ticket was accepted")),
+    "ticket_received": LetterKind(
+        ticket_received, gettext_lazy("The ticket is yours"), needs_proof=True
+    ),
+    "ticket_declined": LetterKind(ticket_declined, gettext_lazy("Your ticket was declined")),
+    "received_ticket_cancelled": LetterKind(
+        received_ticket_cancelled, gettext_lazy("This performance was cancelled.")
+    ),
 }

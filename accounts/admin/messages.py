@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.base_admin import ReadOnlyAdmin
-from accounts.letter import letter_kinds
+from accounts.letter import kind_in_words, letter_kinds
 from accounts.models import OutgoingMessage, User
 from accounts.services.letter_preview import preview_letter
 from accounts.services.outbox import replay
@@ -29,7 +29,7 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in letter_kinds()]
+        return [(name, kind_in_words(name)) for name in letter_kinds()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -42,7 +42,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     rehearsal_path = "user"
     fields = (
         "channel",
-        "kind",
+        "in_words",
         "user",
         "recipient",
         "status",
@@ -56,7 +56,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     )
     list_display = (
         "created_at",
-        "kind",
+        "in_words",
         "recipient",
         colored("status", _("status"), STATUS_COLORS),
         "attempts",
@@ -84,6 +84,10 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
             "%(count)d message is queued again.", "%(count)d messages are queued again.", count
         )
         messages.success(request, told % {"count": count})
+
+    @admin.display(description=_("kind"))
+    def in_words(self, message: OutgoingMessage) -> str:
+        return kind_in_words(message.kind)
 
     @admin.display(description=_("next attempt"), ordering="due_at")
     def next_attempt(self, message: OutgoingMessage) -> dt.datetime | None:

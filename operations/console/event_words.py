@@ -5,6 +5,7 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.acts import words_of
+from accounts.letter import kind_in_words
 from accounts.templatetags.reasons import reason as reason_in_words
 from concertbook.templatetags.money import won
 from operations.services.timeline import Event
@@ -72,9 +73,12 @@ def words_of_event(event: Event) -> str:
         said = gettext("{who}: {act}").format(who=event.other or "-", act=words_of(event.key))
         return f"{said} ({event.detail})" if event.detail else said
     words = str(WORDS.get(event.what, event.what))
+    is_message = event.what.startswith("message.")
     return words.format(
         amount=won(event.amount or 0),
-        detail=event.detail or pgettext("no gate", "-"),
+        detail=kind_in_words(event.detail)
+        if is_message
+        else event.detail or pgettext("no gate", "-"),
         other=event.other or "-",
         reason=reason_in_words(event.detail),
     )

@@ -19,6 +19,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.letter import kind_in_words
 from accounts.models import Credit, OutgoingMessage, User
 from accounts.second_factor import must_confirm
 from accounts.services import account_help, credits, outbox
@@ -137,7 +138,12 @@ def _release_preview(call: Call) -> Sequence[str]:
 def _resend_preview(call: Call) -> Sequence[str]:
     message = call.row
     said = gettext("The message “{kind}” is sent again to {recipient}, with what is true now.")
-    return [said.format(kind=message.kind, recipient=message.recipient or call.person.email or "-")]
+    return [
+        said.format(
+            kind=kind_in_words(message.kind),
+            recipient=message.recipient or call.person.email or "-",
+        )
+    ]
 
 
 def _end_sessions_preview(call: Call) -> Sequence[str]:

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 BUYERS_AT_ONCE = 100
 BATCHES_AT_ONCE = 5
 REFUNDED = "schedule.refunded"
+# Damaged records may keep a schedule unfinished for days.
+NOTED_WITHIN = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -157,23 +159,40 @@ def refund_cancelled_schedules() -> int:
                 break
             tried |= set(users)
             freed += _end_some_of(schedule, users)
-        if freed:
-            _note_end(schedule)
+    _note_ends()
     return freed
 
 
+def _note_ends() -> None:
+    """Write into the log, once for each cancelled schedule, that all its buyers are refunded.
+
+    Read from the rows as well: the sweep that made the last refund may have been killed before it
+    could write this.
+    """
+    cancelled = ConcertSchedule.objects.filter(cancelled_at__gt=database_now() - NOTED_WITHIN)
+    for schedule in cancelled:
+        if not _is_noted(schedule):
+            _note_end(schedule)
+
+
+def _is_noted(schedule: ConcertSchedule) -> bool:
+    return activity.entries_of(schedule).filter(act=REFUNDED).exists()
+
+
 def _note_end(schedule: ConcertSchedule) -> None:
-    """Write into the log that all buyers are refunded; two sweeps that end at the same moment may
-    both write it."""
     with transaction.atomic(durable=True):
-        noted = activity.entries_of(schedule).filter(act=REFUNDED)
-        if Reservation.objects.live().filter(schedule=schedule).exists() or noted.exists():
+        # Of two sweeps that end at the same moment the second one finds the entry of the first.
+        ConcertSchedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
+        left = Reservation.objects.live().filter(schedule=schedule)
+        if left.exists() or _is_noted(schedule):
             return
         refunds = Refund.objects.filter(
             payment__reservation__schedule=schedule, reason=SCHEDULE_CANCELLED
         )
         sums = refunds.aggregate(
-            refunds=Count("pk"), amount=Sum("amount"), compensation=Sum("compensation")
+            refunds=Count("pk"),
+            amount=Sum("amount", default=0),
+            compensation=Sum("compensation", default=0),
         )
         activity.record(actor=None, act=REFUNDED, target=schedule, new=sums)
 

@@ -36,7 +36,7 @@ def compose(message):
 
 @pytest.mark.usefixtures("_inbox")
 def test_it_shows_each_mail_with_its_pictures_and_attachments(client, monkeypatch):
-    monkeypatch.setitem(letter_kinds(), "ticket", LetterKind(compose))
+    monkeypatch.setitem(letter_kinds(), "ticket", LetterKind(compose, "Ticket"))
     queue([new_message(kind="ticket", user=UserFactory(email="a@example.com"))])
     assert client.get("/inbox/").status_code == 200
     assert send_due() == 1

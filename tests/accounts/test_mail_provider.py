@@ -70,7 +70,7 @@ def kind(monkeypatch):
             attachments=[Attachment("tickets.pdf", "application/pdf", b"%PDF-1")],
         )
 
-    kinds = {**letter.letter_kinds(), "notice": LetterKind(compose, choice="top_ups")}
+    kinds = {**letter.letter_kinds(), "notice": LetterKind(compose, "Notice", choice="top_ups")}
     for module in ("accounts.services.outbox", "accounts.mail_form"):
         monkeypatch.setattr(f"{module}.letter_kinds", lambda: kinds)
     return "notice"

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import Activity
 from concerts.errors import ScheduleCancelled
 from concerts.models import ConcertSchedule
 from concerts.services.schedule_rules import require_sale_kept
@@ -252,6 +253,22 @@ def test_concurrent_sweeps_refund_every_buyer_once(schedule):
     assert results == [None] * 4
     assert Refund.objects.count() == 6
     assert_all_have_their_money(*users, won=20_000)
+
+
+def test_the_end_of_the_refunds_is_logged_once_also_by_sweeps_after_one_that_was_killed(
+    schedule, monkeypatch
+):
+    bought(UserFactory(won=20_000), schedule, 1)
+    cancelling(schedule)()
+    with monkeypatch.context() as killed:
+        killed.setattr(schedule_cancellation, "_note_ends", lambda: None)
+        sweep()
+    assert not Activity.objects.filter(act="schedule.refunded").exists()
+
+    # After the look for the entry of another sweep.
+    race(sweep, sweep, meeting=Meeting(at='FROM "payments_refund"'))
+
+    assert Activity.objects.get(act="schedule.refunded").new["refunds"] == 1
 
 
 def test_the_sweep_of_holds_and_that_of_refunds_do_not_meet_badly(schedule):

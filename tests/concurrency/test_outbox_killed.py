@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_every_message_arrives_in_order_though_its_senders_are_killed(monkeypatch):
-    monkeypatch.setitem(letter_kinds(), "numbered", LetterKind(letters.numbered))
+    monkeypatch.setitem(letter_kinds(), "numbered", LetterKind(letters.numbered, "numbered"))
     with Receiver(seed=3, patience=PATIENCE) as receiver:
         for name, value in {**environ(receiver), "DATABASE_URL": url()}.items():
             monkeypatch.setenv(name, value)
