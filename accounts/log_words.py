@@ -23,6 +23,7 @@ NAMES = {
     "amount": _("amount"),
     "columns": _("columns"),
     "compensation": _("compensation"),
+    "fee": _("fee"),
     "first": _("From"),
     "format": _("format"),
     "last": _("To"),
@@ -118,10 +119,13 @@ def _model_of(entry: Activity) -> Any:
 
 
 def _column(model: Any, name: str) -> Any:
+    """The target's own field of this name; rows that refer to it have the name by chance."""
     try:
-        return None if model is None else model._meta.get_field(name)
+        column = None if model is None else model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
+    is_own = column is None or not (column.is_relation and column.auto_created)
+    return column if is_own else None
 
 
 def _label(column: Any, name: str) -> str:

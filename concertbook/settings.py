@@ -581,5 +581,6 @@ UNFOLD = {
     "SITE_SYMBOL": "confirmation_number",
     "SHOW_LANGUAGES": True,
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("icon.svg")}],
+    "STYLES": [lambda request: static("console/lists.css")],
     "SIDEBAR": {"navigation": "operations.navigation.sidebar"},
 }

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts.acts import acts
+from accounts.log_words import changes_of
 from accounts.models import Activity
 from accounts.services import activity
 from concerts.models import Concert, ConcertSchedule
@@ -230,6 +231,13 @@ def test_the_log_is_read_by_those_who_may_and_changed_by_none(client, operator):
     assert client.post(address, {"reason": "x"}).status_code == 403
     delete = reverse("admin:accounts_activity_delete", args=[entry.pk])
     assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_values_are_named_in_words_also_where_rows_of_that_name_refer_to_the_target():
+    values = {"seats": 10, "fee": 0}
+    activity.record(actor=None, act="seats.generate", target=ScheduleFactory(), new=values)
+    with translation.override("ko"):
+        assert [each.label for each in changes_of(Activity.objects.get())] == ["좌석", "수수료"]
 
 
 def test_the_log_is_exported(client, operator):

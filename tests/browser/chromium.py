@@ -58,7 +58,7 @@ def page(chromium, live_server, complaints):
     page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
     yield page
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def expect_accessible(page, shown=None):
