@@ -1,0 +1,69 @@
+"""Every page of the console can be used by all, fits a phone, and Today stays up to date."""
+
+from itertools import chain
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from accounts.services.credits import give_credit
+from operations.console.urls import urlpatterns
+from tests.browser.chromium import expect_accessible, log_in
+from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, staff
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def every_page():
+    """The names of the console's pages, each with the addresses to look at."""
+    buyer, schedule = UserFactory(won=50_000, name="김민지"), ScheduleFactory()
+    ticket = bought(buyer, schedule, 1).tickets[0]
+    (hold,) = held(buyer, schedule, 2)
+    credit = give_credit(actor=StaffFactory(), user=buyer, amount=50_000, limit=0, reason="x")
+    room = schedule.concert.waiting_room.pk
+
+    def on_person(act, query=""):
+        return reverse("console:person_act", args=[buyer.pk, act]) + query
+
+    return {
+        "today": [reverse("console:today")],
+        "find": [reverse("console:find") + f"?q={ticket.reservation.pk}"],
+        "person": [reverse("console:person", args=[buyer.pk])],
+        "person_act": [
+            on_person("refund", f"?row={ticket.pk}"),
+            on_person("release", f"?row={hold.pk}"),
+            on_person("give-credit", "?amount="),
+            on_person("approve-credit", f"?row={credit.pk}"),
+        ],
+        "board": [reverse("console:board")],
+        "board_room": [reverse("console:board_room", args=[room])],
+        "board_act": [reverse("console:board_act", args=[room, act]) for act in ("pace", "close")],
+        "stop_sale": [reverse("console:stop_sale", args=[schedule.pk])],
+        "rehearsal": [reverse("console:rehearsal")],
+    }
+
+
+def test_every_page_of_the_console_is_accessible_in_the_dark_on_a_phone(page, live_server):
+    pages = every_page()
+    assert pages.keys() <= {each.name for each in urlpatterns}
+    log_in(page, live_server, staff("Owner"))
+    page.emulate_media(color_scheme="dark")
+    for address in chain.from_iterable(pages.values()):
+        page.goto(address)
+        expect_accessible(page)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, f"{address} is {wide} pixels wide"
+
+
+def test_today_shows_what_has_come_since_it_was_opened(page, live_server):
+    page.clock.install()
+    log_in(page, live_server, staff("Support lead"))
+    page.goto("/admin/")
+    expect(page.get_by_text("nothing needs a hand")).to_be_visible()
+
+    give_credit(actor=StaffFactory(), user=UserFactory(), amount=9_000, limit=0, reason="x")
+    cache.clear()
+    page.clock.fast_forward(10_000)
+
+    expect(page.get_by_text("A credit of ₩9,000")).to_be_visible()
