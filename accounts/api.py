@@ -40,6 +40,7 @@ from accounts.services import (
     language_change,
     ledger,
     name_change,
+    second_factor,
     sign_up,
 )
 from concertbook.http.origin import origin_of
@@ -108,16 +109,24 @@ class LogIn(APIView):
     class LogInInput(serializers.Serializer[Any]):
         email = AddressField()
         password = serializers.CharField(max_length=128, trim_whitespace=False)
+        code = serializers.CharField(
+            max_length=20,
+            required=False,
+            help_text="of the second factor, for a member of the staff who checks in tickets",
+        )
 
     @extend_schema(
         request=LogInInput, responses=LoggedInSerializer, parameters=[DEVICE_TOKEN], auth=[]
     )
     def post(self, request: Request) -> Response:
         data = valid_input(self.LogInInput, request)
+        code = data.pop("code", None)
         user = log_in.authenticate(request._request, **data)
         if user is None:
             raise InvalidCredentials
-        return _tokens(request, user, status.HTTP_200_OK)
+        if code is not None:
+            second_factor.check_code(user=user, code=code)
+        return _tokens(request, user, status.HTTP_200_OK, gave_factor=code is not None)
 
 
 class Refresh(APIView):
@@ -249,8 +258,9 @@ class BalanceHistoryList(generics.ListAPIView[BalanceHistory]):
         return ledger.balance_history(user=current_user(self.request), **wanted)
 
 
-def _tokens(request: Request, user: User, code: int) -> Response:
-    pair = app_tokens.issue_tokens(user, read_client(request._request))
+def _tokens(request: Request, user: User, code: int, *, gave_factor: bool = False) -> Response:
+    client = read_client(request._request)
+    pair = app_tokens.issue_tokens(user, client, gave_factor=gave_factor)
     assert user.email is not None
     device = devices.device_logged_in(request._request, user.email)
     answer = LoggedInSerializer.of(

@@ -25,6 +25,7 @@ from django.utils.crypto import constant_time_compare
 from accounts.clients import APP, CLIENT, Client
 from accounts.errors import InvalidRefreshToken
 from accounts.models import User, UserSession
+from accounts.second_factor import GAVE_FACTOR
 from accounts.sessions import SessionStore, prolong
 from concertbook.db.clock import database_now
 
@@ -44,12 +45,16 @@ class TokenPair:
     refresh: str
 
 
-def issue_tokens(user: User, client: Client | None = None) -> TokenPair:
+def issue_tokens(
+    user: User, client: Client | None = None, *, gave_factor: bool = False
+) -> TokenPair:
     """Start a session for a user who has just been authenticated; the tokens bound to it.
 
-    ``client`` is the app that logged in.
+    ``client`` is the app that logged in, ``gave_factor`` whether with a second factor.
     """
     session = new_session_of(user)
+    if gave_factor:
+        session[GAVE_FACTOR] = True
     session[CLIENT] = (client or Client(APP)).packed()
     refresh_id = uuid.uuid4()
     with transaction.atomic():
@@ -66,6 +71,11 @@ def new_session_of(user: User) -> Any:
     session[BACKEND_SESSION_KEY] = BACKEND
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     return session
+
+
+def session_of(token: Any) -> Any:
+    """The session of a valid access token, by its payload (the API's ``request.auth``)."""
+    return jwt.get_token_session(token)
 
 
 def refresh_tokens(refresh: str) -> TokenPair:

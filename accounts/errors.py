@@ -78,6 +78,16 @@ class WrongCode(DomainError):
     next_step = ACCOUNT
 
 
+class SecondFactorNeeded(DomainError):
+    """The staff's own part of the API, by a session or token that began without a second factor."""
+
+    code = "second_factor_needed"
+    status = 403
+    message = _("Please log in again, with a code of your authenticator app.")
+    meaning = _("Nothing was changed.")
+    next_step = LOG_IN
+
+
 class SecondFactorExists(DomainError):
     """Set up meanwhile in another window."""
 

@@ -4,6 +4,7 @@ import gzip
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,7 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.app_tokens import session_of
+from accounts.errors import SecondFactorNeeded
 from accounts.requests import current_user
+from accounts.second_factor import GAVE_FACTOR
 from concertbook.http.compression import accepts_gzip
 from concertbook.http.negotiation import JSON
 from concertbook.http.validation import (
@@ -48,11 +52,21 @@ class ScansField(HasSchemaLimits, serializers.ListField):
 
 
 class MayCheckIn(BasePermission):
-    """Members of the staff with the permission, and superusers."""
+    """Members of the staff with the permission, and superusers; with a second factor, as the page
+    of the door. Raises SecondFactorNeeded."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
-        return bool(user.is_staff and user.has_perm("payments.check_in_ticket"))
+        if not (user.is_staff and user.has_perm("payments.check_in_ticket")):
+            return False
+        if settings.STAFF_SECOND_FACTOR and not _session(request).get(GAVE_FACTOR):
+            raise SecondFactorNeeded
+        return True
+
+
+def _session(request: Request) -> Any:
+    """The session of the request's token, or of the browser."""
+    return session_of(request.auth) if request.auth else request._request.session
 
 
 class CheckIns(APIView):

@@ -122,6 +122,28 @@ def test_a_code_sent_twice_at_the_same_moment_is_accepted_once():
     assert sorted(type(each).__name__ for each in results) == ["NoneType", "WrongCode"]
 
 
+def test_an_app_checks_in_tickets_by_a_token_that_was_issued_for_a_code_only(client, app):
+    user = staff("Door")
+    secret, _codes = with_app(user)
+    scan = {"code": "x", "schedule": str(ScheduleFactory().pk)}
+
+    def answer(**code):
+        given = {"email": user.email, "password": PASSWORD, **code}
+        logged_in = client.post("/api/v1/auth/login/", given, content_type="application/json")
+        if logged_in.status_code != 200:
+            return logged_in.json()["code"]
+        phone = app()
+        phone.credentials(HTTP_AUTHORIZATION=f"Bearer {logged_in.json()['access']}")
+        return phone.post("/api/v1/check-ins/", scan, format="json").json()["code"]
+
+    assert answer() == "second_factor_needed"
+    assert answer(code="000000") == "wrong_code"
+    assert answer(code=code_at(secret, now())) == "not_found"
+    client.force_login(user)
+    browser = client.post("/api/v1/check-ins/", scan, content_type="application/json")
+    assert browser.json()["code"] == "second_factor_needed"
+
+
 @pytest.mark.parametrize("has_app", [False, True])
 @pytest.mark.parametrize("asks", [False, True])
 def test_a_guesser_of_passwords_or_codes_is_slowed_down(client, settings, has_app, asks):

@@ -46,6 +46,8 @@ DOCUMENTED = {
         "permission_denied",
         "wrong_password",
         "wrong_code",
+        "second_factor_needed",
+        "second_person_needed",
         "email_not_confirmed",
         "handing_on_off",
         "handing_on_closed",
@@ -56,6 +58,7 @@ DOCUMENTED = {
     409: {
         "seat_taken",
         "second_factor_exists",
+        "credit_decided",
         "room_in_use",
         "seat_label_taken",
         "seat_place_taken",
