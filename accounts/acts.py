@@ -24,6 +24,8 @@ ACTS: dict[str, Words] = {
     "user.send_reset_link": _("sent a link for a new password"),
     "second_factor.set_up": _("set up the second factor"),
     "second_factor.reset": _("reset the second factor"),
+    "passkey.add": _("added a passkey"),
+    "passkey.remove": _("removed a passkey"),
     "balance.payout": _("recorded a payout"),
     "credit.give": _("gave a goodwill credit"),
     "credit.ask": _("asked for a goodwill credit above the limit"),

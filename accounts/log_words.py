@@ -34,6 +34,7 @@ NAMES = {
     "participants": _("participants"),
     "findings": _("findings"),
     "recipient": _("recipient"),
+    "passkey": _("passkey"),
 }
 
 

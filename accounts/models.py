@@ -304,6 +304,20 @@ class SecondFactor(models.Model):
         return str(self.user_id)
 
 
+class Passkey(models.Model):
+    """A passkey of a member of the staff, instead of a code of their app (services/passkeys.py)."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name=_("user"))
+    name = models.CharField(max_length=60)
+    # Its id and public key, as WebAuthn writes them.
+    credential = models.BinaryField()
+    added_at = models.DateTimeField(db_default=models.functions.Now())
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class EndedSession(models.Model):
     """An ended session whose key is to be deleted from Redis
     (accounts/services/ended_sessions.py)."""

@@ -2,7 +2,8 @@
 moves.
 
 1. A member of the staff logs in as all do (accounts/log_in.py). Before the first page of the admin
-   or the door they give a code of their app, or set the app up (SecondFactorMiddleware).
+   or the door they give a code of their app or a passkey, or set the app up
+   (SecondFactorMiddleware).
 2. The session then remembers the time. A view that moves money is decorated with ``confirmed``:
    when the last code was given longer ago than settings.CONFIRM_SECONDS, it asks for another.
 3. Without second factors (settings.STAFF_SECOND_FACTOR) the question is for the password.
@@ -24,6 +25,8 @@ from django_htmx.http import HttpResponseClientRedirect
 # In the session: when the second factor, or the password, was given last; seconds since 1970.
 CONFIRMED_AT = "confirmed_at"
 GAVE_FACTOR = "second_factor"
+# In the session while the browser asks for a passkey.
+PASSKEY_STATE = "passkey_state"
 STAFF_PAGES = ("/admin/", "/door/")
 # They leave the admin, or are asked for by its pages before.
 OPEN = ("/admin/logout/", "/admin/login/", "/admin/jsi18n/")
@@ -36,6 +39,11 @@ def note_confirmed(request: HttpRequest) -> None:
     request.session[CONFIRMED_AT] = int(time.time())
     if settings.STAFF_SECOND_FACTOR:
         request.session[GAVE_FACTOR] = True
+
+
+def host_of(request: HttpRequest) -> str:
+    """The site's host without its port, to which passkeys belong."""
+    return request.get_host().partition(":")[0]
 
 
 def confirmed(view: View) -> View:

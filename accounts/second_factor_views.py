@@ -1,9 +1,13 @@
-"""The page on which the staff set up a second factor and give its codes."""
+"""The page on which the staff set up a second factor, and give its codes or a passkey."""
+
+import json
+from typing import Any
 
 import segno
 from allauth.account.utils import get_next_redirect_url
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -17,13 +21,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import SecondFactorExists, WrongCode, WrongPassword
 from accounts.rate_limits import SECOND_FACTORS
 from accounts.requests import MemberRequest
-from accounts.second_factor import note_confirmed
-from accounts.services import second_factor
+from accounts.second_factor import PASSKEY_STATE, host_of, note_confirmed
+from accounts.services import passkeys, second_factor
 from concertbook.http.rate_limit import take
 
 ISSUER = "concertbook"
 # In the session until the set-up is done.
 SECRET = "second_factor_secret"
+LONGEST_PASSKEY = 20_000
 
 
 class CodeForm(forms.Form):
@@ -56,6 +61,8 @@ def confirm(request: MemberRequest) -> HttpResponse:
     if not settings.STAFF_SECOND_FACTOR:
         return _ask(request, PasswordForm(request.POST or None), "password")
     if second_factor.has_second_factor(user=request.user):
+        if "passkey" in request.POST:
+            return _check_passkey(request)
         return _ask(request, CodeForm(request.POST or None), "code")
     return _set_up(request)
 
@@ -69,7 +76,24 @@ def _ask(request: MemberRequest, form: forms.Form, what: str) -> HttpResponse:
         else:
             note_confirmed(request)
             return redirect(_next_page(request))
-    return render(request, "account/confirm.html", {"form": form, "asks_for": what})
+    shown: dict[str, Any] = {"form": form, "asks_for": what}
+    asked = passkeys.begin_asking(user=request.user, host=host_of(request))
+    if what == "code" and asked:
+        options, request.session[PASSKEY_STATE] = asked
+        shown["passkey_options"] = json.dumps(options)
+    return render(request, "account/confirm.html", shown)
+
+
+def _check_passkey(request: MemberRequest) -> HttpResponse:
+    state = request.session.pop(PASSKEY_STATE, {})
+    answer = request.POST["passkey"][:LONGEST_PASSKEY]
+    try:
+        passkeys.check(user=request.user, host=host_of(request), state=state, answer=answer)
+    except WrongCode as wrong:
+        messages.error(request, str(wrong.message))
+        return redirect(request.get_full_path())
+    note_confirmed(request)
+    return redirect(_next_page(request))
 
 
 def _check(request: MemberRequest, given: str, what: str) -> None:

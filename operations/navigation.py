@@ -88,6 +88,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
     (
         _("Administration"),
         [
+            ConsolePage("console:passkeys", _("Passkeys"), "passkey"),
             ("auth.Group", "group"),
             ("accounts.Activity", "manage_search"),
             ("accounts.Document", "gavel"),

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.permission_words import group_words, permission_words
 from accounts.services import second_factor
 from concertbook.admin.versions import VersionedInline
+from concertbook.templatetags.money import won
 from concerts.models import StaffConcert
 from operations.roles import BY_GROUP
 
@@ -38,6 +39,11 @@ class RoleAdmin(GroupAdmin):
         role = BY_GROUP.get(group.name)
         return role.duty if role else "–"
 
+    @admin.display(description=_("credit to one person in 30 days, without a second person"))
+    def credit_limit(self, group: Group) -> str:
+        role = BY_GROUP.get(group.name)
+        return won(role.credit_limit) if role and role.credit_limit else "–"
+
     @admin.display(description=_("permissions"))
     def may(self, group: Group) -> str:
         permissions = group.permissions.select_related("content_type")
@@ -45,11 +51,11 @@ class RoleAdmin(GroupAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
         if obj is not None and obj.name in BY_GROUP:
-            return ((None, {"fields": ("named", "duty", "may")}),)
+            return ((None, {"fields": ("named", "duty", "credit_limit", "may")}),)
         return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        return ("named", "duty", "may")
+        return ("named", "duty", "credit_limit", "may")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return not _is_role(obj) and super().has_change_permission(request, obj)

@@ -14,6 +14,7 @@ from accounts.models import (
     IdempotencyKey,
     MutedNotice,
     OutgoingMessage,
+    Passkey,
     PushSubscription,
     SecondFactor,
     User,
@@ -76,7 +77,10 @@ def _obstacles(user: User, now: Now) -> Sequence[Obstacle]:
 
 def _erase(user: User) -> None:
     """The rows of charges, of the ledger and of consents name no person without the user's name."""
-    for model in (IdempotencyKey, DataCopy, MutedNotice, PushSubscription, SecondFactor):
+    for model in (
+        *(IdempotencyKey, DataCopy, MutedNotice, PushSubscription),
+        *(SecondFactor, Passkey),
+    ):
         model._base_manager.filter(user=user).delete()
     OutgoingMessage.objects.filter(user=user).delete()
     if user.email:
@@ -118,6 +122,7 @@ PERSONAL_DATA = PersonalData(
         "accounts.DataCopy": "the copies themselves",
         "accounts.KeptIdentity": "made when the account is deleted",
         "accounts.SecondFactor": "a secret that a member of the staff has on their phone",
+        "accounts.Passkey": "public keys of a member of the staff",
         "accounts.Activity": "what the user did as a member of the staff",
         "admin.LogEntry": "the log of earlier versions",
         "account.EmailAddress": "allauth's table, which is not used",

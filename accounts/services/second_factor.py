@@ -1,9 +1,10 @@
 """The second factor of a member of the staff: time-based codes of an app (RFC 6238), and recovery
 codes for the day when the phone is lost.
 
-Own code of a few lines, because allauth's needs its limiter, which is switched off here, and its
-own pages around the log-in. A secret is encrypted with a key made of SECRET_KEY; recovery codes are
-stored as hashes. Each code is accepted once.
+Own code of a few lines: allauth.mfa needs allauth's limiter, which is switched off here, and its
+own pages around the log-in; and it remembers a used code in the cache only, for less time than the
+code is valid once a tolerance is set. A secret is encrypted with a key made of SECRET_KEY; recovery
+codes are stored as hashes. Each code is accepted once. Passkeys are in passkeys.py.
 """
 
 import base64
@@ -24,6 +25,7 @@ from accounts.errors import SecondFactorExists, WrongCode
 from accounts.models import SecondFactor, User
 from accounts.rate_limits import SECOND_FACTORS
 from accounts.services import activity
+from accounts.services.passkeys import passkeys_of
 from accounts.sessions import end_sessions
 from concertbook.http.rate_limit import take
 
@@ -85,10 +87,11 @@ def check_code(*, user: User, code: str) -> None:
 
 
 def reset(*, user: User, actor: User, reason: str = "") -> bool:
-    """Forget the second factor of a user whose phone is lost, and log them out: they set up another
-    one at the next log-in. False where there is none."""
+    """Forget the second factor of a user whose phone is lost, and their passkeys, and log them out:
+    they set up another one at the next log-in. False where there is none."""
     with transaction.atomic():
         deleted, _rows = SecondFactor.objects.filter(user=user).delete()
+        deleted += passkeys_of(user).delete()[0]
         if deleted:
             end_sessions(user_ids=[user.pk])
             activity.record(actor=actor, act="second_factor.reset", target=user, reason=reason)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from operations.console import board, board_acts, people, person_acts, reports
+from operations.console import board, board_acts, passkeys, people, person_acts, reports
 from operations.console.rehearsal import rehearsal
 from operations.console.today import today
 
@@ -25,6 +25,7 @@ urlpatterns = [
         board_acts.stop_sale_of_date,
         name="stop_sale",
     ),
+    path("passkeys/", passkeys.list_passkeys, name="passkeys"),
     path("rehearsal/", rehearsal, name="rehearsal"),
     path("reports/", reports.all_reports, name="reports"),
     path("reports/<slug:name>/", reports.one_report, name="report"),

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.models import Activity, SecondFactor
+from accounts.models import Activity, Passkey, SecondFactor
 from accounts.second_factor import CONFIRMED_AT, GAVE_FACTOR
 from accounts.services import second_factor
 from accounts.services.second_factor import PERIOD, check_code, code_at, new_secret, set_up
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 
 CONFIRM = reverse("account_confirm")
 ADMIN = "/admin/"
+PASSKEYS = "/admin/passkeys/"
 ENGLISH = {"accept-language": "en"}
 
 
@@ -155,6 +156,37 @@ def test_a_guesser_of_passwords_or_codes_is_slowed_down(client, settings, has_ap
     statuses = [client.post(CONFIRM, {"code": "000000"}).status_code for _ in range(12)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
+
+
+@pytest.mark.parametrize("answer", ["", "x", "5", "[]", "{}", '{"id": "AA", "response": {}}'])
+def test_an_answer_that_is_no_passkey_opens_nothing(client, settings, answer):
+    user = StaffFactory()
+    with_app(user)
+    client.force_login(user)
+    for _with_state in range(2):
+        assert client.post(CONFIRM, {"passkey": answer}).status_code == 302
+        client.get(CONFIRM)
+    assert client.get(ADMIN).status_code == 302
+    gave_factor(client, seconds_ago=1)
+    client.get(PASSKEYS)
+    page = client.post(PASSKEYS, {"name": "Phone", "passkey": answer})
+    assert page.status_code == 200
+    assert not Passkey.objects.exists()
+
+
+def test_a_member_removes_their_own_passkeys_only(client):
+    member, other = StaffFactory.create_batch(2)
+    mine, others = (
+        Passkey.objects.create(user=each, name="Phone", credential=b"") for each in (member, other)
+    )
+    client.force_login(member)
+    gave_factor(client, seconds_ago=601)
+    assert client.post(PASSKEYS, {"remove": mine.pk})["Location"].startswith(CONFIRM)
+    gave_factor(client, seconds_ago=1)
+    for key in (others.pk, mine.pk, mine.pk, "x", "9" * 30):
+        assert client.post(PASSKEYS, {"remove": key}).status_code == 302
+    assert list(Passkey.objects.all()) == [others]
+    assert Activity.objects.get().old == {"passkey": "Phone"}
 
 
 def test_a_buyer_has_no_second_factor(client):

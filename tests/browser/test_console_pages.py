@@ -1,5 +1,6 @@
 """Every page of the console can be used by all, fits a phone, and Today stays up to date."""
 
+import time
 from itertools import chain
 
 import pytest
@@ -7,6 +8,8 @@ from django.core.cache import cache
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from accounts.models import Activity
+from accounts.services import second_factor
 from accounts.services.credits import give_credit
 from operations.console.urls import urlpatterns
 from tests.browser.chromium import expect_accessible, log_in
@@ -40,6 +43,7 @@ def every_page():
         "board_room": [reverse("console:board_room", args=[room])],
         "board_act": [reverse("console:board_act", args=[room, act]) for act in ("pace", "close")],
         "stop_sale": [reverse("console:stop_sale", args=[schedule.pk])],
+        "passkeys": [reverse("console:passkeys")],
         "rehearsal": [reverse("console:rehearsal")],
     }
 
@@ -67,3 +71,39 @@ def test_today_shows_what_has_come_since_it_was_opened(page, live_server):
     page.clock.fast_forward(10_000)
 
     expect(page.get_by_text("A credit of ₩9,000")).to_be_visible()
+
+
+def test_a_passkey_is_added_and_then_proves_who_moves_money(page, live_server, settings):
+    settings.STAFF_SECOND_FACTOR, settings.CONFIRM_SECONDS = True, 600
+    member, buyer = staff("Support lead"), UserFactory()
+    secret = second_factor.new_secret()
+    code = second_factor.code_at(secret, int(time.time()) // second_factor.PERIOD)
+    second_factor.set_up(user=member, secret=secret, code=code)
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    has = {"protocol": "ctap2", "transport": "internal", "hasUserVerification": True}
+    options = has | {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    log_in(page, live_server, member)
+    page.goto("/admin/passkeys/")
+    page.get_by_role("textbox").fill(second_factor.code_at(secret, later()))
+    page.get_by_role("button", name="Continue").click()
+
+    page.locator("[name=name]").fill("Phone")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("heading", name="Phone")).to_be_visible()
+
+    settings.CONFIRM_SECONDS = -1
+    page.goto(reverse("console:person_act", args=[buyer.pk, "give-credit"]))
+    ask = page.get_by_role("button", name="Use a passkey")
+    expect_accessible(page, ask)
+    settings.CONFIRM_SECONDS = 600
+    ask.click()
+    expect(page.get_by_label("Amount of the credit")).to_be_visible()
+    acts = Activity.objects.order_by("pk").values_list("act", flat=True)
+    assert list(acts) == ["second_factor.set_up", "passkey.add"]
+
+
+def later():
+    """The period after that of the code that was used."""
+    return int(time.time()) // second_factor.PERIOD + 1

@@ -51,6 +51,7 @@ concerts/concertschedule/<path:object_id>/generate/
 concerts/concertschedule/<path:object_id>/refunds/
 concerts/concertschedule/<path:object_id>/remove_seats/
 find/
+passkeys/
 people/<any_case_uuid:user_id>/
 people/<any_case_uuid:user_id>/<slug:act>/
 jsi18n/
