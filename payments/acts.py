@@ -10,6 +10,7 @@ ACTS: dict[str, Words] = {
     "ticket.refund": _("refunded a ticket by its policy"),
     "ticket.refund_in_full": _("refunded a ticket without a fee"),
     "reservation.release": _("released a hold"),
+    "seats.release": _("released the holds of seats"),
     "check_in.undo": _("undid a check-in"),
     "check_in.by_hand": _("let a holder in without a code"),
     "check_in.conflict": _("found a conflict at the door"),

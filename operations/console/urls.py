@@ -1,6 +1,6 @@
 from django.urls import path
 
-from operations.console import board, board_acts, people, person_acts, reports
+from operations.console import board, board_acts, people, person_acts, reports, seat_acts, seats
 from operations.console.rehearsal import rehearsal
 from operations.console.today import today
 
@@ -25,6 +25,9 @@ urlpatterns = [
         board_acts.stop_sale_of_date,
         name="stop_sale",
     ),
+    path("seats/<any_case_uuid:schedule_id>/", seats.seats, name="seats"),
+    path("seats/<any_case_uuid:schedule_id>/<int:number>/", seats.seat, name="seat"),
+    path("seats/<any_case_uuid:schedule_id>/<slug:act>/", seat_acts.act_on_seats, name="seats_act"),
     path("rehearsal/", rehearsal, name="rehearsal"),
     path("reports/", reports.all_reports, name="reports"),
     path("reports/<slug:name>/", reports.one_report, name="report"),

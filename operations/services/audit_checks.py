@@ -49,8 +49,8 @@ CHECKS = [
         LEFT JOIN payments_reservation r
             ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
         WHERE (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
-            CASE r.status WHEN 'HOLD' THEN 'HELD' WHEN 'CONFIRMED' THEN 'RESERVED'
-                          ELSE 'AVAILABLE' END,
+            CASE WHEN r.status = 'HOLD' THEN 'HELD' WHEN r.status = 'CONFIRMED' THEN 'RESERVED'
+                 WHEN s.status = 'BLOCKED' THEN 'BLOCKED' ELSE 'AVAILABLE' END,
             CASE WHEN r.status = 'HOLD' THEN r.user_id END,
             CASE WHEN r.status = 'HOLD' THEN r.expires_at END)
         """,

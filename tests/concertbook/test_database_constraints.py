@@ -376,6 +376,16 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "concerts_seat_holder_exactly_while_held",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(held_by=sale.other),
     ),
+    "a blocked seat that is held": (
+        "payments_seat_agrees_with_reservation",
+        lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(
+            status="BLOCKED", held_by=None, hold_expires_at=None
+        ),
+    ),
+    "a seat on sale that is held back": (
+        "concerts_seat_held_back_only_while_blocked",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(blocked_for="Promoter"),
+    ),
     "a seat of an unknown status": (
         "concerts_seat_status_known",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(status="MINE"),

@@ -62,6 +62,9 @@ payments/refund/export/
 rehearsal/
 reports/
 reports/<slug:name>/
+seats/<any_case_uuid:schedule_id>/
+seats/<any_case_uuid:schedule_id>/<int:number>/
+seats/<any_case_uuid:schedule_id>/<slug:act>/
 queueing/waitingroom/<path:object_id>/close_room/
 queueing/waitingroom/<path:object_id>/drain_room/
 queueing/waitingroom/<path:object_id>/open_room/
