@@ -678,6 +678,17 @@ class Seat(models.Model):
             raise SeatTaken(seat=self.number)
         self._let_go(self.Status.RESERVED)
 
+    def give(self) -> None:
+        """AVAILABLE or BLOCKED to RESERVED, by the staff; a cooldown is for buyers. Not saved; the
+        caller holds the row lock.
+
+        Raises SeatTaken for a seat that a buyer holds or has.
+        """
+        if not self.is_untaken:
+            raise SeatTaken(seat=self.number)
+        self._let_go(self.Status.RESERVED)
+        self.available_from = None
+
     def release(self, *, available_from: dt.datetime | None = None) -> None:
         """HELD, RESERVED or BLOCKED to AVAILABLE. Not saved; the caller holds the row lock.
 

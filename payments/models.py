@@ -422,6 +422,44 @@ class TicketOffer(models.Model):
         return f"{self.ticket} {self.email} {self.status}"
 
 
+class TicketMove(models.Model):
+    """A ticket that staff moved to another seat of its performance; its code ended with it.
+
+    Triggers keep it unchanged, and let a ticket and its reservation change their seat by it only.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    ticket = models.ForeignKey(
+        Ticket, models.PROTECT, related_name="moves", verbose_name=_("ticket")
+    )
+    from_seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="+", db_index=False, verbose_name=_("moved from")
+    )
+    to_seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="+", db_index=False, verbose_name=_("moved to")
+    )
+    old_code = models.CharField(max_length=40, editable=False)
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("moved by"),
+    )
+    moved_at = models.DateTimeField(_("moved at"))
+
+    class Meta:
+        verbose_name = _("move to another seat")
+        verbose_name_plural = _("moves to other seats")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["old_code"], name="payments_ticketmove_code_ends_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_seat} → {self.to_seat}"
+
+
 class CheckIn(models.Model):
     """A check-in of a ticket at its show; it can be undone after a mistake.
 

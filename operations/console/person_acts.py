@@ -5,7 +5,7 @@ A row is named by ``row`` in the address: a ticket, a reservation or a message, 
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,11 +26,13 @@ from concertbook.errors import DomainError
 from concertbook.http.origin import origin_of
 from concertbook.templatetags.money import won
 from concertbook.templatetags.times import second
+from concerts.errors import SeatNotFound, SeatTaken
 from concerts.services.staff_concerts import limit
 from operations.console.page import Context, console_page
 from payments.models import Reservation, Ticket
 from payments.services.releases import release_by_staff
 from payments.services.ticket_cancellation import quote_by_staff, refund_by_staff
+from payments.services.ticket_moves import move_ticket
 
 VIEW = "accounts.view_user"
 
@@ -41,15 +43,25 @@ class ReasonForm(forms.Form):
     )
 
 
+class MoveForm(ReasonForm):
+    to = forms.CharField(
+        label=_("To the seat"),
+        max_length=20,
+        help_text=_("Its label. It is free, blocked or held back."),
+    )
+    field_order = ("to", "reason")
+
+
 @dataclass(frozen=True)
 class Call:
-    """One use of an act."""
+    """One use of an act; ``values`` are those of its form beside the reason."""
 
     actor: User
     person: User
     row: Any
     reason: str
     origin: str
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ class Act:
     find: Callable[[User, User, Any], Any] | None = None
     tone: str = "primary"
     moves_money: bool = False
+    form: type[ReasonForm] = ReasonForm
 
 
 def _ticket(actor: User, person: User, key: Any) -> Ticket | None:
@@ -112,6 +125,21 @@ def _release_preview(person: User, reservation: Reservation) -> Sequence[str]:
     return [
         said.format(seat=reservation.seat.label),
         until.format(at=second(reservation.expires_at)),
+    ]
+
+
+def _move_preview(person: User, ticket: Ticket) -> Sequence[str]:
+    ticket.require_issued()
+    values = {"seat": ticket.seat.label, "price": won(ticket.price)}
+    return [
+        gettext(
+            "The ticket for {seat} is for the other seat then, and has a new QR code. The old one"
+            " ends."
+        ).format(**values),
+        gettext(
+            "No money moves: the ticket keeps its price of {price}, whatever the other seat costs."
+        ).format(**values),
+        gettext("{seat} is sold again, and the ticket's holder gets a mail.").format(**values),
     ]
 
 
@@ -175,6 +203,18 @@ ACTS = {
         find=_ticket,
         tone="danger",
         moves_money=True,
+    ),
+    "move": Act(
+        permission="payments.move_ticket",
+        title=_("Move to another seat?"),
+        button=_("Move"),
+        done=_("The ticket is moved."),
+        preview=_move_preview,
+        run=lambda call: move_ticket(
+            actor=call.actor, ticket_id=call.row.pk, to=call.values["to"], reason=call.reason
+        ),
+        find=_ticket,
+        form=MoveForm,
     ),
     "release": Act(
         permission="payments.release_reservation",
@@ -262,11 +302,9 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     if chosen.moves_money and (question := must_confirm(request)) is not None:
         return question
     row = _row(chosen, actor, person, request.GET.get("row", ""))
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = chosen.form(request.POST if request.method == "POST" else None)
     try:
-        if form.is_valid():
-            origin = origin_of(request)
-            chosen.run(Call(actor, person, row, form.cleaned_data["reason"], origin))
+        if form.is_valid() and _is_done(chosen, form, actor, person, row, origin_of(request)):
             messages.success(request, chosen.done)
             return redirect("console:person", person.pk)
         sentences, refusal = chosen.preview(person, row), ""
@@ -282,6 +320,17 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
         "refusal": refusal,
         "form": form,
     }
+
+
+def _is_done(act: Act, form: ReasonForm, actor: User, person: User, row: Any, origin: str) -> bool:
+    """False when the form's other seat cannot be taken, which is an error of its field."""
+    values = form.cleaned_data
+    try:
+        act.run(Call(actor, person, row, values["reason"], origin, values))
+    except (SeatNotFound, SeatTaken) as error:
+        form.add_error("to", str(error.message))
+        return False
+    return True
 
 
 def may_touch(actor: User, person: User) -> bool:

@@ -29,6 +29,7 @@ REASONS = {
     "let_go": _("released by the buyer"),
     "let_go_by_staff": _("released by our staff"),
     "hold_expired": _("not paid in time"),
+    "moved": _("a ticket was moved"),
 }
 
 
@@ -73,6 +74,7 @@ def seat(request: HttpRequest, schedule_id: uuid.UUID, number: int) -> Context:
         "state": state_of(found.status, found.blocked_for),
         "reservation": live.live().first(),
         "sees_people": sees_people,
+        "may_move": actor.has_perm("payments.move_ticket"),
         "changes": sorted(_changes(found, sees_people), key=lambda each: each.at, reverse=True),
         "acts": acts_on(actor),
     }

@@ -99,9 +99,11 @@ CHECKS = [
     ),
     Check(
         "ended_code_admits",
-        "A ticket with a code that ended when a ticket was handed on.",
+        "A ticket with a code that ended when a ticket was handed on or moved.",
         """
         SELECT t.id FROM payments_ticket t JOIN payments_ticketoffer o ON o.old_code = t.code
+        UNION ALL
+        SELECT t.id FROM payments_ticket t JOIN payments_ticketmove m ON m.old_code = t.code
         """,
     ),
     Check(
