@@ -9,6 +9,7 @@ ACTS: dict[str, Words] = {
     "schedule.refunded": _("refunded all buyers of the schedule"),
     "ticket.refund": _("refunded a ticket by its policy"),
     "ticket.refund_in_full": _("refunded a ticket without a fee"),
+    "seats.give": _("gave free tickets"),
     "ticket.move": _("moved a buyer to another seat"),
     "reservation.release": _("released a hold"),
     "seats.release": _("released the holds of seats"),

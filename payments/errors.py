@@ -93,6 +93,14 @@ class TicketUsed(DomainError):
     next_step = TICKETS
 
 
+class NoSuchAccount(NotFound):
+    """A free ticket for an address that no account has confirmed."""
+
+    code = "no_such_account"
+    message = _("No account has confirmed this address.")
+    meaning = _("No ticket was given.")
+
+
 class NotTheBuyer(DomainError):
     """The ticket was handed to its holder; its money is the buyer's."""
 

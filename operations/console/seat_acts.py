@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.email_addresses import LONGEST_EMAIL
 from accounts.models import User
 from concertbook.errors import DomainError
 from concerts.models import ConcertSchedule, Seat
@@ -22,7 +23,7 @@ from concerts.services.seat_batches import Batch, WhyNot, sort_out
 from concerts.services.seat_selection import MOST_SEATS, as_ranges, select_seats
 from concerts.services.staff_concerts import limit
 from operations.console.page import Context, console_page
-from payments.services import releases
+from payments.services import free_tickets, releases
 
 VIEW = "concerts.view_seat"
 # The labels that a sentence has.
@@ -44,6 +45,11 @@ class BlockForm(ReasonForm):
         help_text=_("The promoter, the press, … Empty if they are for no party."),
     )
     field_order = ("blocked_for", "reason")
+
+
+class GiveForm(ReasonForm):
+    email = forms.EmailField(label=_("To the account with the address"), max_length=LONGEST_EMAIL)
+    field_order = ("email", "reason")
 
 
 class ReclassifyForm(ReasonForm):
@@ -104,6 +110,18 @@ ACTS = {
         may=seat_editing.MAY_EDIT,
         service=seat_editing.reclassify_seats,
         form=ReclassifyForm,
+    ),
+    "give": Act(
+        permission="payments.give_ticket",
+        title=_("Give free tickets?"),
+        button=_("Give for free"),
+        told=_(
+            "One person gets a ticket for each, at 0 won, by mail. They count for the purchase"
+            " limit of the date."
+        ),
+        may=free_tickets.MAY_GIVE,
+        service=free_tickets.give_tickets,
+        form=GiveForm,
     ),
     "release": Act(
         permission="payments.release_reservation",

@@ -317,7 +317,8 @@ CHECKS = [
         """
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule c ON c.id = r.schedule_id
-        WHERE r.created_at < c.reserve_from OR r.created_at >= c.reserve_until
+        -- A free ticket is given at any time.
+        WHERE r.price > 0 AND (r.created_at < c.reserve_from OR r.created_at >= c.reserve_until)
         """,
     ),
     Check(
@@ -327,7 +328,7 @@ CHECKS = [
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule s ON s.id = r.schedule_id
         JOIN concerts_concert c ON c.id = s.concert_id
-        WHERE NOT EXISTS (
+        WHERE r.price > 0 AND NOT EXISTS (
             SELECT FROM queueing_queuetoken t
             WHERE t.user_id = r.user_id AND t.room_id = c.waiting_room_id
               AND r.created_at BETWEEN t.available_at AND t.expires_at)

@@ -399,6 +399,15 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         "concerts_seat_held_back_only_while_blocked",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(blocked_for="Promoter"),
     ),
+    # What is free is a free ticket, which is given.
+    "a hold for nothing": (
+        "payments_reservation_held_for_a_price",
+        lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(price=0),
+    ),
+    "a ledger line of 0 won that is no free ticket": (
+        "accounts_balancehistory_amount_positive",
+        lambda sale: sale.write_line(type="RESERVATION", amount=0),
+    ),
     # A ticket and its reservation change their seat by a move.
     "a move that does not begin where its ticket is": (
         "payments_ticketmove_is_a_record",
