@@ -19,6 +19,7 @@ from concerts.services.hall_chart import hall_chart, state_of
 from concerts.services.seat_selection import MOST_SEATS
 from operations.console.page import Context, console_page
 from operations.console.seat_acts import VIEW, acts_on, get_schedule
+from operations.console.seat_plan import IMPORT
 from payments.models import Reservation
 
 MOST_SHOWN = 100
@@ -45,6 +46,7 @@ def seats(request: HttpRequest, schedule_id: uuid.UUID) -> Context:
         "parties": sorted(chart.parties.items()),
         "acts": acts_on(cast(User, request.user)),
         "most": MOST_SEATS,
+        "may_import": request.user.has_perms(IMPORT),
     }
 
 
@@ -90,7 +92,7 @@ def _changes(seat: Seat, sees_people: bool) -> Iterator[Change]:
         yield Change(line.changed_at, what, name, shown)
     # What changes no status is in the log only, which names the seats of an act.
     acts = entries_of(seat.schedule).filter(
-        act="seats.reclassify", new__seats__contains=[seat.label]
+        act__in=["seats.reclassify", "seats.import"], new__seats__contains=[seat.label]
     )
     for entry in acts[:MOST_SHOWN]:
         yield Change(entry.at, _with_values(entry), entry.actor_email, entry.reason)
