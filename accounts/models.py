@@ -404,6 +404,10 @@ class Balance(models.Model):
         return line
 
 
+# The reason of a free ticket, in the ledger and in payments.
+FREE_TICKET = "free_ticket"
+
+
 class BalanceHistory(models.Model):
     """One line of the append-only ledger. FAILED lines are part of the chain and move no money."""
 
@@ -461,7 +465,10 @@ class BalanceHistory(models.Model):
                 name="accounts_balancehistory_one_effect_per_source",
             ),
             models.CheckConstraint(
-                condition=Q(amount__gt=0) | Q(type="OTHER") & ~Q(amount=0),
+                # A free ticket is the one line of 0 won.
+                condition=Q(amount__gt=0)
+                | Q(type="OTHER") & ~Q(amount=0)
+                | Q(type="RESERVATION", status="SUCCESS", amount=0, reason=FREE_TICKET),
                 name="accounts_balancehistory_amount_positive",
             ),
             models.CheckConstraint(

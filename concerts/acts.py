@@ -7,5 +7,9 @@ from accounts.acts import Words
 ACTS: dict[str, Words] = {
     "seats.generate": _("added seats"),
     "seats.remove": _("removed seats"),
+    "seats.import": _("imported a seat plan"),
+    "seats.block": _("blocked seats"),
+    "seats.unblock": _("unblocked seats"),
+    "seats.reclassify": _("changed the grade, price or kind of seats"),
     "schedule.stop_sale": _("stopped the sale of the date"),
 }

@@ -523,6 +523,8 @@ class Seat(models.Model):
         AVAILABLE = "AVAILABLE", _("Available")
         HELD = "HELD", _("Held")
         RESERVED = "RESERVED", _("Reserved")
+        # Not for sale, as an operator said; buyers see it as sold.
+        BLOCKED = "BLOCKED", _("Blocked")
 
     class Kind(models.TextChoices):
         """A companion seat is sold with a wheelchair seat only (payments.services.holds)."""
@@ -565,6 +567,10 @@ class Seat(models.Model):
         verbose_name=_("held by"),
     )
     hold_expires_at = models.DateTimeField(_("hold expires"), null=True, blank=True)
+    # For whom a blocked seat is held back, as the promoter; empty for nobody.
+    blocked_for = models.CharField(
+        _("held back for"), max_length=50, blank=True, default="", db_default=""
+    )
     # The end of the cooldown of a released seat: a random time.
     available_from = models.DateTimeField(_("offered again"), null=True, blank=True)
     # The seq of the seat's last history line.
@@ -614,8 +620,12 @@ class Seat(models.Model):
                 name="concerts_seat_cooldown_only_while_available",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["AVAILABLE", "HELD", "RESERVED"]),
+                condition=Q(status__in=["AVAILABLE", "HELD", "RESERVED", "BLOCKED"]),
                 name="concerts_seat_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="BLOCKED") | Q(blocked_for=""),
+                name="concerts_seat_held_back_only_while_blocked",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=["standard", "wheelchair", "companion", "restricted"]),
@@ -651,6 +661,11 @@ class Seat(models.Model):
         if self.status != self.Status.AVAILABLE or in_cooldown:
             raise SeatTaken(seat=self.number, yours=self.held_by_id == user.pk)
 
+    @property
+    def is_untaken(self) -> bool:
+        """Whether no buyer holds or has it: what operators change of a seat, they change then."""
+        return self.status in (self.Status.AVAILABLE, self.Status.BLOCKED)
+
     def has_overdue_hold(self, now: dt.datetime) -> bool:
         return self.hold_expires_at is not None and self.hold_expires_at <= now
 
@@ -663,13 +678,34 @@ class Seat(models.Model):
             raise SeatTaken(seat=self.number)
         self._let_go(self.Status.RESERVED)
 
+    def give(self) -> None:
+        """AVAILABLE or BLOCKED to RESERVED, by the staff; a cooldown is for buyers. Not saved; the
+        caller holds the row lock.
+
+        Raises SeatTaken for a seat that a buyer holds or has.
+        """
+        if not self.is_untaken:
+            raise SeatTaken(seat=self.number)
+        self._let_go(self.Status.RESERVED)
+        self.available_from = None
+
     def release(self, *, available_from: dt.datetime | None = None) -> None:
-        """HELD or RESERVED to AVAILABLE. Not saved; the caller holds the row lock.
+        """HELD, RESERVED or BLOCKED to AVAILABLE. Not saved; the caller holds the row lock.
 
         Until ``available_from`` the seat is in its cooldown: shown as held, and it cannot be held.
         """
         self._let_go(self.Status.AVAILABLE)
         self.available_from = available_from
+
+    def block(self) -> None:
+        """AVAILABLE to BLOCKED, also in its cooldown. Not saved; the caller holds the row lock.
+
+        Raises SeatTaken for a seat that is not available.
+        """
+        if self.status != self.Status.AVAILABLE:
+            raise SeatTaken(seat=self.number)
+        self._let_go(self.Status.BLOCKED)
+        self.available_from = None
 
     def _let_go(self, status: "Seat.Status") -> None:
         self.status = status
@@ -771,6 +807,7 @@ STATES_TO_BUYER: dict[str, str] = {
     Seat.Status.AVAILABLE: own_changes.FREE,
     Seat.Status.HELD: own_changes.MINE,
     Seat.Status.RESERVED: own_changes.SOLD,
+    Seat.Status.BLOCKED: own_changes.SOLD,
 }
 
 MOVED = {
@@ -794,7 +831,7 @@ def _move_seats(given: tuple[str, ...]) -> str:
     UPDATE concerts_seat AS seat
     SET status = given.status, held_by_id = {value["held_by"]},
         hold_expires_at = {value["hold_expires_at"]}, available_from = {value["available_from"]},
-        version = seat.version + 1
+        blocked_for = '', version = seat.version + 1
     FROM {rows} WHERE seat.id = given.seat
     RETURNING seat.id, seat.version, seat.status, {value["changed_by"]}::uuid AS changed_by,
         seat.available_from

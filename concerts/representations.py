@@ -87,6 +87,12 @@ class AvailabilitySerializer(Representation[Availability]):
     available = serializers.IntegerField(help_text="seats that can be held now")
 
 
+# A blocked seat looks sold.
+SEEN_BY_BUYERS = [
+    (status.value, status.label) for status in Seat.Status if status != Seat.Status.BLOCKED
+]
+
+
 class SeatSerializer(Representation[SeatOnMap]):
     number = serializers.IntegerField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -95,7 +101,7 @@ class SeatSerializer(Representation[SeatOnMap]):
     seat_in_row = serializers.IntegerField(help_text="the number on the seat")
     grade = serializers.CharField()
     price = serializers.IntegerField(help_text="won")
-    status = serializers.ChoiceField(choices=Seat.Status.choices)
+    status = serializers.ChoiceField(choices=SEEN_BY_BUYERS)
 
 
 class SeatsOutput(Representation[Any]):

@@ -42,7 +42,7 @@ WORDS: dict[str, Words] = {
     "code_ended": Words(
         BAD,
         _("This code has ended"),
-        _("The ticket was handed on; its new holder has another code."),
+        _("The ticket was handed on or moved; it has another code."),
     ),
     "not_found": Words(BAD, _("Unknown code"), _("No ticket has this code.")),
     "doors_not_open": Words(ASK, _("The doors are not open yet"), _("They open at {time}")),

@@ -70,7 +70,7 @@ SUPPORT_LEAD = (
     SUPPORT
     | LOG_SEEN
     | _of("accounts", "approve_credit", "deactivate_user")
-    | _of("payments", "refund_in_full")
+    | _of("payments", "refund_in_full", "give_ticket")
 )
 
 PROGRAMME = (
@@ -80,6 +80,7 @@ PROGRAMME = (
     | _of("concerts", "add_concertschedule", "change_concertschedule", "delete_concertschedule")
     | _of("concerts", "change_seat", "delete_seat")
     | _of("queueing", "add_waitingroom", "change_waitingroom", "delete_waitingroom")
+    | _of("payments", "give_ticket")
 )
 
 FINANCE = (
@@ -139,7 +140,7 @@ ROLES = (
         _("Support lead"),
         _(
             "As Support, and decides what goes beyond the policy: refunds in full, larger credits, "
-            "accounts that are closed. Reads the log."
+            "free tickets, accounts that are closed. Reads the log."
         ),
         frozenset(SUPPORT_LEAD),
         credit_limit=100_000,
@@ -148,8 +149,8 @@ ROLES = (
         "Programme",
         _("Programme"),
         _(
-            "Puts shows on sale: concerts, schedules, seats and waiting rooms. Sees no buyer's "
-            "money."
+            "Puts shows on sale: concerts, schedules, seats and waiting rooms; gives free tickets. "
+            "Sees no buyer's money."
         ),
         frozenset(PROGRAMME),
     ),
@@ -213,4 +214,5 @@ PERMISSION_NAMES = (
     _("Can release a buyer's hold"),
     _("Can move a buyer to another seat"),
     _("Can take lists and reports away as files"),
+    _("Can give a free ticket"),
 )

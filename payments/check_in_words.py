@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 CONFLICTS = {
     "ticket_used": _("let in twice"),
     "already_cancelled": _("refunded ticket"),
-    "code_ended": _("handed on: the code had ended"),
+    "code_ended": _("handed on or moved: the code had ended"),
     "wrong_schedule": _("ticket of another date"),
     "not_found": _("unknown code"),
     "doors_not_open": _("before the doors opened"),

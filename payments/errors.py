@@ -93,6 +93,14 @@ class TicketUsed(DomainError):
     next_step = TICKETS
 
 
+class NoSuchAccount(NotFound):
+    """A free ticket for an address that no account has confirmed."""
+
+    code = "no_such_account"
+    message = _("No account has confirmed this address.")
+    meaning = _("No ticket was given.")
+
+
 class NotTheBuyer(DomainError):
     """The ticket was handed to its holder; its money is the buyer's."""
 
@@ -195,18 +203,18 @@ class TooManyTickets(PurchaseLimitExceeded):
 
 
 class CodeEnded(DomainError):
-    """The code of a ticket that was handed on since: another code admits to its seat."""
+    """The code of a ticket that was handed on, or moved to another seat, since: it has another."""
 
     code = "code_ended"
     status = 409
-    message: str | Promise = _("This code ended when the ticket was handed on.")
-    meaning = _("The ticket of the new holder is valid and was not used up.")
+    message: str | Promise = _("This code ended: the ticket has another one.")
+    meaning = _("The ticket is valid by its newest code, and was not used up.")
     next_step = AGAIN
 
     def __init__(self, *, ended_at: dt.datetime) -> None:
         super().__init__(ended_at=utc(ended_at))
         self.message = _(
-            "This code ended on %(time)s: the ticket was handed on, and its new holder has another."
+            "This code ended on %(time)s: the ticket was handed on or moved, and has another."
         ) % {"time": when_text(ended_at)}
 
 

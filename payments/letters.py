@@ -18,7 +18,14 @@ from concerts.refund_policy import Basis, RefundPolicy, is_moved
 from concerts.templatetags.sales import told_as_text
 from payments import ticket_calendar, ticket_pdf
 from payments.errors import HoldExpired
-from payments.models import SCHEDULE_CANCELLED, Payment, Refund, Reservation, Ticket
+from payments.models import (
+    SCHEDULE_CANCELLED,
+    Payment,
+    Refund,
+    Reservation,
+    Ticket,
+    TicketMove,
+)
 from payments.qr_codes import qr_png
 from payments.services.move_news import is_news
 from payments.services.tickets import described_tickets, handed_on_tickets, tickets_for_show
@@ -166,6 +173,42 @@ def ticket_cancelled(message: OutgoingMessage) -> Letter | None:
             _("The attached calendar file takes the evening out of your calendar."),
             _("The code of this ticket is not valid any more."),
         ],
+    )
+
+
+def ticket_moved(message: OutgoingMessage) -> Letter | None:
+    """To the holder with the new code, and to the buyer of a ticket that was handed on without it.
+
+    None when it was moved again, or is not valid any more."""
+    assert message.user is not None, "holder and buyer have accounts"
+    moves = TicketMove.objects.select_related(
+        "from_seat", "to_seat", "ticket__reservation__schedule__concert"
+    )
+    move = moves.get(pk=message.data["move"])
+    ticket = move.ticket
+    if ticket.seat_id != move.to_seat_id or ticket.status != Ticket.Status.ISSUED:
+        return None
+    found = described_tickets(user=message.user, ticket_ids=[str(ticket.pk)])
+    shown = [describe(each) for each in found]
+    schedule = ticket.reservation.schedule
+    return Letter(
+        subject=_("Your seat has changed: {title}").format(
+            title=told_as_text(schedule.concert, "title")
+        ),
+        heading=_("Your seat has changed"),
+        paragraphs=[
+            _("We have moved your ticket to another seat of the same performance."),
+            _("Only its new code is good at the door: delete prints and pictures of the old one."),
+        ],
+        facts=[
+            *_facts_of_schedule(schedule),
+            (_("Old seat"), _seat_words(move.from_seat)),
+            (_("New seat"), _seat_words(move.to_seat)),
+        ],
+        action=(_show_tickets(1), shown[0].page) if shown else None,
+        pictures=qr_pictures(message, shown),
+        attachments=ticket_files(message, shown) if shown else [],
+        notes=[_("You pay nothing for it, and cancelling pays back what the ticket cost.")],
     )
 
 
@@ -472,6 +515,9 @@ LETTERS = {
         payment_failed, gettext_lazy("Your payment was not made"), choice="payment_failed"
     ),
     "ticket_cancelled": LetterKind(ticket_cancelled, gettext_lazy("Your ticket was cancelled")),
+    "ticket_moved": LetterKind(
+        ticket_moved, gettext_lazy("Your seat has changed"), needs_proof=True
+    ),
     "show_cancelled": LetterKind(show_cancelled, gettext_lazy("This performance was cancelled.")),
     "show_moved": LetterKind(show_moved, gettext_lazy("The show has a new time")),
 }

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.email_addresses import LONGEST_EMAIL
+from accounts.models import FREE_TICKET
 from concertbook.db.clock import StatementTime, utc
 from concertbook.db.status import status_is
 from concerts.models import ConcertSchedule, Seat
@@ -97,8 +98,13 @@ class Reservation(models.Model):
                 name="payments_reservation_one_live_per_slot",
             ),
             models.CheckConstraint(
-                condition=Q(price__gt=0, slot__gt=0, created_at__lt=F("expires_at")),
+                condition=Q(price__gte=0, slot__gt=0, created_at__lt=F("expires_at")),
                 name="payments_reservation_figures_sane",
+            ),
+            models.CheckConstraint(
+                # A free ticket is given, and never held before.
+                condition=Q(price__gt=0) | Q(status__in=["CONFIRMED", "CANCELLED"]),
+                name="payments_reservation_held_for_a_price",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["HOLD", "EXPIRED"], confirmed_at=None)
@@ -145,7 +151,8 @@ class Reservation(models.Model):
 
 
 class Payment(models.Model):
-    """One attempt to pay one reservation from the balance, successful or not."""
+    """One attempt to pay one reservation from the balance, successful or not; a free ticket is a
+    payment of 0 won."""
 
     class Status(models.TextChoices):
         SUCCESS = "SUCCESS", _("Success")
@@ -174,9 +181,14 @@ class Payment(models.Model):
                 condition=Q(is_success=True),
                 name="payments_payment_one_success_per_reservation",
             ),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
             models.CheckConstraint(
-                condition=Q(status="SUCCESS", reason="") | Q(status="FAILED") & ~Q(reason=""),
+                condition=Q(amount__gt=0) | Q(amount=0, status="SUCCESS", reason=FREE_TICKET),
+                name="payments_payment_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="SUCCESS", reason="")
+                | Q(status="SUCCESS", reason=FREE_TICKET, amount=0)
+                | Q(status="FAILED") & ~Q(reason=""),
                 name="payments_payment_failed_has_reason",
             ),
         ]
@@ -259,6 +271,7 @@ class Ticket(models.Model):
         permissions = [
             ("check_in_ticket", "Can check in tickets at the door, and undo it"),
             ("move_ticket", "Can move a buyer to another seat"),
+            ("give_ticket", "Can give a free ticket"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -420,6 +433,44 @@ class TicketOffer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ticket} {self.email} {self.status}"
+
+
+class TicketMove(models.Model):
+    """A ticket that staff moved to another seat of its performance; its code ended with it.
+
+    Triggers keep it unchanged, and let a ticket and its reservation change their seat by it only.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    ticket = models.ForeignKey(
+        Ticket, models.PROTECT, related_name="moves", verbose_name=_("ticket")
+    )
+    from_seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="+", db_index=False, verbose_name=_("moved from")
+    )
+    to_seat = models.ForeignKey(
+        Seat, models.PROTECT, related_name="+", db_index=False, verbose_name=_("moved to")
+    )
+    old_code = models.CharField(max_length=40, editable=False)
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("moved by"),
+    )
+    moved_at = models.DateTimeField(_("moved at"))
+
+    class Meta:
+        verbose_name = _("move to another seat")
+        verbose_name_plural = _("moves to other seats")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["old_code"], name="payments_ticketmove_code_ends_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_seat} → {self.to_seat}"
 
 
 class CheckIn(models.Model):

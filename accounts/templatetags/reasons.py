@@ -16,6 +16,7 @@ REASONS: dict[str, str | Promise] = {
     "cancelled": _("Cancelled by the buyer"),
     "cancelled_by_staff": _("Cancelled for the buyer by our staff"),
     "fee_waived": _("Cancelled by our staff without a fee"),
+    "free_ticket": _("Free ticket"),
     "given_up": _("Given up with the account"),
     "given_back": _("Given back with the account"),
     "paid_out": _("Paid out"),

@@ -1,10 +1,10 @@
-"""The refusals of triggers, as those of services."""
+"""The refusals of triggers and unique constraints, as those of services."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 
 from concertbook.errors import DomainError
 
@@ -16,7 +16,9 @@ def refused_by(**refusals: type[DomainError]) -> Iterator[None]:
         yield
     except IntegrityError as exc:
         cause = exc.__cause__
-        name = cause.diag.constraint_name if isinstance(cause, CheckViolation) else None
+        if not isinstance(cause, CheckViolation | UniqueViolation):
+            raise
+        name = cause.diag.constraint_name
         if name not in refusals:
             raise
         raise refusals[name] from exc

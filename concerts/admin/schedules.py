@@ -50,6 +50,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
         "available",
         "held",
         "reserved",
+        "blocked",
         "purchase_limit",
     )
     list_display_links = ("concert", "start_at")
@@ -59,7 +60,7 @@ class ConcertScheduleAdmin(DeletableUnsold):
     date_hierarchy = "start_at"
     ordering = ("-start_at",)
     autocomplete_fields = ("concert",)
-    readonly_fields = ("available", "held", "reserved", "all_seats", "room")
+    readonly_fields = ("available", "held", "reserved", "blocked", "all_seats", "seat_map", "room")
     actions_detail = ("generate", "remove_seats")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConcertSchedule]:
@@ -68,7 +69,17 @@ class ConcertScheduleAdmin(DeletableUnsold):
 
     def get_fieldsets(self, request: HttpRequest, obj: ConcertSchedule | None = None) -> Any:
         figures = (None, {"fields": ("concert", *SCHEDULE_ROWS)})
-        seats = (_("Seats"), {"fields": (("available", "held", "reserved"), "all_seats", "room")})
+        seats = (
+            _("Seats"),
+            {
+                "fields": (
+                    ("available", "held", "reserved", "blocked"),
+                    "all_seats",
+                    "seat_map",
+                    "room",
+                )
+            },
+        )
         return (figures,) if obj is None else (figures, seats)
 
     def get_readonly_fields(
@@ -88,6 +99,10 @@ class ConcertScheduleAdmin(DeletableUnsold):
     def reserved(self, schedule: Any) -> str:
         return _count(schedule, 2)
 
+    @admin.display(description=_("blocked"))
+    def blocked(self, schedule: Any) -> str:
+        return _count(schedule, 3)
+
     @admin.display(description=_("all seats"))
     def all_seats(self, schedule: ConcertSchedule) -> str:
         seats = reverse("admin:concerts_seat_changelist")
@@ -96,6 +111,14 @@ class ConcertScheduleAdmin(DeletableUnsold):
             seats,
             schedule.pk,
             ngettext("%s seat", "%s seats", schedule.seat_quantity) % f"{schedule.seat_quantity:,}",
+        )
+
+    @admin.display(description=_("seat map"))
+    def seat_map(self, schedule: ConcertSchedule) -> str:
+        return format_html(
+            '<a class="text-link" href="{}">{}</a>',
+            reverse("console:seats", args=[schedule.pk]),
+            _("Look at the seats, and change them"),
         )
 
     @admin.display(description=_("waiting room"))

@@ -21,7 +21,7 @@ from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from concerts.names import look_alike
 from concerts.services import seat_editing, seat_locks
 
-SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info"}
+SEAT_COLORS = {"AVAILABLE": "success", "HELD": "warning", "RESERVED": "info", "BLOCKED": "danger"}
 
 
 class SeatForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -61,7 +61,7 @@ class SeatAdmin(FoundByUser):
         ("grade", "price", "kind"),
         "status",
         ("held_by", "hold_expires_at"),
-        "available_from",
+        ("available_from", "blocked_for"),
     )
     list_display = (
         "number",
@@ -96,6 +96,7 @@ class SeatAdmin(FoundByUser):
         "held_by",
         "hold_expires_at",
         "available_from",
+        "blocked_for",
     )
 
     @property
@@ -113,7 +114,7 @@ class SeatAdmin(FoundByUser):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Seat | None = None) -> bool:
-        free = obj is None or obj.status == Seat.Status.AVAILABLE
+        free = obj is None or obj.is_untaken
         live = obj is None or obj.schedule.cancelled_at is None
         return free and live and bool(super().has_change_permission(request, obj))
 

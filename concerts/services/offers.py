@@ -73,7 +73,7 @@ def with_sales(schedules: ConcertScheduleQuerySet, now: dt.datetime) -> ConcertS
             When(_is_upcoming(now), then=Value(Sale.UPCOMING)),
             When(Exists(seats.free()), then=_while_the_room_is(Sale.OPEN)),
             When(
-                Exists(seats.exclude(status=Seat.Status.RESERVED)),
+                Exists(seats.filter(status__in=[Seat.Status.AVAILABLE, Seat.Status.HELD])),
                 then=_while_the_room_is(Sale.BUSY),
             ),
             When(Exists(seats), then=Value(Sale.SOLD_OUT)),

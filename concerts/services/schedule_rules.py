@@ -100,7 +100,7 @@ def delete_concerts(concerts: QuerySet[Concert]) -> None:
 
 
 def with_seat_counts(schedules: QuerySet[ConcertSchedule]) -> QuerySet[ConcertSchedule]:
-    """Schedules with ``seat_counts``: [available, held, reserved], None without seats."""
+    """Schedules with ``seat_counts``: [available, held, reserved, blocked], None without seats."""
     counted = [Count("pk", filter=Q(status=status)) for status in Seat.Status]
     counts = Func(
         *counted, template="ARRAY[%(expressions)s]", output_field=ArrayField(IntegerField())

@@ -1,19 +1,25 @@
-"""Rename one seat, and change its grade, price and kind."""
+"""Rename one seat, and change the grade, price and kind of one or of many."""
 
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.lookups import Exact
 
+from accounts.models import User
+from accounts.services import activity
 from concertbook.errors import Malformed, NotFound
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatTaken
 from concerts.models import CURRENT_TRANSACTION, Seat
 from concerts.names import clean_name, look_alike
+from concerts.services.seat_batches import Batch, lock_batch, unless_status
 from concerts.services.seat_locks import lock_schedule
 
+MAY_EDIT = unless_status(Seat.Status.AVAILABLE, Seat.Status.BLOCKED)
 EDITED = ("label", "section", "seat_in_row", "grade", "price", "kind", "edit_xid")
 
 
@@ -49,7 +55,7 @@ def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
         if seat is None:
             raise NotFound
         schedule.require_not_cancelled()
-        if seat.status != Seat.Status.AVAILABLE:
+        if not seat.is_untaken:
             raise SeatTaken(seat=seat.number)
         rename(seat, label=details.label, section=details.section)
         require_own_name(seat)
@@ -59,6 +65,37 @@ def edit_seat(*, seat_id: uuid.UUID, details: SeatDetails) -> Seat:
         seat.edit_xid = CURRENT_TRANSACTION
         seat.save(update_fields=EDITED)
     return seat
+
+
+def reclassify_seats(
+    *,
+    actor: User,
+    schedule_id: uuid.UUID,
+    numbers: Collection[int],
+    reason: str,
+    grade: str = "",
+    price: int | None = None,
+    kind: str = "",
+) -> Batch:
+    """Give those of these seats that no buyer holds or has another grade, price (won) or kind, and
+    log it. What is empty stays as it is.
+
+    Raises NotFound, ScheduleCancelled.
+    """
+    wanted: dict[str, Any] = {"grade": grade, "price": price, "kind": kind}
+    wanted = {name: value for name, value in wanted.items() if value}
+    with transaction.atomic(durable=True):
+        schedule, batch = lock_batch(schedule_id, numbers, MAY_EDIT)
+        if batch.seats and wanted:
+            batch.rows.update(**wanted, edit_xid=CURRENT_TRANSACTION)
+            activity.record(
+                actor=actor,
+                act="seats.reclassify",
+                target=schedule,
+                new={"seats": batch.labels, **wanted},
+                reason=reason,
+            )
+    return batch
 
 
 def rename(seat: Seat, *, label: str, section: str) -> None:

@@ -1,10 +1,12 @@
-"""Remove seats that no buyer ever held, a row at a time."""
+"""Remove seats that were never held nor blocked: whole rows, or some seats."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.services import activity
@@ -13,7 +15,15 @@ from concertbook.db.arrays import array
 from concertbook.db.statements import execute
 from concerts.errors import SeatTaken
 from concerts.models import ConcertSchedule, Seat
+from concerts.services.seat_batches import Batch, lock_batch
 from concerts.services.seat_locks import lock_seat_plan
+
+HAS_HISTORY = _("was held, sold or blocked before: its history stays, so block it instead")
+
+
+def may_remove(seat: Seat) -> str | Promise:
+    """Why a seat cannot be removed, as of seat_batches."""
+    return HAS_HISTORY if seat.version else ""
 
 
 def remove_rows(
@@ -37,10 +47,7 @@ def remove_rows(
         chosen, rows = Q(pk__in=[]), list(rows)
         for section, row in rows:
             chosen |= Q(section=section, row=row)
-        removed = delete_unheld(schedule.seats.filter(chosen))
-        ConcertSchedule.objects.filter(pk=schedule.pk).update(
-            seat_quantity=F("seat_quantity") - removed
-        )
+        removed = _remove(schedule, schedule.seats.filter(chosen))
         activity.record(
             actor=actor,
             act="seats.remove",
@@ -51,6 +58,35 @@ def remove_rows(
         if once is not None:
             once.save(removed)
         return removed
+
+
+def remove_seats(
+    *, actor: User, schedule_id: uuid.UUID, numbers: Collection[int], reason: str
+) -> Batch:
+    """Delete those of these seats that have no history, and log it.
+
+    Raises NotFound, ScheduleCancelled.
+    """
+    with transaction.atomic(durable=True):
+        schedule, batch = lock_batch(schedule_id, numbers, may_remove)
+        if batch.seats:
+            _remove(schedule, batch.rows)
+            activity.record(
+                actor=actor,
+                act="seats.remove",
+                target=schedule,
+                old={"seats": batch.labels},
+                reason=reason,
+            )
+    return batch
+
+
+def _remove(schedule: ConcertSchedule, seats: QuerySet[Seat]) -> int:
+    removed = delete_unheld(seats)
+    ConcertSchedule.objects.filter(pk=schedule.pk).update(
+        seat_quantity=F("seat_quantity") - removed
+    )
+    return removed
 
 
 def delete_unheld(seats: QuerySet[Seat]) -> int:

@@ -210,7 +210,8 @@ def _read(schedule_id: uuid.UUID, before: SeatSnapshot | None) -> _Reading:
                    array_agg(until) FILTER (WHERE code IN ('H', 'C')), string_agg(holder, '')
             FROM (
                 SELECT number, version,
-                       CASE WHEN status = 'HELD' THEN 'H' WHEN status = 'RESERVED' THEN 'R'
+                       CASE WHEN status = 'HELD' THEN 'H'
+                            WHEN status IN ('RESERVED', 'BLOCKED') THEN 'R'
                             WHEN available_from > moment.now THEN 'C' ELSE 'A' END AS code,
                        coalesce(floor(extract(epoch FROM hold_expires_at) * 1000),
                                 ceil(extract(epoch FROM available_from) * 1000))::bigint AS until,

@@ -112,7 +112,7 @@ def _thing(reservation: Reservation, facts: Facts, actor: User, may: set[str]) -
     if is_held and "release" in may:
         acts.append(("release", reservation.pk))
     if ticket is not None and ticket.status == "ISSUED" and ticket.is_the_buyers:
-        acts += [(act, ticket.pk) for act in ("refund", "refund-in-full") if act in may]
+        acts += [(act, ticket.pk) for act in ("move", "refund", "refund-in-full") if act in may]
     return {"reservation": reservation, "ticket": ticket, "is_held": is_held, "acts": acts}
 
 

@@ -29,12 +29,14 @@ from concertbook.errors import DomainError
 from concertbook.http.origin import origin_of
 from concertbook.templatetags.money import won
 from concertbook.templatetags.times import second
+from concerts.errors import SeatNotFound, SeatTaken
 from concerts.services.staff_concerts import limit
 from operations.console.page import Context, console_page
 from operations.roles import credit_limit_of
 from payments.models import Reservation, Ticket
 from payments.services.releases import release_by_staff
 from payments.services.ticket_cancellation import quote_by_staff, refund_by_staff
+from payments.services.ticket_moves import move_ticket
 
 VIEW = "accounts.view_user"
 
@@ -53,9 +55,18 @@ class CreditForm(forms.Form):
     )
 
 
+class MoveForm(ReasonForm):
+    to = forms.CharField(
+        label=_("To the seat"),
+        max_length=20,
+        help_text=_("Its label. It is free, blocked or held back."),
+    )
+    field_order = ("to", "reason")
+
+
 @dataclass(frozen=True)
 class Call:
-    """One use of an act; ``values`` are those of its ``asks``."""
+    """One use of an act; ``values`` are those of its ``asks`` and its form."""
 
     actor: User
     person: User
@@ -82,6 +93,7 @@ class Act:
     asks: type[forms.Form] | None = None
     tone: str = "primary"
     moves_money: bool = False
+    form: type[ReasonForm] = ReasonForm
 
 
 def _ticket(actor: User, person: User, key: Any) -> Ticket | None:
@@ -132,6 +144,22 @@ def _release_preview(call: Call) -> Sequence[str]:
     return [
         said.format(seat=call.row.seat.label),
         until.format(at=second(call.row.expires_at)),
+    ]
+
+
+def _move_preview(call: Call) -> Sequence[str]:
+    ticket = call.row
+    ticket.require_issued()
+    values = {"seat": ticket.seat.label, "price": won(ticket.price)}
+    return [
+        gettext(
+            "The ticket for {seat} is for the other seat then, and has a new QR code. The old one"
+            " ends."
+        ).format(**values),
+        gettext(
+            "No money moves: the ticket keeps its price of {price}, whatever the other seat costs."
+        ).format(**values),
+        gettext("{seat} is sold again, and the ticket's holder gets a mail.").format(**values),
     ]
 
 
@@ -256,6 +284,18 @@ ACTS = {
         find=_ticket,
         tone="danger",
         moves_money=True,
+    ),
+    "move": Act(
+        permission="payments.move_ticket",
+        title=_("Move to another seat?"),
+        button=_("Move"),
+        done=_("The ticket is moved."),
+        preview=_move_preview,
+        run=lambda call: move_ticket(
+            actor=call.actor, ticket_id=call.row.pk, to=call.values["to"], reason=call.reason
+        ),
+        find=_ticket,
+        form=MoveForm,
     ),
     "release": Act(
         permission="payments.release_reservation",
@@ -385,10 +425,9 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
     if asked is not None and not asked.is_valid():
         return shown | {"asked": asked}
     call = Call(actor, person, row, asked.cleaned_data if asked else {}, origin_of(request))
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = chosen.form(request.POST if request.method == "POST" else None)
     try:
-        if form.is_valid():
-            chosen.run(replace(call, **form.cleaned_data))
+        if form.is_valid() and _is_done(chosen, form, call):
             messages.success(request, chosen.done)
             return redirect("console:person", person.pk)
         sentences, refusal = chosen.preview(call), ""
@@ -401,6 +440,18 @@ def act_on_person(request: HttpRequest, user_id: uuid.UUID, act: str) -> HttpRes
         "refusal": refusal,
         "form": form,
     }
+
+
+def _is_done(act: Act, form: ReasonForm, call: Call) -> bool:
+    """False when the form's other seat cannot be taken, which is an error of its field."""
+    given = form.cleaned_data
+    values = {**call.values, **given}
+    try:
+        act.run(replace(call, values=values, reason=given["reason"], key=given["key"]))
+    except (SeatNotFound, SeatTaken) as error:
+        form.add_error("to", str(error.message))
+        return False
+    return True
 
 
 def may_touch(actor: User, person: User) -> bool:

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from operations.console import board, board_acts, passkeys, people, person_acts, reports
+from operations.console import (
+    board,
+    board_acts,
+    passkeys,
+    people,
+    person_acts,
+    reports,
+    seat_acts,
+    seat_plan,
+    seats,
+)
 from operations.console.rehearsal import rehearsal
 from operations.console.today import today
 
@@ -26,6 +36,11 @@ urlpatterns = [
         name="stop_sale",
     ),
     path("passkeys/", passkeys.list_passkeys, name="passkeys"),
+    path("seats/<any_case_uuid:schedule_id>/", seats.seats, name="seats"),
+    path("seats/<any_case_uuid:schedule_id>/<int:number>/", seats.seat, name="seat"),
+    path("seats/<any_case_uuid:schedule_id>/plan/", seat_plan.import_plan, name="seat_plan"),
+    path("seats/<any_case_uuid:schedule_id>/plan.csv", seat_plan.plan_csv, name="seat_plan_csv"),
+    path("seats/<any_case_uuid:schedule_id>/<slug:act>/", seat_acts.act_on_seats, name="seats_act"),
     path("rehearsal/", rehearsal, name="rehearsal"),
     path("reports/", reports.all_reports, name="reports"),
     path("reports/<slug:name>/", reports.one_report, name="report"),

@@ -51,8 +51,8 @@ CHECKS = [
         LEFT JOIN payments_reservation r
             ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
         WHERE (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
-            CASE r.status WHEN 'HOLD' THEN 'HELD' WHEN 'CONFIRMED' THEN 'RESERVED'
-                          ELSE 'AVAILABLE' END,
+            CASE WHEN r.status = 'HOLD' THEN 'HELD' WHEN r.status = 'CONFIRMED' THEN 'RESERVED'
+                 WHEN s.status = 'BLOCKED' THEN 'BLOCKED' ELSE 'AVAILABLE' END,
             CASE WHEN r.status = 'HOLD' THEN r.user_id END,
             CASE WHEN r.status = 'HOLD' THEN r.expires_at END)
         """,
@@ -101,9 +101,11 @@ CHECKS = [
     ),
     Check(
         "ended_code_admits",
-        "A ticket with a code that ended when a ticket was handed on.",
+        "A ticket with a code that ended when a ticket was handed on or moved.",
         """
         SELECT t.id FROM payments_ticket t JOIN payments_ticketoffer o ON o.old_code = t.code
+        UNION ALL
+        SELECT t.id FROM payments_ticket t JOIN payments_ticketmove m ON m.old_code = t.code
         """,
     ),
     Check(
@@ -318,7 +320,8 @@ CHECKS = [
         """
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule c ON c.id = r.schedule_id
-        WHERE r.created_at < c.reserve_from OR r.created_at >= c.reserve_until
+        -- A free ticket is given at any time.
+        WHERE r.price > 0 AND (r.created_at < c.reserve_from OR r.created_at >= c.reserve_until)
         """,
     ),
     Check(
@@ -328,7 +331,7 @@ CHECKS = [
         SELECT r.id FROM payments_reservation r
         JOIN concerts_concertschedule s ON s.id = r.schedule_id
         JOIN concerts_concert c ON c.id = s.concert_id
-        WHERE NOT EXISTS (
+        WHERE r.price > 0 AND NOT EXISTS (
             SELECT FROM queueing_queuetoken t
             WHERE t.user_id = r.user_id AND t.room_id = c.waiting_room_id
               AND r.created_at BETWEEN t.available_at AND t.expires_at)

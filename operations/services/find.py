@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.utils.text import capfirst
 
 from accounts.models import Charge, User
@@ -19,7 +19,7 @@ from accounts.services.user_search import find_users
 from concertbook.db.prefix import FEWEST_DIGITS, id_range
 from concerts.models import Concert, ConcertSchedule, Seat
 from concerts.services.staff_concerts import limit
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketMove, TicketOffer
 from queueing.models import QueueToken
 
 MOST_USERS = 20
@@ -87,12 +87,17 @@ def _by_code(actor: User, text: str) -> Iterator[Found]:
     tickets = limit(actor, Ticket.objects.select_related("user"), str(concert))
     ticket, ended = tickets.filter(code=text).first(), False
     if ticket is None:
-        ticket, ended = tickets.filter(offers__old_code=text).first(), True
+        ticket, ended = tickets.filter(_ended(text)).first(), True
     if ticket is None:
         return
     # A code admits to the show: who looked one up is logged.
     activity.record(actor=actor, act="ticket.find_by_code", target=ticket)
     yield Found(Ticket, ticket.pk, ticket.user, by_code=True, ended=ended)
+
+
+def _ended(code: str) -> Q:
+    offers = TicketOffer.objects.filter(old_code=code).values("ticket")
+    return Q(pk__in=offers) | Q(pk__in=TicketMove.objects.filter(old_code=code).values("ticket"))
 
 
 def _by_id(actor: User, text: str) -> Iterator[Found]:

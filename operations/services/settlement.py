@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from accounts.models import BalanceHistory, Charge, Credit, User
+from accounts.models import FREE_TICKET, BalanceHistory, Charge, Credit, User
 from accounts.services import activity
 from concertbook.errors import NotFound
 from concerts.models import Concert
@@ -28,10 +28,12 @@ STATEMENT_TIMEOUT = "2min"
 
 @dataclass(frozen=True)
 class Figures:
-    """Counts of tickets, and amounts in won: ``refunds`` paid back, ``fees`` kept,
-    ``compensations`` paid above the price, ``credits`` given out of goodwill."""
+    """Counts of tickets, and amounts in won: ``tickets_free`` given for 0 won and not among those
+    sold, ``refunds`` paid back, ``fees`` kept, ``compensations`` paid above the price, ``credits``
+    given out of goodwill."""
 
     tickets_sold: int = 0
+    tickets_free: int = 0
     sales: int = 0
     tickets_refunded: int = 0
     refunds: int = 0
@@ -166,10 +168,14 @@ Money = Iterable[tuple[tuple[dt.date, uuid.UUID | None], Figures]]
 def _sales(period: Period, concert: Concert | None) -> Money:
     by_day = _of_days(_payments(concert).filter(status=Payment.Status.SUCCESS), "paid_at", period)
     sums = by_day.values("day", about=F("reservation__schedule__concert")).annotate(
-        count=Count("pk"), won=Sum("amount")
+        count=Count("pk"), free=Count("pk", filter=Q(reason=FREE_TICKET)), won=Sum("amount")
     )
     for each in sums:
-        figures = Figures(tickets_sold=each["count"], sales=each["won"])
+        figures = Figures(
+            tickets_sold=each["count"] - each["free"],
+            tickets_free=each["free"],
+            sales=each["won"],
+        )
         yield (each["day"], each["about"]), figures
 
 

@@ -29,7 +29,7 @@ from django.utils.crypto import salted_hmac
 from accounts.models import User
 from concertbook.db.clock import utc
 from concerts.models import ConcertSchedule, Seat
-from payments.models import Ticket, TicketOffer
+from payments.models import Ticket, TicketMove, TicketOffer
 from payments.services.check_in_schedules import require_schedule
 
 # The order of the curve P-256: a private key is a number below it.
@@ -109,7 +109,8 @@ def _ended(schedule: ConcertSchedule, salt: bytes) -> Iterator[tuple[str, str]]:
         yield hash_of(code, salt), "already_cancelled"
     handed_on = TicketOffer.objects.filter(ticket__reservation__schedule=schedule)
     old = handed_on.exclude(old_code="").order_by("ended_at").values_list("old_code", flat=True)
-    for code in old:
+    moves = TicketMove.objects.filter(ticket__reservation__schedule=schedule)
+    for code in (*old, *moves.order_by("pk").values_list("old_code", flat=True)):
         yield hash_of(code, salt), "code_ended"
 
 

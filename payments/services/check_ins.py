@@ -8,6 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -34,7 +35,7 @@ from payments.errors import (
     UnknownTicket,
     WrongSchedule,
 )
-from payments.models import CheckIn, Ticket, TicketOffer, save_change
+from payments.models import CheckIn, Ticket, TicketMove, TicketOffer, save_change
 
 ONE_A_SCAN = "payments_checkin_one_a_scan"
 
@@ -144,10 +145,12 @@ def lock_ticket(**which: object) -> Ticket | None:
 
 
 def why_unknown(code: str) -> DomainError:
-    ended = TicketOffer.objects.filter(old_code=code).exclude(old_code="").first()
-    if ended is None or ended.ended_at is None:
-        return UnknownTicket()
-    return CodeEnded(ended_at=ended.ended_at)
+    handed_on = TicketOffer.objects.filter(old_code=code).exclude(old_code="").order_by()
+    moved = TicketMove.objects.filter(old_code=code).order_by()
+    times: Any = handed_on.values_list("ended_at").union(moved.values_list("moved_at"))
+    for (ended_at,) in times:
+        return CodeEnded(ended_at=ended_at)
+    return UnknownTicket()
 
 
 def find_by_scan(scan: uuid.UUID | None) -> CheckIn | None:

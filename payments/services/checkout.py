@@ -154,7 +154,10 @@ def _buy(carts: Sequence[LockedCart]) -> dict[uuid.UUID, Receipt]:
     receipts = {
         cart.user.pk: Receipt(
             payments=[_new_payment(cart, reservation) for reservation in cart.reservations],
-            tickets=[_new_ticket(cart, reservation) for reservation in cart.reservations],
+            tickets=[
+                new_ticket(reservation, user=cart.user, now=cart.now)
+                for reservation in cart.reservations
+            ],
             balance=cart.balance.amount - cart.total,
         )
         for cart in carts
@@ -216,18 +219,19 @@ def _ledger_entry(payment: Payment) -> LedgerEntry:
     )
 
 
-def _new_ticket(cart: LockedCart, reservation: Reservation) -> Ticket:
+def new_ticket(reservation: Reservation, *, user: User, now: dt.datetime) -> Ticket:
+    """The ticket of a confirmed reservation for ``user``, whose it is. Not saved."""
     return Ticket(
         reservation=reservation,
         seat=reservation.seat,
-        user=cart.user,
+        user=user,
         price=reservation.price,
         seat_number=reservation.seat.number,
         start_at=reservation.schedule.start_at,
         end_at=reservation.schedule.end_at,
         refund_policy=reservation.schedule.concert.refund_policy,
-        created_at=cart.now,
-        updated_at=cart.now,
+        created_at=now,
+        updated_at=now,
     )
 
 

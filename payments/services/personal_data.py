@@ -120,6 +120,7 @@ PERSONAL_DATA = PersonalData(
     ],
     left_out={
         "payments.CheckIn": "time and gate are columns of each ticket",
+        "payments.TicketMove": "names the staff; the seat is on the ticket",
         "payments.CheckInConflict": "names the staff; the holder's entry is on the ticket",
     },
     obstacles=_obstacles,

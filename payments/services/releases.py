@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from concertbook.db.prepared import AnyOf, Prepared
 from concertbook.db.statements import execute
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
+from concerts.services.seat_batches import Batch, lock_batch, unless_status
 from payments.errors import AlreadyPaid
 from payments.models import Reservation, ReservationQuerySet
 
@@ -22,6 +23,7 @@ SWEEP_BATCH = 500
 # The reasons in the seats' history; the first counts against the buyer (buyer_holdings.py).
 LET_GO = "let_go"
 LET_GO_BY_STAFF = "let_go_by_staff"
+MAY_RELEASE = unless_status(Seat.Status.HELD)
 
 
 def release_reservation(*, user: User, reservation_id: uuid.UUID) -> None:
@@ -45,6 +47,27 @@ def release_by_staff(*, actor: User, reservation_id: uuid.UUID, reason: str) -> 
         )
         if released is not None:
             activity.record(actor=actor, act="reservation.release", target=released, reason=reason)
+
+
+def release_seats_by_staff(
+    *, actor: User, schedule_id: uuid.UUID, numbers: Collection[int], reason: str
+) -> Batch:
+    """Release the holds on those of these seats that are held, and log it; as release_by_staff.
+
+    Raises NotFound, ScheduleCancelled.
+    """
+    with transaction.atomic(durable=True):
+        schedule, batch = lock_batch(schedule_id, numbers, MAY_RELEASE)
+        if batch.seats:
+            _let_go(batch.seats, user=actor, reason=LET_GO_BY_STAFF)
+            activity.record(
+                actor=actor,
+                act="seats.release",
+                target=schedule,
+                new={"seats": batch.labels},
+                reason=reason,
+            )
+    return batch
 
 
 def _release(reservations: QuerySet[Reservation], *, by: User, reason: str) -> Reservation | None:

@@ -20,7 +20,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat, save_status
 from concerts.refund_policy import Basis, RefundPolicy, compensation
-from payments.errors import CancellationClosed, NotTheBuyer
+from payments.errors import CancellationClosed, NotTheBuyer, StaleTicket
 from payments.models import (
     CANCELLED,
     CANCELLED_BY_STAFF,
@@ -113,7 +113,8 @@ def cancel_ticket(
     sweep has not refunded it yet.
     Only its buyer cancels a ticket, and only while they have it: one that was handed on must not
     move money between accounts. Raises NotFound (also for another user's), NotTheBuyer,
-    AlreadyCancelled, TicketUsed, CancellationClosed; with ``once`` also what its claim raises.
+    AlreadyCancelled, TicketUsed, CancellationClosed, StaleTicket; with ``once`` also what its claim
+    raises.
     """
     mine = Ticket.objects.filter(user=user, pk=ticket_id)
     with transaction.atomic(durable=True):
@@ -159,6 +160,8 @@ def _cancel(tickets: QuerySet[Ticket], *, by: User, reason: str) -> Refund:
     ticket = tickets.select_for_update(no_key=True).first()
     if ticket is None:  # handed on while we waited for the lock
         raise NotFound
+    if ticket.seat_id != seat_id:  # moved to another seat meanwhile
+        raise StaleTicket
     ticket.reservation = reservation
     payment = reservation.payments.select_related("user").get(status=Payment.Status.SUCCESS)
     payment.reservation = reservation

@@ -53,7 +53,7 @@ def page(chromium, live_server, complaints):
     # script of the page can catch it.
     page.on(
         "pageerror",
-        lambda error: "ViewTransition" in str(error) or complaints.append(f"{page.url}: {error}"),
+        lambda error: "Transition" in str(error) or complaints.append(f"{page.url}: {error}"),
     )
     page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
     yield page

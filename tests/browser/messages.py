@@ -10,11 +10,17 @@ from accounts.errors import InsufficientBalance
 from accounts.models import OutgoingMessage, User
 from accounts.services.credits import give_credit
 from accounts.services.outbox import new_message, queue
-from concerts.models import ConcertSchedule
+from concerts.models import ConcertSchedule, Seat
 from operations.models import Export, ReportMail
 from operations.services.exports import write_slice
 from payments.models import Ticket
-from payments.services import move_news, schedule_cancellation, ticket_cancellation, ticket_offers
+from payments.services import (
+    move_news,
+    schedule_cancellation,
+    ticket_cancellation,
+    ticket_moves,
+    ticket_offers,
+)
 from payments.services.checkout import pay_reservations
 from tests.browser.states import hall_of_grades, jazz
 from tests.factories import StaffFactory, UserFactory, admitted, bought, held, staff
@@ -188,6 +194,16 @@ def ticket_cancelled() -> OutgoingMessage:
     Ticket.objects.filter(pk=ticket.pk).update(created_at=last_week)
     ticket_cancellation.cancel_ticket(user=user, ticket_id=ticket.pk)
     return newest("ticket_cancelled")
+
+
+@example
+def ticket_moved() -> OutgoingMessage:
+    (ticket,) = bought(buyer(), evening(), 1).tickets
+    free = Seat.objects.filter(schedule=ticket.seat.schedule_id, number=2).get().label
+    ticket_moves.move_ticket(
+        actor=StaffFactory.create(), ticket_id=ticket.pk, to=free, reason="A broken seat"
+    )
+    return newest("ticket_moved")
 
 
 @example

@@ -55,6 +55,7 @@ from payments.models import (
     Refund,
     Reservation,
     Ticket,
+    TicketMove,
     TicketOffer,
 )
 from payments.services.ticket_cancellation import cancel_ticket
@@ -104,6 +105,7 @@ OURS = [*READ_ONLY, *EDITED]
 # repeats what the seats say, a reminder is its user's own, a poster is shown on its concert's page,
 # and the concerts that a member of the staff works for on theirs.
 WITHOUT_PAGES = {
+    TicketMove,
     UserSession,
     EndedSession,
     MutedNotice,

@@ -52,7 +52,7 @@ DOCUMENTED = {
         "handing_on_off",
         "handing_on_closed",
     },
-    404: {"not_found", "seat_not_found"},
+    404: {"not_found", "seat_not_found", "no_such_account"},
     405: {"method_not_allowed"},
     406: {"not_acceptable"},
     409: {

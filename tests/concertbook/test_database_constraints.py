@@ -47,6 +47,7 @@ from payments.models import (
     Refund,
     Reservation,
     Ticket,
+    TicketMove,
     TicketOffer,
 )
 from payments.services.ticket_cancellation import cancel_ticket
@@ -208,6 +209,18 @@ class Sale:
             "checked_in_at": timezone.now(),
         }
         return CheckIn.objects.create(**values | fields)
+
+    def move(self, **fields: object) -> TicketMove:
+        """A move of the ticket to seat 4: a row only."""
+        values = {
+            "ticket": self.ticket,
+            "from_seat": self.seat(1),
+            "to_seat": self.seat(4),
+            "old_code": self.ticket.code,
+            "moved_by": self.other,
+            "moved_at": timezone.now(),
+        }
+        return TicketMove.objects.create(**values | fields)
 
     def undone(self, **fields: object) -> CheckIn:
         now = timezone.now()
@@ -380,6 +393,59 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "a free seat with a holder": (
         "concerts_seat_holder_exactly_while_held",
         lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(held_by=sale.other),
+    ),
+    "a blocked seat that is held": (
+        "payments_seat_agrees_with_reservation",
+        lambda sale: Seat.objects.filter(pk=sale.seat(3).pk).update(
+            status="BLOCKED", held_by=None, hold_expires_at=None
+        ),
+    ),
+    "a seat on sale that is held back": (
+        "concerts_seat_held_back_only_while_blocked",
+        lambda sale: Seat.objects.filter(pk=sale.seat(4).pk).update(blocked_for="Promoter"),
+    ),
+    # What is free is a free ticket, which is given.
+    "a hold for nothing": (
+        "payments_reservation_held_for_a_price",
+        lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(price=0),
+    ),
+    "a ledger line of 0 won that is no free ticket": (
+        "accounts_balancehistory_amount_positive",
+        lambda sale: sale.write_line(type="RESERVATION", amount=0),
+    ),
+    # A ticket and its reservation change their seat by a move.
+    "a move that does not begin where its ticket is": (
+        "payments_ticketmove_is_a_record",
+        lambda sale: sale.move(from_seat=sale.seat(4)),
+    ),
+    "a move that is undone by hand": (
+        "payments_ticketmove_is_a_record",
+        lambda sale: sale.move().delete(),
+    ),
+    "a code that ends with two moves": (
+        "payments_ticketmove_code_ends_once",
+        lambda sale: (sale.move(), sale.move()),
+    ),
+    "a reservation that is moved to a seat that stays free": (
+        "payments_seat_agrees_with_reservation",
+        lambda sale: (
+            sale.move(),
+            Reservation.objects.filter(ticket=sale.ticket).update(seat=sale.seat(4)),
+        ),
+    ),
+    "a ticket that changes its seat without a move": (
+        "payments_ticket_changes_seat_by_move",
+        lambda sale: Ticket.objects.filter(pk=sale.ticket.pk).update(
+            seat=sale.seat(4), code="another"
+        ),
+    ),
+    "a ticket that is moved and keeps its code": (
+        "payments_ticket_changes_seat_by_move",
+        lambda sale: (
+            sale.move(),
+            Reservation.objects.filter(ticket=sale.ticket).update(seat=sale.seat(4)),
+            Ticket.objects.filter(pk=sale.ticket.pk).update(seat=sale.seat(4)),
+        ),
     ),
     "a seat of an unknown status": (
         "concerts_seat_status_known",
@@ -607,7 +673,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
         ),
     ),
     "a live reservation moved to another seat": (
-        "payments_seat_agrees_with_reservation",
+        "payments_reservation_changes_seat_by_move",
         lambda sale: Reservation.objects.filter(pk=sale.held.pk).update(seat=sale.seat(4)),
     ),
     # A draw that participants can verify.

@@ -64,6 +64,11 @@ payments/refund/export/
 rehearsal/
 reports/
 reports/<slug:name>/
+seats/<any_case_uuid:schedule_id>/
+seats/<any_case_uuid:schedule_id>/<int:number>/
+seats/<any_case_uuid:schedule_id>/<slug:act>/
+seats/<any_case_uuid:schedule_id>/plan.csv
+seats/<any_case_uuid:schedule_id>/plan/
 queueing/waitingroom/<path:object_id>/close_room/
 queueing/waitingroom/<path:object_id>/drain_room/
 queueing/waitingroom/<path:object_id>/open_room/

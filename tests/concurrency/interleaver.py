@@ -39,7 +39,7 @@ from accounts.models import (
 from concerts.models import ConcertSchedule, Seat, SeatStatusHistory
 from loadkit.clock import create_clock, enter
 from operations.services.audit_checks import CHECKS
-from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketOffer
+from payments.models import CheckIn, Payment, Refund, Reservation, Ticket, TicketMove, TicketOffer
 from queueing.models import QueueEntryHistory, QueueToken
 from tests.concurrency.threads import DEADLINE, Call
 
@@ -60,7 +60,7 @@ SALE_MODELS: tuple[type[Model], ...] = (
     *(Balance, BalanceHistory, Charge, IdempotencyKey, OutgoingMessage),
     *(QueueToken, QueueEntryHistory),
     *(ConcertSchedule, Seat, SeatStatusHistory),
-    *(Reservation, Payment, Ticket, TicketOffer, Refund, CheckIn),
+    *(Reservation, Payment, Ticket, TicketOffer, TicketMove, Refund, CheckIn),
 )
 
 

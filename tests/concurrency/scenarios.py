@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+from django.contrib.contenttypes.models import ContentType
+
 from accounts.models import User
 from accounts.services import account_deletion
 from accounts.services.account_deletion import erase_due_accounts, request_deletion
@@ -23,7 +25,7 @@ from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.clock import database_now
 from concertbook.db.group_commit import Retry
 from concerts.models import ConcertSchedule, Seat
-from payments.models import TicketOffer
+from payments.models import Ticket, TicketOffer
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
@@ -31,6 +33,7 @@ from payments.services.locked_sale import HoldRequest
 from payments.services.releases import release_expired_holds, release_reservation
 from payments.services.schedule_cancellation import cancel_schedule, refund_cancelled_schedules
 from payments.services.ticket_cancellation import cancel_ticket
+from payments.services.ticket_moves import move_ticket
 from payments.services.ticket_offers import accept_offer, offer_ticket, withdraw_offer
 from queueing.models import QueueToken
 from queueing.services.join_and_leave import leave
@@ -343,6 +346,47 @@ def accept_and_cancel() -> Scenario:
         {"accept": accepting, "cancel": _cancelling(ticket)},
         "Ticket, NotFound | a owns, free | issued to b | 0, 10000",
         "OfferOver, Refund | free, free | cancelled | 10000, 10000",
+    )
+
+
+def _moving(ticket: Any, to: int) -> Call:
+    actor: Any = StaffFactory()
+    # The log's kind of its target is cached beyond a play.
+    ContentType.objects.get_for_model(Ticket)
+    return partial(move_ticket, actor=actor, ticket_id=ticket.pk, to=str(to), reason="broken")
+
+
+def move_and_hold() -> Scenario:
+    """A ticket is moved to a seat that another buyer wants."""
+    schedule = _schedule(2)
+    (ticket,) = bought(_person("a", won=PRICE), schedule, 1).tickets
+    b = _person("b", inside=schedule)
+    return _scenario(
+        {"move": _moving(ticket, 2), "hold": _holding(b, schedule, 2)},
+        "TicketMove, SeatTaken | free, a owns | issued | 0",
+        "SeatTaken, list | a owns, b holds | issued | 0",
+    )
+
+
+def move_and_check_in() -> Scenario:
+    """A ticket is moved while it is checked in by the code that ends with the move."""
+    (ticket,) = bought(_person("a", won=PRICE), _schedule(2), 1).tickets
+    return _scenario(
+        {"move": _moving(ticket, 2), "check in": _scanning(ticket)},
+        "TicketMove, CodeEnded | free, a owns | issued | 0",
+        "TicketUsed, CheckIn | a owns, free | used | 0",
+    )
+
+
+def move_and_cancel() -> Scenario:
+    """A ticket is moved by the staff, and cancelled by its buyer."""
+    (ticket,) = bought(_person("a", won=PRICE), _schedule(2), 1).tickets
+    return _scenario(
+        {"move": _moving(ticket, 2), "cancel": _cancelling(ticket)},
+        "TicketMove, Refund | free, free | cancelled | 10000",
+        "AlreadyCancelled, Refund | free, free | cancelled | 10000",
+        # The cancellation had read where the ticket was.
+        in_between=["TicketMove, StaleTicket | free, a owns | issued | 0"],
     )
 
 
@@ -715,6 +759,9 @@ SCENARIOS: tuple[Callable[[], Scenario], ...] = (
     accept_and_join_and_hold,
     accept_and_withdraw,
     accept_and_cancel,
+    move_and_hold,
+    move_and_check_in,
+    move_and_cancel,
     delete_and_accept,
     delete_and_charge,
     delete_and_pay,

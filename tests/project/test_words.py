@@ -89,6 +89,7 @@ EXCEPTIONS = {
     ("stage", "docs/openapi.yaml"): "as in concerts",
     ("stage", "tests/concerts/test_seat_plans.py"): "as in concerts",
     ("stage", "static/*"): "the stage of the hall, on the seat map",
+    ("stage", "templates/operations/console/seats.html"): "the stage of the hall, on the seat map",
     ("stage", "templates/payments/seat_map.html"): "the stage of the hall, on the seat map",
     ("stage", "tests/browser/test_seat_map.py"): "the stage of the hall, on the seat map",
 }

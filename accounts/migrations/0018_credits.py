@@ -12,7 +12,7 @@ from concertbook.db.constraints import constraint
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0016_second_factor'),
+        ('accounts', '0017_free_tickets'),
     ]
 
     operations = [

@@ -1,0 +1,35 @@
+-- A seat without a live reservation is available or blocked; with one it agrees with it, so that no blocked seat is held or sold.
+--
+-- The function of payments_seat_agrees_with_reservation.sql, from before seats could be blocked.
+
+CREATE OR REPLACE FUNCTION payments_seat_agrees_with_reservation() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    the_seats uuid[];
+BEGIN
+    IF TG_TABLE_NAME = 'concerts_seat' THEN
+        the_seats := ARRAY[NEW.id];
+    ELSIF TG_OP = 'DELETE' THEN
+        the_seats := ARRAY[OLD.seat_id];
+    ELSIF TG_OP = 'INSERT' THEN
+        the_seats := ARRAY[NEW.seat_id];
+    ELSE
+        the_seats := ARRAY[OLD.seat_id, NEW.seat_id];
+    END IF;
+    IF EXISTS (
+        SELECT FROM concerts_seat s
+        LEFT JOIN payments_reservation r
+            ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
+        WHERE s.id = ANY(the_seats)
+          AND (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
+              CASE WHEN r.status = 'HOLD' THEN 'HELD' WHEN r.status = 'CONFIRMED' THEN 'RESERVED'
+                   WHEN s.status = 'BLOCKED' THEN 'BLOCKED' ELSE 'AVAILABLE' END,
+              CASE WHEN r.status = 'HOLD' THEN r.user_id END,
+              CASE WHEN r.status = 'HOLD' THEN r.expires_at END)
+    ) THEN
+        RAISE EXCEPTION 'seat % differs from its live reservation', the_seats
+            USING ERRCODE = 'check_violation',
+                  CONSTRAINT = 'payments_seat_agrees_with_reservation';
+    END IF;
+    RETURN NULL;
+END $$;
