@@ -100,7 +100,7 @@ class SeatsLeft(APIView):
 
     @extend_schema(responses=AvailabilitySerializer(many=True), operation_id="availability")
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        found = performances.availability(schedule_id)
+        found = performances.get_availability(schedule_id)
         return Response(list(map(AvailabilitySerializer.represent, found)))
 
 

@@ -24,7 +24,7 @@ from concerts.errors import SaleClosed, SaleNotOpen, ScheduleCancelled, SeatTake
 from concerts.names import look_alike
 from concerts.refund_policy import KOREAN_STANDARD, validate_refund_policy
 from concerts.seat_index import own_changes
-from queueing.models import WaitingRoom
+from queueing.models import WaitingRoom, is_published
 
 CURRENT_TRANSACTION = models.Func(
     template="(pg_current_xact_id()::text::bigint)", output_field=models.BigIntegerField()
@@ -33,8 +33,13 @@ CURRENT_TRANSACTION = models.Func(
 
 class ConcertQuerySet(models.QuerySet["Concert"]):
     def visible_to(self, viewer: object) -> "ConcertQuerySet":
-        """The real concerts; for a buyer of a rehearsal, only that rehearsal's concert."""
-        return self.filter(waiting_room__rehearsal=rehearsal_of(viewer))
+        """The real concerts that are published; for a buyer of a rehearsal, only that rehearsal's
+        concert."""
+        return self.published().filter(waiting_room__rehearsal=rehearsal_of(viewer))
+
+    def published(self) -> "ConcertQuerySet":
+        """The concerts that buyers can find: their waiting room is published."""
+        return self.filter(is_published("waiting_room__"))
 
     def search(self, text: str) -> "ConcertQuerySet":
         """The concerts that say the text (concertbook.db.search); by initial consonants those whose
@@ -201,8 +206,13 @@ class ConcertScheduleQuerySet(models.QuerySet["ConcertSchedule"]):
         return self.of_rehearsal(rehearsal_of(viewer))
 
     def of_rehearsal(self, name: str | Param) -> "ConcertScheduleQuerySet":
-        """The schedules of the rehearsal with this name; the real ones by an empty name."""
-        return self.filter(concert__waiting_room__rehearsal=name)
+        """The published schedules of the rehearsal with this name; the real ones by an empty
+        name."""
+        return self.published().filter(concert__waiting_room__rehearsal=name)
+
+    def published(self) -> "ConcertScheduleQuerySet":
+        """As ConcertQuerySet.published."""
+        return self.filter(is_published("concert__waiting_room__"))
 
     def with_seats_available(self) -> "ConcertScheduleQuerySet":
         """Adds ``seats_available``, 0 when cancelled.

@@ -28,7 +28,7 @@ class SeatPlan(APIView):
 
     @extend_schema(responses={200: SeatPlanOutput, 304: None}, parameters=REVALIDATION)
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        version = seat_plans.present_version(schedule_id)
+        version = seat_plans.public_version(schedule_id)
         address = reverse("seat_plan_version", args=[schedule_id, version])
         return Response(SeatPlanOutput.of(version=version, address=address))
 
@@ -39,7 +39,7 @@ class SeatPlanVersion(APIView):
 
     @extend_schema(responses={200: SeatPlanDocument, 304: None}, parameters=REVALIDATION)
     def get(self, request: Request, schedule_id: uuid.UUID, version: str) -> HttpResponse:
-        plan = seat_plans.saved_plan(schedule_id, version)
+        plan = seat_plans.public_plan(schedule_id, version)
         coding = best_coding(request.headers.get("Accept-Encoding", ""), CODINGS)
         headers = {
             "Vary": "Accept-Encoding",

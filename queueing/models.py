@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import rehearsal_of
+from concertbook.db.clock import StatementTime
 from concertbook.db.prepared import Param
 from concertbook.db.status import status_is
 
@@ -24,8 +25,12 @@ class WaitingRoomQuerySet(models.QuerySet["WaitingRoom"]):
         return self.of_rehearsal(rehearsal_of(viewer))
 
     def of_rehearsal(self, name: str | Param) -> "WaitingRoomQuerySet":
-        """The rooms of the rehearsal with this name; the real ones by an empty name."""
-        return self.filter(rehearsal=name)
+        """The published rooms of the rehearsal with this name; the real ones by an empty name."""
+        return self.published().filter(rehearsal=name)
+
+    def published(self) -> "WaitingRoomQuerySet":
+        """The rooms that buyers can find, and what is sold behind them."""
+        return self.filter(is_published())
 
     def live(self) -> "WaitingRoomQuerySet":
         """Rooms that are not closed, or in which people still wait or are inside."""
@@ -43,6 +48,11 @@ def _first(tokens: "QueueTokenQuerySet", along: str) -> Subquery:
     """By its order the index on (room, ``along``) is used, and not every token read for a room."""
     of_room = tokens.filter(room=OuterRef("pk")).order_by(along)
     return Subquery(of_room.values(along)[:1])
+
+
+def is_published(room: str = "") -> Q:
+    """The condition that a room is published now; ``room`` is the path to it, as ``room__``."""
+    return Q(**{f"{room}published_at__lte": StatementTime()})
 
 
 class WaitingRoom(models.Model):
@@ -111,6 +121,15 @@ class WaitingRoom(models.Model):
         _("message to the line, English"), max_length=300, blank=True, default="", db_default=""
     )
     created_at = models.DateTimeField(_("created"), db_default=models.functions.Now())
+    # From when on buyers find the room and the concerts behind it; never while it is NULL, a draft
+    # (concerts/services/publication). Until then no buyer can join, so nothing of it is sold.
+    published_at = models.DateTimeField(
+        _("published"),
+        null=True,
+        blank=True,
+        editable=False,
+        db_default=models.functions.Now(),
+    )
 
     objects = WaitingRoomQuerySet.as_manager()
 

@@ -67,6 +67,8 @@ class Plan:
             admit_per_minute=self.people * 72 // self.within,
             active_seconds=self.within // 5,
             idle_seconds=self.within // 2,
+            # The column's default would be of PostgreSQL's own clock.
+            published_at=START,
         )
 
     @property

@@ -71,9 +71,8 @@ class ConcertAdmin(DeletableUnsold):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Concert | None = None
     ) -> Sequence[str]:
-        # Read-only after the first hold: its buyer was admitted by this room.
-        sold = obj is not None and schedule_rules.ever_held(obj.schedules.all()).exists()
-        return ("poster_preview", *(("waiting_room",) if sold else ()))
+        is_settled = obj is not None and _keeps_its_room(obj)
+        return ("poster_preview", *(("waiting_room",) if is_settled else ()))
 
     @admin.display(description=_("poster"))
     def poster_preview(self, concert: Concert) -> str:
@@ -87,3 +86,11 @@ class ConcertAdmin(DeletableUnsold):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Concert]) -> None:
         schedule_rules.delete_concerts(queryset)
+
+
+def _keeps_its_room(concert: Concert) -> bool:
+    # The buyer of the first hold was admitted by this room.
+    if schedule_rules.ever_held(concert.schedules.all()).exists():
+        return True
+    # Behind another room a draft would be public, unchecked.
+    return not Concert.objects.published().filter(pk=concert.pk).exists()

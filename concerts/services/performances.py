@@ -16,6 +16,7 @@ from concertbook.db.clock import database_now
 from concertbook.errors import NotFound
 from concerts.models import Concert, ConcertSchedule, ConcertScheduleQuerySet
 from concerts.services.offers import Sale, with_sales
+from concerts.services.programme import require_published
 from concerts.services.seat_plans import plan_index
 from concerts.services.seat_snapshots import FREE, NOT_FOR_SALE, STATES
 from concerts.services.seat_states import recent_snapshot
@@ -42,8 +43,9 @@ def find_performances(concert: Concert) -> ConcertScheduleQuerySet:
 
 
 def get_performance(schedule_id: uuid.UUID) -> ConcertSchedule:
-    """The schedule with its sale (with_sales) and seats (add_seats). Raises NotFound."""
-    found = with_sales(ConcertSchedule.objects.all(), database_now())
+    """The schedule with its sale (with_sales) and seats (add_seats). Raises NotFound, also for a
+    draft's."""
+    found = with_sales(ConcertSchedule.objects.published(), database_now())
     schedule = found.filter(pk=schedule_id).first()
     if schedule is None:
         raise NotFound
@@ -75,6 +77,12 @@ def choose(schedules: Sequence[Any], schedule_id: str) -> Any:
         if str(schedule.pk) == schedule_id.lower():
             return schedule
     return min(schedules, key=lambda schedule: Sale.values.index(schedule.sale), default=None)
+
+
+def get_availability(schedule_id: uuid.UUID) -> list[Availability]:
+    """As availability. Raises NotFound, also for a draft's schedule."""
+    require_published(schedule_id)
+    return availability(schedule_id)
 
 
 def availability(schedule_id: uuid.UUID) -> list[Availability]:

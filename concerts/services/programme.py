@@ -12,7 +12,7 @@ from accounts.models import rehearsal_of
 from concertbook.db.clock import database_now
 from concertbook.db.prepared import Param, Prepared
 from concertbook.errors import NotFound
-from concerts.models import Concert, ConcertSchedule
+from concerts.models import Concert, ConcertQuerySet, ConcertSchedule
 from concerts.services.offers import Sale, with_offers
 
 
@@ -53,19 +53,34 @@ def _plays_this_week(now: dt.datetime) -> Exists:
 
 
 def get_concert(concert_id: uuid.UUID) -> Concert:
-    """The concert with its offer (with_offers). Raises NotFound."""
-    concerts = with_offers(Concert.objects.select_related("waiting_room"), database_now())
-    concert = concerts.filter(pk=concert_id).first()
+    """The concert with its offer (with_offers). Raises NotFound, also for a draft."""
+    return _get_concert(Concert.objects.published(), concert_id)
+
+
+def get_any_concert(concert_id: uuid.UUID) -> Concert:
+    """As get_concert, also a draft: for the staff."""
+    return _get_concert(Concert.objects.all(), concert_id)
+
+
+def _get_concert(concerts: ConcertQuerySet, concert_id: uuid.UUID) -> Concert:
+    offers = with_offers(concerts.select_related("waiting_room"), database_now())
+    concert = offers.filter(pk=concert_id).first()
     if concert is None:
         raise NotFound
     return concert
+
+
+def require_published(schedule_id: uuid.UUID) -> None:
+    """Raises NotFound for a schedule that no buyer can find: unknown, or a draft's."""
+    if not ConcertSchedule.objects.published().filter(pk=schedule_id).exists():
+        raise NotFound
 
 
 def get_schedule(schedule_id: uuid.UUID, *, viewer: object = None) -> ConcertSchedule:
     """The schedule with its concert and room, for a buyer.
 
     ``viewer`` is the request's user, None for an anonymous one. Raises NotFound, also for a
-    rehearsal's schedule unless the viewer is one of its buyers.
+    draft's, and for a rehearsal's schedule unless the viewer is one of its buyers.
     """
     schedule = SCHEDULE.first(rehearsal=rehearsal_of(viewer), schedule=schedule_id)
     if schedule is None:

@@ -16,8 +16,9 @@ import brotli
 from django.db import transaction
 
 from concertbook.errors import NotFound
-from concerts.models import ConcertSchedule, SeatPlan
+from concerts.models import ConcertSchedule, ConcertScheduleQuerySet, SeatPlan
 from concerts.services.nearest_seats import Spot
+from concerts.services.programme import require_published
 from concerts.services.seat_locks import lock_schedule
 from concerts.services.seat_plan_document import PlannedSeat, compose, seats_of, to_bytes
 
@@ -52,14 +53,22 @@ class PlanIndex:
     spots: tuple[Spot, ...]
 
 
+def public_version(schedule_id: uuid.UUID) -> str:
+    """As present_version. Raises NotFound, also for a draft's schedule."""
+    return _version_in(ConcertSchedule.objects.published(), schedule_id)
+
+
 def present_version(schedule_id: uuid.UUID) -> str:
     """The version of the schedule's present plan, which is built if there is none.
 
     One query, unless it is built. Inside a transaction that edits seats, the plan shows them as
     edited. Raises NotFound.
     """
-    found = ConcertSchedule.objects.filter(pk=schedule_id).values_list("seat_plan", flat=True)
-    version = found.first()
+    return _version_in(ConcertSchedule.objects.all(), schedule_id)
+
+
+def _version_in(schedules: ConcertScheduleQuerySet, schedule_id: uuid.UUID) -> str:
+    version = schedules.filter(pk=schedule_id).values_list("seat_plan", flat=True).first()
     if version is None:
         raise NotFound
     return version or _build(schedule_id)
@@ -89,6 +98,16 @@ def _save_plan(schedule: ConcertSchedule) -> str:
             gzip=gzip.compress(plain, mtime=0),
         )
     return version
+
+
+@lru_cache(maxsize=MOST_DOCUMENTS)
+def public_plan(schedule_id: uuid.UUID, version: str) -> SavedPlan:
+    """As saved_plan. Raises NotFound, also for a draft's schedule.
+
+    Cached too: no refusal is, and what is public stays so.
+    """
+    require_published(schedule_id)
+    return saved_plan(schedule_id, version)
 
 
 @lru_cache(maxsize=MOST_DOCUMENTS)

@@ -133,7 +133,7 @@ def _build_and_keep() -> Board:
 def build_board() -> Board:
     """Five statements for any number of rooms."""
     now = database_now()
-    rooms = list(with_line_counts(WaitingRoom.objects.live()))
+    rooms = list(with_line_counts(WaitingRoom.objects.published().live()))
     waits = _waits([room.pk for room in rooms])
     dates = _dates([room.pk for room in rooms], now)
     return Board(now, [_room_now(room, dates, waits) for room in rooms])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q
 from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, ngettext
@@ -18,7 +18,8 @@ from django.utils.translation import get_language, gettext, ngettext
 from accounts.models import Activity, Charge, Credit, OutgoingMessage
 from concertbook.db.clock import database_now
 from concertbook.templatetags.money import won
-from concerts.models import ConcertSchedule
+from concerts.models import ConcertSchedule, ConcertScheduleQuerySet
+from concerts.services.show_checks import outside_the_run, room_opens_first, without_seats
 from payments.models import Reservation
 from queueing.line import room_record
 from queueing.line.errors import LineUnavailable
@@ -74,7 +75,7 @@ def read_warnings() -> list[Warning]:
 
 def ticks_are_late(now: dt.datetime) -> Iterator[Warning]:
     """Rooms in which the line should move and has not for ten seconds: beat or worker is silent."""
-    rooms = WaitingRoom.objects.filter(
+    rooms = WaitingRoom.objects.published().filter(
         Q(state__in=WaitingRoom.MOVING) | Q(state=State.SCHEDULED, opens_at__lt=now - TICKS_WITHIN)
     )
     late = [room for room in rooms if _is_late(room, now)]
@@ -171,7 +172,7 @@ def refunds_are_unfinished(now: dt.datetime) -> Iterator[Warning]:
 
 
 def on_sale_without_seats(now: dt.datetime) -> Iterator[Warning]:
-    empty = _coming(now).filter(seat_quantity=0, concert__waiting_room__state__in=_OPEN)
+    empty = without_seats(_coming(now)).filter(concert__waiting_room__state__in=_OPEN)
     for schedule in empty[:MOST]:
         yield Warning(
             gettext("The room is open, and %(date)s has no seats.") % {"date": schedule},
@@ -186,10 +187,10 @@ _OPEN = (State.OPEN, State.PAUSED, State.DRAINING)
 
 def sale_opens_after_room(now: dt.datetime) -> Iterator[Warning]:
     """Buyers would be let in and could hold nothing."""
-    room = "concert__waiting_room__"
-    before = Q(**{f"{room}state": State.SCHEDULED, f"{room}opens_at__lt": F("reserve_from")})
-    open_now = Q(**{f"{room}state__in": _OPEN})
-    later = _coming(now).filter(before | open_now, reserve_from__gt=now)
+    dates = _coming(now)
+    before = Q(pk__in=room_opens_first(dates).values("pk"))
+    open_now = Q(concert__waiting_room__state__in=_OPEN)
+    later = dates.filter(before | open_now, reserve_from__gt=now)
     others = ConcertSchedule.objects.filter(
         concert__waiting_room=OuterRef("concert__waiting_room"),
         cancelled_at=None,
@@ -206,8 +207,7 @@ def sale_opens_after_room(now: dt.datetime) -> Iterator[Warning]:
 
 
 def date_is_outside_the_run(now: dt.datetime) -> Iterator[Warning]:
-    outside = Q(start_at__lt=F("concert__start_time")) | Q(end_at__gt=F("concert__end_time"))
-    for schedule in _coming(now).filter(outside)[:MOST]:
+    for schedule in outside_the_run(_coming(now))[:MOST]:
         yield Warning(
             gettext("%(date)s is outside of the run that its concert announces.")
             % {"date": schedule},
@@ -263,9 +263,9 @@ def credits_wait(now: dt.datetime) -> Iterator[Warning]:
         )
 
 
-def _coming(now: dt.datetime) -> QuerySet[ConcertSchedule]:
+def _coming(now: dt.datetime) -> ConcertScheduleQuerySet:
     """The dates that are on sale, or will be within two weeks."""
-    real = ConcertSchedule.objects.filter(concert__waiting_room__rehearsal="", cancelled_at=None)
+    real = ConcertSchedule.objects.of_rehearsal("").filter(cancelled_at=None)
     coming = real.filter(reserve_from__lt=now + AHEAD, reserve_until__gt=now)
     return coming.select_related("concert").order_by("reserve_from", "pk")
 

@@ -149,7 +149,9 @@ ROOM = PreparedLock(_room)
 
 
 def _open_if_due(room: WaitingRoom, now: dt.datetime) -> None:
-    if room.state == WaitingRoom.State.SCHEDULED and room.opens_at and room.opens_at <= now:
+    is_due = room.opens_at is not None and room.opens_at <= now
+    is_public = room.published_at is not None and room.published_at <= now
+    if room.state == WaitingRoom.State.SCHEDULED and is_due and is_public:
         _turn(room, State.OPEN, "room.open")
 
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from concertbook.errors import NotFound
-from queueing.models import Draw, QueueToken, QueueTokenQuerySet, WaitingRoom
+from queueing.models import Draw, QueueToken, QueueTokenQuerySet, WaitingRoom, is_published
 
 # Tokens read at a time.
 CHUNK = 5_000
 
 
 def get_draw(*, slug: str) -> Draw:
-    """The draw of a real room that shuffles, done or to come. Raises NotFound for any other."""
+    """The draw of a real, published room that shuffles, done or to come. Raises NotFound for any
+    other."""
     draws = Draw.objects.select_related("room")
-    draw = draws.filter(room__slug=slug, room__shuffle=True, room__rehearsal="").first()
+    real = draws.filter(is_published("room__"), room__shuffle=True, room__rehearsal="")
+    draw = real.filter(room__slug=slug).first()
     if draw is None:
         raise NotFound
     return draw

@@ -38,7 +38,7 @@ class Front:
 
 def get_front(*, slug: str) -> Front:
     """The front of the room's line, by the index, or by the table without one. Raises NotFound."""
-    room = WaitingRoom.objects.filter(slug=slug).first()
+    room = WaitingRoom.objects.published().filter(slug=slug).first()
     if room is None:
         raise NotFound
     try:

@@ -86,6 +86,7 @@ def _take_number(*, user_id: uuid.UUID, slug: str) -> tuple[uuid.UUID, int] | No
         JOIN accounts_user person ON person.id = %(user)s AND person.is_active
         CROSS JOIN LATERAL pg_advisory_xact_lock_shared(hashtextextended(room.id::text, 0))
         WHERE room.slug = %(slug)s AND room.state NOT IN ('DRAINING', 'CLOSED')
+          AND room.published_at <= statement_timestamp()
           AND room.rehearsal = person.rehearsal AND NOT EXISTS (
             SELECT FROM queueing_queuetoken
             WHERE user_id = %(user)s AND room_id = room.id AND status <> 'EXPIRED'
@@ -130,7 +131,7 @@ def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
 def get_room(slug: str, *, viewer: object = None) -> WaitingRoom:
     """With ``read_at``, the database's clock, and ``undrawn``: it will still draw lots.
 
-    Raises NotFound, also where the viewer may not see the room (a rehearsal's).
+    Raises NotFound, also where the viewer may not see the room: a rehearsal's, or a draft.
     """
     room: WaitingRoom | None = ROOM.first(rehearsal=rehearsal_of(viewer), slug=slug)
     if room is None:

@@ -28,8 +28,8 @@ class Change:
 
 
 def get_any_room(slug: str) -> WaitingRoom:
-    """The room, a rehearsal's too: joining checks whose it is. Raises NotFound."""
-    room = WaitingRoom.objects.filter(slug=slug).first()
+    """The published room, a rehearsal's too: joining checks whose it is. Raises NotFound."""
+    room = WaitingRoom.objects.published().filter(slug=slug).first()
     if room is None:
         raise NotFound
     return room
