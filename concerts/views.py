@@ -1,6 +1,5 @@
 """The pages of the programme: the list, and one concert."""
 
-import datetime as dt
 import uuid
 from typing import Any
 
@@ -11,9 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from concertbook.db.clock import seconds_until
+from concerts.concert_page import changes_in, context_of
 from concerts.forms import SearchForm
 from concerts.models import Concert
-from concerts.services import hall_picture, performances, posters, programme
+from concerts.services import posters, programme
 from concerts.services.programme import Show
 
 CONCERTS_PER_PAGE = 12
@@ -40,7 +40,7 @@ def concert_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "show": show,
         "opening": opening,
-        "changes_in": _changes_in(min(openings, default=None)),
+        "changes_in": changes_in(min(openings, default=None)),
     }
     return render(request, "concerts/list.html", context)
 
@@ -54,28 +54,11 @@ def _shown(form: SearchForm) -> str:
 
 @require_safe
 def concert_detail(request: HttpRequest, concert_id: uuid.UUID) -> HttpResponse:
-    concert: Any = programme.get_concert(concert_id)
-    found = performances.add_seats(performances.find_performances(concert))
-    chosen: Any = performances.choose(found, request.GET.get("date", ""))
-    context = {
-        "concert": concert,
-        "performances": found,
-        "chosen": chosen,
-        "hall": hall_picture.hall_picture(chosen.pk) if chosen else None,
-        "opens_in": seconds_until(chosen.sale_opens_at) if chosen else 0,
-        "changes_in": _changes_in(concert.next_sale),
-    }
+    concert = programme.get_concert(concert_id)
+    context = context_of(concert, date=request.GET.get("date", ""))
     return render(request, "concerts/detail.html", context)
 
 
 @require_safe
 def poster(request: HttpRequest, poster_id: uuid.UUID) -> HttpResponse:
     return HttpResponse(posters.poster_image(poster_id), content_type="image/webp")
-
-
-def _changes_in(moment: dt.datetime | None) -> int:
-    """Seconds until the page changes, 0 if it will not.
-
-    At least 1 until the moment has come: a page built just before it, and kept, asks again.
-    """
-    return max(1, seconds_until(moment)) if moment else 0

@@ -46,6 +46,7 @@ SIDEBAR: list[tuple[Any, list[ConsolePage | tuple[str, str]]]] = [
     (
         _("Programme"),
         [
+            ConsolePage("console:shows", _("Shows"), "campaign", ("concerts.view_concert",)),
             ("concerts.Concert", "music_note"),
             ("concerts.ConcertSchedule", "calendar_month"),
             ("concerts.Seat", "event_seat"),

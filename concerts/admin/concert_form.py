@@ -62,7 +62,7 @@ class ConcertForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> None:
         super().clean()
         policy, reason = map(self.cleaned_data.get, ("refund_policy", "refund_policy_reason"))
-        if policy and not reason and not RefundPolicy.parse(policy).meets_standard:
+        if policy and not reason and _is_below_standard(policy):
             self.add_error(
                 "refund_policy_reason",
                 _("On some days this costs buyers more than the consumer standard: say why."),
@@ -78,3 +78,11 @@ class ConcertForm(forms.ModelForm):  # type: ignore[type-arg]
             self.also_edited = ["poster"]
         saved: Concert = super().save(commit)
         return saved
+
+
+def _is_below_standard(policy: str) -> bool:
+    try:
+        return not RefundPolicy.parse(policy).meets_standard
+    except ValueError:
+        # Refused afterwards, by the field of the model.
+        return False

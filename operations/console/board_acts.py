@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -156,7 +157,7 @@ def act_on_room(request: HttpRequest, room_id: int, act: str) -> HttpResponse | 
         "tone": chosen.tone,
         "sentences": _sentences(chosen, room, form),
         "form": form,
-        "room": room,
+        "back": reverse("console:board_room", args=[room.pk]),
         "state": room.state,
         "steps": _steps(room) if act == "pace" else (),
         "is_sensible": act in ACTS_IN_STATE[room.state],
@@ -220,6 +221,6 @@ def stop_sale_of_date(request: HttpRequest, schedule_id: uuid.UUID) -> HttpRespo
         "tone": "danger",
         "sentences": preview_of_stop(schedule),
         "form": form,
-        "room": schedule.concert.waiting_room,
+        "back": reverse("console:board_room", args=[schedule.concert.waiting_room_id]),
         "is_sensible": True,
     }

@@ -10,6 +10,8 @@ from operations.console import (
     seat_acts,
     seat_plan,
     seats,
+    show_acts,
+    shows,
 )
 from operations.console.rehearsal import rehearsal
 from operations.console.today import today
@@ -44,4 +46,20 @@ urlpatterns = [
     path("rehearsal/", rehearsal, name="rehearsal"),
     path("reports/", reports.all_reports, name="reports"),
     path("reports/<slug:name>/", reports.one_report, name="report"),
+    path("shows/", shows.show_list, name="shows"),
+    path("shows/new/", shows.new_show, name="new_show"),
+    path("shows/<any_case_uuid:concert_id>/", shows.show_page, name="show"),
+    path("shows/<any_case_uuid:concert_id>/preview/", shows.preview, name="show_preview"),
+    path("shows/<any_case_uuid:concert_id>/publish/", show_acts.publish, name="publish_show"),
+    path("shows/<any_case_uuid:concert_id>/draft/", show_acts.back_to_draft, name="take_back"),
+    path(
+        "shows/<any_case_uuid:concert_id>/<any_case_uuid:schedule_id>/copy/",
+        show_acts.add_dates,
+        name="add_dates",
+    ),
+    path(
+        "shows/<any_case_uuid:concert_id>/<any_case_uuid:schedule_id>/move/",
+        show_acts.move,
+        name="move_date",
+    ),
 ]

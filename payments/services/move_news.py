@@ -79,6 +79,14 @@ def _keys(tickets: QuerySet[Ticket], to: str, move: ScheduleMove) -> QuerySet[An
     return keys[:USERS_AT_ONCE]
 
 
+def count_holders(schedule_id: uuid.UUID) -> int:
+    """How many people would be told of a move now."""
+    tickets = Ticket.objects.filter(
+        seat__schedule=schedule_id, status=Ticket.Status.ISSUED
+    ).order_by()
+    return tickets.values("user").union(tickets.values("reservation__user")).count()
+
+
 def is_news(move: ScheduleMove) -> bool:
     """Whether the show is still where this move put it."""
     schedule = move.schedule

@@ -69,6 +69,14 @@ seats/<any_case_uuid:schedule_id>/<int:number>/
 seats/<any_case_uuid:schedule_id>/<slug:act>/
 seats/<any_case_uuid:schedule_id>/plan.csv
 seats/<any_case_uuid:schedule_id>/plan/
+shows/
+shows/<any_case_uuid:concert_id>/
+shows/<any_case_uuid:concert_id>/<any_case_uuid:schedule_id>/copy/
+shows/<any_case_uuid:concert_id>/<any_case_uuid:schedule_id>/move/
+shows/<any_case_uuid:concert_id>/draft/
+shows/<any_case_uuid:concert_id>/preview/
+shows/<any_case_uuid:concert_id>/publish/
+shows/new/
 queueing/waitingroom/<path:object_id>/close_room/
 queueing/waitingroom/<path:object_id>/drain_room/
 queueing/waitingroom/<path:object_id>/open_room/
