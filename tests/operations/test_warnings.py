@@ -154,5 +154,5 @@ def test_the_front_page_takes_the_same_queries_for_many_sales_and_none_when_shar
     for _ in range(4):
         bought(UserFactory(won=100_000), ScheduleFactory(seats=2), 1)
     assert queries() == one
-    # The session, the user.
-    assert one[0] <= 3
+    # The session, the user, the credits that wait: not shared, as few may decide on them.
+    assert one[0] <= 4
