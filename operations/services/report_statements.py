@@ -31,7 +31,8 @@ OF_SHOWS = "dates.start_at >= %(start)s AND dates.start_at < %(end)s"
 MONEY = """
     money AS (
         SELECT payment.paid_at AS at, reservation.schedule_id, reservation.seat_id,
-            1 AS sold, payment.amount AS sales,
+            -- A free ticket is a payment of 0 won, and not sold.
+            CASE WHEN payment.amount > 0 THEN 1 ELSE 0 END AS sold, payment.amount AS sales,
             0 AS refunded, 0::bigint AS refunds, 0::bigint AS fees, 0::bigint AS compensations
         FROM payments_payment payment
         JOIN payments_reservation reservation ON reservation.id = payment.reservation_id
@@ -92,10 +93,16 @@ REFUNDS_BY_REASON = f"""
 SEATS = f"""
     WITH {DATES}
     SELECT dates.title, dates.start_at, seat.grade, seat.section, count(*),
-        count(*) FILTER (WHERE seat.status = 'RESERVED'),
+        count(*) FILTER (WHERE seat.status = 'RESERVED' AND reservation.price > 0),
+        count(*) FILTER (WHERE seat.status = 'RESERVED' AND reservation.price = 0),
         count(*) FILTER (WHERE seat.status = 'HELD'),
+        count(*) FILTER (WHERE seat.status = 'BLOCKED' AND seat.blocked_for = ''),
+        count(*) FILTER (WHERE seat.status = 'BLOCKED' AND seat.blocked_for <> ''),
         count(*) FILTER (WHERE seat.status = 'AVAILABLE')
-    FROM dates JOIN concerts_seat seat ON seat.schedule_id = dates.id
+    FROM dates
+    JOIN concerts_seat seat ON seat.schedule_id = dates.id
+    LEFT JOIN payments_reservation reservation
+        ON reservation.seat_id = seat.id AND reservation.is_live
     WHERE {OF_SHOWS}
     GROUP BY dates.title, dates.start_at, dates.id, seat.grade, seat.section
     ORDER BY dates.start_at, dates.title, dates.id, seat.grade, seat.section

@@ -13,12 +13,14 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from accounts.models import Activity
+from concerts.services.seat_blocks import block_seats
 from operations.console import reports as pages
 from operations.models import Export
 from operations.services import exports
 from operations.services.exports import write_slice
 from operations.services.periods import period_of
 from operations.services.reports import REPORTS, Scope, as_table, read_rows
+from payments.services.free_tickets import give_tickets
 from payments.services.ticket_cancellation import cancel_ticket
 from queueing.services import join_and_leave
 from tests.factories import (
@@ -118,6 +120,22 @@ def test_seats_attendance_guests_and_refunds_are_told(sale):
     (refund,) = read("refunds-by-reason", schedule=sale.mine.pk)
     assert (refund["reason"], refund["refunded"], refund["refunds"]) == ("구매자 취소", 1, 10_000)
     assert read("refunds-by-reason", schedule=sale.other.pk) == []
+
+
+def test_free_and_blocked_seats_are_told_apart_from_those_sold():
+    show, guest, actor = ScheduleFactory(), UserFactory(), StaffFactory()
+    bought(UserFactory(won=10_000), show, 1)
+    block_seats(actor=actor, schedule_id=show.pk, numbers=[2], reason="Broken")
+    party = {"blocked_for": "Promoter", "reason": "Contract"}
+    block_seats(actor=actor, schedule_id=show.pk, numbers=[3, 4], **party)
+    giving = {"email": guest.email, "reason": "Guest"}
+    give_tickets(actor=actor, schedule_id=show.pk, numbers=[4, 5], **giving)
+
+    (seats,) = read("seats")
+    told = {name: seats[name] for name in ("sold", "comps", "blocked", "held_back", "free")}
+    assert told == {"sold": 1, "comps": 2, "blocked": 1, "held_back": 1, "free": 5}
+    (day,) = read("sales-by-day")
+    assert (day["sold"], day["sales"]) == (1, 10_000)
 
 
 def test_who_works_for_one_concert_reads_of_no_other(client, sale):
