@@ -1,7 +1,6 @@
 """Every page of the console can be used by all, fits a phone, and Today stays up to date."""
 
 import time
-from itertools import chain
 
 import pytest
 from django.core.cache import cache
@@ -11,7 +10,6 @@ from playwright.sync_api import expect
 from accounts.models import Activity
 from accounts.services import second_factor
 from accounts.services.credits import give_credit
-from operations.console.urls import urlpatterns
 from tests.browser.chromium import expect_accessible, log_in
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, staff
 
@@ -19,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def every_page():
-    """The names of the console's pages, each with the addresses to look at."""
+    """The addresses of the console's pages, with what they show."""
     buyer, schedule = UserFactory(won=50_000, name="김민지"), ScheduleFactory()
     ticket = bought(buyer, schedule, 1).tickets[0]
     (hold,) = held(buyer, schedule, 2)
@@ -29,31 +27,28 @@ def every_page():
     def on_person(act, query=""):
         return reverse("console:person_act", args=[buyer.pk, act]) + query
 
-    return {
-        "today": [reverse("console:today")],
-        "find": [reverse("console:find") + f"?q={ticket.reservation.pk}"],
-        "person": [reverse("console:person", args=[buyer.pk])],
-        "person_act": [
-            on_person("refund", f"?row={ticket.pk}"),
-            on_person("release", f"?row={hold.pk}"),
-            on_person("give-credit", "?amount="),
-            on_person("approve-credit", f"?row={credit.pk}"),
-        ],
-        "board": [reverse("console:board")],
-        "board_room": [reverse("console:board_room", args=[room])],
-        "board_act": [reverse("console:board_act", args=[room, act]) for act in ("pace", "close")],
-        "stop_sale": [reverse("console:stop_sale", args=[schedule.pk])],
-        "passkeys": [reverse("console:passkeys")],
-        "rehearsal": [reverse("console:rehearsal")],
-    }
+    return [
+        reverse("console:today"),
+        reverse("console:find") + f"?q={ticket.reservation.pk}",
+        reverse("console:person", args=[buyer.pk]),
+        on_person("refund", f"?row={ticket.pk}"),
+        on_person("release", f"?row={hold.pk}"),
+        on_person("give-credit", "?amount="),
+        on_person("approve-credit", f"?row={credit.pk}"),
+        reverse("console:board"),
+        reverse("console:board_room", args=[room]),
+        *(reverse("console:board_act", args=[room, act]) for act in ("pace", "close")),
+        reverse("console:stop_sale", args=[schedule.pk]),
+        reverse("console:passkeys"),
+        reverse("console:rehearsal"),
+    ]
 
 
 def test_every_page_of_the_console_is_accessible_in_the_dark_on_a_phone(page, live_server):
-    pages = every_page()
-    assert pages.keys() <= {each.name for each in urlpatterns}
+    addresses = every_page()
     log_in(page, live_server, staff("Owner"))
     page.emulate_media(color_scheme="dark")
-    for address in chain.from_iterable(pages.values()):
+    for address in addresses:
         page.goto(address)
         expect_accessible(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
