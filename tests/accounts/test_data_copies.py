@@ -135,7 +135,7 @@ def test_every_model_that_refers_to_a_user_is_in_the_copy_or_left_out_with_a_rea
     refer = {
         model._meta.label
         for model in apps.get_models()
-        for field in model._meta.fields
+        for field in (*model._meta.fields, *model._meta.many_to_many)
         if field.related_model is User
     }
 
