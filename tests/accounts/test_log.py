@@ -212,6 +212,7 @@ def test_the_log_takes_the_same_queries_for_any_number_of_entries(client, operat
         return len(captured)
 
     activity.record(actor=operator, act="room.pause", target=WaitingRoomFactory())
+    queries()  # reads the content types, which a process keeps
     few = queries()
     for _ in range(5):
         activity.record(actor=StaffFactory(), act="row.change", target=UserFactory())
