@@ -204,11 +204,11 @@ def test_an_operator_with_view_permission_generates_no_seats(client):
     assert not schedule.seats.exists()
 
 
-def test_a_schedule_shows_how_many_seats_are_free_held_and_sold(operator):
+def test_a_schedule_shows_how_many_seats_are_free_held_sold_and_blocked(operator):
     schedule = ScheduleFactory(seats=5)
     held(UserFactory(), schedule, 1, 2)
     row = operator.get(reverse("admin:concerts_concertschedule_changelist")).context["cl"]
-    assert row.result_list[0].seat_counts == [3, 2, 0]
+    assert row.result_list[0].seat_counts == [3, 2, 0, 0]
 
 
 SEAT_FORM = {
