@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.errors import AccountInUse, WrongPassword
+from accounts.errors import AccountClosing, AccountInUse, WrongPassword
 from accounts.models import Balance, BalanceHistory, KeptIdentity, OutgoingMessage, User
 from accounts.personal_data import Obstacle, find_obstacles, last_contract, parts
 from accounts.rate_limits import DELETIONS
@@ -100,6 +100,16 @@ def _write(balance: Balance, amount: int, reason: str, now: dt.datetime) -> None
         type=BalanceHistory.Type.OTHER, amount=amount, source=uuid.uuid4(), at=now, reason=reason
     )
     write_lines(entries=[(balance, entry)])
+
+
+def require_open(user: User) -> None:
+    """Raises AccountClosing for an account that is gone, or whose user has asked for its end.
+
+    Final only if the caller holds the balance's lock: a deletion that is not seen here then comes
+    after what the caller gives.
+    """
+    if not User.objects.filter(pk=user.pk, closes_at=None, deleted_at=None).exists():
+        raise AccountClosing
 
 
 def undo_deletion(*, user: User) -> bool:

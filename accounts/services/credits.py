@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import Sum
 
 from accounts.errors import (
-    AccountClosing,
     CreditDecided,
     IdempotencyKeyReused,
     InvalidAmount,
@@ -22,6 +21,7 @@ from accounts.errors import (
 )
 from accounts.models import Balance, BalanceHistory, Credit, User
 from accounts.services import activity
+from accounts.services.account_deletion import require_open
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from accounts.services.outbox import new_message, queue
 from concertbook.db.clock import database_now
@@ -52,7 +52,7 @@ def give_credit(
         before = Credit.objects.filter(pk=key).first() if key else None
         if before is not None:
             return _same(before, actor, user, amount)
-        _require_open(user)
+        require_open(user)
         alone = left_alone(actor=actor, user=user, limit=limit)
         is_alone = amount <= alone
         now = database_now()
@@ -111,7 +111,7 @@ def decide_credit(*, actor: User, credit_id: uuid.UUID, approve: bool, reason: s
         credit.state, credit.decided_by, credit.decided_at = state, actor, now
         credit.save(update_fields=["state", "decided_by", "decided_at"])
         if approve:
-            _require_open(credit.user)
+            require_open(credit.user)
             _pay(credit, balance, now)
         act = "credit.approve" if approve else "credit.refuse"
         activity.record(
@@ -126,12 +126,6 @@ def require_decidable(*, credit: Credit, actor: User) -> None:
         raise SecondPersonNeeded
     if credit.state != State.WAITING:
         raise CreditDecided
-
-
-def _require_open(user: User) -> None:
-    """A deletion takes the balance's lock, too: it is seen here, or comes after the money."""
-    if not User.objects.filter(pk=user.pk, closes_at=None, deleted_at=None).exists():
-        raise AccountClosing
 
 
 def _pay(credit: Credit, balance: Balance, now: dt.datetime) -> None:

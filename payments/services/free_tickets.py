@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.email_addresses import clean_email
-from accounts.errors import AccountClosing
 from accounts.models import FREE_TICKET, Balance, BalanceHistory, User
 from accounts.services import activity
+from accounts.services.account_deletion import require_open
 from accounts.services.ledger import LedgerEntry, lock_balance, write_lines
 from accounts.services.outbox import new_message, queue
 from concertbook.db.refusals import refused_by
@@ -53,9 +53,7 @@ def give_tickets(
         if not batch.seats:
             return batch
         balance = lock_balance(user_id=user.pk)
-        # Read after the lock, which a deletion of the account takes, too.
-        if not User.objects.filter(pk=user.pk, closes_at=None, deleted_at=None).exists():
-            raise AccountClosing
+        require_open(user)
         sale, holdings = read_holdings(schedule.pk, [user.pk])
         slots = holdings.get(user.pk, NO_HOLDINGS).free_slots(
             len(batch.seats), limit=sale.schedule.purchase_limit
