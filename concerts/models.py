@@ -577,7 +577,7 @@ class Seat(models.Model):
         verbose_name=_("held by"),
     )
     hold_expires_at = models.DateTimeField(_("hold expires"), null=True, blank=True)
-    # For whom a blocked seat is held back, as the promoter; empty for nobody.
+    # For whom a blocked seat is held back, as the promoter; empty for no party.
     blocked_for = models.CharField(
         _("held back for"), max_length=50, blank=True, default="", db_default=""
     )

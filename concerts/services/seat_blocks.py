@@ -34,7 +34,7 @@ def block_seats(
             for seat in batch.seats:
                 seat.block()
             _save(batch, was=Seat.Status.AVAILABLE, by=actor, reason=reason)
-            # After it: a seat that changes its status is held back for nobody.
+            # After it: a seat that changes its status is held back for no party.
             batch.rows.update(blocked_for=blocked_for)
             activity.record(
                 actor=actor,
