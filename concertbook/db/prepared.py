@@ -40,21 +40,33 @@ class ArrayParam(Param):
         return array(value)
 
 
-class AnyOf(Func):
-    """The condition that a column is one of a parameter's values, sent as one array."""
+class Is(Func):
+    """The condition that a column is equal to a parameter, whose value the planner does not see."""
 
     output_field = BooleanField()
+    param: type[Param] = Param
 
     def __init__(self, column: str, name: str) -> None:
-        super().__init__(F(column), ArrayParam(name))
+        super().__init__(F(column), self.param(name))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        column, values = self.get_source_expressions()
+        column, value = self.get_source_expressions()
         sql, params = compiler.compile(column)
-        values_sql, values_params = compiler.compile(values)
+        value_sql, value_params = compiler.compile(value)
         kind = column.output_field.db_type(connection)
-        array_sql = hidden_from_planner(values_sql, f"{kind}[]")
-        return f"{sql} = ANY({array_sql}::{kind}[])", [*params, *values_params]
+        return f"{sql} = {self.compared(value_sql, kind)}", [*params, *value_params]
+
+    def compared(self, value_sql: str, kind: str) -> str:
+        return hidden_from_planner(value_sql, kind)
+
+
+class AnyOf(Is):
+    """The condition that a column is one of a parameter's values, sent as one array."""
+
+    param = ArrayParam
+
+    def compared(self, value_sql: str, kind: str) -> str:
+        return f"ANY({hidden_from_planner(value_sql, f'{kind}[]')}::{kind}[])"
 
 
 class Prepared(Generic[Row]):

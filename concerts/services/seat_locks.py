@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from concertbook.db.prepared import AnyOf, Param, Prepared, PreparedLock
+from concertbook.db.prepared import AnyOf, Is, Prepared, PreparedLock
 from concertbook.errors import NotFound
 from concerts.errors import SeatsChanged
 from concerts.models import ConcertSchedule, Seat
@@ -34,7 +34,7 @@ def read_seats(*, schedule_id: uuid.UUID, numbers: Iterable[int]) -> dict[int, S
 
 
 def _seats() -> QuerySet[Seat]:
-    return Seat.objects.filter(AnyOf("number", "numbers"), schedule=Param("schedule")).order_by()
+    return Seat.objects.filter(AnyOf("number", "numbers"), Is("schedule", "schedule")).order_by()
 
 
 def _locked_seats(wait: bool) -> QuerySet[Seat]:

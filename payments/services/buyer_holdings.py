@@ -78,6 +78,7 @@ class BuyerHoldings:
 RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
 NO_HOLDINGS = BuyerHoldings()
 USERS = hidden_from_planner("%(users)s", "uuid[]")
+SCHEDULE = hidden_from_planner("%(schedule)s", "uuid")
 # The live tickets of a schedule that were handed to users, for a statement with %(users)s and
 # %(schedule)s.
 RECEIVED = f"""
@@ -87,7 +88,7 @@ RECEIVED = f"""
     JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
     WHERE offer.receiver_id = ANY({USERS}::uuid[])
       AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
-      AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
+      AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = {SCHEDULE}
     GROUP BY ticket.user_id
 """
 
@@ -107,7 +108,7 @@ def read_holdings(
             SELECT clock_timestamp() AS now
         ), mine AS (
             SELECT user_id, seat_id, slot, status, created_at, expires_at,
-                   status IN ('HOLD', 'CONFIRMED') AND schedule_id = %(schedule)s AS live,
+                   status IN ('HOLD', 'CONFIRMED') AND schedule_id = {SCHEDULE} AS live,
                    -- What is overdue is given up, whether it has been swept or not.
                    (status IN ('EXPIRED', 'CANCELLED')
                         OR status = 'HOLD' AND expires_at <= now)
@@ -117,7 +118,7 @@ def read_holdings(
                      AS hour (now, since)
             WHERE user_id = ANY({USERS}::uuid[])
               AND (created_at > since
-                   OR schedule_id = %(schedule)s AND status IN ('HOLD', 'CONFIRMED'))
+                   OR schedule_id = {SCHEDULE} AND status IN ('HOLD', 'CONFIRMED'))
         ), had AS (
             SELECT user_id,
                    coalesce(array_agg(slot) FILTER (WHERE live), '{{}}') AS filled_slots,
@@ -136,7 +137,7 @@ def read_holdings(
                schedule.reserve_from, schedule.reserve_until, schedule.cancelled_at
         FROM moment, concerts_concertschedule AS schedule
         JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-        WHERE schedule.id = %(schedule)s
+        WHERE schedule.id = {SCHEDULE}
         """,
         {
             "users": array(user_ids),

@@ -13,7 +13,7 @@ from accounts.errors import InsufficientBalance
 from accounts.models import Balance, User
 from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import lock_balance, lock_balances
-from concertbook.db.arrays import array
+from concertbook.db.arrays import array, hidden_from_planner
 from concertbook.db.group_commit import Retry
 from concertbook.db.prepared import AnyOf, PreparedLock
 from concertbook.db.statements import fetch_row
@@ -208,6 +208,7 @@ def _locked_reservations(wait: bool) -> QuerySet[Reservation]:
 
 ADMISSIONS = PreparedLock(_locked_admissions)
 RESERVATIONS = PreparedLock(_locked_reservations)
+IDS = hidden_from_planner("%s", "uuid[]")
 
 
 def _read_moment(
@@ -215,15 +216,15 @@ def _read_moment(
 ) -> tuple[dt.datetime, defaultdict[uuid.UUID, set[int]]]:
     """The clock, read after the last lock, and the rooms in which each user holds other seats."""
     now, found = fetch_row(
-        """
+        f"""
         SELECT clock_timestamp(), (
             SELECT json_object_agg(user_id, rooms)::text FROM (
                 SELECT held.user_id, json_agg(DISTINCT concert.waiting_room_id) AS rooms
                 FROM payments_reservation AS held
                 JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
                 JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                WHERE held.user_id = ANY(%s::uuid[]) AND held.status = 'HOLD'
-                    AND NOT held.id = ANY(%s::uuid[])
+                WHERE held.user_id = ANY({IDS}::uuid[]) AND held.status = 'HOLD'
+                    AND NOT held.id = ANY({IDS}::uuid[])
                 GROUP BY held.user_id
             ) AS busy)
         """,
