@@ -88,7 +88,7 @@ RECEIVED = f"""
     JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
     WHERE offer.receiver_id = ANY({USERS}::uuid[])
       AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
-      AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = {SCHEDULE}
+      AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
     GROUP BY ticket.user_id
 """
 
