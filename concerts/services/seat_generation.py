@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.services import activity
 from accounts.services.idempotency import IdempotentRequest
 from concertbook.db.arrays import array
+from concertbook.db.rows import Insert, write_rows
 from concertbook.db.statements import fetch_all
 from concerts.models import ConcertSchedule, Seat
 from concerts.names import clean_name, look_alike
@@ -61,7 +62,7 @@ def generate_seats(
                 for place in range(1, block.seats_per_row + 1):
                     number += 1
                     seats.append(_seat(schedule, block, number, row, place))
-        Seat.objects.bulk_create(seats, batch_size=2000)
+        write_rows(Insert(seats))
         ConcertSchedule.objects.filter(pk=schedule.pk).update(
             seat_quantity=F("seat_quantity") + len(seats)
         )

@@ -16,6 +16,7 @@ from django.db.models.functions import Cast, Concat
 from accounts.models import User
 from accounts.services import activity
 from concertbook.db.refusals import refused_by
+from concertbook.db.rows import Insert, write_rows
 from concerts.errors import SeatLabelTaken, SeatPlaceTaken, SeatsChanged, SeatTaken
 from concerts.models import CURRENT_TRANSACTION, ConcertSchedule, Seat
 from concerts.services.seat_locks import lock_seat_plan, lock_seats
@@ -151,14 +152,12 @@ def _change(schedule: ConcertSchedule, changed: Sequence[Changed]) -> None:
 
 def _add(schedule: ConcertSchedule, rows: Sequence[TableRow]) -> None:
     last = schedule.seats.aggregate(last=Max("number", default=0))["last"]
-    Seat.objects.bulk_create(
-        (
-            Seat(
-                schedule=schedule,
-                number=last + index,
-                **{name: getattr(row, name) for name in row.__dataclass_fields__},
-            )
-            for index, row in enumerate(rows, start=1)
-        ),
-        batch_size=2000,
-    )
+    seats = [
+        Seat(
+            schedule=schedule,
+            number=last + index,
+            **{name: getattr(row, name) for name in row.__dataclass_fields__},
+        )
+        for index, row in enumerate(rows, start=1)
+    ]
+    write_rows(Insert(seats))
