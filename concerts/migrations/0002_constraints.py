@@ -10,6 +10,18 @@ class Migration(migrations.Migration):
 
     operations = [
         constraint("concerts", "concerts_concert_keeps_its_rehearsal"),
+        constraint("concerts", "concerts_policy_below_standard_has_reason"),
+        constraint("concerts", "concerts_poster_never_changes"),
+        constraint("concerts", "concerts_schedule_cancel_cause_is_final"),
         constraint("concerts", "concerts_schedule_cancellation_is_final"),
+        constraint("concerts", "concerts_schedule_move_is_noted"),
+        constraint("concerts", "concerts_seat_outdates_plan"),
+        constraint(
+            "concerts",
+            "concerts_seat_reclassified_outdates_plan",
+            drop="DROP TRIGGER concerts_seat_reclassified_outdates_plan ON concerts_seat",
+        ),
         constraint("concerts", "concerts_seat_schedule_never_changes"),
+        constraint("concerts", "concerts_seatplan_never_changes"),
+        constraint("concerts", "concerts_seatplan_not_deleted_before_schedule"),
     ]

@@ -18,11 +18,3 @@ CREATE TRIGGER payments_reservation_changes_seat_by_move
     BEFORE UPDATE OF seat_id ON payments_reservation
     FOR EACH ROW WHEN (OLD.seat_id <> NEW.seat_id)
     EXECUTE FUNCTION payments_reservation_changes_seat_by_move();
-
--- The former trigger, which also looks at both seats of a reservation that changes its seat.
-DROP TRIGGER payments_seat_agrees_with_reservation ON payments_reservation;
-
-CREATE CONSTRAINT TRIGGER payments_seat_agrees_with_reservation
-    AFTER INSERT OR DELETE OR UPDATE OF status, user_id, expires_at, seat_id ON payments_reservation
-    DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION payments_seat_agrees_with_reservation();

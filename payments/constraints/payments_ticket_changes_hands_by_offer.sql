@@ -17,12 +17,7 @@ END $$;
 
 CREATE TRIGGER payments_ticket_changes_hands_by_offer
     BEFORE UPDATE OF user_id, code ON payments_ticket
-    FOR EACH ROW WHEN ((OLD.user_id, OLD.code) IS DISTINCT FROM (NEW.user_id, NEW.code))
+    FOR EACH ROW WHEN (
+        (OLD.user_id, OLD.code) IS DISTINCT FROM (NEW.user_id, NEW.code)
+        AND OLD.seat_id = NEW.seat_id)
     EXECUTE FUNCTION payments_ticket_changes_hands_by_offer();
-
--- From now on a ticket is its reservation's user's when it is issued only.
-DROP TRIGGER payments_ticket_for_its_reservation ON payments_ticket;
-
-CREATE TRIGGER payments_ticket_for_its_reservation
-    BEFORE INSERT OR UPDATE OF reservation_id, seat_id ON payments_ticket
-    FOR EACH ROW EXECUTE FUNCTION payments_ticket_for_its_reservation();

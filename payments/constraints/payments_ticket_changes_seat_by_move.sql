@@ -19,29 +19,3 @@ CREATE TRIGGER payments_ticket_changes_seat_by_move
     BEFORE UPDATE OF seat_id ON payments_ticket
     FOR EACH ROW WHEN (OLD.seat_id <> NEW.seat_id)
     EXECUTE FUNCTION payments_ticket_changes_seat_by_move();
-
--- From now on a code also changes by a move.
-DROP TRIGGER payments_ticket_changes_hands_by_offer ON payments_ticket;
-
-CREATE TRIGGER payments_ticket_changes_hands_by_offer
-    BEFORE UPDATE OF user_id, code ON payments_ticket
-    FOR EACH ROW WHEN (
-        (OLD.user_id, OLD.code) IS DISTINCT FROM (NEW.user_id, NEW.code)
-        AND OLD.seat_id = NEW.seat_id)
-    EXECUTE FUNCTION payments_ticket_changes_hands_by_offer();
-
--- A ticket that was handed on can be moved.
-CREATE OR REPLACE FUNCTION payments_ticket_for_its_reservation() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM payments_reservation r
-        WHERE r.id = NEW.reservation_id AND r.seat_id = NEW.seat_id
-          AND (TG_OP = 'UPDATE' OR r.user_id = NEW.user_id)
-    ) THEN
-        RAISE EXCEPTION 'ticket % is not for its reservation''s seat and user', NEW.id
-            USING ERRCODE = 'check_violation',
-                  CONSTRAINT = 'payments_ticket_for_its_reservation';
-    END IF;
-    RETURN NEW;
-END $$;

@@ -11,12 +11,12 @@ class Migration(migrations.Migration):
     operations = [
         constraint("queueing", "queueing_capacity_is_on_record"),
         constraint("queueing", "queueing_draw_never_changes"),
+        constraint("queueing", "queueing_draw_not_deleted_before_room"),
         constraint(
             "queueing",
             "queueing_draw_seed_matches_commitment",
             drop="ALTER TABLE queueing_draw DROP CONSTRAINT queueing_draw_seed_matches_commitment",
         ),
-        constraint("queueing", "queueing_draw_not_deleted_before_room"),
         constraint("queueing", "queueing_rehearsal_never_changes"),
         constraint("queueing", "queueing_room_has_positions"),
         constraint("queueing", "queueing_settled_position"),
