@@ -71,7 +71,7 @@ from tests.model import oracle as books
 from tests.model.clock import advance_clock, at_once
 from tests.model.oracle import Oracle, Refused
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 STEPS = int(os.environ.get("MODEL_STEPS", "30"))
 # `make model` plays several rounds of so many examples, side by side.
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "1"))
