@@ -10,10 +10,14 @@ from playwright.sync_api import expect
 from accounts.models import Activity
 from accounts.services import second_factor
 from accounts.services.credits import give_credit
+from queueing.models import WaitingRoom
 from tests.browser.chromium import expect_accessible, log_in
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+DATE_ACTS = ("add_dates", "move_date")
 
 
 def every_page():
@@ -23,6 +27,8 @@ def every_page():
     (hold,) = held(buyer, schedule, 2)
     credit = give_credit(actor=StaffFactory(), user=buyer, amount=50_000, limit=0, reason="x")
     room = schedule.concert.waiting_room.pk
+    concert, draft = schedule.concert.pk, ScheduleFactory().concert
+    WaitingRoom.objects.filter(pk=draft.waiting_room_id).update(published_at=None)
 
     def on_person(act, query=""):
         return reverse("console:person_act", args=[buyer.pk, act]) + query
@@ -41,6 +47,14 @@ def every_page():
         reverse("console:stop_sale", args=[schedule.pk]),
         reverse("console:passkeys"),
         reverse("console:rehearsal"),
+        *(reverse(f"console:{each}") for each in ("shows", "new_show")),
+        *(reverse("console:show", args=[each]) for each in (concert, draft.pk)),
+        *(reverse(f"console:{act}", args=[draft.pk]) for act in ("publish_show", "take_back")),
+        *(reverse(f"console:{act}", args=[concert, schedule.pk]) for act in DATE_ACTS),
+        *(reverse(f"console:{each}", args=[schedule.pk]) for each in ("seats", "seat_plan")),
+        *(reverse("console:seat", args=[schedule.pk, number]) for number in (1, 3)),
+        reverse("console:reports"),
+        reverse("console:report", args=["guests"]),
     ]
 
 
@@ -49,7 +63,8 @@ def test_every_page_of_the_console_is_accessible_in_the_dark_on_a_phone(page, li
     log_in(page, live_server, staff("Owner"))
     page.emulate_media(color_scheme="dark")
     for address in addresses:
-        page.goto(address)
+        answer = page.goto(address)
+        assert answer.ok, address
         expect_accessible(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, f"{address} is {wide} pixels wide"
