@@ -24,9 +24,9 @@ def hidden_from_planner(param: str, kind: str) -> str:
     """The parameter as an expression of this type whose value the planner does not look at.
 
     PostgreSQL keeps a prepared statement's plan if it seems as cheap as one for the parameters at
-    hand. It reckons with ten elements for an array that it does not know, and with the one that a
-    single buyer sends, so it would plan such a statement anew at each call. ``ANY`` needs the type
-    once more: ``ANY((SELECT %s::uuid[])::uuid[])``.
+    hand; else it plans anew at each call. It reckons with ten elements for an array that it does
+    not know, and with the one that a single buyer sends; and with no row for a key that came after
+    the last ANALYZE. ``ANY`` needs the type once more: ``ANY((SELECT %s::uuid[])::uuid[])``.
     """
     return f"(SELECT {param}::{kind})"
 

@@ -80,7 +80,8 @@ NO_HOLDINGS = BuyerHoldings()
 USERS = hidden_from_planner("%(users)s", "uuid[]")
 SCHEDULE = hidden_from_planner("%(schedule)s", "uuid")
 # The live tickets of a schedule that were handed to users, for a statement with %(users)s and
-# %(schedule)s.
+# %(schedule)s. Were the schedule hidden, a plan from before the sale would begin with all of its
+# reservations.
 RECEIVED = f"""
     SELECT ticket.user_id, count(DISTINCT ticket.id) AS received
     FROM payments_ticketoffer AS offer
