@@ -26,9 +26,15 @@ def hidden_from_planner(param: str, kind: str) -> str:
     PostgreSQL keeps a prepared statement's plan if it seems as cheap as one for the parameters at
     hand; else it plans anew at each call. It reckons with ten elements for an array that it does
     not know, and with the one that a single buyer sends; and with no row for a key that came after
-    the last ANALYZE. ``ANY`` needs the type once more: ``ANY((SELECT %s::uuid[])::uuid[])``.
+    the last ANALYZE.
     """
     return f"(SELECT {param}::{kind})"
+
+
+def any_of(param: str, kind: str) -> str:
+    """The right side of ``=`` for an array of this type, hidden from the planner."""
+    # ANY needs the type once more: of a bare SELECT it would take the rows, which are arrays.
+    return f"ANY({hidden_from_planner(param, f'{kind}[]')}::{kind}[])"
 
 
 def _text(value: str) -> str:

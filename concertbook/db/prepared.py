@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
-from concertbook.db.arrays import array, hidden_from_planner
+from concertbook.db.arrays import any_of, array, hidden_from_planner
 from concertbook.db.statements import fetch_all
 
 Row = TypeVar("Row", bound=Model)
@@ -66,7 +66,7 @@ class AnyOf(Is):
     param = ArrayParam
 
     def compared(self, value_sql: str, kind: str) -> str:
-        return f"ANY({hidden_from_planner(value_sql, f'{kind}[]')}::{kind}[])"
+        return any_of(value_sql, kind)
 
 
 class Prepared(Generic[Row]):

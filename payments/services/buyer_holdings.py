@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
-from concertbook.db.arrays import array, hidden_from_planner
+from concertbook.db.arrays import any_of, array, hidden_from_planner
 from concertbook.db.statements import fetch_first
 from concertbook.errors import NotFound
 from concerts.models import ConcertSchedule, Seat
@@ -77,7 +77,7 @@ class BuyerHoldings:
 # The columns of a Sale, in their order.
 RULES = ["id", "concert_id", "purchase_limit", "reserve_from", "reserve_until", "cancelled_at"]
 NO_HOLDINGS = BuyerHoldings()
-USERS = hidden_from_planner("%(users)s", "uuid[]")
+ANY_USER = any_of("%(users)s", "uuid")
 SCHEDULE = hidden_from_planner("%(schedule)s", "uuid")
 # The live tickets of a schedule that were handed to users, for a statement with %(users)s and
 # %(schedule)s. Were the schedule hidden, a plan from before the sale would begin with all of its
@@ -87,7 +87,7 @@ RECEIVED = f"""
     FROM payments_ticketoffer AS offer
     JOIN payments_ticket AS ticket ON ticket.id = offer.ticket_id
     JOIN payments_reservation AS bought ON bought.id = ticket.reservation_id
-    WHERE offer.receiver_id = ANY({USERS}::uuid[])
+    WHERE offer.receiver_id = {ANY_USER}
       AND ticket.user_id = offer.receiver_id AND bought.user_id <> ticket.user_id
       AND ticket.status IN ('ISSUED', 'USED') AND bought.schedule_id = %(schedule)s
     GROUP BY ticket.user_id
@@ -117,7 +117,7 @@ def read_holdings(
             FROM payments_reservation,
                  (SELECT now, now - make_interval(secs => %(window)s) FROM moment)
                      AS hour (now, since)
-            WHERE user_id = ANY({USERS}::uuid[])
+            WHERE user_id = {ANY_USER}
               AND (created_at > since
                    OR schedule_id = {SCHEDULE} AND status IN ('HOLD', 'CONFIRMED'))
         ), had AS (

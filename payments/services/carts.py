@@ -13,7 +13,7 @@ from accounts.errors import InsufficientBalance
 from accounts.models import Balance, User
 from accounts.services.idempotency import IdempotentRequest
 from accounts.services.ledger import lock_balance, lock_balances
-from concertbook.db.arrays import array, hidden_from_planner
+from concertbook.db.arrays import any_of, array
 from concertbook.db.group_commit import Retry
 from concertbook.db.prepared import AnyOf, PreparedLock
 from concertbook.db.statements import fetch_row
@@ -208,7 +208,7 @@ def _locked_reservations(wait: bool) -> QuerySet[Reservation]:
 
 ADMISSIONS = PreparedLock(_locked_admissions)
 RESERVATIONS = PreparedLock(_locked_reservations)
-IDS = hidden_from_planner("%s", "uuid[]")
+ANY_ID = any_of("%s", "uuid")
 
 
 def _read_moment(
@@ -223,8 +223,8 @@ def _read_moment(
                 FROM payments_reservation AS held
                 JOIN concerts_concertschedule AS schedule ON schedule.id = held.schedule_id
                 JOIN concerts_concert AS concert ON concert.id = schedule.concert_id
-                WHERE held.user_id = ANY({IDS}::uuid[]) AND held.status = 'HOLD'
-                    AND NOT held.id = ANY({IDS}::uuid[])
+                WHERE held.user_id = {ANY_ID} AND held.status = 'HOLD'
+                    AND NOT held.id = {ANY_ID}
                 GROUP BY held.user_id
             ) AS busy)
         """,
