@@ -73,6 +73,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "TOO_OLD", 0)
 
 
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No snapshot is rebuilt because of its age."""
+    for name in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
+        monkeypatch.setattr(looks, name, 10**9)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_thread_outlives_its_database(django_db_setup: None) -> Iterator[None]:
     yield

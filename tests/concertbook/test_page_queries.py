@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from concertbook.http import page_numbers
 from concertbook.http.purchase_hint import NAME
-from concerts.seat_index import looks
 from payments.models import Ticket
 from queueing.services import index_build, join_and_leave
 from tests.factories import ScheduleFactory, UserFactory, admitted, bought, fill, held
@@ -124,12 +123,11 @@ def test_a_person_in_line_asks_the_database_four_times_at_most(client, queries, 
     assert len(seen) <= MOST, "\n".join(seen)
 
 
+# The states are a snapshot that all share, and which another request builds.
+@pytest.mark.usefixtures("frozen")
 def test_the_seat_page_of_a_large_hall_is_small_and_asks_the_database_four_times_at_most(
-    client, queries, monkeypatch
+    client, queries
 ):
-    # The states are a snapshot that all share, and which another request builds.
-    for age in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
-        monkeypatch.setattr(looks, age, 10**9)
     schedule = ScheduleFactory(seats=0)
     fill(schedule, sections=40, rows=20, seats_per_row=25)
     buyer = UserFactory(won=1_000_000)

@@ -38,13 +38,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FOREVER = 10**9
 
 
-@pytest.fixture
-def frozen(monkeypatch):
-    """No snapshot is rebuilt because of its age."""
-    for name in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
-        monkeypatch.setattr(looks, name, FOREVER)
-
-
 class Viewer:
     """An admitted user with an app that remembers what it was told."""
 

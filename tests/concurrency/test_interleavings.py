@@ -20,7 +20,6 @@ from django.db.models import Model
 
 from accounts.models import Balance, User
 from concerts.models import Seat
-from concerts.seat_index import looks
 from payments.models import Reservation, Ticket, TicketOffer
 from queueing.models import QueueToken
 from tests.concurrency import scenarios
@@ -147,14 +146,8 @@ def summary_of(make: Make, season: Season) -> str:
 LARGER = SCENARIOS[SCENARIOS.index(scenarios.hold_group_and_hold) :]
 
 
-@pytest.fixture
-def _snapshots_are_kept(monkeypatch):
-    """A refused hold names the nearest seats by a snapshot, whatever its age."""
-    for age in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
-        monkeypatch.setattr(looks, age, 10**9)
-
-
-@pytest.mark.usefixtures("_snapshots_are_kept")
+# A refused hold names the nearest seats by a snapshot.
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("make", LARGER, ids=lambda make: make.__name__)
 def test_a_seed_gives_the_same_order_and_the_same_end_again(make):
     assert told_of(make, range(2)) == told_of(make, range(2))

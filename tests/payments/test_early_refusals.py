@@ -31,8 +31,6 @@ from tests.fast_path import FellThrough, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FOREVER = 10**9
-
 
 class Buyer:
     """An app of an admitted user who has held nothing yet."""
@@ -61,13 +59,6 @@ class Buyer:
     def refusal(self, *numbers, **headers):
         _status, body = self.hold(*numbers, **headers)
         return body["code"]
-
-
-@pytest.fixture
-def frozen(monkeypatch):
-    """No snapshot is rebuilt because of its age."""
-    for name in ("REBUILT_IF_CHANGED", "REBUILT", "TOO_OLD"):
-        monkeypatch.setattr(looks, name, FOREVER)
 
 
 @pytest.fixture
