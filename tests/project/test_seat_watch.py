@@ -76,7 +76,7 @@ def test_pictures_differ_where_a_seat_is_another_missing_or_too_many():
 
 
 def test_pictures_and_table_are_the_same_while_redis_is_flushed():
-    options = {"--seconds": 8, "--work": 2, "--buyers": 8, "--seats": 40}
+    options = {"--seconds": 12, "--work": 3, "--buyers": 8, "--seats": 40}
     command = [sys.executable, "-m", "faults.seats"]
     command += [str(word) for option in options.items() for word in option]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
