@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 from accounts.models import Activity
 from accounts.services import second_factor
 from accounts.services.credits import give_credit
-from queueing.models import WaitingRoom
 from tests.browser.chromium import expect_accessible, log_in
 from tests.factories import ScheduleFactory, StaffFactory, UserFactory, bought, held, staff
 
@@ -27,8 +26,8 @@ def every_page():
     (hold,) = held(buyer, schedule, 2)
     credit = give_credit(actor=StaffFactory(), user=buyer, amount=50_000, limit=0, reason="x")
     room = schedule.concert.waiting_room.pk
-    concert, draft = schedule.concert.pk, ScheduleFactory().concert
-    WaitingRoom.objects.filter(pk=draft.waiting_room_id).update(published_at=None)
+    concert = schedule.concert.pk
+    draft = ScheduleFactory(concert__waiting_room__published_at=None).concert.pk
 
     def on_person(act, query=""):
         return reverse("console:person_act", args=[buyer.pk, act]) + query
@@ -48,8 +47,8 @@ def every_page():
         reverse("console:passkeys"),
         reverse("console:rehearsal"),
         *(reverse(f"console:{each}") for each in ("shows", "new_show")),
-        *(reverse("console:show", args=[each]) for each in (concert, draft.pk)),
-        *(reverse(f"console:{act}", args=[draft.pk]) for act in ("publish_show", "take_back")),
+        *(reverse("console:show", args=[each]) for each in (concert, draft)),
+        *(reverse(f"console:{act}", args=[draft]) for act in ("publish_show", "take_back")),
         *(reverse(f"console:{act}", args=[concert, schedule.pk]) for act in DATE_ACTS),
         *(reverse(f"console:{each}", args=[schedule.pk]) for each in ("seats", "seat_plan")),
         *(reverse("console:seat", args=[schedule.pk, number]) for number in (1, 3)),
