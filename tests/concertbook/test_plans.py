@@ -12,6 +12,7 @@ from django.db.models import F
 
 from accounts.services.charges import settle_pending_charges
 from accounts.services.idempotency import IdempotentRequest
+from payments.services.buyer_holdings import RECEIVED
 from payments.services.carts import PaymentRequest
 from payments.services.checkout import Receipt, begin_payment, pay, pay_reservations
 from payments.services.holds import hold, hold_seats
@@ -44,6 +45,13 @@ LINE = {"queueing_token_waiting", "queueing_token_active", "queueing_token_admit
 
 # The indexes of live reservations.
 LIVE = {"payments_reservation_one_live_per_slot", "payments_reservation_one_live_per_seat"}
+
+
+@pytest.fixture(autouse=True)
+def no_statistics():
+    """Forget what the planner knows of the rows of other tests: TRUNCATE does not."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM pg_statistic")
 
 
 @contextmanager
@@ -162,6 +170,31 @@ def test_a_sweep_does_not_look_through_charges_that_are_settled():
 
     (sql,) = [sql for sql in seen if 'FROM "accounts_charge"' in sql]
     assert "accounts_charge_pending" in plan(sql)
+
+
+# Pages and rows, as ANALYZE notes them of an empty table and of fuller ones, and before the first.
+BELIEVED = [(0, 0), (1, 30), (80, 4000), (0, -1)]
+
+
+@pytest.mark.parametrize("tickets", BELIEVED)
+@pytest.mark.parametrize("reservations", BELIEVED)
+def test_handed_on_tickets_are_counted_from_the_users_offers(tickets, reservations):
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table, rows in {
+            "payments_ticket": tickets,
+            "payments_reservation": reservations,
+        }.items():
+            cursor.execute(
+                "UPDATE pg_class SET relpages = %s, reltuples = %s WHERE relname = %s",
+                [*rows, table],
+            )
+        looked = plan(RECEIVED % {"users": "%s", "schedule": "%s"})
+        transaction.set_rollback(True)
+
+    assert "payments_ticketoffer_receiver" in looked
+    assert "using payments_ticket_pkey" in looked
+    assert "using payments_reservation_pkey" in looked
+    assert looked.count("Index Cond") == 3
 
 
 def rows_read():
