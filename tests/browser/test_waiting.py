@@ -544,7 +544,7 @@ def deliver(page, live_server, message):
         lambda event: registrations.extend(event["registrations"]),
     )
     devtools.send("ServiceWorker.enable")
-    page.wait_for_function("navigator.serviceWorker.controller || navigator.serviceWorker.ready")
+    page.evaluate("async () => { await navigator.serviceWorker.ready; }")
     devtools.send(
         "ServiceWorker.deliverPushMessage",
         {
@@ -553,13 +553,14 @@ def deliver(page, live_server, message):
             "data": json.dumps(message),
         },
     )
+    # The browser starts the worker first, which takes seconds on a busy machine.
     return page.evaluate(
         """async () => {
             const worker = await navigator.serviceWorker.ready;
-            for (let n = 0; n < 100; n += 1) {
+            for (const end = Date.now() + 20_000; Date.now() < end; ) {
                 const shown = await worker.getNotifications();
                 if (shown.length) return shown.map((each) => each.title);
-                await new Promise((done) => requestAnimationFrame(done));
+                await new Promise((done) => setTimeout(done, 50));
             }
             return [];
         }"""
