@@ -71,6 +71,7 @@ PAGES = {
     "reminder": ("post", "/schedules/{sale.schedule.pk}/reminder/"),
     "no reminder": ("post", "/schedules/{sale.schedule.pk}/reminder/withdraw/"),
     "seats": ("get", "/schedules/{sale.schedule.pk}/seats/"),
+    "best seats": ("get", "/schedules/{sale.schedule.pk}/seats/best/"),
     "checkout": ("get", "/checkout/"),
     "reservations": ("get", "/reservations/"),
     "letting go": ("post", "/reservations/{sale.hold}/release/"),
