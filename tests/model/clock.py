@@ -13,14 +13,17 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from concerts.services import seat_states
 from queueing.line import keys
 
 OURS = ("accounts_", "concerts_", "payments_", "queueing_")
 
 
 def advance_clock(seconds: int, *, room_id: int) -> None:
+    client = redis.Redis.from_url(settings.REDIS_URL)
     _move_tables(seconds)
-    _move_line(redis.Redis.from_url(settings.REDIS_URL), room_id, seconds * 1000)
+    _move_line(client, room_id, seconds * 1000)
+    _forget_snapshots(client)
 
 
 def _move_tables(seconds: int) -> None:
@@ -72,3 +75,11 @@ def _move_line(client: Any, room_id: int, milliseconds: int) -> None:
         if int(client.hget(room, name) or 0):
             moved.hincrby(room, name, -milliseconds)
     moved.execute()
+
+
+def _forget_snapshots(client: Any) -> None:
+    """A snapshot of the seats has the ends of holds and cooldowns in it: the next reader reads all
+    seats anew."""
+    seat_states._copies.clear()
+    for snapshot in client.scan_iter("seats:*:snapshot"):
+        client.delete(snapshot)
