@@ -6,13 +6,11 @@ from playwright.sync_api import expect
 
 from operations.services.audit import run_checks
 from payments.models import CheckIn, CheckInConflict, Ticket
-from scripts.demo_browser import FLAGS, chromium_path
-from tests.browser.chromium import expect_accessible, log_in
+from tests.browser.chromium import PHONE, expect_accessible, log_in, whole_chromium
 from tests.factories import CheckInStaffFactory, ScheduleFactory, UserFactory, bought
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PHONE = {"width": 390, "height": 844}
 # Types each code into the focused field, as a hand scanner does, and notes each full screen.
 SCAN_ALL = """async (codes) => {
     const kinds = [];
@@ -139,9 +137,8 @@ def test_the_camera_reads_a_code(chromium, live_server, schedule, tmp_path):
     film = tmp_path / "camera.y4m"
     film.write_bytes(filmed(ticket.code))
     devices = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    flags = [*FLAGS, *devices, f"--use-file-for-fake-video-capture={film}"]
-    browser = chromium.browser_type.launch(executable_path=chromium_path(), args=flags)
-    try:
+    film_flag = f"--use-file-for-fake-video-capture={film}"
+    with whole_chromium(chromium, *devices, film_flag) as browser:
         page = browser.new_page(base_url=live_server.url, locale="en", viewport=PHONE)
         # Allowed before, so that it starts by itself.
         page.context.grant_permissions(["camera"])
@@ -154,5 +151,3 @@ def test_the_camera_reads_a_code(chromium, live_server, schedule, tmp_path):
         page.wait_for_timeout(600)
         assert CheckIn.objects.count() == 1
         expect(page.locator("#log li")).to_have_count(1)
-    finally:
-        browser.close()

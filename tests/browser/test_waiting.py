@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from accounts.models import PushSubscription
 from queueing.models import QueueToken, WaitingRoom
 from queueing.services import admission, join_and_leave, rooms
-from tests.browser.chromium import expect_accessible, log_in
+from tests.browser.chromium import PHONE, expect_accessible, log_in, whole_chromium
 from tests.concurrency.threads import until
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, WaitingRoomFactory, admitted
 
@@ -504,26 +504,28 @@ def test_without_javascript_the_page_is_complete_and_refreshes_itself(
 
 
 def test_the_button_subscribes_the_browser_and_the_message_is_shown(
-    page, live_server, room, others, settings
+    chromium, live_server, room, others, settings
 ):
     key = ec.generate_private_key(ec.SECP256R1())
     secret = key.private_numbers().private_value.to_bytes(32, "big")
     settings.VAPID_PRIVATE_KEY = base64.urlsafe_b64encode(secret).decode().rstrip("=")
     user = UserFactory()
     join_and_leave.join(user=user, slug=room.slug)
-    log_in(page, live_server, user)
-    page.context.grant_permissions(["notifications"], origin=live_server.url)
-    # A subscription needs the network; everything else is the browser's own.
-    page.add_init_script(SUBSCRIBES)
-    page.goto(f"/rooms/{room.slug}/")
+    with whole_chromium(chromium) as browser:
+        page = browser.new_page(base_url=live_server.url, locale="en", viewport=PHONE)
+        log_in(page, live_server, user)
+        page.context.grant_permissions(["notifications"], origin=live_server.url)
+        # A subscription needs the network; everything else is the browser's own.
+        page.add_init_script(SUBSCRIBES)
+        page.goto(f"/rooms/{room.slug}/")
 
-    page.get_by_role("button", name="Tell me when it is my turn").click()
-    expect(page.get_by_text("We will tell you on this device")).to_be_visible()
-    assert QueueToken.objects.get(user=user).wants_push
-    assert PushSubscription.objects.get().user == user
+        page.get_by_role("button", name="Tell me when it is my turn").click()
+        expect(page.get_by_text("We will tell you on this device")).to_be_visible()
+        assert QueueToken.objects.get(user=user).wants_push
+        assert PushSubscription.objects.get().user == user
 
-    shown = deliver(page, live_server, {"title": "It is your turn", "body": "", "tag": "1"})
-    assert shown == ["It is your turn"]
+        shown = deliver(page, live_server, {"title": "It is your turn", "body": "", "tag": "1"})
+        assert shown == ["It is your turn"]
 
 
 POINT = base64.urlsafe_b64encode(b"\x04" + bytes(64)).decode().rstrip("=")

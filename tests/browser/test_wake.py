@@ -1,14 +1,13 @@
 """A page that was hidden, asleep or left open is up to date when it is shown again."""
 
 import datetime as dt
-import shutil
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from concerts.models import ConcertSchedule
-from tests.browser.chromium import FLAGS, log_in
+from tests.browser.chromium import log_in, whole_chromium
 from tests.factories import PASSWORD, ScheduleFactory, UserFactory, bought
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,14 +25,13 @@ SLEEP = """
 """
 
 
-def test_back_after_log_out_shows_nothing_of_the_ticket(page, live_server):
+def test_back_after_log_out_shows_nothing_of_the_ticket(chromium, live_server):
     user = UserFactory(won=10_000)
     ticket = bought(user, ScheduleFactory(), 1).tickets[0]
-    flags = {"args": FLAGS, "ignore_default_args": ["--disable-back-forward-cache"]}
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    keeping = page.context.browser.browser_type.launch(executable_path=path, **flags)
-    kept = keeping.new_context(base_url=live_server.url, locale="en").new_page()
-    try:
+    # Automation turns the cache of left pages off, which is what the page is to withstand.
+    flag = "--disable-back-forward-cache"
+    with whole_chromium(chromium, ignore_default_args=[flag]) as keeping:
+        kept = keeping.new_context(base_url=live_server.url, locale="en").new_page()
         kept.goto(f"/accounts/login/?next=/tickets/{ticket.pk}/")
         kept.get_by_label("Email").fill(user.email)
         kept.get_by_label("Password").fill(PASSWORD)
@@ -46,8 +44,6 @@ def test_back_after_log_out_shows_nothing_of_the_ticket(page, live_server):
 
         kept.wait_for_url("**/accounts/login/**")
         expect(kept.locator("figure.code > svg")).to_have_count(0)
-    finally:
-        keeping.close()
 
 
 def test_a_page_that_slept_is_asked_for_again(page, live_server):
