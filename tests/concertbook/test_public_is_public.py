@@ -39,7 +39,6 @@ PRIVATE_AND_REVALIDATED = {
     "/api/v1/schedules/<any_case_uuid:schedule_id>/seats/",
     "/api/v1/schedules/<any_case_uuid:schedule_id>/seat-state/",
 }
-LANGUAGES = ["ko", "en", "fr, en;q=0.5"]
 
 
 def routes(resolver=None, before="/"):
@@ -139,9 +138,10 @@ def test_there_are_public_addresses():
     assert len(PUBLIC) == len(public_requests.public_routes())
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("cached", [False, True], ids=["Django", "cache"])
-def test_every_visitor_gets_the_same_bytes(world, language, cached, stopped_clock):
+@pytest.mark.parametrize(
+    ("cached", "language"), [(False, "ko"), (False, "fr, en;q=0.5"), (True, "en")]
+)
+def test_every_visitor_gets_the_same_bytes(world, cached, language, stopped_clock):
     wsgi = PublicCache(django_application) if cached else django_application
     for route in PUBLIC:
         found = answers(world, wsgi, route, language)
