@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Make = Callable[[], Scenario]
 
-SCHEDULES = 12
+SCHEDULES = 6
 ORDERS_TO_SEARCH = 500
 
 
