@@ -93,7 +93,7 @@ model: .venv/.stamp-dev ## compare 2,000 random sales of 50 steps with the oracl
 		$(BIN)/python -m pytest -n 2 -q tests/model/test_sale_as_a_model.py
 	@$(BIN)/python -m tests.model.report var/model
 
-guards: .venv/.stamp-dev ## remove every guard in turn and check that a test fails; a quarter of an hour
+guards: .venv/.stamp-dev ## remove every guard in turn and check that a test fails; forty minutes
 	@$(BIN)/python -m scripts.mutate_guards $(ARGS)
 
 audit-dependencies: .venv/.stamp-dev ## check the dependencies for known vulnerabilities
