@@ -17,7 +17,7 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-interleave: .venv/.stamp-dev ## run races in 25,000 orders; ARGS="--schedules 100" of each, "--seed 7" repeats
+interleave: .venv/.stamp-dev ## run races in 44,000 orders; ARGS="--schedules 100" of each, "--seed 7" repeats
 	@$(BIN)/python -m pytest \
 		tests/concurrency/test_interleavings.py::test_every_order_has_an_allowed_ending \
 		--schedules 1200 $(ARGS)
