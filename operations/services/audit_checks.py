@@ -249,7 +249,8 @@ CHECKS = [
     Check(
         "deleted_account_has_something",
         "Money, a hold, a live ticket of a show to come, or a name, of an account that its user had"
-        " deleted. Money that came back later, and whose former user is kept apart, is none.",
+        " deleted. Money that came back later, and whose former user is kept apart, is none; nor is"
+        " a hold that was over by then and waits for its sweep.",
         """
         SELECT u.id FROM accounts_user u
         LEFT JOIN accounts_balance b ON b.user_id = u.id
@@ -261,7 +262,8 @@ CHECKS = [
                 WHERE line.balance_id = b.id AND line.created_at <= u.deleted_at
                 ORDER BY line.seq DESC LIMIT 1) <> 0
             OR EXISTS (SELECT FROM payments_reservation r
-                       WHERE r.user_id = u.id AND r.status = 'HOLD')
+                       WHERE r.user_id = u.id AND r.status = 'HOLD'
+                         AND r.expires_at > u.deleted_at)
             OR EXISTS (SELECT FROM payments_ticket t
                        JOIN payments_reservation r ON r.id = t.reservation_id
                        JOIN concerts_concertschedule s ON s.id = r.schedule_id

@@ -410,6 +410,16 @@ def test_every_check_is_broken_once_above():
     assert {name for _, checks in BROKEN for name in checks} == {check.name for check in CHECKS}
 
 
+def test_a_hold_that_was_over_when_its_account_was_deleted_only_waits_for_its_sweep(sale):
+    forget_to_release(sale)
+    gone = sale.hold.user
+    User.objects.filter(pk=gone.pk).update(
+        deleted_at=timezone.now(), is_active=False, name="", email=None, email_verified_at=None
+    )
+
+    assert found() == {"hold_overdue"}
+
+
 def test_a_line_of_type_other_needs_no_source_and_counts_in_the_total(sale):
     balance = Balance.objects.get(user=sale.poor)
     balance.add_line(type=BalanceHistory.Type.OTHER, amount=5_000, source=uuid.uuid4()).save()
