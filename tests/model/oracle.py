@@ -651,10 +651,10 @@ class Oracle:
 
     def cancel(self, user: int, ticket: Ticket, days_left: int, key: str | None = None) -> Refund:
         """As quote."""
-        if ticket.holder != user:
-            raise Refused("NotFound")
         request = ("cancel", str(ticket.id))
         self._claim(user, key, request)
+        if ticket.holder != user:
+            raise Refused("NotFound")
         refund = self.quote(user, ticket, days_left)
         seat = ticket.reservation.seat
         self._give_back(ticket, refund)
