@@ -174,6 +174,7 @@ def test_a_turn_that_was_over_without_a_purchase():
 def test_a_verdict_is_about_one_person():
     other = UserFactory(won=10_000)
     bought(other, ScheduleFactory(), 1)
+    charged(other, 10_000)
     charged(other, 10_000, approved=False)
     admitted(other, ScheduleFactory())
     assert rules(UserFactory()) == []

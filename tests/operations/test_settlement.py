@@ -434,6 +434,7 @@ def test_an_operator_without_all_view_permissions_may_not_settle(client, left_ou
     client.force_login(staff)
 
     assert client.get(reverse(ADDRESS), period()).status_code == 403
+    assert client.get(reverse(ADDRESS), period(format="csv")).status_code == 403
     assert reverse(ADDRESS) not in client.get(reverse("admin:index")).content.decode()
 
 
