@@ -190,7 +190,7 @@ def _last_message(email: str, language: str, kept_until: dt.datetime | None) -> 
 
 def _replace_person(user: User, now: dt.datetime) -> None:
     user.set_unusable_password()
-    # By this the sessions end, too (accounts/models.py).
+    # By this the sessions end, too (accounts/models/user.py).
     User.objects.filter(pk=user.pk).update(
         email=None,
         email_verified_at=None,
