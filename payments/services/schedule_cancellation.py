@@ -10,6 +10,7 @@ any number of workers may run it at the same time, and each may be killed at any
 
 import datetime as dt
 import logging
+import random
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,15 +153,22 @@ def refund_cancelled_schedules() -> int:
     schedules = ConcertSchedule.objects.filter(pk__in=left.values("schedule"))
     freed = 0
     for schedule in schedules.select_related("cancelled_by"):
-        tried: set[uuid.UUID] = set()
-        for _batch in range(BATCHES_AT_ONCE):
-            users = _next_buyers(schedule, tried)
-            if not users:
-                break
-            tried |= set(users)
+        for users in _draw_buyers(schedule):
             freed += _end_some_of(schedule, users)
     _note_ends()
     return freed
+
+
+def _draw_buyers(schedule: ConcertSchedule) -> list[list[uuid.UUID]]:
+    """Batches of buyers who have live reservations of the schedule, drawn at random.
+
+    In the same order every round would try the same ones; if their records are damaged, it would
+    never reach the others.
+    """
+    left = Reservation.objects.live().filter(schedule=schedule).order_by()
+    users = list(left.values_list("user", flat=True).distinct())
+    drawn = random.sample(users, min(len(users), BUYERS_AT_ONCE * BATCHES_AT_ONCE))
+    return [drawn[at : at + BUYERS_AT_ONCE] for at in range(0, len(drawn), BUYERS_AT_ONCE)]
 
 
 def _note_ends() -> None:
@@ -195,22 +203,6 @@ def _note_end(schedule: ConcertSchedule) -> None:
             compensation=Sum("compensation", default=0),
         )
         activity.record(actor=None, act=REFUNDED, target=schedule, new=sums)
-
-
-def _next_buyers(schedule: ConcertSchedule, tried: set[uuid.UUID]) -> list[uuid.UUID]:
-    """The next buyers that this round has not tried, from a random buyer on, in a circle.
-
-    From the first buyer on, every round would try the same ones; if their records are damaged, it
-    would never reach the others.
-    """
-    left = Reservation.objects.live().filter(schedule=schedule).exclude(user__in=tried)
-    users = left.order_by("user").values_list("user", flat=True).distinct()
-    start = uuid.uuid4()
-    found = [
-        *users.filter(user__gte=start)[:BUYERS_AT_ONCE],
-        *users.filter(user__lt=start)[:BUYERS_AT_ONCE],
-    ]
-    return found[:BUYERS_AT_ONCE]
 
 
 def _end_some_of(schedule: ConcertSchedule, users: Sequence[uuid.UUID]) -> int:
