@@ -23,5 +23,6 @@ def test_two_sweeps_at_once_queue_each_mail_once():
 
     queued = race(queue_due_reminders, queue_due_reminders, meeting=Meeting(REMINDERS))
 
-    assert sorted(queued) == [0, 3]
+    # Each may find some of the rows locked by the other.
+    assert sum(queued) == 3
     assert OutgoingMessage.objects.count() == 3
