@@ -20,10 +20,15 @@ BUYER = "minji@concertbook.local", "sample-buyer-1618"
 
 def chromium_path() -> str:
     """The system's Chromium. Raises SystemExit without one."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = find_browser("chromium", "google-chrome")
     if path is None:
         raise SystemExit("No Chromium: install Debian's package chromium, or Google Chrome.")
     return path
+
+
+def find_browser(*names: str) -> str | None:
+    """The program of the first of these names that is installed."""
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @contextlib.contextmanager

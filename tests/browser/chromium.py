@@ -1,6 +1,5 @@
 """A real browser: fixtures (see conftest.py) and helpers."""
 
-import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -9,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import expect, sync_playwright
 
-from scripts.demo_browser import FLAGS, PHONE, chromium_path
+from scripts.demo_browser import FLAGS, PHONE, chromium_path, find_browser
 
 # A button that is enabled fades into its colours: axe is to read those.
 AFTER_ANIMATIONS = """() => Promise.allSettled(
@@ -32,8 +31,7 @@ def chromium():
         try:
             browser = playwright.chromium.launch(args=FLAGS)
         except BrowserError:
-            names = "chromium-headless-shell", "chromium", "google-chrome"
-            path = next(filter(None, map(shutil.which, names)), None)
+            path = find_browser("chromium-headless-shell", "chromium", "google-chrome")
             if path is None:
                 pytest.skip("No Chromium: run `playwright install chromium` or install one.")
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
