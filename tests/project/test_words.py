@@ -186,7 +186,8 @@ def find(file: str, text: str) -> Iterator[Finding]:
 
 
 def words_of(text: str) -> Iterator[str]:
-    return (word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text))
+    found = set(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text))
+    return (word.lower() for word in found)
 
 
 def names_defined(source: str) -> set[str]:
@@ -196,7 +197,7 @@ def names_defined(source: str) -> set[str]:
     return {
         *(
             node.name
-            for node in ast.walk(module)
+            for node in statements(module)
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         ),
         *(
@@ -206,3 +207,11 @@ def names_defined(source: str) -> set[str]:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         ),
     }
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Those in the node, at any depth. Names are defined by these: expressions are not read."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for each in getattr(node, field, []):
+            yield each
+            yield from statements(each)
