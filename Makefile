@@ -6,7 +6,7 @@ IN_DEMO := $(BIN)/python -m scripts.in_demo
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals roles edge-pages bench rehearse audit audit-dependencies requirements ci clean
+.PHONY: help demo test long-tests interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals roles edge-pages bench rehearse audit audit-dependencies requirements ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -16,6 +16,9 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
+
+long-tests: .venv/.stamp-dev ## run the tests that `make test` leaves out; ten minutes
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 interleave: .venv/.stamp-dev ## run races in 44,000 orders; ARGS="--schedules 100" of each, "--seed 7" repeats
 	@$(BIN)/python -m pytest \
@@ -72,7 +75,7 @@ audit: .venv/.stamp ## check that the running demo's money, seats and lines add 
 
 screenshots: .venv/.stamp-dev ## take pictures of every state of every page into docs/screenshots; ten minutes
 	@rm -f docs/screenshots/*.webp
-	@$(BIN)/python -m pytest -q tests/browser/test_every_state.py --screenshots=docs/screenshots
+	@$(BIN)/python -m pytest -q -m "" tests/browser/test_every_state.py --screenshots=docs/screenshots
 
 messages: .venv/.stamp-dev ## take pictures of every mail, a PDF and a pass into docs/messages; two minutes
 	@rm -f docs/messages/*.webp

@@ -46,7 +46,18 @@ class Bench:
     def run(self, *arguments: str, anew: bool = False) -> subprocess.CompletedProcess[str]:
         # Checking the migrations of an existing database takes longer than the tests.
         database = "--create-db" if anew else "--no-migrations"
-        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "--reuse-db", database]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n0",
+            "-q",
+            "-x",
+            "-m",
+            "",
+            "--reuse-db",
+            database,
+        ]
         command += arguments
         command += ["-p", "no:cacheprovider", "-p", "no:schemathesis", "--no-header", "--tb=line"]
         return subprocess.run(

@@ -72,6 +72,7 @@ def test_the_hall_opens_with_few_nodes_and_a_seat_of_two_sections_is_held(hall):
     assert Reservation.objects.filter(status="HOLD").count() == 2
 
 
+@pytest.mark.long
 def test_a_chosen_seat_of_a_closed_section_that_is_lost_is_told(hall, schedule):
     page = hall
     page.get_by_role("link", name="List").click()
@@ -87,6 +88,7 @@ def test_a_chosen_seat_of_a_closed_section_that_is_lost_is_told(hall, schedule):
     expect(section(page, "1층 1구역")).to_contain_text("499 left")
 
 
+@pytest.mark.long
 def test_the_choice_survives_a_reload_and_a_new_plan(hall, schedule):
     page = hall
     page.get_by_role("link", name="List").click()
@@ -104,6 +106,7 @@ def test_the_choice_survives_a_reload_and_a_new_plan(hall, schedule):
     expect(seat(page, "1층 6구역 row A seat 1")).to_be_attached()
 
 
+@pytest.mark.long
 def test_without_scripts_it_is_bought_section_by_section(chromium, live_server, schedule):
     user = UserFactory(won=10_000)
     admitted(user, schedule)

@@ -32,7 +32,7 @@ PLAN = "path => fetch(path).then(answer => answer.json())"
 
 def sample_halls():
     halls = {tuple(show.blocks): show.slug for show in SHOWS}
-    return [pytest.param(blocks, id=slug) for blocks, slug in halls.items()]
+    return [pytest.param(blocks, id=slug, marks=pytest.mark.long) for blocks, slug in halls.items()]
 
 
 def dome():
@@ -106,6 +106,7 @@ class Drawing:
         return [int(label.rpartition("-")[2]) for _section, label in in_order]
 
 
+@pytest.mark.long
 def test_what_is_tapped_after_a_pinch_in_a_hall_of_20000_is_chosen(
     chromium, live_server, complaints
 ):

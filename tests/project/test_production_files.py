@@ -309,7 +309,7 @@ def test_the_health_check_fails_without_a_server():
     assert not becomes_healthy(check, environ, seconds=0.1)
 
 
-@pytest.mark.parametrize("service", ["mailer", "beat"])
+@pytest.mark.parametrize("service", [pytest.param("mailer", marks=pytest.mark.long), "beat"])
 def test_the_services_command_starts_becomes_healthy_and_stops_when_told(service, tmp_path):
     command, check = command_of(service, tmp_path)
 

@@ -75,6 +75,7 @@ def test_pictures_differ_where_a_seat_is_another_missing_or_too_many():
     ]
 
 
+@pytest.mark.long
 def test_pictures_and_table_are_the_same_while_redis_is_flushed():
     options = {"--seconds": 12, "--work": 3, "--buyers": 8, "--seats": 40}
     command = [sys.executable, "-m", "faults.seats"]

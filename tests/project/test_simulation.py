@@ -21,9 +21,15 @@ def play(plan):
 @pytest.mark.parametrize(
     "plan",
     [
-        pytest.param(Plan(people=200, within=50, one_by_one=True), id="one by one"),
+        pytest.param(
+            Plan(people=200, within=50, one_by_one=True), id="one by one", marks=pytest.mark.long
+        ),
         pytest.param(Plan(people=1000, within=50), id="in batches"),
-        pytest.param(Plan(people=1000, within=50, watch_front=True), id="watching the front"),
+        pytest.param(
+            Plan(people=1000, within=50, watch_front=True),
+            id="watching the front",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_in_a_rush_no_buyer_is_overtaken_lost_or_dropped(plan):
