@@ -21,7 +21,6 @@ import django
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from concerts.models import ConcertSchedule
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "lighthouse"
@@ -29,7 +28,6 @@ LIGHTHOUSE = "lighthouse@12"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 # Chromium on a busy machine sometimes paints nothing in time.
 ATTEMPTS = 3
-HALLS = (50, 2_000, 20_000)
 Report = dict[str, Any]
 
 
@@ -76,6 +74,7 @@ def measure_all(url: str) -> Iterator[tuple[Shown, Report]]:
     Lighthouse uses the browser of the buyer, and leaves its cookies.
     """
     from scripts.demo_browser import log_in, phone_with_port
+    from scripts.demo_sales import HALLS, schedules_on_sale
     from scripts.read_aloud import purchase
 
     # Before the browser, whose event loop forbids queries.
@@ -154,17 +153,6 @@ def opening_room() -> str:
             " minutes. Stop the demo, remove its data (make clean, or var/demo), start it again."
         )
     return slug
-
-
-def schedules_on_sale() -> "dict[int, ConcertSchedule]":
-    """For each size of hall the schedule on sale whose hall is nearest to it."""
-    from concertbook.db.clock import database_now
-    from concerts.models import ConcertSchedule
-    from concerts.services.offers import Sale, with_sales
-
-    on_sale: Any = with_sales(ConcertSchedule.objects.visible_to(None), database_now())
-    found = list(on_sale.filter(sale=Sale.OPEN).select_related("concert"))
-    return {hall: min(found, key=lambda each: abs(each.seat_quantity - hall)) for hall in HALLS}
 
 
 def measure(address: str, port: int) -> Report:

@@ -24,7 +24,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "concertbook.settings")
     django.setup()
     from scripts.demo_browser import PHONE, chromium, log_in, write_section
-    from scripts.lighthouse import HALLS, schedules_on_sale
+    from scripts.demo_sales import HALLS, schedules_on_sale
 
     # Before the browser, whose event loop forbids queries.
     schedule = schedules_on_sale()[HALLS[0]]
