@@ -17,7 +17,7 @@ demo: .venv/.stamp ## run everything on this machine: servers, sample data, web,
 test: .venv/.stamp-dev ## run the tests; ARGS="-k seats" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-long-tests: .venv/.stamp-dev ## run the tests that `make test` leaves out; ten minutes
+long-tests: .venv/.stamp-dev ## run the tests that `make test` leaves out; four minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 interleave: .venv/.stamp-dev ## run races in 44,000 orders; ARGS="--schedules 100" of each, "--seed 7" repeats
