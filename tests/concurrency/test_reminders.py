@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import OutgoingMessage
 from concerts.models import Reminder
 from concerts.services.reminders import queue_due_reminders
-from tests.concurrency.threads import Meeting, race
+from tests.concurrency.threads import Gate, background
 from tests.factories import ScheduleFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,8 +21,13 @@ def test_two_sweeps_at_once_queue_each_mail_once():
     for _each in range(3):
         Reminder.objects.create(user=UserFactory(), schedule=schedule)
 
-    queued = race(queue_due_reminders, queue_due_reminders, meeting=Meeting(REMINDERS))
+    # The first has locked the rows, and has not queued yet.
+    gate = Gate(REMINDERS)
+    with background(queue_due_reminders, gate) as first:
+        gate.wait()
+        second = queue_due_reminders()
+        gate.open()
+        queued = [first.result(), second]
 
-    # Each may find some of the rows locked by the other.
-    assert sum(queued) == 3
+    assert sorted(queued) == [0, 3]
     assert OutgoingMessage.objects.count() == 3
