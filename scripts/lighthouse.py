@@ -21,7 +21,6 @@ import django
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "lighthouse"
 LIGHTHOUSE = "lighthouse@12"

@@ -46,20 +46,11 @@ class Bench:
     def run(self, *arguments: str, anew: bool = False) -> subprocess.CompletedProcess[str]:
         # Checking the migrations of an existing database takes longer than the tests.
         database = "--create-db" if anew else "--no-migrations"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-n0",
-            "-q",
-            "-x",
-            "-m",
-            "",
-            "--reuse-db",
-            database,
-        ]
+        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "--reuse-db", database]
         command += arguments
-        command += ["-p", "no:cacheprovider", "-p", "no:schemathesis", "--no-header", "--tb=line"]
+        # Without -m, a test that is long would be left out.
+        command += ["-m", "", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+        command += ["--no-header", "--tb=line"]
         return subprocess.run(
             command,
             cwd=self.folder,
