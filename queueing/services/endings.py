@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models.functions import Now
 
 from accounts.models import User
-from concertbook.db.arrays import array
+from concertbook.db.arrays import any_of, array
 from concertbook.db.statements import execute
 from queueing.models import QueueEntryHistory, WaitingRoom
 
@@ -25,10 +25,10 @@ def end_tokens(
         return
     # One statement: a thousand people who time out at once are one round trip.
     execute(
-        """
+        f"""
         WITH ended AS (
             UPDATE queueing_queuetoken SET status = 'EXPIRED', expires_at = %(now)s
-            WHERE token = ANY(%(tokens)s::uuid[])
+            WHERE token = {any_of("%(tokens)s", "uuid")}
             RETURNING token, user_id, issued_at, available_at
         )
         INSERT INTO queueing_queueentryhistory
