@@ -94,13 +94,13 @@ def load_users(visitors: Sequence[Credential]) -> list[User | None]:
     """load_user for each of these, None where it would raise. One statement."""
     rows = fetch_all(
         f"""
-        SELECT asked.ordinality, logged_in.password, logged_in.id, logged_in.email
+        SELECT asked.n, logged_in.password, logged_in.id, logged_in.email
         FROM {ASKED}
         JOIN accounts_user AS logged_in ON logged_in.id = asked.who AND logged_in.is_active
         JOIN accounts_usersession AS mine
             ON mine.session_id = asked.session AND mine.user_id = asked.who
         JOIN django_session AS live ON live.session_key = asked.session
-        WHERE live.expire_date > clock_timestamp()
+        WHERE live.expire_date > clock_timestamp() AND {ASKED.by_key}
         """,
         ASKED.params((each.user_id, each.session_key) for each in visitors),
     )

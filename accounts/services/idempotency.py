@@ -140,7 +140,7 @@ def claim_keys(
     locks = fetch_all(
         f"""
         SELECT pg_try_advisory_xact_lock(hashtextextended(wanted.name, 1))
-        FROM {NAMES} ORDER BY wanted.ordinality
+        FROM {NAMES} ORDER BY wanted.n
         """,
         NAMES.params((once.name,) for once in requests),
     )
@@ -164,7 +164,8 @@ def _find_answers(
         SELECT saved.request_hash, saved.answer
         FROM {KEYS} LEFT JOIN accounts_idempotencykey AS saved
             ON saved.user_id = asked.who AND saved.key = asked.key
-        ORDER BY asked.ordinality
+        WHERE {KEYS.by_key}
+        ORDER BY asked.n
         """,
         KEYS.params((once.user.pk, once.key) for once in requests),
     )

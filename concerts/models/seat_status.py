@@ -89,7 +89,7 @@ def _move_seats(given: tuple[str, ...]) -> str:
     SET status = given.status, held_by_id = {value["held_by"]},
         hold_expires_at = {value["hold_expires_at"]}, available_from = {value["available_from"]},
         blocked_for = '', version = seat.version + 1
-    FROM {rows} WHERE seat.id = given.seat
+    FROM {rows} WHERE seat.id = given.seat AND {rows.by_key}
     RETURNING seat.id, seat.version, seat.status, {value["changed_by"]}::uuid AS changed_by,
         seat.available_from
     """

@@ -48,7 +48,7 @@ def _write_back(room_id: int, batch: list[tuple[int, int]]) -> int:
         WITH asked AS (
             SELECT token, to_timestamp(moment / 1000.0) AS at
             FROM {NOTED} JOIN queueing_queuetoken USING (position)
-            WHERE room_id = %s AND is_waiting
+            WHERE room_id = %s AND is_waiting AND {NOTED.by_key}
             FOR NO KEY UPDATE OF queueing_queuetoken SKIP LOCKED
         )
         UPDATE queueing_queuetoken

@@ -117,7 +117,7 @@ def test_a_recordset_brings_its_rows_in_their_order():
     people = [(uuid.uuid4(), "b"), (uuid.uuid4(), None), (uuid.uuid4(), "a")]
     asked = Recordset("asked", who="uuid", key="text")
 
-    assert fetch_all(f"SELECT who, key, ordinality FROM {asked}", asked.params(people)) == [
+    assert fetch_all(f"SELECT who, key, n FROM {asked}", asked.params(people)) == [
         (*person, number) for number, person in enumerate(people, start=1)
     ]
     assert fetch_first(f"SELECT FROM {asked}", asked.params([])) is None
