@@ -3,6 +3,7 @@
 CREATE FUNCTION payments_seat_agrees_with_reservation() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     the_seats uuid[];
+    the_seat uuid;
 BEGIN
     IF TG_TABLE_NAME = 'concerts_seat' THEN
         the_seats := ARRAY[NEW.id];
@@ -13,21 +14,24 @@ BEGIN
     ELSE
         the_seats := ARRAY[OLD.seat_id, NEW.seat_id];
     END IF;
-    IF EXISTS (
-        SELECT FROM concerts_seat s
-        LEFT JOIN payments_reservation r
-            ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
-        WHERE s.id = ANY(the_seats)
-          AND (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
-              CASE WHEN r.status = 'HOLD' THEN 'HELD' WHEN r.status = 'CONFIRMED' THEN 'RESERVED'
-                   WHEN s.status = 'BLOCKED' THEN 'BLOCKED' ELSE 'AVAILABLE' END,
-              CASE WHEN r.status = 'HOLD' THEN r.user_id END,
-              CASE WHEN r.status = 'HOLD' THEN r.expires_at END)
-    ) THEN
-        RAISE EXCEPTION 'seat % differs from its live reservation', the_seats
-            USING ERRCODE = 'check_violation',
-                  CONSTRAINT = 'payments_seat_agrees_with_reservation';
-    END IF;
+    -- Seat by seat: for an array the planner may choose to read all live reservations.
+    FOREACH the_seat IN ARRAY the_seats LOOP
+        IF EXISTS (
+            SELECT FROM concerts_seat s
+            LEFT JOIN payments_reservation r
+                ON r.seat_id = s.id AND r.status IN ('HOLD', 'CONFIRMED')
+            WHERE s.id = the_seat
+              AND (s.status, s.held_by_id, s.hold_expires_at) IS DISTINCT FROM (
+                  CASE WHEN r.status = 'HOLD' THEN 'HELD' WHEN r.status = 'CONFIRMED' THEN 'RESERVED'
+                       WHEN s.status = 'BLOCKED' THEN 'BLOCKED' ELSE 'AVAILABLE' END,
+                  CASE WHEN r.status = 'HOLD' THEN r.user_id END,
+                  CASE WHEN r.status = 'HOLD' THEN r.expires_at END)
+        ) THEN
+            RAISE EXCEPTION 'seat % differs from its live reservation', the_seat
+                USING ERRCODE = 'check_violation',
+                      CONSTRAINT = 'payments_seat_agrees_with_reservation';
+        END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 
