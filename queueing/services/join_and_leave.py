@@ -120,8 +120,9 @@ def _join_again(*, user: User, slug: str, address: str) -> tuple[QueuePosition, 
 def _end_if_over(*, user: User, room: WaitingRoom) -> bool:
     """A user whose admission is over may join again without waiting for the tick."""
     with transaction.atomic(durable=True):
-        admitted = QueueToken.objects.filter(status="ACTIVE", user=user, room=room)
-        token = admitted.select_for_update(no_key=True).first()
+        # In no order, as there is one at most: the order of the line would have its index read.
+        admitted = QueueToken.objects.filter(is_live=True, status="ACTIVE", user=user, room=room)
+        token = next(iter(admitted.select_for_update(no_key=True).order_by()), None)
         if token is None or token.admits(now := database_now()):
             return False
         end_tokens([token.pk], outcome=Outcome.TIMED_OUT, now=now)
