@@ -4,6 +4,8 @@ WITH_SERVERS := $(BIN)/python -m scripts.with_servers
 IN_DEMO := $(BIN)/python -m scripts.in_demo
 # Settings that Django needs to start, for tools only.
 TOOL_ENV := DEBUG=1 SECRET_KEY=only-for-tools
+# Keep bytecode, whatever the shell says: a start of Django takes a third less, and the tests have many.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test long-tests interleave model guards faults mail-faults seats screenshots messages lighthouse tap read-aloud lint lint-types lint-all-else fmt openapi refusals roles edge-pages bench rehearse audit audit-dependencies requirements ci clean
